@@ -1,0 +1,200 @@
+/**
+ * What the sandbox is made of: upstream's own programs and charts, each pinned by a Go module in `go/`.
+ *
+ * Everything is built from the Go module proxy, since that is the one place that serves all of it. Versions live in
+ * the `go.mod` files; this table only says which package becomes which program.
+ */
+
+/** A program that is built from a Go package. */
+export interface Tool {
+  /** Name of the executable, as it stands on the sandbox's `PATH`. */
+  readonly name: string;
+  /** Folder below `sandbox/go` whose `go.mod` pins it. */
+  readonly module: string;
+  /** Import path, or a path relative to the module. */
+  readonly package: string;
+  /** Folder of our own sources that end up in the program, relative to the module; none for upstream's programs. */
+  readonly ownSources?: string;
+  /** Go variables that the linker sets, as upstream's release builds do. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Packages compiled without optimization: large generated code that runs rarely, or never. */
+  readonly unoptimized?: string;
+  /** Files that the package embeds and its module holds elsewhere: from (module path and file) → to. */
+  readonly embeds?: { readonly module: string; readonly files: Readonly<Record<string, string>> };
+  /** Generated files that the generator itself embeds: they start as empty JSON objects. */
+  readonly placeholders?: readonly string[];
+  /** Commands (`go …`) that generate sources before the build. */
+  readonly generate?: readonly (readonly string[])[];
+  /** Seconds of a cold build on 2 cores; the estimate of the time left starts from it. */
+  readonly coldBuildSeconds: number;
+}
+
+/** A Helm chart that is packaged from the sources in a Go module, as upstream's release process does. */
+export interface ChartPackage {
+  readonly name: string;
+  /** Folder below `sandbox/go` whose `go.mod` pins the chart's module. */
+  readonly module: string;
+  /** The Go module that carries the chart. */
+  readonly source: string;
+  /** Folder in that module that holds the chart, and its siblings that it depends on by `file://`. */
+  readonly directory: string;
+  readonly siblings?: readonly string[];
+  readonly version: string;
+  readonly appVersion: string;
+  /** Text in `values.yaml` that upstream's release process replaces. */
+  readonly replacements?: Readonly<Record<string, string>>;
+}
+
+/** Kubernetes version of the sandbox. */
+export const kubernetesVersion = "v1.36.3";
+/** Version of the Pulumi engine that is built where none on `PATH` serves; also the oldest that serves. */
+export const pulumiVersion = "v3.259.0";
+/** The commit of linkerd2 that the sandbox runs, in the form that upstream's development builds use. */
+const linkerdVersion = "git-e1ba0e03";
+const certManagerVersion = "v1.21.2";
+const trustManagerVersion = "v0.24.0";
+
+const kubernetesVariables = {
+  "k8s.io/component-base/version.gitVersion": kubernetesVersion,
+  "k8s.io/component-base/version.gitMajor": "1",
+  "k8s.io/component-base/version.gitMinor": "36",
+};
+
+function kubernetesTool(name: string, coldBuildSeconds: number): Tool {
+  return {
+    name,
+    module: "cluster",
+    package: `k8s.io/kubernetes/cmd/${name}`,
+    variables: kubernetesVariables,
+    coldBuildSeconds,
+  };
+}
+
+function bridgedProvider(name: string, version: string, coldBuildSeconds: number): Tool {
+  return {
+    name: `pulumi-resource-${name}`,
+    module: "pulumi-terraform",
+    package: `./${name}/resource`,
+    ownSources: ".",
+    variables: { "main.version": version },
+    placeholders: [`${name}/schema.json`, `${name}/bridge-metadata.json`],
+    generate: [["run", `./${name}/generate`, "schema", "--skip-docs", "--skip-examples", "--out", name]],
+    coldBuildSeconds,
+  };
+}
+
+/**
+ * Versions of the provider plugins, equal to those of the npm packages: the engine asks for the plugin by its package's
+ * version.
+ */
+export const providerVersions = { kubernetes: "4.18.1", tls: "5.0.1", random: "4.15.0" };
+
+const linkerdVariables = { "github.com/linkerd/linkerd2/pkg/version.Version": linkerdVersion };
+
+export const tools: readonly Tool[] = [
+  kubernetesTool("kube-apiserver", 95),
+  kubernetesTool("kube-controller-manager", 60),
+  kubernetesTool("kube-scheduler", 7),
+  kubernetesTool("kubelet", 60),
+  kubernetesTool("kubectl", 20),
+  { name: "etcd", module: "cluster", package: "go.etcd.io/etcd/server/v3", coldBuildSeconds: 12 },
+  { name: "kwok", module: "cluster", package: "sigs.k8s.io/kwok/cmd/kwok", coldBuildSeconds: 12 },
+  { name: "helm", module: "cluster", package: "helm.sh/helm/v3/cmd/helm", coldBuildSeconds: 14 },
+  {
+    name: "cert-manager",
+    module: "cluster",
+    package: "github.com/cert-manager/cert-manager/sandbox",
+    ownSources: "certmanager",
+    variables: { "github.com/cert-manager/cert-manager/pkg/util.AppVersion": certManagerVersion },
+    coldBuildSeconds: 12,
+  },
+  {
+    name: "trust-manager",
+    module: "cluster",
+    package: "github.com/cert-manager/trust-manager/cmd/trust-manager",
+    coldBuildSeconds: 10,
+  },
+  {
+    name: "pulumi-resource-kubernetes",
+    module: "pulumi-kubernetes",
+    package: ".",
+    ownSources: ".",
+    variables: { "main.version": providerVersions.kubernetes },
+    unoptimized: "github.com/pulumi/pulumi-kubernetes/sdk/...",
+    embeds: {
+      module: "github.com/pulumi/pulumi-kubernetes/provider/v4",
+      files: {
+        "cmd/pulumi-resource-kubernetes/schema.json": "schema.json",
+        "cmd/pulumi-resource-kubernetes/terraform-mapping.json": "terraform-mapping.json",
+      },
+    },
+    coldBuildSeconds: 263,
+  },
+  {
+    name: "pulumi",
+    module: "pulumi",
+    package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": pulumiVersion },
+    coldBuildSeconds: 173,
+  },
+  {
+    name: "pulumi-language-nodejs",
+    module: "language-host",
+    package: ".",
+    ownSources: ".",
+    variables: { "main.version": pulumiVersion.slice(1) },
+    coldBuildSeconds: 13,
+  },
+  bridgedProvider("tls", providerVersions.tls, 120),
+  bridgedProvider("random", providerVersions.random, 20),
+  {
+    name: "linkerd",
+    module: "linkerd",
+    package: "github.com/linkerd/linkerd2/cli",
+    variables: linkerdVariables,
+    coldBuildSeconds: 80,
+  },
+  {
+    name: "linkerd-controller",
+    module: "linkerd",
+    package: "github.com/linkerd/linkerd2/controller/cmd",
+    variables: linkerdVariables,
+    coldBuildSeconds: 6,
+  },
+  { name: "machine", module: "machine", package: ".", ownSources: ".", coldBuildSeconds: 5 },
+  { name: "process-runtime", module: "process-runtime", package: ".", ownSources: ".", coldBuildSeconds: 15 },
+];
+
+function linkerdChart(name: string, version: string): ChartPackage {
+  return {
+    name,
+    module: "linkerd",
+    source: "github.com/linkerd/linkerd2",
+    directory: `charts/${name}`,
+    siblings: ["charts/partials"],
+    version,
+    appVersion: linkerdVersion,
+    replacements: { linkerdVersionValue: linkerdVersion },
+  };
+}
+
+export const charts: readonly ChartPackage[] = [
+  linkerdChart("linkerd-crds", "1.7.0-edge"),
+  linkerdChart("linkerd-control-plane", "1.13.1-edge"),
+  {
+    name: "cert-manager",
+    module: "cluster",
+    source: "github.com/cert-manager/cert-manager",
+    directory: "deploy/charts/cert-manager",
+    version: certManagerVersion,
+    appVersion: certManagerVersion,
+  },
+  {
+    name: "trust-manager",
+    module: "cluster",
+    source: "github.com/cert-manager/trust-manager",
+    directory: "deploy/charts/trust-manager",
+    version: trustManagerVersion,
+    appVersion: trustManagerVersion,
+  },
+];
