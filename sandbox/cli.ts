@@ -1,0 +1,101 @@
+/** The command line of the sandbox: `npm run -s sandbox -- <command>`. */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { exportLines, prepareStackConfiguration } from "./environment.ts";
+import { down, findMachine, reset, sandboxPaths, up } from "./lifecycle.ts";
+import { describe, status } from "./status.ts";
+import { charts, tools } from "./tools.ts";
+
+const report = (line: string) => console.error(line);
+
+interface Named {
+  readonly name: string;
+}
+
+const program = new Command("sandbox")
+  .description("A real Kubernetes cluster without containers, for trying this program and for its tests")
+  .showHelpAfterError();
+
+const command = (name: string, description: string) =>
+  program
+    .command(name)
+    .description(description)
+    .option("--name <name>", "which sandbox; several can run side by side", sandboxName, "default");
+
+command("up", "bring the sandbox up: build what is missing, start its machine, wait until it is ready")
+  .option(
+    "--use <name=path>",
+    `a program or chart of your own in place of the sandbox's; repeatable. Names: ${[
+      ...tools.map((tool) => tool.name),
+      ...charts.map((chart) => `chart:${chart.name}`),
+    ].join(", ")}`,
+    collectUse,
+    {},
+  )
+  .action(async ({ name, use }: Named & { use: Record<string, string> }) => {
+    await up(name, use, report);
+    await prepareStackConfiguration(name);
+  });
+
+command("down", "take the sandbox down; a later up continues with its data").action(({ name }: Named) =>
+  down(name, report),
+);
+
+command("reset", "take the sandbox down and remove it, its Pulumi stack included").action(({ name }: Named) =>
+  reset(name, report),
+);
+
+command("status", "what the sandbox is doing; exit code 0 where it is up, 3 where it is down")
+  .option("--json", "as JSON")
+  .action(async ({ name, json }: Named & { json?: boolean }) => {
+    const sandbox = await status(name);
+    console.log(json ? JSON.stringify(sandbox, undefined, 2) : describe(sandbox));
+    if (!sandbox.up) process.exitCode = 3;
+  });
+
+command("logs", "the log of one of the machine's programs, or their names")
+  .argument("[program]", "for example kube-apiserver, kubelet or machine")
+  .option("--follow", "wait for more")
+  .action(async (wanted: string | undefined, { name, follow }: Named & { follow?: boolean }) => {
+    const { logs } = sandboxPaths(name);
+    if (!existsSync(logs)) throw new Error(`The sandbox ${name} has no logs: it has never been up.`);
+    const known = readdirSync(logs).map((file) => file.replace(/\.log$/, ""));
+    if (wanted === undefined) return console.log(known.sort().join("\n"));
+    if (!known.includes(wanted))
+      throw new Error(`There is no log of ${wanted}; there are ${known.join(", ")}.`);
+    const tail = spawn("tail", ["-n", "+1", ...(follow ? ["-f"] : []), join(logs, `${wanted}.log`)], {
+      stdio: "inherit",
+    });
+    await new Promise((done) => tail.on("exit", done));
+  });
+
+command("env", 'lines for a shell: eval "$(npm run -s sandbox -- env)"').action(async ({ name }: Named) => {
+  if (!(await findMachine(name))) {
+    throw new Error(
+      `The sandbox ${name} is down; bring it up first: npm run -s sandbox -- up --name ${name}`,
+    );
+  }
+  console.log(exportLines(name));
+});
+
+/** A name that is safe as a folder and as part of a Kubernetes context. */
+function sandboxName(value: string): string {
+  if (/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(value)) return value;
+  throw new InvalidArgumentError("1 to 32 of a-z, 0-9 and '-', not beginning or ending in '-'.");
+}
+
+function collectUse(value: string, previous: Record<string, string>): Record<string, string> {
+  const separator = value.indexOf("=");
+  if (separator < 1 || separator === value.length - 1)
+    throw new InvalidArgumentError("expected <name>=<path>.");
+  return { ...previous, [value.slice(0, separator)]: value.slice(separator + 1) };
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(`sandbox: ${(error as Error).message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,69 @@
+/** The environment in which plain `pulumi`, `kubectl`, `helm` and `linkerd` act on a sandbox and its stack. */
+
+import { existsSync } from "node:fs";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { parse, stringify } from "yaml";
+import { projectDirectory } from "./directories.ts";
+import { chartArchive, sandboxPaths } from "./lifecycle.ts";
+
+/** Every sandbox has this one stack. */
+export const stackName = "dev";
+
+const project = "linkerd-rotating-tls";
+
+/** The stack's configuration file lies in the sandbox: its encryption salt and chart archives belong to the sandbox. */
+export function stackConfigurationFile(name: string): string {
+  return join(sandboxPaths(name).directory, `Pulumi.${stackName}.yaml`);
+}
+
+/**
+ * Variables that point Pulumi, Helm and Kubernetes clients at the sandbox, and away from the user's own homes.
+ * The passphrase is named by its file, so that no secret is in the environment.
+ */
+export function sandboxEnvironment(name: string): Record<string, string> {
+  const paths = sandboxPaths(name);
+  return {
+    KUBECONFIG: paths.kubeconfig,
+    PULUMI_HOME: paths.pulumiHome,
+    PULUMI_BACKEND_URL: `file://${paths.pulumiState}`,
+    PULUMI_STACK: stackName,
+    PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
+    PULUMI_OPTION_CONFIG_FILE: stackConfigurationFile(name),
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
+    HELM_CACHE_HOME: join(paths.helm, "cache"),
+    HELM_CONFIG_HOME: join(paths.helm, "config"),
+    HELM_DATA_HOME: join(paths.helm, "data"),
+    PATH: [paths.bin, join(projectDirectory, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+  };
+}
+
+/** The environment as `export …` lines for a POSIX shell. */
+export function exportLines(name: string): string {
+  return Object.entries(sandboxEnvironment(name))
+    .map(([variable, value]) => `export ${variable}='${value.replaceAll("'", "'\\''")}'`)
+    .join("\n");
+}
+
+/**
+ * Writes the stack's configuration where it is missing, from the project's own for that stack, and points it at the
+ * sandbox's chart archives.
+ */
+export async function prepareStackConfiguration(name: string): Promise<void> {
+  const file = stackConfigurationFile(name);
+  if (!existsSync(file)) await copyFile(join(projectDirectory, `Pulumi.${stackName}.yaml`), file);
+  const before = await readFile(file, "utf8");
+  const settings = (parse(before) ?? {}) as { config?: Record<string, unknown> };
+  const config = settings.config ?? {};
+  for (const [key, chart] of [
+    ["certManagerChart", "cert-manager"],
+    ["linkerdCrdsChart", "linkerd-crds"],
+    ["linkerdControlPlaneChart", "linkerd-control-plane"],
+  ] as const) {
+    config[`${project}:${key}`] = await chartArchive(name, chart);
+  }
+  const after = stringify({ ...settings, config });
+  if (after !== before) await writeFile(file, after, { mode: 0o600 });
+}

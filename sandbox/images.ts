@@ -1,0 +1,33 @@
+/** Which program stands for which container image: the sandbox has no registry and no container engine. */
+
+/**
+ * An image whose containers run `program`, or a stand-in: one that answers probes on `ports`, or one that ends at once
+ * (for init containers). `repository` is the end of the image's name, whatever the registry.
+ */
+export interface Image {
+  readonly repository: string;
+  /** A program on the sandbox's `PATH`, and its first arguments. */
+  readonly program?: readonly [string, ...string[]];
+  readonly standIn?: { readonly ports?: readonly number[]; readonly exits?: boolean };
+}
+
+export const images: readonly Image[] = [
+  { repository: "jetstack/cert-manager-controller", program: ["cert-manager", "controller"] },
+  { repository: "jetstack/cert-manager-webhook", program: ["cert-manager", "webhook"] },
+  { repository: "jetstack/cert-manager-cainjector", program: ["cert-manager", "cainjector"] },
+  { repository: "jetstack/cert-manager-startupapicheck", program: ["cert-manager", "startupapicheck"] },
+  { repository: "jetstack/trust-manager", program: ["trust-manager"] },
+  { repository: "linkerd/controller", program: ["linkerd-controller"] },
+  // Written in Rust, and not to be had here.
+  { repository: "linkerd/proxy", standIn: { ports: [4191] } },
+  { repository: "linkerd/policy-controller", standIn: { ports: [9990] } },
+  { repository: "linkerd/proxy-init", standIn: { exits: true } },
+];
+
+/** The table's entry for an image, or `undefined` for an image that the sandbox does not know: a stand-in, too. */
+export function findImage(image: string): Image | undefined {
+  const repository = image.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
+  return images.find(
+    (known) => repository === known.repository || repository.endsWith(`/${known.repository}`),
+  );
+}

@@ -1,0 +1,146 @@
+/**
+ * Runs inside the sandbox's machine, as the child of its first process: starts the control plane in order, starts again
+ * what ends unasked, and relays connections from the host's loopback to the API server. `go/machine` starts it.
+ *
+ *     node machine.ts <sandbox directory>
+ *
+ * File descriptor 3 is a socket that listens on the host's loopback.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { Agent, get } from "node:https";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import { type Component, components, egressSocket, runtimeSocket } from "./controlPlane.ts";
+import { startEgressProxy } from "./egressProxy.ts";
+import { apiServerPort } from "./network.ts";
+import { until } from "./until.ts";
+
+const relayListener = 3;
+/** What ends right after its start is started again after a pause that doubles up to this. */
+const longestPauseMilliseconds = 10_000;
+
+const directory = process.argv[2]!;
+const logs = join(directory, "logs");
+const running = new Map<string, ChildProcess>();
+let stopping = false;
+
+const log = (message: string) => console.log(`${new Date().toISOString()} ${message}`);
+
+/** Starts a component, and starts it again whenever it ends. */
+function keepRunning({ name, command }: Component, pauseMilliseconds = 250): void {
+  const output = openSync(join(logs, `${name}.log`), "a", 0o600);
+  const begun = performance.now();
+  const child = spawn(command[0], command.slice(1), { stdio: ["ignore", output, output] });
+  closeSync(output);
+  running.set(name, child);
+  log(`${name} started as process ${child.pid}`);
+  child.on("exit", (code, signal) => {
+    running.delete(name);
+    if (stopping) return;
+    const stable = performance.now() - begun > longestPauseMilliseconds;
+    const pause = stable ? 250 : Math.min(pauseMilliseconds * 2, longestPauseMilliseconds);
+    log(`${name} ended with ${code ?? signal}; starting it again in ${pause} ms`);
+    setTimeout(() => keepRunning({ name, command }, pause), pause);
+  });
+}
+
+/** Ends the components, the API server's clients first and etcd last, so that each ends in order. */
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  log("stopping");
+  for (const names of [
+    ["kubelet", "kwok", "kube-scheduler", "kube-controller-manager"],
+    ["kube-apiserver"],
+    ["etcd"],
+  ]) {
+    const children = names.flatMap((name) => running.get(name) ?? []);
+    await Promise.all(
+      children.map(async (child) => {
+        const ended = once(child, "exit");
+        child.kill("SIGTERM");
+        const impatient = setTimeout(() => child.kill("SIGKILL"), 5_000);
+        await ended;
+        clearTimeout(impatient);
+      }),
+    );
+  }
+  log("stopped");
+  process.exit(0);
+}
+
+async function start(): Promise<void> {
+  const part = components(directory);
+  keepRunning(part.etcd);
+  keepRunning(part.apiServer);
+  relay();
+  await until("the API server to be ready", 60_000, apiServerReady);
+  keepRunning(part.controllerManager);
+  keepRunning(part.scheduler);
+  keepRunning(part.processRuntime);
+  keepRunning(part.kwok);
+  const config = new KubeConfig();
+  config.loadFromFile(join(directory, "configuration", "admin.kubeconfig"));
+  await startEgressProxy(config, egressSocket);
+  await until("the container runtime to answer", 20_000, () => answers(runtimeSocket));
+  keepRunning(part.kubelet);
+}
+
+/** Passes each connection to the host's loopback on to the API server. */
+function relay(): void {
+  const server = createServer((client) => {
+    const upstream = connect(apiServerPort, "127.0.0.1");
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      from.pipe(to);
+      from.on("error", () => to.destroy());
+      from.on("close", () => to.destroy());
+    }
+  });
+  server.listen({ fd: relayListener });
+}
+
+const pki = (file: string) => readFileSync(join(directory, "pki", file));
+
+async function apiServerReady(): Promise<boolean | string> {
+  const agent = new Agent({ ca: pki("ca.crt"), cert: pki("admin.crt"), key: pki("admin.key") });
+  try {
+    const request = get({ host: "127.0.0.1", port: apiServerPort, path: "/readyz", agent });
+    const [response] = await once(request, "response");
+    response.resume();
+    return response.statusCode === 200 || `/readyz answers ${response.statusCode}`;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    agent.destroy();
+  }
+}
+
+/** Whether something listens on a Unix socket. */
+async function answers(socket: string): Promise<boolean | string> {
+  const connection = connect(socket);
+  try {
+    await once(connection, "connect");
+    return true;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    connection.destroy();
+  }
+}
+
+process.on("SIGTERM", () => void stop());
+process.on("SIGINT", () => void stop());
+await mkdir(logs, { recursive: true, mode: 0o700 });
+try {
+  await start();
+} catch (error) {
+  log(`the machine cannot start: ${(error as Error).message}`);
+  process.exit(1);
+}
