@@ -6,6 +6,7 @@ import type { webcrypto } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import * as x509 from "@peculiar/x509";
 import { machineAddress, nodeName, serviceAddress } from "./network.ts";
 

@@ -47,7 +47,7 @@ export async function startEgressProxy(config: KubeConfig, socket: string): Prom
         client.end("HTTP/1.1 502 Connection failed\r\n\r\n");
       client.end();
     });
-    upstream.on("close", () => client.destroySoon());
+    upstream.on("close", () => client.end());
     client.on("close", () => upstream.destroy());
   });
   await new Promise<void>((listening, failed) => {

@@ -38,6 +38,10 @@ function keepRunning({ name, command }: Component, pauseMilliseconds = 250): voi
   closeSync(output);
   running.set(name, child);
   log(`${name} started as process ${child.pid}`);
+  child.on("error", (error) => {
+    log(`${name} cannot be started: ${error.message}`);
+    process.exit(1);
+  });
   child.on("exit", (code, signal) => {
     running.delete(name);
     if (stopping) return;
