@@ -1,8 +1,10 @@
 /** The environment in which plain `pulumi`, `kubectl`, `helm` and `linkerd` act on a sandbox and its stack. */
 
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { projectDirectory } from "./directories.ts";
 import { chartArchive, sandboxPaths } from "./lifecycle.ts";
@@ -66,4 +68,13 @@ export async function prepareStackConfiguration(name: string): Promise<void> {
   }
   const after = stringify({ ...settings, config });
   if (after !== before) await writeFile(file, after, { mode: 0o600 });
+}
+
+/** Creates the stack where it is not there yet. */
+export async function ensureStack(env: NodeJS.ProcessEnv): Promise<void> {
+  const pulumi = (...args: string[]) => promisify(execFile)("pulumi", args, { env, cwd: projectDirectory });
+  const { stdout } = await pulumi("stack", "ls", "--json");
+  const stacks = JSON.parse(stdout) as { name: string }[];
+  if (stacks.some(({ name }) => name.split("/").at(-1) === stackName)) return;
+  await pulumi("stack", "init", stackName, "--secrets-provider", "passphrase");
 }

@@ -2,13 +2,12 @@
  * `npm start`: brings the sandbox up, runs `pulumi up` of the stack `dev` on it with its events shown live, and shows
  * the credentials that the mesh uses, with the evidence. Run again, it changes nothing.
  */
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
 import { watchContainerFailures } from "./containerFailures.ts";
 import { projectDirectory } from "./directories.ts";
-import { prepareStackConfiguration, sandboxEnvironment, stackName } from "./environment.ts";
+import { ensureStack, prepareStackConfiguration, sandboxEnvironment } from "./environment.ts";
 import { sandboxPaths, up } from "./lifecycle.ts";
 
 const sandbox = "default";
@@ -44,15 +43,6 @@ Linkerd runs in the sandbox, and its credentials rotate by themselves. To look a
   npm run -s sandbox -- status              what runs, and what only stands in
   eval "$(npm run -s sandbox -- env)"       then plain pulumi, kubectl, helm and linkerd
   npm stop                                  stop the sandbox; its data stays`);
-}
-
-/** Creates the stack where it is not there yet. */
-async function ensureStack(env: NodeJS.ProcessEnv): Promise<void> {
-  const pulumi = (...args: string[]) => promisify(execFile)("pulumi", args, { env, cwd: projectDirectory });
-  const { stdout } = await pulumi("stack", "ls", "--json");
-  const stacks = JSON.parse(stdout) as { name: string }[];
-  if (stacks.some(({ name }) => name.split("/").at(-1) === stackName)) return;
-  await pulumi("stack", "init", stackName, "--secrets-provider", "passphrase");
 }
 
 /** Runs a command whose output the user sees; true where it succeeds. Ctrl-C is the command's to handle. */

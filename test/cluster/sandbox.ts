@@ -1,0 +1,82 @@
+/** What the tests on the sandbox share: one sandbox of their own, its stack, and commands that act on it. */
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import {
+  ensureStack,
+  prepareStackConfiguration,
+  sandboxEnvironment,
+  stackConfigurationFile,
+} from "../../sandbox/environment.ts";
+import { sandboxPaths, up } from "../../sandbox/lifecycle.ts";
+
+export const projectDirectory = resolve(import.meta.dirname, "..", "..");
+
+/** The tests' own sandbox: the user's stays as it is. */
+export const sandboxName = "test";
+
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Brings the tests' sandbox up with an empty configuration of the stack, and gives its environment. */
+export async function testSandbox(name = sandboxName): Promise<NodeJS.ProcessEnv> {
+  await up(name, {}, (line) => console.log(line));
+  await prepareStackConfiguration(name);
+  const environment = { ...process.env, ...sandboxEnvironment(name) };
+  await ensureStack(environment);
+  return environment;
+}
+
+export function kubeConfig(name = sandboxName): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromFile(sandboxPaths(name).kubeconfig);
+  return config;
+}
+
+export { stackConfigurationFile };
+
+/** Runs a command to its end, and gives its output; `onOutput` sees the output as it comes, and the process. */
+export function execute(
+  environment: NodeJS.ProcessEnv,
+  command: string,
+  args: readonly string[],
+  onOutput?: (text: string, kill: () => void) => void,
+): Promise<CommandResult> {
+  const child = spawn(command, args, {
+    cwd: projectDirectory,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own, so that killing it kills what it started, too.
+    detached: true,
+  });
+  const output = { stdout: "", stderr: "" };
+  const kill = () => process.kill(-child.pid!, "SIGKILL");
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (text: string) => {
+      output[stream] += text;
+      onOutput?.(text, kill);
+    });
+  }
+  return new Promise((done, failed) => {
+    child.on("error", failed);
+    child.on("close", (code) => done({ code, ...output }));
+  });
+}
+
+/** Runs a command that must succeed. */
+export async function succeed(
+  environment: NodeJS.ProcessEnv,
+  command: string,
+  ...args: string[]
+): Promise<CommandResult> {
+  const result = await execute(environment, command, args);
+  if (result.code !== 0) {
+    throw new Error(
+      `${command} ${args.join(" ")} ended with ${result.code}:\n${result.stdout}${result.stderr}`,
+    );
+  }
+  return result;
+}
