@@ -1,0 +1,331 @@
+/** The sandbox itself: what it says is true, it survives what is done to it, and it keeps to itself. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { AppsV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
+import { watchContainerFailures } from "../../sandbox/containerFailures.ts";
+import { sandboxDirectory } from "../../sandbox/directories.ts";
+import { down, findMachine, reset, sandboxPaths, up } from "../../sandbox/lifecycle.ts";
+import { status } from "../../sandbox/status.ts";
+import { until } from "../../sandbox/until.ts";
+import { execute, kubeConfig, projectDirectory, succeed, testSandbox } from "../cluster/sandbox.ts";
+
+const name = "truth";
+const namespace = "truth";
+const labels = { app: "sleeper" };
+let environment: NodeJS.ProcessEnv;
+let core: CoreV1Api;
+const quiet = () => {};
+
+before(async () => {
+  await reset(name, quiet);
+  environment = await testSandbox(name);
+  core = kubeConfig(name).makeApiClient(CoreV1Api);
+  await core.createNamespace({ body: { metadata: { name: namespace } } });
+  // The one image with a program that runs by itself, needs nothing else, and serves a port.
+  await kubeConfig(name)
+    .makeApiClient(AppsV1Api)
+    .createNamespacedDeployment({
+      namespace,
+      body: {
+        metadata: { name: "sleeper" },
+        spec: {
+          selector: { matchLabels: labels },
+          template: {
+            metadata: { labels },
+            spec: {
+              containers: [
+                {
+                  name: "sleeper",
+                  image: "cr.l5d.io/linkerd/controller:test",
+                  args: ["sp-validator", "-log-level=info"],
+                  env: [{ name: "WORD", value: "of the pod" }],
+                  ports: [{ name: "admin", containerPort: 9997 }],
+                  readinessProbe: { httpGet: { path: "/ready", port: "admin" }, periodSeconds: 1 },
+                  volumeMounts: [{ name: "tls", mountPath: "/var/run/linkerd/tls" }],
+                },
+              ],
+              volumes: [{ name: "tls", secret: { secretName: "webhook" } }],
+            },
+          },
+        },
+      },
+    });
+  await succeed(environment, "openssl", ...selfSigned());
+  const folder = sandboxDirectory(name);
+  await succeed(
+    environment,
+    "kubectl",
+    "create",
+    "secret",
+    "tls",
+    "webhook",
+    `--namespace=${namespace}`,
+    `--cert=${join(folder, "webhook.crt")}`,
+    `--key=${join(folder, "webhook.key")}`,
+  );
+});
+
+after(async () => {
+  await reset(name, quiet);
+  await reset("beside", quiet);
+});
+
+function selfSigned(): string[] {
+  const folder = sandboxDirectory(name);
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+  const files = ["-keyout", join(folder, "webhook.key"), "-out", join(folder, "webhook.crt")];
+  return ["req", "-x509", ...curve, "-nodes", "-subj", "/CN=webhook", "-days", "2", ...files];
+}
+
+async function sleeper(): Promise<V1Pod> {
+  const { items } = await core.listNamespacedPod({ namespace, labelSelector: "app=sleeper" });
+  return items[0] ?? {};
+}
+
+/** Waits until the pod is as `wanted` says; what it gives instead of `true` is part of the message. */
+async function sleeperIs(awaited: string, wanted: (pod: V1Pod) => boolean): Promise<V1Pod> {
+  let pod: V1Pod = {};
+  await until(awaited, 60_000, async () => {
+    pod = await sleeper();
+    return wanted(pod) || JSON.stringify(pod.status?.containerStatuses);
+  });
+  return pod;
+}
+
+const container = (pod: V1Pod) => pod.status?.containerStatuses?.[0];
+const ready = (pod: V1Pod) => container(pod)?.ready === true;
+
+/** Processes of the host whose command line holds `text`. */
+function processes(text: string): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
+      } catch {
+        return false;
+      }
+    });
+}
+
+test("a killed process is seen, restarted and counted", async () => {
+  await sleeperIs("the pod to be ready", ready);
+  const [pid] = processes("sp-validator").sort((a, b) => b - a);
+  process.kill(pid!, "SIGKILL");
+  const pod = await sleeperIs("a restart", (now) => container(now)?.restartCount === 1 && ready(now));
+  assert.equal(container(pod)?.lastState?.terminated?.exitCode, 137);
+});
+
+test("kubectl logs, exec and port-forward reach the process", async () => {
+  const { stdout: logs } = await succeed(environment, "kubectl", "logs", `-n${namespace}`, "deploy/sleeper");
+  assert.match(logs, /running version/);
+  const exec = ["exec", `-n${namespace}`, "deploy/sleeper", "--", "sh", "-c"];
+  const { stdout: word } = await succeed(
+    environment,
+    "kubectl",
+    ...exec,
+    'echo "$WORD"; ls /var/run/linkerd/tls',
+  );
+  assert.equal(word, "of the pod\ntls.crt\ntls.key\n");
+  const failing = await execute(environment, "kubectl", [...exec, "exit 7"]);
+  assert.equal(failing.code, 7);
+
+  let answer = "";
+  await execute(
+    environment,
+    "kubectl",
+    ["port-forward", `-n${namespace}`, "deploy/sleeper", ":9997"],
+    (text, kill) => {
+      const port = /127\.0\.0\.1:(\d+)/.exec(text)?.[1];
+      if (!port) return;
+      void fetch(`http://127.0.0.1:${port}/ready`)
+        .then((response) => response.text())
+        .then((body) => {
+          answer = body;
+        })
+        .finally(kill);
+    },
+  );
+  assert.equal(answer, "ok\n");
+});
+
+test("a changed Secret reaches the process through its volume", async () => {
+  const patch = JSON.stringify({ stringData: { added: "later" } });
+  await succeed(environment, "kubectl", "patch", "secret", "webhook", `-n${namespace}`, "--patch", patch);
+  await until("the volume to follow the Secret", 30_000, async () => {
+    const read = ["exec", `-n${namespace}`, "deploy/sleeper", "--", "cat", "/var/run/linkerd/tls/added"];
+    const { stdout, stderr } = await execute(environment, "kubectl", read);
+    return stdout === "later" || stderr;
+  });
+});
+
+test("when the container runtime is killed, its containers live on, and none is doubled", async () => {
+  const before = await sleeper();
+  const pids = processes("sp-validator").sort();
+  const [runtime] = processes(`process-runtime\0serve`).filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(sandboxDirectory(name)),
+  );
+  process.kill(runtime!, "SIGKILL");
+  await until(
+    "the runtime to be started again",
+    20_000,
+    async () => processes(`process-runtime\0serve`).some((pid) => pid !== runtime) || "none runs",
+  );
+  // Another kill shows that the new runtime watches the old container.
+  await until("the kubelet to be content", 30_000, async () => ready(await sleeper()) || "not ready");
+  assert.deepEqual(processes("sp-validator").sort(), pids);
+  assert.equal(container(await sleeper())?.restartCount, container(before)?.restartCount);
+});
+
+test("a container that cannot run is in CrashLoopBackOff, and is told of with its last log lines", async () => {
+  const told: string[] = [];
+  const end = await watchContainerFailures(kubeConfig(name), (text) => told.push(text));
+  try {
+    const args = JSON.stringify([
+      { op: "replace", path: "/spec/template/spec/containers/0/args", value: ["identity", "-nonsense"] },
+    ]);
+    await succeed(
+      environment,
+      "kubectl",
+      "patch",
+      "deploy/sleeper",
+      `-n${namespace}`,
+      "--type=json",
+      "--patch",
+      args,
+    );
+    await until(
+      "a report of CrashLoopBackOff",
+      90_000,
+      async () => told.some((text) => text.includes("CrashLoopBackOff")) || told.join("\n"),
+    );
+    const text = told.find((one) => one.includes("CrashLoopBackOff"))!;
+    assert.match(text, /Container sleeper of pod truth\/sleeper-.* exit code 2/);
+    assert.match(text, /flag provided but not defined: -nonsense/);
+  } finally {
+    await end();
+    await succeed(environment, "kubectl", "rollout", "undo", "deploy/sleeper", `-n${namespace}`);
+    await sleeperIs("the pod to be ready again", ready);
+  }
+});
+
+test("status lists stand-ins as stand-ins", async () => {
+  await core.createNamespacedPod({
+    namespace,
+    body: {
+      metadata: { name: "unknown" },
+      spec: { containers: [{ name: "unknown", image: "example.com/unknown:1" }] },
+    },
+  });
+  await until("the unknown image to run", 30_000, async () => {
+    const { containers } = await status(name);
+    const unknown = containers!.find((one) => one.container === "unknown");
+    return (unknown?.state === "Running" && unknown.standIn) || JSON.stringify(unknown);
+  });
+  const { containers } = await status(name);
+  assert.equal(containers!.find((one) => one.container === "sleeper")?.standIn, false);
+  await core.deleteNamespacedPod({ namespace, name: "unknown", gracePeriodSeconds: 0 });
+});
+
+test("up on a running sandbox does nothing", async () => {
+  const before = await findMachine(name);
+  await up(name, {}, quiet);
+  assert.deepEqual(await findMachine(name), before);
+});
+
+test("two sandboxes run side by side, each with its own port and cluster", async () => {
+  await testSandbox("beside");
+  const [one, other] = [await findMachine(name), await findMachine("beside")];
+  assert.notEqual(one?.port, other?.port);
+  const { items } = await kubeConfig("beside").makeApiClient(CoreV1Api).listNamespace();
+  assert.ok(!items.some(({ metadata }) => metadata?.name === namespace));
+  await reset("beside", quiet);
+  assert.ok(!existsSync(sandboxDirectory("beside")));
+});
+
+test("down ends every process and mount, and a later up continues with the data", async () => {
+  await down(name, quiet);
+  assert.deepEqual(processes(sandboxDirectory(name)), []);
+  assert.ok(!readFileSync("/proc/self/mounts", "utf8").includes(sandboxDirectory(name)));
+  const down1 = await execute(environment, process.execPath, ["sandbox/cli.ts", "status", "--name", name]);
+  assert.equal(down1.code, 3);
+  await up(name, {}, quiet);
+  await sleeperIs("the pod to run again", ready);
+});
+
+for (const [what, victim] of [
+  [
+    "the supervisor",
+    () =>
+      processes(`machine.ts\0${sandboxDirectory(name)}`).filter(
+        (pid) => !processes("first-process").includes(pid),
+      )[0]!,
+  ],
+  ["the machine's first process", async () => (await findMachine(name))!.pid],
+] as const) {
+  test(`after a SIGKILL of ${what} nothing is left running, and the next up repairs it`, async () => {
+    process.kill(await victim(), "SIGKILL");
+    await until("the machine to end", 20_000, async () => {
+      const left = processes(sandboxDirectory(name));
+      return left.length === 0 || `processes ${left.join(", ")} run`;
+    });
+    await up(name, {}, quiet);
+    await sleeperIs("the pod to run again", ready);
+  });
+}
+
+test("secrets are the owner's alone, certificates are verified, and only loopback is open", async () => {
+  const directory = sandboxDirectory(name);
+  assert.equal(statSync(directory).mode & 0o077, 0);
+  for (const file of readdirSync(join(directory, "pki")).filter((one) => one.endsWith(".key"))) {
+    assert.equal(statSync(join(directory, "pki", file)).mode & 0o777, 0o600, file);
+  }
+  for (const file of [sandboxPaths(name).kubeconfig, sandboxPaths(name).passphrase]) {
+    assert.equal(statSync(file).mode & 0o777, 0o600, file);
+  }
+  assert.doesNotMatch(readFileSync(sandboxPaths(name).kubeconfig, "utf8"), /insecure|PRIVATE KEY/);
+  const { port } = (await findMachine(name))!;
+  const listening = execFileSync("cat", ["/proc/net/tcp", "/proc/net/tcp6"], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(
+      ([, local, , state]) => state === "0A" && Number.parseInt(local?.split(":")[1] ?? "", 16) === port,
+    )
+    .map(([, local]) => local?.split(":")[0]);
+  assert.deepEqual(listening, ["0100007F"], "127.0.0.1, and nothing else");
+  // Without the sandbox's certificate authority a client refuses its API server.
+  await assert.rejects(fetch(`https://127.0.0.1:${port}/version`));
+});
+
+test("it works without root, where users may make namespaces", async (context) => {
+  const rootless = ["--user", "--map-root-user", "--fork", "--kill-child"];
+  const possible = await execute(environment, "unshare", [...rootless, "true"]);
+  if (possible.code !== 0) return context.skip(`this kernel refuses user namespaces: ${possible.stderr}`);
+  // Root of a user namespace of its own has no more power over the host than the user who made it.
+  const script = `
+    node sandbox/cli.ts up --name beside && . /dev/stdin <<< "$(node sandbox/cli.ts env --name beside)" &&
+    kubectl create deployment web --image=example.com/web:1 &&
+    kubectl wait --for=condition=Available --timeout=60s deployment/web; code=$?
+    node sandbox/cli.ts reset --name beside; exit $code`;
+  const { code, stdout, stderr } = await execute(environment, "unshare", [...rootless, "bash", "-c", script]);
+  assert.equal(code, 0, stdout + stderr);
+});
+
+test("what the sandbox cannot use is refused with the way out", async () => {
+  for (const [args, message] of [
+    [["up", "--name", "Bad_Name"], /1 to 32 of a-z/],
+    [["up", "--use", "nonsense=/bin/true"], /there is no nonsense to replace; known are/],
+    [["up", "--use", "kubectl=/no/such/file"], /there is no file/],
+    [["logs", "--name", name, "nonsense"], /There is no log of nonsense; there are/],
+    [["env", "--name", "never"], /is down; bring it up first/],
+  ] as const) {
+    const { code, stderr } = await execute(environment, process.execPath, ["sandbox/cli.ts", ...args]);
+    assert.equal(code, 1);
+    assert.match(stderr, message);
+  }
+  assert.ok(existsSync(projectDirectory));
+});
