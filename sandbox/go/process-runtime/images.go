@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// The user of images that distroless builds as nonroot, so that pods which ask
+// for runAsNonRoot are content.
+const imageUser = 65532
+
+// Where a container finds its image's program, in the root of its file system.
+const programDirectory = "/program"
+
+// portsAnnotation is the kubelet's record of a container's own ports. The pod
+// config's port mappings would be those of all its containers.
+const portsAnnotation = "io.kubernetes.container.ports"
+
+// image says what stands for the images of a repository: a program, or else a
+// stand-in.
+type image struct {
+	Repository string   `json:"repository"`
+	Program    []string `json:"program"` // a static executable, and its first arguments
+	StandIn    struct {
+		Ports []int `json:"ports"`
+		Exits bool  `json:"exits"`
+	} `json:"standIn"`
+}
+
+// command is what a container runs.
+type command struct {
+	Executable string // on the machine; bind-mounted into programDirectory
+	Arguments  []string
+	StandInFor string // the image, if no program stands for it
+}
+
+// imageRef becomes the pod's imageID, which thus tells stand-ins from programs.
+func (c command) imageRef() string {
+	if c.StandInFor != "" {
+		return "stand-in:" + c.StandInFor
+	}
+	return "program:" + filepath.Base(c.Executable)
+}
+
+func readImages(path string) ([]image, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var images []image
+	if err := json.Unmarshal(content, &images); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for i, image := range images {
+		if image.Repository == "" {
+			return nil, fmt.Errorf("%s: [%d].repository is empty, expected an image's name without tag", path, i)
+		}
+		if len(image.Program) > 0 && !filepath.IsAbs(image.Program[0]) {
+			return nil, fmt.Errorf("%s: [%d].program[0] is %q, expected an absolute path", path, i, image.Program[0])
+		}
+	}
+	return images, nil
+}
+
+// repositoryOf drops an image's tag and digest.
+func repositoryOf(reference string) string {
+	reference, _, _ = strings.Cut(reference, "@")
+	if colon := strings.LastIndexByte(reference, ':'); colon > strings.LastIndexByte(reference, '/') {
+		reference = reference[:colon]
+	}
+	return reference
+}
+
+func (i image) matches(reference string) bool {
+	repository := repositoryOf(reference)
+	return repository == i.Repository || strings.HasSuffix(repository, "/"+i.Repository)
+}
+
+// commandOf applies images.json, in its order, to a container.
+func (s *server) commandOf(config *cri.ContainerConfig) (command, error) {
+	reference := config.GetImage().GetUserSpecifiedImage()
+	if reference == "" {
+		reference = config.GetImage().GetImage()
+	}
+	for _, image := range s.images {
+		if !image.matches(reference) {
+			continue
+		}
+		if len(image.Program) == 0 {
+			return standInCommand(reference, image.StandIn.Ports, image.StandIn.Exits)
+		}
+		inside := filepath.Join(programDirectory, filepath.Base(image.Program[0]))
+		arguments := append([]string{inside}, image.Program[1:]...)
+		if len(config.Command) > 0 {
+			arguments = append([]string{}, config.Command...)
+		}
+		return command{Executable: image.Program[0], Arguments: append(arguments, config.Args...)}, nil
+	}
+	var ports []int
+	if annotation := config.Annotations[portsAnnotation]; annotation != "" {
+		var declared []struct {
+			ContainerPort int    `json:"containerPort"`
+			Protocol      string `json:"protocol"`
+		}
+		if err := json.Unmarshal([]byte(annotation), &declared); err != nil {
+			return command{}, fmt.Errorf("annotation %s: %w", portsAnnotation, err)
+		}
+		for _, port := range declared {
+			if port.Protocol == "" || port.Protocol == "TCP" {
+				ports = append(ports, port.ContainerPort)
+			}
+		}
+	}
+	// Its name is the only sign of an init container that a runtime is given.
+	return standInCommand(reference, ports, strings.Contains(config.GetMetadata().GetName(), "init"))
+}
+
+func standInCommand(reference string, ports []int, exits bool) (command, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return command{}, err
+	}
+	arguments := []string{filepath.Join(programDirectory, filepath.Base(self)), "stand-in"}
+	if exits {
+		arguments = append(arguments, "--exit")
+	} else if len(ports) > 0 {
+		var list []string
+		for _, port := range ports {
+			list = append(list, strconv.Itoa(port))
+		}
+		arguments = append(arguments, "--ports", strings.Join(list, ","))
+	}
+	return command{Executable: self, Arguments: arguments, StandInFor: reference}, nil
+}
+
+// Every image is there: what runs in its place needs no pull.
+
+func (s *server) ListImages(context.Context, *cri.ListImagesRequest) (*cri.ListImagesResponse, error) {
+	return &cri.ListImagesResponse{}, nil
+}
+
+func (s *server) ImageStatus(_ context.Context, request *cri.ImageStatusRequest) (*cri.ImageStatusResponse, error) {
+	name := request.GetImage().GetImage()
+	return &cri.ImageStatusResponse{Image: &cri.Image{
+		Id:       name,
+		RepoTags: []string{name},
+		Size:     1, // the kubelet refuses 0
+		Uid:      &cri.Int64Value{Value: imageUser},
+		Spec:     request.Image,
+	}}, nil
+}
+
+func (s *server) PullImage(_ context.Context, request *cri.PullImageRequest) (*cri.PullImageResponse, error) {
+	return &cri.PullImageResponse{ImageRef: request.GetImage().GetImage()}, nil
+}
+
+func (s *server) RemoveImage(context.Context, *cri.RemoveImageRequest) (*cri.RemoveImageResponse, error) {
+	return &cri.RemoveImageResponse{}, nil
+}
+
+func (s *server) ImageFsInfo(context.Context, *cri.ImageFsInfoRequest) (*cri.ImageFsInfoResponse, error) {
+	usage := []*cri.FilesystemUsage{{
+		Timestamp:  time.Now().UnixNano(),
+		FsId:       &cri.FilesystemIdentifier{Mountpoint: "/"},
+		UsedBytes:  &cri.UInt64Value{},
+		InodesUsed: &cri.UInt64Value{},
+	}}
+	return &cri.ImageFsInfoResponse{ImageFilesystems: usage, ContainerFilesystems: usage}, nil
+}

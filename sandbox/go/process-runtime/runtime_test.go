@@ -1,0 +1,749 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream/spdy"
+)
+
+const insideMachine = "PROCESS_RUNTIME_TEST_INSIDE_MACHINE"
+
+// The test binary is the runtime too, since the runtime executes itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestMachine drives a runtime in a machine of its own, which is made in the
+// two ways that the sandbox makes it.
+func TestMachine(t *testing.T) {
+	if os.Getenv(insideMachine) != "" {
+		t.Skip("inside the machine")
+	}
+	machines := map[string]func(*syscall.SysProcAttr){
+		"as root": func(*syscall.SysProcAttr) {},
+		"in a user namespace": func(attributes *syscall.SysProcAttr) {
+			attributes.Cloneflags |= unix.CLONE_NEWUSER
+			attributes.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+			attributes.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+		},
+	}
+	for name, adapt := range machines {
+		t.Run(name, func(t *testing.T) {
+			attributes := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
+			adapt(attributes)
+			machine := exec.Command("/proc/self/exe", "-test.run=^TestInside$", "-test.v")
+			machine.Env = append(os.Environ(), insideMachine+"=1")
+			machine.SysProcAttr = attributes
+			output, err := machine.CombinedOutput()
+			if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) {
+				t.Skipf("NOT TESTED: this user may not create the namespaces here: %v", err)
+			}
+			t.Logf("%s", output)
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestInside(t *testing.T) {
+	if os.Getenv(insideMachine) == "" {
+		t.Skip("TestMachine runs this inside a machine")
+	}
+	m := startMachine(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *machine)
+	}{
+		{"a program runs as the pod asks", testProgram},
+		{"the log has the CRI's format and is reopened", testLog},
+		{"exec tells the truth", testExec},
+		{"streams: exec and port-forward", testStreams},
+		{"pods reach each other", testNetwork},
+		{"kill -9 of the program", testKill},
+		{"kill -9 of the shim", testKillShim},
+		{"stop and grace period", testStop},
+		{"a program that cannot start", testStartError},
+		{"stand-ins", testStandIn},
+		{"kill -9 of the runtime", testRestart},
+		{"read-only paths", testReadOnly},
+		{"statistics", testStatistics},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.run(t, m)
+			m.assertNothingLeft(t)
+		})
+	}
+}
+
+// machine is where the test runs, with a runtime.
+type machine struct {
+	directory string
+	serve     *exec.Cmd
+	cri.RuntimeServiceClient
+	cri.ImageServiceClient
+}
+
+func startMachine(t *testing.T) *machine {
+	t.Helper()
+	check(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	check(t, unix.Mount("proc", "/proc", "proc", 0, ""))
+	for _, directory := range []string{"/run", "/var/lib", "/var/log"} {
+		check(t, unix.Mount("tmpfs", directory, "tmpfs", 0, ""))
+	}
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "pods"}}
+	check(t, netlink.LinkAdd(bridge))
+	address, err := netlink.ParseAddr("10.244.0.1/16")
+	check(t, err)
+	check(t, netlink.AddrAdd(bridge, address))
+	check(t, netlink.LinkSetUp(bridge))
+	loopback, err := netlink.LinkByName("lo")
+	check(t, err)
+	check(t, netlink.LinkSetUp(loopback))
+
+	m := &machine{directory: "/run/runtime"}
+	check(t, os.MkdirAll(m.directory, 0o700))
+	images, err := json.Marshal([]map[string]any{
+		{"repository": "shell", "program": []string{"/bin/sh", "-c"}},
+		{"repository": "broken", "program": []string{"/absent"}},
+		{"repository": "linkerd/proxy", "standIn": map[string]any{"ports": []int{4191}}},
+		{"repository": "linkerd/proxy-init", "standIn": map[string]any{"exits": true}},
+	})
+	check(t, err)
+	check(t, os.WriteFile(m.directory+"/images.json", images, 0o600))
+	m.startRuntime(t)
+	return m
+}
+
+func (m *machine) startRuntime(t *testing.T) {
+	t.Helper()
+	m.serve = exec.Command("/proc/self/exe", "serve", "--socket", m.directory+"/cri.sock", "--state", m.directory+"/state",
+		"--images", m.directory+"/images.json", "--bridge", "pods", "--pod-cidr", "10.244.0.0/16", "--gateway", "10.244.0.1",
+		"--api-server", "10.244.0.1:16443")
+	m.serve.Stdout, m.serve.Stderr = os.Stdout, os.Stderr
+	check(t, m.serve.Start())
+	connection, err := grpc.NewClient("unix://"+m.directory+"/cri.sock", grpc.WithTransportCredentials(insecure.NewCredentials()))
+	check(t, err)
+	m.RuntimeServiceClient, m.ImageServiceClient = cri.NewRuntimeServiceClient(connection), cri.NewImageServiceClient(connection)
+	await(t, "the runtime to answer", func() bool {
+		_, err := m.Version(t.Context(), &cri.VersionRequest{})
+		return err == nil
+	})
+}
+
+func (m *machine) killRuntime(t *testing.T) {
+	t.Helper()
+	check(t, m.serve.Process.Kill())
+	m.serve.Wait()
+}
+
+// assertNothingLeft removes every pod, and looks for what stayed.
+func (m *machine) assertNothingLeft(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	pods, err := m.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{})
+	check(t, err)
+	for _, pod := range pods.Items {
+		must(m.StopPodSandbox(ctx, &cri.StopPodSandboxRequest{PodSandboxId: pod.Id}))(t)
+		must(m.RemovePodSandbox(ctx, &cri.RemovePodSandboxRequest{PodSandboxId: pod.Id}))(t)
+		must(m.RemovePodSandbox(ctx, &cri.RemovePodSandboxRequest{PodSandboxId: pod.Id}))(t)
+	}
+	for _, directory := range []string{"pods", "containers", "netns"} {
+		if left, _ := os.ReadDir(filepath.Join(m.directory, "state", directory)); len(left) > 0 {
+			t.Errorf("left in %s: %v", directory, left)
+		}
+	}
+	links, err := netlink.LinkList()
+	check(t, err)
+	for _, link := range links {
+		if link.Type() == "veth" {
+			t.Errorf("left: device %s", link.Attrs().Name)
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	check(t, err)
+	if strings.Contains(string(mounts), m.directory) {
+		t.Errorf("left: mounts\n%s", mounts)
+	}
+	await(t, "every process but the runtime to end", func() bool { return len(m.otherProcesses()) == 0 })
+}
+
+// otherProcesses are those that are neither the test nor the runtime.
+func (m *machine) otherProcesses() []string {
+	var others []string
+	statuses, _ := filepath.Glob("/proc/[0-9]*")
+	for _, directory := range statuses {
+		pid, _ := strconv.Atoi(filepath.Base(directory))
+		fields, err := processStat(pid)
+		if err == nil && pid != os.Getpid() && pid != m.serve.Process.Pid && fields[2] != "Z" {
+			command, _ := os.ReadFile(directory + "/cmdline")
+			others = append(others, string(command))
+		}
+	}
+	return others
+}
+
+func (m *machine) runPod(t *testing.T, adapt ...func(*cri.PodSandboxConfig)) (id string, config *cri.PodSandboxConfig) {
+	t.Helper()
+	config = &cri.PodSandboxConfig{
+		Metadata:     &cri.PodSandboxMetadata{Name: "pod", Namespace: "test", Uid: newID()},
+		Hostname:     "the-pod",
+		LogDirectory: "/var/log/pods/" + newID(),
+		DnsConfig:    &cri.DNSConfig{Servers: []string{"10.96.0.10"}, Searches: []string{"svc.cluster.local"}},
+		Linux:        &cri.LinuxPodSandboxConfig{},
+	}
+	for _, f := range adapt {
+		f(config)
+	}
+	return must(m.RunPodSandbox(t.Context(), &cri.RunPodSandboxRequest{Config: config}))(t).PodSandboxId, config
+}
+
+func (m *machine) podAddress(t *testing.T, id string) string {
+	t.Helper()
+	return must(m.PodSandboxStatus(t.Context(), &cri.PodSandboxStatusRequest{PodSandboxId: id}))(t).Status.Network.Ip
+}
+
+func (m *machine) create(t *testing.T, podID string, pod *cri.PodSandboxConfig, image string, adapt func(*cri.ContainerConfig)) string {
+	t.Helper()
+	config := &cri.ContainerConfig{
+		Metadata: &cri.ContainerMetadata{Name: "main"},
+		Image:    &cri.ImageSpec{Image: image},
+		LogPath:  "main/0.log",
+		Linux:    &cri.LinuxContainerConfig{SecurityContext: &cri.LinuxContainerSecurityContext{RunAsUser: &cri.Int64Value{Value: imageUser}}},
+	}
+	adapt(config)
+	return must(m.CreateContainer(t.Context(), &cri.CreateContainerRequest{PodSandboxId: podID, Config: config, SandboxConfig: pod}))(t).ContainerId
+}
+
+// runShell starts a container whose program is sh -c script.
+func (m *machine) runShell(t *testing.T, script string, adapt ...func(*cri.ContainerConfig)) (podID, id, logPath string) {
+	t.Helper()
+	podID, pod := m.runPod(t)
+	id = m.create(t, podID, pod, "registry.example/shell:v1", func(config *cri.ContainerConfig) {
+		config.Args = []string{script}
+		for _, f := range adapt {
+			f(config)
+		}
+	})
+	must(m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id}))(t)
+	return podID, id, pod.LogDirectory + "/main/0.log"
+}
+
+func (m *machine) status(t *testing.T, id string) *cri.ContainerStatus {
+	t.Helper()
+	return must(m.ContainerStatus(t.Context(), &cri.ContainerStatusRequest{ContainerId: id}))(t).Status
+}
+
+func (m *machine) awaitExit(t *testing.T, id string) *cri.ContainerStatus {
+	t.Helper()
+	await(t, "the container to end", func() bool { return m.status(t, id).State == cri.ContainerState_CONTAINER_EXITED })
+	return m.status(t, id)
+}
+
+func (m *machine) process(t *testing.T, id string) process {
+	t.Helper()
+	started, err := readState[startedProcess](processPath(filepath.Join(m.directory, "state", "containers", id)))
+	check(t, err)
+	return started.process
+}
+
+func (m *machine) exec(t *testing.T, id string, command ...string) (string, int32) {
+	t.Helper()
+	response := must(m.ExecSync(t.Context(), &cri.ExecSyncRequest{ContainerId: id, Cmd: command, Timeout: 10}))(t)
+	return string(response.Stdout) + string(response.Stderr), response.ExitCode
+}
+
+func isRootOnlyMapped(t *testing.T) bool {
+	t.Helper()
+	users, err := readIDMap("/proc/self/uid_map")
+	check(t, err)
+	return !users.contains(imageUser)
+}
+
+func testProgram(t *testing.T, m *machine) {
+	secret := "/var/lib/secret"
+	check(t, os.MkdirAll(secret, 0o755))
+	check(t, os.WriteFile(secret+"/token", []byte("from a volume\n"), 0o644))
+	check(t, os.WriteFile("/var/lib/hosts", []byte("10.244.0.9 the-pod\n"), 0o644))
+	check(t, os.WriteFile("/var/lib/termination", nil, 0o666))
+	check(t, os.Chmod("/var/lib/termination", 0o666))
+	script := `id -u; id -g; id -G; pwd; hostname; echo "$GREETING $HOSTNAME $KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT"
+cat /var/run/secrets/token /run/secrets/token /etc/hosts /etc/resolv.conf
+echo x > /run/secrets/token && echo written; echo x > /usr/file && echo written
+echo done > /dev/termination-log; touch /scratch/file && echo scratch; touch /tmp/file && echo temporary
+grep CapBnd /proc/self/status; echo $$; ls / | tr '\n' ' '`
+	_, id, logPath := m.runShell(t, script, func(config *cri.ContainerConfig) {
+		config.WorkingDir = "/work/dir"
+		config.Envs = []*cri.KeyValue{{Key: "GREETING", Value: []byte("hello")}, {Key: "KUBERNETES_SERVICE_HOST", Value: []byte("10.96.0.1")}}
+		config.Mounts = []*cri.Mount{
+			{ContainerPath: "/var/run/secrets/inner", HostPath: secret, Readonly: true},
+			{ContainerPath: "/var/run/secrets", HostPath: secret + "-outer", Readonly: false},
+			{ContainerPath: "/etc/hosts", HostPath: "/var/lib/hosts"},
+			{ContainerPath: "/dev/termination-log", HostPath: "/var/lib/termination"},
+			{ContainerPath: "/scratch", HostPath: "/var/lib/scratch"},
+		}
+		check(t, os.MkdirAll(secret+"-outer", 0o755))
+		check(t, os.WriteFile(secret+"-outer/token", []byte("from a volume\n"), 0o644))
+		check(t, os.MkdirAll("/var/lib/scratch", 0o777))
+		check(t, os.Chmod("/var/lib/scratch", 0o777))
+		config.Mounts[1].Readonly = true
+		check(t, os.MkdirAll(secret+"-outer/inner", 0o755))
+		config.Linux.SecurityContext.RunAsGroup = &cri.Int64Value{Value: 2103}
+		config.Linux.SecurityContext.SupplementalGroups = []int64{4000}
+	})
+	exit := m.awaitExit(t, id)
+	if exit.ExitCode != 0 || exit.Reason != "Completed" || exit.ImageRef != "program:sh" {
+		t.Errorf("exit: %v", exit)
+	}
+	log := readLog(t, logPath)
+	user, group, groups := "65532", "2103", "2103 4000"
+	if isRootOnlyMapped(t) {
+		user, group, groups = "0", "0", "0"
+	}
+	for _, expected := range []string{
+		strings.Join([]string{user, group, groups, "/work/dir", "the-pod", "hello the-pod 10.244.0.1:16443",
+			"from a volume", "from a volume", "10.244.0.9 the-pod", "nameserver 10.96.0.10", "search svc.cluster.local"}, "\n"),
+		"scratch\ntemporary\nCapBnd:\t00000000800425fb\n1\n",
+		"Read-only file system",
+	} {
+		if !strings.Contains(log, expected) {
+			t.Errorf("log does not contain %q:\n%s", expected, log)
+		}
+	}
+	if strings.Contains(log, "written") {
+		t.Errorf("wrote to a read-only mount:\n%s", log)
+	}
+	if message, _ := os.ReadFile("/var/lib/termination"); string(message) != "done\n" {
+		t.Errorf("termination message is %q", message)
+	}
+	if usr, _ := os.ReadDir("/work/dir"); usr != nil {
+		t.Error("the container's working directory is on the machine")
+	}
+}
+
+func testLog(t *testing.T, m *machine) {
+	_, id, logPath := m.runShell(t, `echo one; echo two >&2; head -c 20000 /dev/zero | tr '\0' x; echo
+trap 'echo again; exit' USR1; while :; do sleep 0.01; done`)
+	await(t, "the log", func() bool { return strings.Count(readFile(logPath), "\n") >= 4 })
+	lines := strings.Split(readFile(logPath), "\n")
+	format := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|[+-]\d\d:\d\d) (stdout|stderr) (F|P) .*$`)
+	var tags []string
+	for _, line := range lines[:len(lines)-1] {
+		match := format.FindStringSubmatch(line)
+		if match == nil {
+			t.Fatalf("not the CRI's format: %q", line)
+		}
+		tags = append(tags, match[2]+match[3])
+	}
+	if joined := strings.Join(tags, " "); strings.Count(joined, "stdoutP") != 1 || strings.Count(joined, "stdoutF") != 2 || strings.Count(joined, "stderrF") != 1 {
+		t.Errorf("lines: %v", tags)
+	}
+	check(t, os.Rename(logPath, logPath+".old"))
+	must(m.ReopenContainerLog(t.Context(), &cri.ReopenContainerLogRequest{ContainerId: id}))(t)
+	check(t, m.process(t, id).signal(unix.SIGUSR1))
+	m.awaitExit(t, id)
+	if log := readLog(t, logPath); log != "again\n" {
+		t.Errorf("the reopened log is %q", log)
+	}
+}
+
+func testExec(t *testing.T, m *machine) {
+	_, id, _ := m.runShell(t, "sleep 1000", func(config *cri.ContainerConfig) {
+		config.Envs = []*cri.KeyValue{{Key: "GREETING", Value: []byte("hello")}}
+		config.WorkingDir = "/work"
+	})
+	output, code := m.exec(t, id, "sh", "-c", `echo $GREETING $(id -u) $(pwd) $(hostname); echo error >&2; ps -e -o pid= | head -1 | tr -d ' '; grep NoNewPrivs /proc/self/status; umask; exit 3`)
+	user := "65532"
+	if isRootOnlyMapped(t) {
+		user = "0"
+	}
+	if expected := "hello " + user + " /work the-pod\n1\nNoNewPrivs:\t1\n0022\nerror\n"; output != expected || code != 3 {
+		t.Errorf("output %q, code %d, expected %q, 3", output, code, expected)
+	}
+	if _, err := m.ExecSync(t.Context(), &cri.ExecSyncRequest{ContainerId: id, Cmd: []string{"/absent"}}); err == nil {
+		t.Error("a command that does not exist has run")
+	}
+	start := time.Now()
+	_, err := m.ExecSync(t.Context(), &cri.ExecSyncRequest{ContainerId: id, Cmd: []string{"sleep", "30"}, Timeout: 1})
+	if status.Code(err) != codes.DeadlineExceeded || time.Since(start) > 5*time.Second {
+		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+	if output, code := m.exec(t, id, "sh", "-c", "kill -9 $$"); code != 137 {
+		t.Errorf("output %q, code %d, expected 137", output, code)
+	}
+}
+
+func testStreams(t *testing.T, m *machine) {
+	podID, pod := m.runPod(t)
+	id := m.create(t, podID, pod, "cr.example/linkerd/proxy:edge", func(*cri.ContainerConfig) {})
+	must(m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id}))(t)
+
+	execution := must(m.Exec(t.Context(), &cri.ExecRequest{ContainerId: id, Cmd: []string{"sh", "-c", "cat; exit 7"}, Stdin: true, Stdout: true, Stderr: true}))(t)
+	connection := dialStream(t, execution.Url, "v4.channel.k8s.io")
+	failure := openStream(t, connection, "error")
+	in, out := openStream(t, connection, "stdin"), openStream(t, connection, "stdout")
+	openStream(t, connection, "stderr")
+	must(in.Write([]byte("through a stream\n")))(t)
+	check(t, in.Close())
+	if got := string(must(io.ReadAll(out))(t)); got != "through a stream\n" {
+		t.Errorf("exec wrote %q", got)
+	}
+	if got := string(must(io.ReadAll(failure))(t)); !strings.Contains(got, `"message":"7"`) {
+		t.Errorf("exec's status is %s", got)
+	}
+	connection.Close()
+
+	execution = must(m.Exec(t.Context(), &cri.ExecRequest{ContainerId: id, Cmd: []string{"sh", "-c", "tty; stty size"}, Stdin: true, Stdout: true, Tty: true}))(t)
+	connection = dialStream(t, execution.Url, "v4.channel.k8s.io")
+	failure = openStream(t, connection, "error")
+	openStream(t, connection, "stdin")
+	out = openStream(t, connection, "stdout")
+	openStream(t, connection, "resize")
+	if got := string(must(io.ReadAll(out))(t)); !strings.HasPrefix(got, "/dev/pts/") {
+		t.Errorf("on a terminal, exec wrote %q", got)
+	}
+	connection.Close()
+
+	forward := must(m.PortForward(t.Context(), &cri.PortForwardRequest{PodSandboxId: podID, Port: []int32{4191}}))(t)
+	connection = dialStream(t, forward.Url, "portforward.k8s.io")
+	defer connection.Close()
+	header := http.Header{"Port": {"4191"}, "Requestid": {"1"}, "Streamtype": {"error"}}
+	must(connection.CreateStream(header))(t).Close()
+	header.Set("Streamtype", "data")
+	data := must(connection.CreateStream(header))(t)
+	must(data.Write([]byte("GET /ready HTTP/1.0\r\n\r\n")))(t)
+	if got := string(must(io.ReadAll(data))(t)); !strings.HasPrefix(got, "HTTP/1.0 200 OK") || !strings.HasSuffix(got, "ok\n") {
+		t.Errorf("port-forward answered %q", got)
+	}
+	address, err := url.Parse(forward.Url)
+	check(t, err)
+	if address.Hostname() != "127.0.0.1" {
+		t.Errorf("streams are served on %s", address.Host)
+	}
+}
+
+func dialStream(t *testing.T, address, protocol string) httpstream.Connection {
+	t.Helper()
+	transport, err := spdy.NewRoundTripper(nil)
+	check(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, nil)
+	check(t, err)
+	request.Header.Set("X-Stream-Protocol-Version", protocol)
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	check(t, err)
+	return must(transport.NewConnection(response))(t)
+}
+
+func openStream(t *testing.T, connection httpstream.Connection, kind string) httpstream.Stream {
+	t.Helper()
+	return must(connection.CreateStream(http.Header{"Streamtype": {kind}}))(t)
+}
+
+func testNetwork(t *testing.T, m *machine) {
+	addresses := map[string]bool{}
+	for range 3 {
+		podID, pod := m.runPod(t)
+		id := m.create(t, podID, pod, "linkerd/proxy", func(*cri.ContainerConfig) {})
+		must(m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id}))(t)
+		addresses[m.podAddress(t, podID)] = true
+	}
+	if len(addresses) != 3 || addresses["10.244.0.1"] {
+		t.Errorf("addresses: %v", addresses)
+	}
+	var script strings.Builder
+	for address := range addresses {
+		await(t, "the pod at "+address, func() bool { return get("http://"+address+":4191/ready") == "ok\n" })
+		fmt.Fprintf(&script, "curl -sS --max-time 5 http://%s:4191/; ", address)
+	}
+	if _, err := exec.LookPath("curl"); err == nil {
+		_, id, logPath := m.runShell(t, script.String())
+		if m.awaitExit(t, id); readLog(t, logPath) != "ok\nok\nok\n" {
+			t.Errorf("a pod saw %q of the others", readLog(t, logPath))
+		}
+	}
+
+	// The machine's own network.
+	podID, pod := m.runPod(t, func(config *cri.PodSandboxConfig) {
+		config.Linux.SecurityContext = &cri.LinuxSandboxSecurityContext{NamespaceOptions: &cri.NamespaceOption{Network: cri.NamespaceMode_NODE}}
+	})
+	id := m.create(t, podID, pod, "linkerd/proxy", func(*cri.ContainerConfig) {})
+	must(m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id}))(t)
+	await(t, "the pod on the machine's network", func() bool { return get("http://127.0.0.1:4191/") == "ok\n" })
+	if address := m.podAddress(t, podID); address != "" {
+		t.Errorf("a pod on the machine's network has address %s", address)
+	}
+}
+
+func testKill(t *testing.T, m *machine) {
+	_, id, _ := m.runShell(t, "sleep 1000 & sleep 1001; :")
+	killed := time.Now()
+	check(t, m.process(t, id).signal(unix.SIGKILL))
+	exit := m.awaitExit(t, id)
+	if exit.ExitCode != 137 || exit.Reason != "Error" {
+		t.Errorf("exit: %v", exit)
+	}
+	if delay := time.Since(killed); delay > time.Second {
+		t.Errorf("seen after %s", delay)
+	}
+	await(t, "its children to end", func() bool { return len(m.otherProcesses()) == 0 })
+}
+
+func testKillShim(t *testing.T, m *machine) {
+	_, id, _ := m.runShell(t, "sleep 1000")
+	program := m.process(t, id)
+	shim, err := parentOf(program)
+	check(t, err)
+	check(t, shim.signal(unix.SIGKILL))
+	if exit := m.awaitExit(t, id); exit.ExitCode != 137 || exit.Reason != "Error" {
+		t.Errorf("exit: %v", exit)
+	}
+	await(t, "the program to end", func() bool { return len(m.otherProcesses()) == 0 })
+}
+
+func testStop(t *testing.T, m *machine) {
+	_, polite, _ := m.runShell(t, "trap 'exit 5' TERM; while :; do sleep 0.01; done")
+	_, stubborn, _ := m.runShell(t, "trap '' TERM; while :; do sleep 0.01; done")
+	_, quitting, _ := m.runShell(t, "trap 'exit 6' QUIT; while :; do sleep 0.01; done", func(config *cri.ContainerConfig) { config.StopSignal = cri.Signal_SIGQUIT })
+	for _, test := range []struct {
+		id      string
+		code    int32
+		minimum time.Duration
+	}{{polite, 5, 0}, {stubborn, 137, time.Second}, {quitting, 6, 0}} {
+		// The shell sets its trap after the container has started.
+		await(t, "the trap", func() bool {
+			output, _ := m.exec(t, test.id, "sh", "-c", "grep -E 'Sig(Cgt|Ign)' /proc/1/status | grep -vE '0{16}|0000000000000002$|0{15}4$' || :")
+			return output != ""
+		})
+		start := time.Now()
+		must(m.StopContainer(t.Context(), &cri.StopContainerRequest{ContainerId: test.id, Timeout: 1}))(t)
+		took := time.Since(start)
+		if exit := m.status(t, test.id); exit.ExitCode != test.code || took < test.minimum || took > test.minimum+900*time.Millisecond {
+			t.Errorf("code %d after %s, expected %d after %s", exit.ExitCode, took, test.code, test.minimum)
+		}
+		must(m.StopContainer(t.Context(), &cri.StopContainerRequest{ContainerId: test.id, Timeout: 1}))(t)
+	}
+}
+
+func testStartError(t *testing.T, m *machine) {
+	podID, pod := m.runPod(t)
+	for image, expected := range map[string]string{"broken": "/absent", "shell": "no-such-command"} {
+		id := m.create(t, podID, pod, image, func(config *cri.ContainerConfig) { config.Command = []string{"no-such-command"} })
+		_, err := m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id})
+		if err == nil || !strings.Contains(err.Error(), expected) {
+			t.Errorf("%s: %v, expected an error about %s", image, err, expected)
+		}
+		if exit := m.status(t, id); exit.State != cri.ContainerState_CONTAINER_EXITED || exit.Reason != "StartError" || exit.ExitCode != 128 {
+			t.Errorf("exit: %v", exit)
+		}
+		if _, err := m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id}); err == nil {
+			t.Error("started a second time")
+		}
+	}
+	if _, err := m.ContainerStatus(t.Context(), &cri.ContainerStatusRequest{ContainerId: "absent"}); status.Code(err) != codes.NotFound {
+		t.Errorf("status of what is not there: %v", err)
+	}
+}
+
+func testStandIn(t *testing.T, m *machine) {
+	podID, pod := m.runPod(t)
+	start := func(name, image, ports string) string {
+		id := m.create(t, podID, pod, image, func(config *cri.ContainerConfig) {
+			config.Metadata.Name = name
+			config.LogPath = name + ".log"
+			if ports != "" {
+				config.Annotations = map[string]string{portsAnnotation: ports}
+			}
+		})
+		must(m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id}))(t)
+		return id
+	}
+	for _, initializer := range []string{start("any", "linkerd/proxy-init:v2", ""), start("init-something", "unknown", "")} {
+		if exit := m.awaitExit(t, initializer); exit.ExitCode != 0 {
+			t.Errorf("exit: %v", exit)
+		}
+	}
+	id := start("web", "docker.io/library/unknown@sha256:0123", `[{"containerPort":80,"protocol":"TCP"},{"containerPort":4191}]`)
+	start("proxy", "linkerd/proxy", "")
+	for _, port := range []string{"80", "4191"} {
+		await(t, "port "+port, func() bool { return get("http://"+m.podAddress(t, podID)+":"+port) == "ok\n" })
+	}
+	if reference := m.status(t, id).ImageRef; reference != "stand-in:docker.io/library/unknown@sha256:0123" {
+		t.Errorf("imageRef is %s", reference)
+	}
+	if output, code := m.exec(t, id, "/usr/lib/linkerd/linkerd-await", "--timeout=2m"); output != "" || code != 0 {
+		t.Errorf("a hook gave %q, %d", output, code)
+	}
+	begin := time.Now()
+	must(m.StopContainer(t.Context(), &cri.StopContainerRequest{ContainerId: id, Timeout: 30}))(t)
+	if exit := m.status(t, id); exit.ExitCode != 0 || time.Since(begin) > 5*time.Second {
+		t.Errorf("after %s: %v", time.Since(begin), exit)
+	}
+}
+
+func testRestart(t *testing.T, m *machine) {
+	podID, running, logPath := m.runShell(t, "trap 'echo bye; exit 4' USR1; while :; do sleep 0.01; done")
+	_, ending, _ := m.runShell(t, "trap 'exit 9' USR1; while :; do sleep 0.01; done")
+	_, orphan, _ := m.runShell(t, "sleep 1000")
+	address := m.podAddress(t, podID)
+	before := m.process(t, running)
+	for _, id := range []string{running, ending} {
+		await(t, "the trap", func() bool {
+			_, code := m.exec(t, id, "sh", "-c", "! grep -q 'SigCgt:.0*2$' /proc/1/status && ! grep -q 'SigCgt:.0*$' /proc/1/status")
+			return code == 0
+		})
+	}
+	endingProcess, orphanProcess := m.process(t, ending), m.process(t, orphan)
+	shim, err := parentOf(orphanProcess)
+	check(t, err)
+
+	m.killRuntime(t)
+	check(t, endingProcess.signal(unix.SIGUSR1))
+	check(t, shim.signal(unix.SIGKILL))
+	await(t, "both to end", func() bool {
+		_, a := endingProcess.open()
+		_, b := orphanProcess.open()
+		return a != nil && b != nil
+	})
+	m.startRuntime(t)
+
+	if state := m.status(t, running); state.State != cri.ContainerState_CONTAINER_RUNNING || m.process(t, running) != before {
+		t.Errorf("not adopted: %v", state)
+	}
+	if exit := m.awaitExit(t, ending); exit.ExitCode != 9 {
+		t.Errorf("its exit code was lost: %v", exit)
+	}
+	if exit := m.awaitExit(t, orphan); exit.ExitCode != 137 {
+		t.Errorf("exit: %v", exit)
+	}
+	if now := m.podAddress(t, podID); now != address {
+		t.Errorf("address %s, before %s", now, address)
+	}
+	if other, _ := m.runPod(t); m.podAddress(t, other) == address {
+		t.Error("an address was given twice")
+	}
+	if output, code := m.exec(t, running, "echo", "still here"); output != "still here\n" || code != 0 {
+		t.Errorf("exec gave %q, %d", output, code)
+	}
+	check(t, before.signal(unix.SIGUSR1))
+	if exit := m.awaitExit(t, running); exit.ExitCode != 4 || readLog(t, logPath) != "bye\n" {
+		t.Errorf("exit: %v, log %q", exit, readLog(t, logPath))
+	}
+	files, err := filepath.Glob(m.directory + "/state/*/*")
+	check(t, err)
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 && !strings.Contains(file, "/netns/") {
+			t.Errorf("others may read %s: %s", file, info.Mode())
+		}
+	}
+}
+
+func testReadOnly(t *testing.T, m *machine) {
+	_, id, logPath := m.runShell(t, `touch /file && echo written; echo 1 > /proc/sys/kernel/printk && echo written; wc -c < /proc/kcore; ls /proc/scsi | wc -l; echo end`,
+		func(config *cri.ContainerConfig) {
+			security := config.Linux.SecurityContext
+			security.ReadonlyRootfs = true
+			security.RunAsUser = &cri.Int64Value{}
+			security.ReadonlyPaths = []string{"/proc/sys", "/proc/absent"}
+			security.MaskedPaths = []string{"/proc/kcore", "/proc/scsi", "/proc/absent"}
+		})
+	m.awaitExit(t, id)
+	if log := readLog(t, logPath); strings.Contains(log, "written") || !strings.Contains(log, "0\n0\nend\n") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+func testStatistics(t *testing.T, m *machine) {
+	podID, id, _ := m.runShell(t, "while :; do :; done")
+	await(t, "CPU time", func() bool {
+		stats := must(m.ContainerStats(t.Context(), &cri.ContainerStatsRequest{ContainerId: id}))(t).Stats
+		return stats.Cpu.UsageCoreNanoSeconds.Value > 0 && stats.Memory.WorkingSetBytes.Value > 0
+	})
+	pods := must(m.ListPodSandboxStats(t.Context(), &cri.ListPodSandboxStatsRequest{}))(t).Stats
+	if len(pods) != 1 || pods[0].Attributes.Id != podID || len(pods[0].Linux.Containers) != 1 {
+		t.Errorf("pods' statistics: %v", pods)
+	}
+	must(m.ImageFsInfo(t.Context(), &cri.ImageFsInfoRequest{}))(t)
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func must[T any](value T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		check(t, err)
+		return value
+	}
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not seen within 10 s: %s", what)
+		}
+	}
+}
+
+func readFile(path string) string {
+	content, _ := os.ReadFile(path)
+	return string(content)
+}
+
+// readLog returns what a container wrote.
+func readLog(t *testing.T, path string) string {
+	t.Helper()
+	var content bytes.Buffer
+	for line := range strings.Lines(readFile(path)) {
+		fields := strings.SplitN(line, " ", 4)
+		if len(fields) != 4 {
+			t.Fatalf("not a log line: %q", line)
+		}
+		content.WriteString(fields[3])
+	}
+	return content.String()
+}
+
+func get(address string) string {
+	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(address)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	content, _ := io.ReadAll(response.Body)
+	return string(content)
+}
+

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/cri-streaming/pkg/streaming"
+)
+
+const (
+	runtimeName    = "process"
+	runtimeVersion = "1.0.0"
+)
+
+type serverOptions struct {
+	state     string
+	images    []image
+	bridge    string
+	podCIDR   netip.Prefix
+	gateway   netip.Addr
+	apiServer netip.AddrPort
+}
+
+// server implements the CRI. Everything it knows is also on disk: pods in
+// <state>/pods, containers in <state>/containers, and the processes themselves
+// belong to shims, so that the server can be killed and started at any time.
+type server struct {
+	cri.UnimplementedRuntimeServiceServer
+	cri.UnimplementedImageServiceServer
+
+	serverOptions
+	network   network
+	streaming streaming.Server
+
+	mutex       sync.Mutex // guards what follows, and every pod's and container's changing fields
+	pods        map[string]*pod
+	containers  map[string]*container
+	lastAddress netip.Addr // most recently given to a pod
+}
+
+func newServer(options serverOptions) (*server, error) {
+	state, err := filepath.Abs(options.state)
+	if err != nil {
+		return nil, err
+	}
+	options.state = state
+	s := &server{
+		serverOptions: options,
+		network: network{
+			bridge:     options.bridge,
+			podCIDR:    options.podCIDR,
+			gateway:    options.gateway,
+			namespaces: filepath.Join(state, "netns"),
+		},
+		pods:       map[string]*pod{},
+		containers: map[string]*container{},
+	}
+	for _, directory := range []string{state, s.podsDirectory(), s.containersDirectory(), s.network.namespaces} {
+		if err := os.MkdirAll(directory, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := lockDirectory(state); err != nil { // held until this process ends
+		return nil, fmt.Errorf("%s is in use by another process-runtime: %w", state, err)
+	}
+	if err := errors.Join(s.loadPods(), s.loadContainers()); err != nil {
+		return nil, err
+	}
+	return s, s.startStreaming()
+}
+
+func (s *server) podsDirectory() string       { return filepath.Join(s.state, "pods") }
+func (s *server) containersDirectory() string { return filepath.Join(s.state, "containers") }
+
+// newID returns an identifier as random and as long as containerd's.
+func newID() string {
+	id := make([]byte, 32)
+	rand.Read(id) // never fails
+	return hex.EncodeToString(id)
+}
+
+func notFound(kind, id string) error {
+	return status.Errorf(codes.NotFound, "no %s %q", kind, id)
+}
+
+func (s *server) allPods() []*pod {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.Collect(maps.Values(s.pods))
+}
+
+func (s *server) allContainers() []*container {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.Collect(maps.Values(s.containers))
+}
+
+// selects says whether labels satisfy a selector of the CRI.
+func selects(selector, labels map[string]string) bool {
+	for key, value := range selector {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *server) Version(context.Context, *cri.VersionRequest) (*cri.VersionResponse, error) {
+	return &cri.VersionResponse{Version: "0.1.0", RuntimeName: runtimeName, RuntimeVersion: runtimeVersion, RuntimeApiVersion: "v1"}, nil
+}
+
+func (s *server) Status(context.Context, *cri.StatusRequest) (*cri.StatusResponse, error) {
+	return &cri.StatusResponse{Status: &cri.RuntimeStatus{Conditions: []*cri.RuntimeCondition{
+		{Type: cri.RuntimeReady, Status: true},
+		{Type: cri.NetworkReady, Status: true},
+	}}}, nil
+}
+
+func (s *server) RuntimeConfig(context.Context, *cri.RuntimeConfigRequest) (*cri.RuntimeConfigResponse, error) {
+	return &cri.RuntimeConfigResponse{Linux: &cri.LinuxRuntimeConfiguration{CgroupDriver: cri.CgroupDriver_CGROUPFS}}, nil
+}
+
+// There are no cgroups here: resources are accepted and not enforced.
+
+func (s *server) UpdateRuntimeConfig(context.Context, *cri.UpdateRuntimeConfigRequest) (*cri.UpdateRuntimeConfigResponse, error) {
+	return &cri.UpdateRuntimeConfigResponse{}, nil
+}
+
+func (s *server) UpdateContainerResources(context.Context, *cri.UpdateContainerResourcesRequest) (*cri.UpdateContainerResourcesResponse, error) {
+	return &cri.UpdateContainerResourcesResponse{}, nil
+}
+
+func (s *server) UpdatePodSandboxResources(context.Context, *cri.UpdatePodSandboxResourcesRequest) (*cri.UpdatePodSandboxResourcesResponse, error) {
+	return &cri.UpdatePodSandboxResourcesResponse{}, nil
+}
