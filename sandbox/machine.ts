@@ -57,17 +57,19 @@ async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
   log("stopping");
-  for (const names of [
-    ["kubelet", "kwok", "kube-scheduler", "kube-controller-manager"],
-    ["kube-apiserver"],
-    ["etcd"],
-  ]) {
+  const order: [patienceMilliseconds: number, ...names: string[]][] = [
+    [1_000, "kubelet", "kwok", "kube-scheduler", "kube-controller-manager"],
+    // It waits for every watch to end; what it has answered for is in etcd already.
+    [1_000, "kube-apiserver"],
+    [5_000, "etcd"],
+  ];
+  for (const [patienceMilliseconds, ...names] of order) {
     const children = names.flatMap((name) => running.get(name) ?? []);
     await Promise.all(
       children.map(async (child) => {
         const ended = once(child, "exit");
         child.kill("SIGTERM");
-        const impatient = setTimeout(() => child.kill("SIGKILL"), 5_000);
+        const impatient = setTimeout(() => child.kill("SIGKILL"), patienceMilliseconds);
         await ended;
         clearTimeout(impatient);
       }),
