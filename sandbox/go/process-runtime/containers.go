@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,20 +18,20 @@ import (
 )
 
 const (
-	startTimeout = time.Minute      // of the shim, which only mounts and executes
-	killTimeout  = 10 * time.Second // from SIGKILL to the end of the shim
+	killTimeout   = 10 * time.Second // from SIGKILL to the end of the shim
+	reopenTimeout = 10 * time.Second
 )
 
 // container is what the server knows of a container. Its directory holds the
-// same: container.json once it is created, process.json once its program runs,
-// exit.json once that has ended. The last two are the shim's.
+// same: spec.json once it is created; from its shim, started.json once its
+// program runs and exit.json once that has ended.
 type container struct {
 	containerSpec
-	directory string
+	directory containerDirectory
 
 	starting bool
-	process  *startedProcess
-	exit     *exitStatus
+	started  *startRecord
+	exit     *exitRecord
 	ended    chan struct{} // closed once exit is set
 }
 
@@ -53,84 +51,86 @@ type containerSpec struct {
 	Environment      []string
 }
 
-type startedProcess struct {
-	process
-	StartedAt time.Time
+type startRecord struct {
+	At            time.Time
+	Program, Shim process
 }
 
-type exitStatus struct {
-	Code       int32
-	Reason     string
-	Message    string
-	FinishedAt time.Time
+type exitRecord struct {
+	At      time.Time
+	Code    int32
+	Reason  string
+	Message string
 }
+
+type containerDirectory string
+
+func (d containerDirectory) spec() string    { return filepath.Join(string(d), "spec.json") }
+func (d containerDirectory) started() string { return filepath.Join(string(d), "started.json") }
+func (d containerDirectory) exit() string    { return filepath.Join(string(d), "exit.json") }
+func (d containerDirectory) root() string    { return filepath.Join(string(d), "root") }
+func (d containerDirectory) shimLog() string { return filepath.Join(string(d), "shim.log") }
+
+func (c *container) name() string { return c.PodName + "/" + c.Config.GetMetadata().GetName() }
 
 func (c *container) state() cri.ContainerState {
 	switch {
 	case c.exit != nil:
 		return cri.ContainerState_CONTAINER_EXITED
-	case c.process != nil:
+	case c.started != nil:
 		return cri.ContainerState_CONTAINER_RUNNING
 	default:
 		return cri.ContainerState_CONTAINER_CREATED
 	}
 }
 
-func (c *container) name() string { return c.PodName + "/" + c.Config.GetMetadata().GetName() }
-
-func specPath(directory string) string    { return filepath.Join(directory, "container.json") }
-func processPath(directory string) string { return filepath.Join(directory, "process.json") }
-func exitPath(directory string) string    { return filepath.Join(directory, "exit.json") }
-
 func (s *server) loadContainers() error {
 	directories, err := filepath.Glob(filepath.Join(s.containersDirectory(), "*"))
 	if err != nil {
 		return err
 	}
-	for _, directory := range directories {
-		spec, err := readState[containerSpec](specPath(directory))
+	for _, path := range directories {
+		directory := containerDirectory(path)
+		spec, err := readState[containerSpec](directory.spec())
 		if err != nil {
 			return err
 		}
-		if spec == nil || s.pods[spec.PodID] == nil { // was being created or removed
-			if err := os.RemoveAll(directory); err != nil {
+		if spec == nil { // was being created or removed
+			if err := os.RemoveAll(path); err != nil {
 				return err
 			}
 			continue
 		}
 		c := &container{containerSpec: *spec, directory: directory, ended: make(chan struct{})}
 		s.containers[c.ID] = c
-		if err := s.adoptContainer(c); err != nil {
+		if err := s.adopt(c); err != nil {
 			return fmt.Errorf("adopt container %s: %w", c.name(), err)
 		}
 	}
 	return nil
 }
 
-// adoptContainer takes up what a container's shim has done so far.
-func (s *server) adoptContainer(c *container) error {
-	// A shim that is about to start its program soon says so, or ends.
+// adopt takes up what a container's shim has done so far.
+func (s *server) adopt(c *container) (err error) {
+	// A shim that has just begun soon says that its program runs, or ends.
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
-		locked := isLocked(c.directory)
-		var err error
-		if c.process, err = readState[startedProcess](processPath(c.directory)); err != nil {
+		begun := isLocked(string(c.directory))
+		if c.started, err = readState[startRecord](c.directory.started()); err != nil {
 			return err
 		}
-		if c.process != nil || !locked {
+		if c.started != nil || !begun {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("its shim started no program within %s", startTimeout)
+			return fmt.Errorf("its shim has started no program within %s", startTimeout)
 		}
 	}
-	var err error
-	if c.exit, err = readState[exitStatus](exitPath(c.directory)); err != nil {
+	if c.exit, err = readState[exitRecord](c.directory.exit()); err != nil {
 		return err
 	}
-	switch {
-	case c.exit != nil:
+	if c.exit != nil {
 		close(c.ended)
-	case c.process != nil:
+	} else if c.started != nil {
 		go s.awaitExit(c)
 	}
 	return nil
@@ -138,18 +138,17 @@ func (s *server) adoptContainer(c *container) error {
 
 // awaitExit returns once the container's shim has ended.
 func (s *server) awaitExit(c *container) {
-	err := awaitUnlocked(c.directory)
-	exit, readErr := readState[exitStatus](exitPath(c.directory))
+	err := awaitUnlocked(string(c.directory))
+	exit, readErr := readState[exitRecord](c.directory.exit())
 	if exit == nil {
-		// The shim was killed, and the program with it.
-		exit = &exitStatus{Code: 128 + int32(unix.SIGKILL), Reason: "Error", Message: "the container's shim was killed", FinishedAt: time.Now()}
-		err = errors.Join(err, readErr, writeState(exitPath(c.directory), exit))
+		exit = &exitRecord{At: time.Now(), Code: 128 + int32(unix.SIGKILL), Reason: "Error", Message: "its shim was killed, and the program with it"}
+		err = errors.Join(err, readErr, writeState(c.directory.exit(), exit))
 	}
-	slog.Info("container ended", "container", c.name(), "id", c.ID, "code", exit.Code, "error", err)
 	s.setExit(c, exit)
+	slog.Info("container ended", "container", c.name(), "id", c.ID, "code", exit.Code, "error", err)
 }
 
-func (s *server) setExit(c *container, exit *exitStatus) {
+func (s *server) setExit(c *container, exit *exitRecord) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	c.exit = exit
@@ -165,18 +164,30 @@ func (s *server) findContainer(id string) (*container, error) {
 	return nil, notFound("container", id)
 }
 
-// findRunning returns a running container and its process.
-func (s *server) findRunning(id string) (*container, process, error) {
+func (s *server) findRunning(id string) (*container, *startRecord, error) {
 	c, err := s.findContainer(id)
 	if err != nil {
-		return nil, process{}, err
+		return nil, nil, err
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if state := c.state(); state != cri.ContainerState_CONTAINER_RUNNING {
-		return nil, process{}, status.Errorf(codes.FailedPrecondition, "container %s is %s, not running", c.name(), state)
+		return nil, nil, status.Errorf(codes.FailedPrecondition, "container %s is %s, not running", c.name(), state)
 	}
-	return c, c.process.process, nil
+	return c, c.started, nil
+}
+
+func (s *server) selectContainers(id, podID string, state *cri.ContainerStateValue, labels map[string]string) []*container {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var selected []*container
+	for _, c := range s.containers {
+		if strings.HasPrefix(c.ID, id) && strings.HasPrefix(c.PodID, podID) &&
+			(state == nil || state.State == c.state()) && hasLabels(c.Config.Labels, labels) {
+			selected = append(selected, c)
+		}
+	}
+	return selected
 }
 
 func (s *server) CreateContainer(_ context.Context, request *cri.CreateContainerRequest) (*cri.CreateContainerResponse, error) {
@@ -207,12 +218,12 @@ func (s *server) CreateContainer(_ context.Context, request *cri.CreateContainer
 	if config.LogPath != "" {
 		c.LogPath = filepath.Join(p.Config.LogDirectory, config.LogPath)
 	}
-	c.directory = filepath.Join(s.containersDirectory(), c.ID)
-	if err := os.Mkdir(c.directory, 0o700); err != nil {
+	c.directory = containerDirectory(filepath.Join(s.containersDirectory(), c.ID))
+	if err := os.Mkdir(string(c.directory), 0o700); err != nil {
 		return nil, err
 	}
-	if err := writeState(specPath(c.directory), c.containerSpec); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(c.directory))
+	if err := writeState(c.directory.spec(), c.containerSpec); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(string(c.directory)))
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -223,30 +234,18 @@ func (s *server) CreateContainer(_ context.Context, request *cri.CreateContainer
 // environmentOf is what an image would set, then what the pod sets, then the
 // API server's real address: nothing here forwards that of its Service.
 func (s *server) environmentOf(p *pod, config *cri.ContainerConfig) []string {
-	environment := []string{"PATH=" + containerPath, "HOME=/", "HOSTNAME=" + p.Config.Hostname}
+	variables := map[string]string{"PATH": containerPath, "HOME": "/", "HOSTNAME": p.Config.Hostname}
 	for _, variable := range config.Envs {
-		environment = append(environment, variable.Key+"="+string(variable.Value))
+		variables[variable.Key] = string(variable.Value)
 	}
-	return lastOfEach(append(environment,
-		"KUBERNETES_SERVICE_HOST="+s.apiServer.Addr().String(),
-		fmt.Sprintf("KUBERNETES_SERVICE_PORT=%d", s.apiServer.Port()),
-		fmt.Sprintf("KUBERNETES_SERVICE_PORT_HTTPS=%d", s.apiServer.Port())))
-}
-
-// lastOfEach drops every variable that a later one of the same name replaces.
-func lastOfEach(environment []string) []string {
-	last := map[string]int{}
-	for i, variable := range environment {
-		name, _, _ := strings.Cut(variable, "=")
-		last[name] = i
+	port := strconv.Itoa(int(s.apiServer.Port()))
+	variables["KUBERNETES_SERVICE_HOST"] = s.apiServer.Addr().String()
+	variables["KUBERNETES_SERVICE_PORT"], variables["KUBERNETES_SERVICE_PORT_HTTPS"] = port, port
+	var environment []string
+	for name, value := range variables {
+		environment = append(environment, name+"="+value)
 	}
-	var kept []string
-	for i, variable := range environment {
-		if name, _, _ := strings.Cut(variable, "="); last[name] == i {
-			kept = append(kept, variable)
-		}
-	}
-	return kept
+	return environment
 }
 
 func (s *server) StartContainer(_ context.Context, request *cri.StartContainerRequest) (*cri.StartContainerResponse, error) {
@@ -264,63 +263,17 @@ func (s *server) StartContainer(_ context.Context, request *cri.StartContainerRe
 	started, err := startShim(c.directory)
 	if err != nil {
 		err = fmt.Errorf("start container %s: %w", c.name(), err)
-		exit := &exitStatus{Code: 128, Reason: "StartError", Message: err.Error(), FinishedAt: time.Now()}
-		err = errors.Join(err, writeState(exitPath(c.directory), exit))
+		exit := &exitRecord{At: time.Now(), Code: 128, Reason: "StartError", Message: err.Error()}
+		err = errors.Join(err, writeState(c.directory.exit(), exit))
 		s.setExit(c, exit)
-		slog.Error("container not started", "container", c.name(), "id", c.ID, "error", err)
 		return nil, err
 	}
 	s.mutex.Lock()
-	c.process = started
+	c.started = started
 	s.mutex.Unlock()
 	go s.awaitExit(c)
-	slog.Info("container runs", "container", c.name(), "id", c.ID, "program", c.Command.Arguments[0], "pid", started.PID)
+	slog.Info("container runs", "container", c.name(), "id", c.ID, "program", c.Command.Arguments[0], "pid", started.Program.PID)
 	return &cri.StartContainerResponse{}, nil
-}
-
-// startShim returns once the program runs.
-func startShim(directory string) (*startedProcess, error) {
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	stderr, err := os.Create(filepath.Join(directory, "shim.log"))
-	if err != nil {
-		return nil, err
-	}
-	defer stderr.Close()
-	shim := exec.Command("/proc/self/exe", "container", directory)
-	shim.Args[0] = "process-runtime"
-	shim.Env = []string{} // none, not ours
-	shim.Dir = "/"
-	shim.Stderr = stderr
-	shim.ExtraFiles = []*os.File{writer}
-	shim.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // nothing that ends us ends it
-	err = shim.Start()
-	writer.Close()
-	if err != nil {
-		return nil, err
-	}
-	go shim.Wait() // its exit status says nothing that its files do not
-
-	// The shim writes why it failed, or closes the pipe once it has succeeded.
-	if err := reader.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
-		return nil, err
-	}
-	failure, err := io.ReadAll(reader)
-	if err != nil {
-		shim.Process.Kill()
-		return nil, fmt.Errorf("await the shim's word: %w", err)
-	}
-	if len(failure) > 0 {
-		return nil, errors.New(string(failure))
-	}
-	started, err := readState[startedProcess](processPath(directory))
-	if err == nil && started == nil {
-		err = errors.New("the shim ended before it started the program")
-	}
-	return started, err
 }
 
 func (s *server) StopContainer(_ context.Context, request *cri.StopContainerRequest) (*cri.StopContainerResponse, error) {
@@ -336,13 +289,13 @@ func (s *server) StopContainer(_ context.Context, request *cri.StopContainerRequ
 // process of a PID namespace: what it leaves behind is killed with it.
 func (s *server) stopContainer(c *container, gracePeriod time.Duration) error {
 	s.mutex.Lock()
-	started, state := c.process, c.state()
+	started, state := c.started, c.state()
 	s.mutex.Unlock()
 	if state != cri.ContainerState_CONTAINER_RUNNING {
 		return nil
 	}
 	if gracePeriod > 0 {
-		if err := started.signal(c.stopSignal()); err != nil {
+		if err := started.Program.signal(c.stopSignal()); err != nil {
 			return fmt.Errorf("stop container %s: %w", c.name(), err)
 		}
 		select {
@@ -351,14 +304,14 @@ func (s *server) stopContainer(c *container, gracePeriod time.Duration) error {
 		case <-time.After(gracePeriod):
 		}
 	}
-	if err := started.signal(unix.SIGKILL); err != nil {
+	if err := started.Program.signal(unix.SIGKILL); err != nil {
 		return fmt.Errorf("kill container %s: %w", c.name(), err)
 	}
 	select {
 	case <-c.ended:
 		return nil
 	case <-time.After(killTimeout):
-		return fmt.Errorf("container %s (pid %d) has not ended %s after SIGKILL", c.name(), started.PID, killTimeout)
+		return fmt.Errorf("container %s (pid %d) has not ended %s after SIGKILL", c.name(), started.Program.PID, killTimeout)
 	}
 }
 
@@ -386,7 +339,7 @@ func (s *server) removeContainer(c *container) error {
 	defer s.mutex.Unlock()
 	delete(s.containers, c.ID)
 	// Its mounts were in a namespace that ended with it: only files are left.
-	return os.RemoveAll(c.directory)
+	return os.RemoveAll(string(c.directory))
 }
 
 func (s *server) ContainerStatus(_ context.Context, request *cri.ContainerStatusRequest) (*cri.ContainerStatusResponse, error) {
@@ -409,28 +362,22 @@ func (s *server) ContainerStatus(_ context.Context, request *cri.ContainerStatus
 		LogPath:     c.LogPath,
 		StopSignal:  c.Config.StopSignal,
 	}
-	if c.process != nil {
-		answer.StartedAt = c.process.StartedAt.UnixNano()
+	if c.started != nil {
+		answer.StartedAt = c.started.At.UnixNano()
 	}
 	if c.exit != nil {
-		answer.ExitCode, answer.Reason, answer.Message = c.exit.Code, c.exit.Reason, c.exit.Message
-		answer.FinishedAt = c.exit.FinishedAt.UnixNano()
+		answer.FinishedAt, answer.ExitCode, answer.Reason, answer.Message = c.exit.At.UnixNano(), c.exit.Code, c.exit.Reason, c.exit.Message
 	}
 	return &cri.ContainerStatusResponse{Status: answer}, nil
 }
 
 func (s *server) ListContainers(_ context.Context, request *cri.ListContainersRequest) (*cri.ListContainersResponse, error) {
+	filter := request.GetFilter()
+	selected := s.selectContainers(filter.GetId(), filter.GetPodSandboxId(), filter.GetState(), filter.GetLabelSelector())
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	filter := request.GetFilter()
 	response := &cri.ListContainersResponse{}
-	for _, c := range s.containers {
-		if !strings.HasPrefix(c.ID, filter.GetId()) ||
-			!strings.HasPrefix(c.PodID, filter.GetPodSandboxId()) ||
-			filter.GetState() != nil && filter.GetState().State != c.state() ||
-			!selects(filter.GetLabelSelector(), c.Config.Labels) {
-			continue
-		}
+	for _, c := range selected {
 		response.Containers = append(response.Containers, &cri.Container{
 			Id:           c.ID,
 			PodSandboxId: c.PodID,
@@ -448,24 +395,18 @@ func (s *server) ListContainers(_ context.Context, request *cri.ListContainersRe
 
 // ReopenContainerLog returns once the shim writes to a new file: the kubelet
 // has renamed the old one.
-func (s *server) ReopenContainerLog(ctx context.Context, request *cri.ReopenContainerLogRequest) (*cri.ReopenContainerLogResponse, error) {
-	c, running, err := s.findRunning(request.ContainerId)
+func (s *server) ReopenContainerLog(_ context.Context, request *cri.ReopenContainerLogRequest) (*cri.ReopenContainerLogResponse, error) {
+	c, started, err := s.findRunning(request.ContainerId)
 	if err != nil {
 		return nil, err
 	}
-	shim, err := parentOf(running)
-	if err != nil {
+	if err := started.Shim.signal(unix.SIGHUP); err != nil {
 		return nil, err
 	}
-	if err := shim.signal(unix.SIGHUP); err != nil {
-		return nil, err
-	}
-	for deadline := time.Now().Add(killTimeout); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(reopenTimeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(c.LogPath); err == nil {
 			return &cri.ReopenContainerLogResponse{}, nil
 		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			return nil, fmt.Errorf("the shim of container %s has not created %s again", c.name(), c.LogPath)
-		}
 	}
+	return nil, fmt.Errorf("the shim of container %s has not made %s within %s", c.name(), c.LogPath, reopenTimeout)
 }

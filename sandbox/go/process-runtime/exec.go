@@ -19,12 +19,8 @@ import (
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 )
 
-// How long output may come after a command has ended: it may have left others
-// behind that hold its pipes.
-const outputTimeout = time.Second
-
-// execution is one command to run in a running container. With a terminal,
-// out gets what stderr would have got too.
+// execution is a command to run in a running container. On a terminal, out gets
+// what err would get.
 type execution struct {
 	command  []string
 	in       io.Reader // may be nil
@@ -33,10 +29,9 @@ type execution struct {
 	resize   <-chan remotecommand.TerminalSize
 }
 
-// execute runs a command as the container's user in its namespaces, and
-// returns its exit code.
+// execute runs a command in a container's namespaces as the container's user.
 func (s *server) execute(ctx context.Context, containerID string, e execution) (exitCode int32, err error) {
-	c, running, err := s.findRunning(containerID)
+	c, started, err := s.findRunning(containerID)
 	if err != nil {
 		return 0, err
 	}
@@ -45,71 +40,60 @@ func (s *server) execute(ctx context.Context, containerID string, e execution) (
 		return 0, err
 	}
 	err = onOwnThread(func() error {
-		path, err := enterContainer(c, running, e.command[0])
-		if errors.Is(err, os.ErrNotExist) && c.Command.StandInFor != "" {
-			// A lifecycle hook of the image that is not there has nothing to do.
-			slog.Info("command of a stand-in skipped", "container", c.name(), "command", e.command[0])
-			return nil
-		}
-		if err != nil {
+		if err := enterContainer(started.Program); err != nil {
 			return err
 		}
-		exitCode, err = e.run(ctx, c, user, path)
-		return err
+		path, err := lookPath(e.command[0], c.Environment)
+		if errors.Is(err, os.ErrNotExist) && c.Command.StandInFor != "" {
+			// A lifecycle hook of an image that is not there has nothing to do.
+			slog.Info("command skipped: not in the stand-in", "container", c.name(), "command", e.command[0])
+			return nil
+		}
+		if err := errors.Join(err, limitPrivileges(c.securityContext())); err != nil {
+			return err
+		}
+		process := exec.CommandContext(ctx, path)
+		process.Args, process.Env, process.Dir = e.command, c.Environment, c.workingDirectory()
+		process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: user}
+		process.Cancel = func() error { return unix.Kill(-process.Process.Pid, unix.SIGKILL) }
+		process.WaitDelay = lastOutputTimeout
+		exitCode, err = e.run(process)
+		return errors.Join(ctx.Err(), err)
 	})
 	return exitCode, err
 }
 
-// enterContainer moves the calling thread, and finds the command there.
-func enterContainer(c *container, running process, name string) (path string, err error) {
-	pidfd, err := running.open()
+// enterContainer moves the calling thread.
+func enterContainer(program process) error {
+	pidfd, err := program.open()
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer unix.Close(pidfd)
-	// A mount namespace has its own root and working directory.
+	// Threads share their root directory and umask until they are told not to.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return "", err
-	}
-	const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
-	if err := unix.Setns(pidfd, namespaces); err != nil {
-		return "", err
-	}
-	return lookPath(name, c.Environment)
-}
-
-// run is called on a thread that is in the container.
-func (e execution) run(ctx context.Context, c *container, user *syscall.Credential, path string) (int32, error) {
-	if err := limitPrivileges(c.securityContext()); err != nil {
-		return 0, err
+		return err
 	}
 	unix.Umask(0o022)
-	process := exec.CommandContext(ctx, path)
-	process.Args = e.command
-	process.Env = c.Environment
-	process.Dir = c.workingDirectory()
-	process.WaitDelay = outputTimeout
-	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: user}
-	process.Cancel = func() error { return unix.Kill(-process.Process.Pid, unix.SIGKILL) }
-	var err error
+	return unix.Setns(pidfd, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWNET|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC)
+}
+
+func (e execution) run(process *exec.Cmd) (int32, error) {
+	run := e.runOnPipes
 	if e.terminal {
-		err = e.runOnTerminal(process)
-	} else {
-		err = e.runOnPipes(process)
+		run = e.runOnTerminal
 	}
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
+	err := run(process)
+	if process.ProcessState == nil {
+		return 0, err
 	}
-	if _, failed := errors.AsType[*exec.ExitError](err); failed || err == nil || errors.Is(err, exec.ErrWaitDelay) {
-		return exitCode(process.ProcessState), nil
-	}
-	return 0, err
+	return exitCode(process.ProcessState), nil
 }
 
 func (e execution) runOnPipes(process *exec.Cmd) error {
 	process.Stdout, process.Stderr = e.out, e.err
 	if e.in != nil {
-		// Not process.Stdin: its end is not the command's.
+		// Not process.Stdin, whose end would be waited for.
 		stdin, err := process.StdinPipe()
 		if err != nil {
 			return err
@@ -123,42 +107,35 @@ func (e execution) runOnPipes(process *exec.Cmd) error {
 }
 
 func (e execution) runOnTerminal(process *exec.Cmd) error {
-	ours, theirs, err := pty.Open()
+	terminal, err := pty.Start(process)
 	if err != nil {
 		return err
 	}
-	defer ours.Close()
-	process.Stdin, process.Stdout, process.Stderr = theirs, theirs, theirs
-	process.SysProcAttr.Setctty = true
-	err = process.Start()
-	theirs.Close()
-	if err != nil {
-		return err
-	}
+	defer terminal.Close()
 	if e.in != nil {
-		go io.Copy(ours, e.in)
+		go io.Copy(terminal, e.in)
 	}
 	go func() {
 		for size := range e.resize {
-			pty.Setsize(ours, &pty.Winsize{Rows: size.Height, Cols: size.Width})
+			pty.Setsize(terminal, &pty.Winsize{Rows: size.Height, Cols: size.Width})
 		}
 	}()
 	shown := make(chan struct{})
 	go func() {
-		io.Copy(e.out, ours) // ends with EIO once nobody has the terminal
+		io.Copy(e.out, terminal) // until nobody has the terminal any more
 		close(shown)
 	}()
 	err = process.Wait()
 	select {
 	case <-shown:
-	case <-time.After(outputTimeout):
+	case <-time.After(lastOutputTimeout):
 	}
 	return err
 }
 
 func (s *server) ExecSync(ctx context.Context, request *cri.ExecSyncRequest) (*cri.ExecSyncResponse, error) {
 	if len(request.Cmd) == 0 {
-		return nil, status.Error(codes.InvalidArgument, "cmd is empty, expected a command")
+		return nil, errNoCommand
 	}
 	if request.Timeout > 0 {
 		var cancel context.CancelFunc

@@ -21,37 +21,32 @@ type pod struct {
 	Config         *cri.PodSandboxConfig
 	RuntimeHandler string
 
-	Ready   bool
+	State   cri.PodSandboxState
 	Address netip.Addr // unset on the machine's own network, and once the pod has stopped
-}
-
-func (p *pod) onMachineNetwork() bool {
-	return p.Config.GetLinux().GetSecurityContext().GetNamespaceOptions().GetNetwork() == cri.NamespaceMode_NODE
 }
 
 func (p *pod) name() string {
 	return p.Config.GetMetadata().GetNamespace() + "/" + p.Config.GetMetadata().GetName()
 }
 
-func (p *pod) state() cri.PodSandboxState {
-	if p.Ready {
-		return cri.PodSandboxState_SANDBOX_READY
-	}
-	return cri.PodSandboxState_SANDBOX_NOTREADY
+func (p *pod) namespaces() *cri.NamespaceOption {
+	return p.Config.GetLinux().GetSecurityContext().GetNamespaceOptions()
 }
+
+func (p *pod) isOnMachineNetwork() bool { return p.namespaces().GetNetwork() == cri.NamespaceMode_NODE }
 
 func (s *server) podFile(id string) string { return filepath.Join(s.podsDirectory(), id+".json") }
 
 // networkNamespaceOf is empty for a pod on the machine's own network.
 func (s *server) networkNamespaceOf(p *pod) string {
-	if p.onMachineNetwork() {
+	if p.isOnMachineNetwork() {
 		return ""
 	}
 	return s.network.namespacePath(p.ID)
 }
 
 func (s *server) loadPods() error {
-	files, err := filepath.Glob(filepath.Join(s.podsDirectory(), "*.json"))
+	files, err := filepath.Glob(s.podFile("*"))
 	if err != nil {
 		return err
 	}
@@ -64,7 +59,7 @@ func (s *server) loadPods() error {
 		if s.lastAddress.Less(p.Address) {
 			s.lastAddress = p.Address
 		}
-		if p.Ready && (p.onMachineNetwork() || s.network.isConnected(p.ID)) {
+		if p.State == cri.PodSandboxState_SANDBOX_READY && (p.isOnMachineNetwork() || s.network.isConnected(p.ID)) {
 			continue
 		}
 		// It was being made or unmade, or the machine has restarted.
@@ -84,8 +79,27 @@ func (s *server) findPod(id string) (*pod, error) {
 	return nil, notFound("pod sandbox", id)
 }
 
+// selectPods returns copies, as they are now.
+func (s *server) selectPods(id string, state *cri.PodSandboxStateValue, labels map[string]string) []pod {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var selected []pod
+	for _, p := range s.pods {
+		if strings.HasPrefix(p.ID, id) && (state == nil || state.State == p.State) && hasLabels(p.Config.Labels, labels) {
+			selected = append(selected, *p)
+		}
+	}
+	return selected
+}
+
 func (s *server) RunPodSandbox(_ context.Context, request *cri.RunPodSandboxRequest) (*cri.RunPodSandboxResponse, error) {
-	p := &pod{ID: newID(), CreatedAt: time.Now(), Config: request.Config, RuntimeHandler: request.RuntimeHandler}
+	p := &pod{
+		ID:             newID(),
+		CreatedAt:      time.Now(),
+		Config:         request.Config,
+		RuntimeHandler: request.RuntimeHandler,
+		State:          cri.PodSandboxState_SANDBOX_NOTREADY,
+	}
 	if err := s.reservePod(p); err != nil {
 		return nil, err
 	}
@@ -97,74 +111,56 @@ func (s *server) RunPodSandbox(_ context.Context, request *cri.RunPodSandboxRequ
 }
 
 // reservePod makes the pod known, which keeps its address from others.
-func (s *server) reservePod(p *pod) error {
+func (s *server) reservePod(p *pod) (err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if !p.onMachineNetwork() {
+	if !p.isOnMachineNetwork() {
 		inUse := map[netip.Addr]bool{}
 		for _, other := range s.pods {
 			inUse[other.Address] = true
 		}
-		address, err := s.network.freeAddress(s.lastAddress, inUse)
-		if err != nil {
+		if p.Address, err = s.network.freeAddress(s.lastAddress, inUse); err != nil {
 			return err
 		}
-		p.Address, s.lastAddress = address, address
+		s.lastAddress = p.Address
 	}
 	s.pods[p.ID] = p
-	return nil
+	return writeState(s.podFile(p.ID), p)
 }
 
 func (s *server) openPod(p *pod) error {
-	if err := writeState(s.podFile(p.ID), p); err != nil {
-		return err
-	}
 	if directory := p.Config.GetLogDirectory(); directory != "" {
 		if err := os.MkdirAll(directory, 0o755); err != nil {
 			return err
 		}
 	}
-	if !p.onMachineNetwork() {
+	if !p.isOnMachineNetwork() {
 		if err := s.network.connect(p.ID, p.Address); err != nil {
 			return err
 		}
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	p.Ready = true
+	p.State = cri.PodSandboxState_SANDBOX_READY
 	return writeState(s.podFile(p.ID), p)
 }
 
-// closePod gives back the pod's network. It may be called again.
+// closePod gives the pod's network back. It may be called again.
 func (s *server) closePod(p *pod) error {
-	if !p.onMachineNetwork() {
-		if err := s.network.disconnect(p.ID); err != nil {
-			return err
-		}
+	if err := s.network.disconnect(p.ID); err != nil {
+		return err
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.pods[p.ID] == nil { // removed meanwhile
 		return nil
 	}
-	p.Ready, p.Address = false, netip.Addr{}
+	p.State, p.Address = cri.PodSandboxState_SANDBOX_NOTREADY, netip.Addr{}
 	return writeState(s.podFile(p.ID), p)
 }
 
-func (s *server) containersOf(p *pod) []*container {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	var containers []*container
-	for _, c := range s.containers {
-		if c.PodID == p.ID {
-			containers = append(containers, c)
-		}
-	}
-	return containers
-}
-
 func (s *server) stopPod(p *pod) error {
-	for _, c := range s.containersOf(p) {
+	for _, c := range s.selectContainers("", p.ID, nil, nil) {
 		if err := s.stopContainer(c, 0); err != nil {
 			return err
 		}
@@ -176,7 +172,7 @@ func (s *server) removePod(p *pod) error {
 	if err := s.stopPod(p); err != nil {
 		return err
 	}
-	for _, c := range s.containersOf(p) {
+	for _, c := range s.selectContainers("", p.ID, nil, nil) {
 		if err := s.removeContainer(c); err != nil {
 			return err
 		}
@@ -184,10 +180,7 @@ func (s *server) removePod(p *pod) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	delete(s.pods, p.ID)
-	if err := os.Remove(s.podFile(p.ID)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return os.RemoveAll(s.podFile(p.ID))
 }
 
 func (s *server) StopPodSandbox(_ context.Context, request *cri.StopPodSandboxRequest) (*cri.StopPodSandboxResponse, error) {
@@ -224,10 +217,10 @@ func (s *server) PodSandboxStatus(_ context.Context, request *cri.PodSandboxStat
 	return &cri.PodSandboxStatusResponse{Status: &cri.PodSandboxStatus{
 		Id:             p.ID,
 		Metadata:       p.Config.Metadata,
-		State:          p.state(),
+		State:          p.State,
 		CreatedAt:      p.CreatedAt.UnixNano(),
 		Network:        network,
-		Linux:          &cri.LinuxPodSandboxStatus{Namespaces: &cri.Namespace{Options: p.Config.GetLinux().GetSecurityContext().GetNamespaceOptions()}},
+		Linux:          &cri.LinuxPodSandboxStatus{Namespaces: &cri.Namespace{Options: p.namespaces()}},
 		Labels:         p.Config.Labels,
 		Annotations:    p.Config.Annotations,
 		RuntimeHandler: p.RuntimeHandler,
@@ -235,20 +228,13 @@ func (s *server) PodSandboxStatus(_ context.Context, request *cri.PodSandboxStat
 }
 
 func (s *server) ListPodSandbox(_ context.Context, request *cri.ListPodSandboxRequest) (*cri.ListPodSandboxResponse, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
 	filter := request.GetFilter()
 	response := &cri.ListPodSandboxResponse{}
-	for _, p := range s.pods {
-		if !strings.HasPrefix(p.ID, filter.GetId()) ||
-			filter.GetState() != nil && filter.GetState().State != p.state() ||
-			!selects(filter.GetLabelSelector(), p.Config.Labels) {
-			continue
-		}
+	for _, p := range s.selectPods(filter.GetId(), filter.GetState(), filter.GetLabelSelector()) {
 		response.Items = append(response.Items, &cri.PodSandbox{
 			Id:             p.ID,
 			Metadata:       p.Config.Metadata,
-			State:          p.state(),
+			State:          p.State,
 			CreatedAt:      p.CreatedAt.UnixNano(),
 			Labels:         p.Config.Labels,
 			Annotations:    p.Config.Annotations,

@@ -203,7 +203,7 @@ func (m *machine) otherProcesses() []string {
 	for _, directory := range statuses {
 		pid, _ := strconv.Atoi(filepath.Base(directory))
 		fields, err := processStat(pid)
-		if err == nil && pid != os.Getpid() && pid != m.serve.Process.Pid && fields[2] != "Z" {
+		if err == nil && pid != os.Getpid() && pid != m.serve.Process.Pid && fields[3] != "Z" {
 			command, _ := os.ReadFile(directory + "/cmdline")
 			others = append(others, string(command))
 		}
@@ -268,11 +268,11 @@ func (m *machine) awaitExit(t *testing.T, id string) *cri.ContainerStatus {
 	return m.status(t, id)
 }
 
-func (m *machine) process(t *testing.T, id string) process {
+func (m *machine) started(t *testing.T, id string) startRecord {
 	t.Helper()
-	started, err := readState[startedProcess](processPath(filepath.Join(m.directory, "state", "containers", id)))
+	started, err := readState[startRecord](containerDirectory(filepath.Join(m.directory, "state", "containers", id)).started())
 	check(t, err)
-	return started.process
+	return *started
 }
 
 func (m *machine) exec(t *testing.T, id string, command ...string) (string, int32) {
@@ -368,7 +368,7 @@ trap 'echo again; exit' USR1; while :; do sleep 0.01; done`)
 	}
 	check(t, os.Rename(logPath, logPath+".old"))
 	must(m.ReopenContainerLog(t.Context(), &cri.ReopenContainerLogRequest{ContainerId: id}))(t)
-	check(t, m.process(t, id).signal(unix.SIGUSR1))
+	check(t, m.started(t, id).Program.signal(unix.SIGUSR1))
 	m.awaitExit(t, id)
 	if log := readLog(t, logPath); log != "again\n" {
 		t.Errorf("the reopened log is %q", log)
@@ -505,7 +505,7 @@ func testNetwork(t *testing.T, m *machine) {
 func testKill(t *testing.T, m *machine) {
 	_, id, _ := m.runShell(t, "sleep 1000 & sleep 1001; :")
 	killed := time.Now()
-	check(t, m.process(t, id).signal(unix.SIGKILL))
+	check(t, m.started(t, id).Program.signal(unix.SIGKILL))
 	exit := m.awaitExit(t, id)
 	if exit.ExitCode != 137 || exit.Reason != "Error" {
 		t.Errorf("exit: %v", exit)
@@ -518,10 +518,7 @@ func testKill(t *testing.T, m *machine) {
 
 func testKillShim(t *testing.T, m *machine) {
 	_, id, _ := m.runShell(t, "sleep 1000")
-	program := m.process(t, id)
-	shim, err := parentOf(program)
-	check(t, err)
-	check(t, shim.signal(unix.SIGKILL))
+	check(t, m.started(t, id).Shim.signal(unix.SIGKILL))
 	if exit := m.awaitExit(t, id); exit.ExitCode != 137 || exit.Reason != "Error" {
 		t.Errorf("exit: %v", exit)
 	}
@@ -613,28 +610,22 @@ func testRestart(t *testing.T, m *machine) {
 	_, ending, _ := m.runShell(t, "trap 'exit 9' USR1; while :; do sleep 0.01; done")
 	_, orphan, _ := m.runShell(t, "sleep 1000")
 	address := m.podAddress(t, podID)
-	before := m.process(t, running)
+	before := m.started(t, running)
 	for _, id := range []string{running, ending} {
 		await(t, "the trap", func() bool {
 			_, code := m.exec(t, id, "sh", "-c", "! grep -q 'SigCgt:.0*2$' /proc/1/status && ! grep -q 'SigCgt:.0*$' /proc/1/status")
 			return code == 0
 		})
 	}
-	endingProcess, orphanProcess := m.process(t, ending), m.process(t, orphan)
-	shim, err := parentOf(orphanProcess)
-	check(t, err)
+	endingProgram, orphaned := m.started(t, ending).Program, m.started(t, orphan)
 
 	m.killRuntime(t)
-	check(t, endingProcess.signal(unix.SIGUSR1))
-	check(t, shim.signal(unix.SIGKILL))
-	await(t, "both to end", func() bool {
-		_, a := endingProcess.open()
-		_, b := orphanProcess.open()
-		return a != nil && b != nil
-	})
+	check(t, endingProgram.signal(unix.SIGUSR1))
+	check(t, orphaned.Shim.signal(unix.SIGKILL))
+	await(t, "both to end", func() bool { return hasEnded(endingProgram) && hasEnded(orphaned.Program) })
 	m.startRuntime(t)
 
-	if state := m.status(t, running); state.State != cri.ContainerState_CONTAINER_RUNNING || m.process(t, running) != before {
+	if state := m.status(t, running); state.State != cri.ContainerState_CONTAINER_RUNNING || m.started(t, running).Program != before.Program {
 		t.Errorf("not adopted: %v", state)
 	}
 	if exit := m.awaitExit(t, ending); exit.ExitCode != 9 {
@@ -652,7 +643,7 @@ func testRestart(t *testing.T, m *machine) {
 	if output, code := m.exec(t, running, "echo", "still here"); output != "still here\n" || code != 0 {
 		t.Errorf("exec gave %q, %d", output, code)
 	}
-	check(t, before.signal(unix.SIGUSR1))
+	check(t, before.Program.signal(unix.SIGUSR1))
 	if exit := m.awaitExit(t, running); exit.ExitCode != 4 || readLog(t, logPath) != "bye\n" {
 		t.Errorf("exit: %v, log %q", exit, readLog(t, logPath))
 	}
@@ -666,13 +657,13 @@ func testRestart(t *testing.T, m *machine) {
 }
 
 func testReadOnly(t *testing.T, m *machine) {
-	_, id, logPath := m.runShell(t, `touch /file && echo written; echo 1 > /proc/sys/kernel/printk && echo written; wc -c < /proc/kcore; ls /proc/scsi | wc -l; echo end`,
+	_, id, logPath := m.runShell(t, `touch /file && echo written; echo 1 > /proc/sys/kernel/printk && echo written; wc -c < /proc/version; ls /proc/irq | wc -l; echo end`,
 		func(config *cri.ContainerConfig) {
 			security := config.Linux.SecurityContext
 			security.ReadonlyRootfs = true
 			security.RunAsUser = &cri.Int64Value{}
 			security.ReadonlyPaths = []string{"/proc/sys", "/proc/absent"}
-			security.MaskedPaths = []string{"/proc/kcore", "/proc/scsi", "/proc/absent"}
+			security.MaskedPaths = []string{"/proc/version", "/proc/irq", "/proc/absent"}
 		})
 	m.awaitExit(t, id)
 	if log := readLog(t, logPath); strings.Contains(log, "written") || !strings.Contains(log, "0\n0\nend\n") {
@@ -717,6 +708,13 @@ func await(t *testing.T, what string, done func() bool) {
 	}
 }
 
+// hasEnded is true of what the machine's first process, this test, has not yet
+// waited for.
+func hasEnded(p process) bool {
+	fields, err := processStat(p.PID)
+	return err != nil || fields[3] == "Z"
+}
+
 func readFile(path string) string {
 	content, _ := os.ReadFile(path)
 	return string(content)
@@ -746,4 +744,3 @@ func get(address string) string {
 	content, _ := io.ReadAll(response.Body)
 	return string(content)
 }
-

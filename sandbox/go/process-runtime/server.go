@@ -6,11 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -72,7 +70,7 @@ func newServer(options serverOptions) (*server, error) {
 			return nil, err
 		}
 	}
-	if _, err := lockDirectory(state); err != nil { // held until this process ends
+	if err := lockDirectory(state); err != nil {
 		return nil, fmt.Errorf("%s is in use by another process-runtime: %w", state, err)
 	}
 	if err := errors.Join(s.loadPods(), s.loadContainers()); err != nil {
@@ -95,21 +93,8 @@ func notFound(kind, id string) error {
 	return status.Errorf(codes.NotFound, "no %s %q", kind, id)
 }
 
-func (s *server) allPods() []*pod {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return slices.Collect(maps.Values(s.pods))
-}
-
-func (s *server) allContainers() []*container {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return slices.Collect(maps.Values(s.containers))
-}
-
-// selects says whether labels satisfy a selector of the CRI.
-func selects(selector, labels map[string]string) bool {
-	for key, value := range selector {
+func hasLabels(labels, wanted map[string]string) bool {
+	for key, value := range wanted {
 		if labels[key] != value {
 			return false
 		}

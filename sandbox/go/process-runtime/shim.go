@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -17,21 +14,78 @@ import (
 )
 
 const (
-	// The file descriptor that a child reports its failure on.
-	reportDescriptor = 3
-	// Longer lines are split, as in every runtime.
-	maximumLogLineBytes = 16 << 10
-	// How long output may come after the program has ended; its pipes may have
-	// been handed on to others.
+	reportDescriptor = 3 // where a child reports to its parent
+	startTimeout     = time.Minute
+	// How long output may come after a program has ended: what it has started
+	// elsewhere may hold its pipes.
 	lastOutputTimeout = 2 * time.Second
 )
 
+// startReporting starts a process of this program's own and returns once it has
+// closed its report: with what it has reported, or nil.
+func startReporting(process *exec.Cmd) error {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	process.Args[0] = "process-runtime"
+	process.Env = []string{} // none, not this process's
+	process.ExtraFiles = []*os.File{writer}
+	err = process.Start()
+	writer.Close()
+	if err != nil {
+		return err
+	}
+	if err := reader.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
+		return err
+	}
+	failure, err := io.ReadAll(reader)
+	if err == nil && len(failure) > 0 {
+		err = errors.New(string(failure))
+	}
+	if err != nil {
+		process.Process.Kill()
+	}
+	return err
+}
+
+// report is the other end. Executing another program closes it.
+func report() *os.File {
+	unix.CloseOnExec(reportDescriptor)
+	return os.NewFile(reportDescriptor, "report")
+}
+
+// startShim returns once the container's program runs.
+func startShim(directory containerDirectory) (*startRecord, error) {
+	log, err := os.Create(directory.shimLog())
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	shim := exec.Command("/proc/self/exe", "container", string(directory))
+	shim.Dir = "/"
+	shim.Stderr = log
+	shim.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // what ends the runtime does not end it
+	err = startReporting(shim)
+	if shim.Process != nil {
+		go shim.Wait() // what it did is in its files
+	}
+	if err != nil {
+		return nil, err
+	}
+	started, err := readState[startRecord](directory.started())
+	if err == nil && started == nil {
+		err = errors.New("its shim was killed before the program ran")
+	}
+	return started, err
+}
+
 // superviseContainer is a container's shim: the parent of its program, which
-// writes its log and its exit status whether or not the runtime is there.
+// writes its log and how it ended whether or not the runtime is there.
 func superviseContainer(arguments []string) error {
-	directory := arguments[0]
-	report := openReport()
-	ended, err := startContainer(directory)
+	report := report()
+	ended, err := startProgram(containerDirectory(arguments[0]))
 	if err != nil {
 		fmt.Fprint(report, err)
 		return err
@@ -40,17 +94,12 @@ func superviseContainer(arguments []string) error {
 	return ended()
 }
 
-func openReport() *os.File {
-	unix.CloseOnExec(reportDescriptor)
-	return os.NewFile(reportDescriptor, "report")
-}
-
-// startContainer returns once the program runs; ended waits for its end.
-func startContainer(directory string) (ended func() error, err error) {
-	if _, err := lockDirectory(directory); err != nil { // until this process ends
-		return nil, fmt.Errorf("the container has a shim already: %w", err)
+// startProgram returns once the program runs; ended, once it has ended.
+func startProgram(directory containerDirectory) (ended func() error, err error) {
+	if err := lockDirectory(string(directory)); err != nil {
+		return nil, fmt.Errorf("it has a shim already: %w", err)
 	}
-	spec, err := readState[containerSpec](specPath(directory))
+	spec, err := readState[containerSpec](directory.spec())
 	if err != nil {
 		return nil, err
 	}
@@ -61,54 +110,27 @@ func startContainer(directory string) (ended func() error, err error) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)
 
-	program := exec.Command("/proc/self/exe", "container-init", directory)
-	program.Args[0] = "process-runtime"
-	program.Env = []string{}
+	program := exec.Command("/proc/self/exe", "container-init", string(directory))
+	program.Stdout, program.Stderr = log.stream("stdout"), log.stream("stderr")
+	program.WaitDelay = lastOutputTimeout
 	program.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
 		Pdeathsig:  unix.SIGKILL,
 	}
-	output := sync.WaitGroup{}
-	var writers []*os.File
-	for _, stream := range []string{"stdout", "stderr"} {
-		reader, writer, err := os.Pipe()
-		if err != nil {
-			return nil, err
-		}
-		writers = append(writers, writer)
-		output.Go(func() { log.copy(stream, reader) })
-	}
-	program.Stdout, program.Stderr = writers[0], writers[1]
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	program.ExtraFiles = []*os.File{writer}
-
 	// The program inherits the network of this thread, which stays there.
-	if err := enterNetworkNamespace(spec.NetworkNamespace); err != nil {
+	if err := enterNetwork(spec.NetworkNamespace); err != nil {
 		return nil, fmt.Errorf("enter the pod's network: %w", err)
 	}
-	err = program.Start()
-	for _, file := range append(writers, writer) {
-		file.Close()
-	}
-	if err != nil {
+	if err := startReporting(program); err != nil {
 		return nil, err
 	}
-	// Executing the program closes the pipe.
-	failure, err := io.ReadAll(reader)
-	if err == nil && len(failure) > 0 {
-		err = errors.New(string(failure))
-	}
-	identity, findErr := findProcess(program.Process.Pid) // at least a zombie: nobody has waited for it
-	if err = errors.Join(err, findErr); err == nil {
-		err = writeState(processPath(directory), startedProcess{process: identity, StartedAt: time.Now()})
-	}
-	if err != nil {
+	record := startRecord{At: time.Now()}
+	var errProgram, errShim error
+	record.Program, errProgram = findProcess(program.Process.Pid) // maybe a zombie: it was not waited for
+	record.Shim, errShim = findProcess(os.Getpid())
+	if err := errors.Join(errProgram, errShim, writeState(directory.started(), record)); err != nil {
 		program.Process.Kill()
-		program.Wait()
 		return nil, err
 	}
 	go func() {
@@ -121,19 +143,12 @@ func startContainer(directory string) (ended func() error, err error) {
 		}
 	}()
 	return func() error {
-		program.Wait() // its error repeats the state
-		finished := time.Now()
-		drained := make(chan struct{})
-		go func() { output.Wait(); close(drained) }()
-		select {
-		case <-drained:
-		case <-time.After(lastOutputTimeout):
-		}
-		exit := exitStatus{Code: exitCode(program.ProcessState), Reason: "Completed", FinishedAt: finished}
+		program.Wait() // its error repeats the state, or says that output may be missing
+		exit := exitRecord{At: time.Now(), Code: exitCode(program.ProcessState), Reason: "Completed"}
 		if exit.Code != 0 {
 			exit.Reason = "Error"
 		}
-		return writeState(exitPath(directory), exit)
+		return errors.Join(log.flush(), writeState(directory.exit(), exit))
 	}, nil
 }
 
@@ -146,63 +161,17 @@ func exitCode(state *os.ProcessState) int32 {
 	return int32(state.ExitCode())
 }
 
-// containerLog writes the CRI's log format.
-type containerLog struct {
-	path  string
-	mutex sync.Mutex
-	file  *os.File // nil: no log
-}
-
-func (l *containerLog) reopen() error {
-	if l.path == "" {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(l.path), 0o755); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
-	if err != nil {
-		return err
-	}
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if l.file != nil {
-		l.file.Close()
-	}
-	l.file = file
-	return nil
-}
-
-func (l *containerLog) copy(stream string, from io.Reader) {
-	lines := bufio.NewReaderSize(from, maximumLogLineBytes)
-	for {
-		line, partial, err := lines.ReadLine()
-		if err != nil {
-			return
-		}
-		tag := "F"
-		if partial {
-			tag = "P"
-		}
-		l.mutex.Lock()
-		if l.file != nil {
-			fmt.Fprintf(l.file, "%s %s %s %s\n", time.Now().Format(time.RFC3339Nano), stream, tag, line)
-		}
-		l.mutex.Unlock()
-	}
-}
-
 // initializeContainer is a container's first process: it makes the file system
 // around itself and becomes the program.
 func initializeContainer(arguments []string) error {
-	report := openReport()
-	err := becomeProgram(arguments[0])
+	report := report()
+	err := becomeProgram(containerDirectory(arguments[0]))
 	fmt.Fprint(report, err)
 	return err
 }
 
-func becomeProgram(directory string) error {
-	spec, err := readState[containerSpec](specPath(directory))
+func becomeProgram(directory containerDirectory) error {
+	spec, err := readState[containerSpec](directory.spec())
 	if err != nil {
 		return err
 	}
@@ -212,7 +181,7 @@ func becomeProgram(directory string) error {
 		}
 	}
 	unix.Umask(0o022)
-	if err := enterRoot(spec, filepath.Join(directory, "root")); err != nil {
+	if err := enterRoot(spec, directory.root()); err != nil {
 		return err
 	}
 	if err := unix.Chdir(spec.workingDirectory()); err != nil {

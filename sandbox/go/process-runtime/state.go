@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeState writes a value so that a reader sees either the whole file or
-// none. It may hold secrets of a pod's environment, so only its owner reads it.
+// writeState writes a value so that a reader sees the whole file or none. It
+// may hold secrets of a pod's environment, so only its owner can read it.
 func writeState(path string, value any) error {
 	content, err := json.Marshal(value)
 	if err != nil {
@@ -24,13 +24,10 @@ func writeState(path string, value any) error {
 		return err
 	}
 	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
 	}
-	if err != nil {
-		os.Remove(file.Name())
-	}
-	return err
+	return os.Rename(file.Name(), path)
 }
 
 // readState returns nil without an error when there is no such file.
@@ -49,77 +46,51 @@ func readState[T any](path string) (*T, error) {
 	return value, nil
 }
 
-// lockDirectory takes a directory for as long as this process lives, however
-// it ends: the kernel lets go of the lock.
-func lockDirectory(path string) (int, error) {
-	return flockDirectory(path, unix.LOCK_EX|unix.LOCK_NB)
-}
-
-// awaitUnlocked returns once no process holds the directory.
-func awaitUnlocked(path string) error {
-	fd, err := flockDirectory(path, unix.LOCK_SH)
-	if err == nil {
-		unix.Close(fd)
-	}
+// lockDirectory takes a directory until this process ends: the kernel then lets
+// go of it, however it ends.
+func lockDirectory(path string) error {
+	_, err := flock(path, unix.LOCK_EX|unix.LOCK_NB)
 	return err
 }
 
 func isLocked(path string) bool {
-	fd, err := flockDirectory(path, unix.LOCK_SH|unix.LOCK_NB)
-	if err == nil {
-		unix.Close(fd)
-	}
+	fd, err := flock(path, unix.LOCK_SH|unix.LOCK_NB)
+	unix.Close(fd)
 	return errors.Is(err, unix.EWOULDBLOCK)
 }
 
-func flockDirectory(path string, how int) (int, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// awaitUnlocked returns once no process holds the directory.
+func awaitUnlocked(path string) error {
+	fd, err := flock(path, unix.LOCK_SH)
+	unix.Close(fd)
+	return err
+}
+
+func flock(path string, how int) (fd int, err error) {
+	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
-	for {
-		switch err = unix.Flock(fd, how); err {
-		case nil:
-			return fd, nil
-		case unix.EINTR:
-		default:
-			unix.Close(fd)
-			return -1, err
-		}
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Flock(fd, how)
 	}
+	return fd, err
 }
 
-// process identifies a process even after its number was given to another one.
+// process identifies a process even after its number is another's.
 type process struct {
 	PID            int
-	StartTimeTicks string // since boot, as /proc/<pid>/stat says
+	StartTimeTicks string // since boot, as /proc/<pid>/stat has it
 }
 
 func findProcess(pid int) (process, error) {
-	fields, err := processStat(pid)
-	if err != nil {
-		return process{}, err
-	}
-	return process{PID: pid, StartTimeTicks: fields[21]}, nil
-}
-
-// parentOf returns the shim of a container's program.
-func parentOf(p process) (process, error) {
-	fields, err := processStat(p.PID)
-	if err != nil {
-		return process{}, err
-	}
-	parent, err := strconv.Atoi(fields[3])
-	if err != nil {
-		return process{}, err
-	}
-	return findProcess(parent)
+	stat, err := processStat(pid)
+	return process{PID: pid, StartTimeTicks: stat[22]}, err
 }
 
 // open returns a pidfd, or ESRCH if the process has ended.
-func (p process) open() (int, error) {
-	pidfd, err := unix.PidfdOpen(p.PID, 0)
-	if err != nil {
+func (p process) open() (pidfd int, err error) {
+	if pidfd, err = unix.PidfdOpen(p.PID, 0); err != nil {
 		return -1, err
 	}
 	if now, err := findProcess(p.PID); err != nil || now != p {
@@ -142,18 +113,15 @@ func (p process) signal(signal unix.Signal) error {
 	return err
 }
 
-// processStat returns the fields of /proc/<pid>/stat, numbered from 0: proc(5)
-// numbers them from 1.
-func processStat(pid int) ([]string, error) {
+// processStat returns the fields of /proc/<pid>/stat by their numbers in
+// proc_pid_stat(5); the first two are left out.
+func processStat(pid int) (fields [53]string, err error) {
 	content, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return nil, unix.ESRCH
+		return fields, unix.ESRCH
 	}
-	// The command's name, in parentheses, may hold spaces and parentheses.
-	end := strings.LastIndexByte(string(content), ')')
-	fields := append([]string{strconv.Itoa(pid), ""}, strings.Fields(string(content[end+1:]))...)
-	if len(fields) < 24 {
-		return nil, fmt.Errorf("/proc/%d/stat has %d fields, expected at least 24", pid, len(fields))
-	}
+	// The command's name, in parentheses, may itself hold some.
+	rest := content[strings.LastIndexByte(string(content), ')')+1:]
+	copy(fields[3:], strings.Fields(string(rest)))
 	return fields, nil
 }

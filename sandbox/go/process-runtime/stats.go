@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -17,19 +16,13 @@ const nanosecondsPerTick = 10_000_000
 type usage struct{ cpuNanoseconds, residentBytes uint64 }
 
 func usageOf(pid int) (usage, error) {
-	fields, err := processStat(pid)
-	if err != nil {
-		return usage{}, err
-	}
+	stat, err := processStat(pid)
 	var u usage
-	for _, ticks := range fields[13:17] { // utime, stime, cutime, cstime
-		n, err := strconv.ParseUint(ticks, 10, 64)
-		if err != nil {
-			return usage{}, err
-		}
-		u.cpuNanoseconds += n * nanosecondsPerTick
+	for _, field := range stat[14:18] { // utime, stime, cutime, cstime
+		ticks, _ := strconv.ParseUint(field, 10, 64)
+		u.cpuNanoseconds += ticks * nanosecondsPerTick
 	}
-	pages, err := strconv.ParseUint(fields[23], 10, 64)
+	pages, _ := strconv.ParseUint(stat[24], 10, 64) // rss
 	u.residentBytes = pages * uint64(os.Getpagesize())
 	return u, err
 }
@@ -43,13 +36,13 @@ func (u usage) memory(at time.Time) *cri.MemoryUsage {
 	return &cri.MemoryUsage{Timestamp: at.UnixNano(), WorkingSetBytes: resident, UsageBytes: resident, RssBytes: resident}
 }
 
-// containerStats are nil for a container that does not run.
-func (s *server) containerStats(c *container) (*cri.ContainerStats, usage) {
-	_, running, err := s.findRunning(c.ID)
+// statsOf returns nil for a container that does not run.
+func (s *server) statsOf(c *container) (*cri.ContainerStats, usage) {
+	_, started, err := s.findRunning(c.ID)
 	if err != nil {
 		return nil, usage{}
 	}
-	used, err := usageOf(running.PID)
+	used, err := usageOf(started.Program.PID)
 	if err != nil {
 		return nil, usage{}
 	}
@@ -61,43 +54,38 @@ func (s *server) containerStats(c *container) (*cri.ContainerStats, usage) {
 	}, used
 }
 
+func (s *server) statsOfAll(containers []*container) (all []*cri.ContainerStats, total usage) {
+	for _, c := range containers {
+		if stats, used := s.statsOf(c); stats != nil {
+			all = append(all, stats)
+			total.cpuNanoseconds += used.cpuNanoseconds
+			total.residentBytes += used.residentBytes
+		}
+	}
+	return all, total
+}
+
 func (s *server) ContainerStats(_ context.Context, request *cri.ContainerStatsRequest) (*cri.ContainerStatsResponse, error) {
-	c, _, err := s.findRunning(request.ContainerId)
+	c, err := s.findContainer(request.ContainerId)
 	if err != nil {
 		return nil, err
 	}
-	stats, _ := s.containerStats(c)
+	stats, _ := s.statsOf(c)
 	return &cri.ContainerStatsResponse{Stats: stats}, nil
 }
 
 func (s *server) ListContainerStats(_ context.Context, request *cri.ListContainerStatsRequest) (*cri.ListContainerStatsResponse, error) {
 	filter := request.GetFilter()
-	response := &cri.ListContainerStatsResponse{}
-	for _, c := range s.allContainers() {
-		if strings.HasPrefix(c.ID, filter.GetId()) && strings.HasPrefix(c.PodID, filter.GetPodSandboxId()) && selects(filter.GetLabelSelector(), c.Config.Labels) {
-			if stats, _ := s.containerStats(c); stats != nil {
-				response.Stats = append(response.Stats, stats)
-			}
-		}
-	}
-	return response, nil
+	all, _ := s.statsOfAll(s.selectContainers(filter.GetId(), filter.GetPodSandboxId(), nil, filter.GetLabelSelector()))
+	return &cri.ListContainerStatsResponse{Stats: all}, nil
 }
 
-func (s *server) podStats(p *pod) *cri.PodSandboxStats {
-	var total usage
-	linux := &cri.LinuxPodSandboxStats{}
-	for _, c := range s.containersOf(p) {
-		if stats, used := s.containerStats(c); stats != nil {
-			linux.Containers = append(linux.Containers, stats)
-			total.cpuNanoseconds += used.cpuNanoseconds
-			total.residentBytes += used.residentBytes
-		}
-	}
+func (s *server) statsOfPod(p pod) *cri.PodSandboxStats {
+	containers, total := s.statsOfAll(s.selectContainers("", p.ID, nil, nil))
 	now := time.Now()
-	linux.Cpu, linux.Memory = total.cpu(now), total.memory(now)
 	return &cri.PodSandboxStats{
 		Attributes: &cri.PodSandboxAttributes{Id: p.ID, Metadata: p.Config.Metadata, Labels: p.Config.Labels, Annotations: p.Config.Annotations},
-		Linux:      linux,
+		Linux:      &cri.LinuxPodSandboxStats{Cpu: total.cpu(now), Memory: total.memory(now), Containers: containers},
 	}
 }
 
@@ -106,16 +94,14 @@ func (s *server) PodSandboxStats(_ context.Context, request *cri.PodSandboxStats
 	if err != nil {
 		return nil, err
 	}
-	return &cri.PodSandboxStatsResponse{Stats: s.podStats(p)}, nil
+	return &cri.PodSandboxStatsResponse{Stats: s.statsOfPod(*p)}, nil
 }
 
 func (s *server) ListPodSandboxStats(_ context.Context, request *cri.ListPodSandboxStatsRequest) (*cri.ListPodSandboxStatsResponse, error) {
 	filter := request.GetFilter()
 	response := &cri.ListPodSandboxStatsResponse{}
-	for _, p := range s.allPods() {
-		if strings.HasPrefix(p.ID, filter.GetId()) && selects(filter.GetLabelSelector(), p.Config.Labels) {
-			response.Stats = append(response.Stats, s.podStats(p))
-		}
+	for _, p := range s.selectPods(filter.GetId(), nil, filter.GetLabelSelector()) {
+		response.Stats = append(response.Stats, s.statsOfPod(p))
 	}
 	return response, nil
 }

@@ -22,6 +22,11 @@ import (
 
 const dialTimeout = 10 * time.Second
 
+var (
+	errNoCommand = status.Error(codes.InvalidArgument, "cmd is empty, expected a command")
+	errNoAttach  = status.Error(codes.Unimplemented, "attach is not supported: a container's input is empty, and its output is in its log")
+)
+
 // startStreaming serves exec and port-forward to the kubelet, which is on the
 // same machine; each URL holds a token for one request.
 func (s *server) startStreaming() error {
@@ -41,7 +46,7 @@ func (s *server) startStreaming() error {
 
 func (s *server) Exec(_ context.Context, request *cri.ExecRequest) (*cri.ExecResponse, error) {
 	if len(request.Cmd) == 0 {
-		return nil, status.Error(codes.InvalidArgument, "cmd is empty, expected a command")
+		return nil, errNoCommand
 	}
 	if _, _, err := s.findRunning(request.ContainerId); err != nil {
 		return nil, err
@@ -57,7 +62,7 @@ func (s *server) PortForward(_ context.Context, request *cri.PortForwardRequest)
 }
 
 func (s *server) Attach(context.Context, *cri.AttachRequest) (*cri.AttachResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "attach is not supported: a container's input is empty, and its output is in its log")
+	return nil, errNoAttach
 }
 
 // streams is what the streaming server calls back.
@@ -79,7 +84,7 @@ func (s streams) Exec(ctx context.Context, containerID string, command []string,
 }
 
 func (s streams) Attach(context.Context, string, io.Reader, io.WriteCloser, io.WriteCloser, bool, <-chan remotecommand.TerminalSize) error {
-	return errors.New("attach is not supported")
+	return errNoAttach
 }
 
 func (s streams) PortForward(_ context.Context, podID string, port int32, stream io.ReadWriteCloser) error {
@@ -104,7 +109,7 @@ func (s streams) PortForward(_ context.Context, podID string, port int32, stream
 func dialInside(networkNamespace string, port int) (*net.TCPConn, error) {
 	var connection net.Conn
 	err := onOwnThread(func() error {
-		if err := enterNetworkNamespace(networkNamespace); err != nil {
+		if err := enterNetwork(networkNamespace); err != nil {
 			return err
 		}
 		var failures error
