@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { defaultSandboxName } from "./directories.ts";
 import { exportLines, prepareStackConfiguration } from "./environment.ts";
 import { down, findMachine, reset, sandboxPaths, up } from "./lifecycle.ts";
 import { describe, status } from "./status.ts";
@@ -22,7 +23,7 @@ const command = (name: string, description: string) =>
   program
     .command(name)
     .description(description)
-    .option("--name <name>", "which sandbox; several can run side by side", sandboxName, "default");
+    .option("--name <name>", "which sandbox; several can run side by side", sandboxName, defaultSandboxName);
 
 command("up", "bring the sandbox up: build what is missing, start its machine, wait until it is ready")
   .option(

@@ -18,3 +18,6 @@ export const cacheDirectory = join(
 export function sandboxDirectory(name: string): string {
   return join(projectDirectory, ".sandbox", name);
 }
+
+/** Which sandbox a command means that does not name one: `SANDBOX`, or `default`. */
+export const defaultSandboxName = process.env.SANDBOX || "default";

@@ -35,6 +35,8 @@ export function sandboxEnvironment(name: string): Record<string, string> {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
+    // The Kubernetes provider leaves its copies of the kubeconfig in the folder for temporary files.
+    TMPDIR: paths.temporary,
     HELM_CACHE_HOME: join(paths.helm, "cache"),
     HELM_CONFIG_HOME: join(paths.helm, "config"),
     HELM_DATA_HOME: join(paths.helm, "data"),

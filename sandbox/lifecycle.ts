@@ -43,6 +43,7 @@ export function sandboxPaths(name: string) {
     pulumiState: join(directory, "state"),
     passphrase: join(directory, "passphrase"),
     helm: join(directory, "helm"),
+    temporary: join(directory, "temporary"),
   };
 }
 
@@ -171,6 +172,8 @@ async function startMachine(name: string): Promise<number> {
   await writeConfiguration(paths.directory);
   await mkdir(paths.logs, { recursive: true, mode: 0o700 });
   await mkdir(paths.pulumiState, { recursive: true, mode: 0o700 });
+  await rm(paths.temporary, { recursive: true, force: true });
+  await mkdir(paths.temporary, { mode: 0o700 });
   if (!existsSync(paths.passphrase)) {
     await writeFile(paths.passphrase, randomBytes(24).toString("base64url"), { mode: 0o600 });
   }

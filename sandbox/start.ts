@@ -6,11 +6,11 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { watchContainerFailures } from "./containerFailures.ts";
-import { projectDirectory } from "./directories.ts";
+import { defaultSandboxName, projectDirectory } from "./directories.ts";
 import { ensureStack, prepareStackConfiguration, sandboxEnvironment } from "./environment.ts";
 import { sandboxPaths, up } from "./lifecycle.ts";
 
-const sandbox = "default";
+const sandbox = defaultSandboxName;
 
 async function start(): Promise<void> {
   await up(sandbox, {}, (line) => console.log(line));

@@ -192,7 +192,7 @@ async function buildTool(tool: Tool, go: Go, target: string): Promise<void> {
   const variables = Object.entries(tool.variables ?? {}).map(([name, value]) => ` -X ${name}=${value}`);
   const flags = buildFlags.map((flag) => (flag.startsWith("-ldflags") ? flag + variables.join("") : flag));
   if (tool.unoptimized) flags.push(`-gcflags=${tool.unoptimized}=${unoptimizedFlags}`);
-  await runGo(go, ["build", ...flags, "-o", target, tool.package], directory, log);
+  await runGo(go, ["build", ...flags, ...(tool.flags ?? []), "-o", target, tool.package], directory, log);
   await rm(directory, { recursive: true, force: true });
 }
 

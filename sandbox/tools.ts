@@ -25,6 +25,8 @@ export interface Tool {
   readonly placeholders?: readonly string[];
   /** Commands (`go …`) that generate sources before the build. */
   readonly generate?: readonly (readonly string[])[];
+  /** Flags of this build alone. */
+  readonly flags?: readonly string[];
   /** Seconds of a cold build on 2 cores; the estimate of the time left starts from it. */
   readonly coldBuildSeconds: number;
 }
@@ -89,7 +91,17 @@ function bridgedProvider(name: string, version: string, coldBuildSeconds: number
  */
 export const providerVersions = { kubernetes: "4.18.1", tls: "5.0.1", random: "4.15.0" };
 
-const linkerdVariables = { "github.com/linkerd/linkerd2/pkg/version.Version": linkerdVersion };
+/** A release build, which carries its charts; a development build reads them from its sources at run time. */
+const linkerdRelease = {
+  module: "linkerd",
+  ownSources: "templates",
+  variables: { "github.com/linkerd/linkerd2/pkg/version.Version": linkerdVersion },
+  generate: [
+    ["mod", "vendor", "-e"],
+    ["run", "-mod=mod", "./templates"],
+  ],
+  flags: ["-tags=prod", "-mod=vendor"],
+};
 
 export const tools: readonly Tool[] = [
   kubernetesTool("kube-apiserver", 95),
@@ -149,16 +161,14 @@ export const tools: readonly Tool[] = [
   bridgedProvider("random", providerVersions.random, 20),
   {
     name: "linkerd",
-    module: "linkerd",
+    ...linkerdRelease,
     package: "github.com/linkerd/linkerd2/cli",
-    variables: linkerdVariables,
     coldBuildSeconds: 80,
   },
   {
     name: "linkerd-controller",
-    module: "linkerd",
+    ...linkerdRelease,
     package: "github.com/linkerd/linkerd2/controller/cmd",
-    variables: linkerdVariables,
     coldBuildSeconds: 6,
   },
   { name: "machine", module: "machine", package: ".", ownSources: ".", coldBuildSeconds: 5 },
