@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,8 @@ type image struct {
 
 // command is what a container runs.
 type command struct {
-	Executable string // on the machine; bind-mounted into programDirectory
+	Executable string // on the machine
+	Path       string // of the same in the container
 	Arguments  []string
 	StandInFor string // the image, if no program stands for it
 }
@@ -47,7 +49,7 @@ func (c command) imageRef() string {
 	if c.StandInFor != "" {
 		return "stand-in:" + c.StandInFor
 	}
-	return "program:" + filepath.Base(c.Executable)
+	return "program:" + filepath.Base(c.Path)
 }
 
 func readImages(path string) ([]image, error) {
@@ -97,12 +99,12 @@ func (s *server) commandOf(config *cri.ContainerConfig) (command, error) {
 		if len(image.Program) == 0 {
 			return standInCommand(reference, image.StandIn.Ports, image.StandIn.Exits)
 		}
-		inside := filepath.Join(programDirectory, filepath.Base(image.Program[0]))
-		arguments := append([]string{inside}, image.Program[1:]...)
+		path := filepath.Join(programDirectory, filepath.Base(image.Program[0]))
+		entrypoint := slices.Concat([]string{path}, image.Program[1:])
 		if len(config.Command) > 0 {
-			arguments = append([]string{}, config.Command...)
+			entrypoint = config.Command
 		}
-		return command{Executable: image.Program[0], Arguments: append(arguments, config.Args...)}, nil
+		return command{Executable: image.Program[0], Path: path, Arguments: slices.Concat(entrypoint, config.Args)}, nil
 	}
 	var ports []int
 	if annotation := config.Annotations[portsAnnotation]; annotation != "" {
@@ -124,21 +126,18 @@ func (s *server) commandOf(config *cri.ContainerConfig) (command, error) {
 }
 
 func standInCommand(reference string, ports []int, exits bool) (command, error) {
+	const path = programDirectory + "/stand-in"
 	self, err := os.Executable()
-	if err != nil {
-		return command{}, err
+	var list []string
+	for _, port := range ports {
+		list = append(list, strconv.Itoa(port))
 	}
-	arguments := []string{filepath.Join(programDirectory, filepath.Base(self)), "stand-in"}
-	if exits {
-		arguments = append(arguments, "--exit")
-	} else if len(ports) > 0 {
-		var list []string
-		for _, port := range ports {
-			list = append(list, strconv.Itoa(port))
-		}
-		arguments = append(arguments, "--ports", strings.Join(list, ","))
-	}
-	return command{Executable: self, Arguments: arguments, StandInFor: reference}, nil
+	return command{
+		Executable: self,
+		Path:       path,
+		Arguments:  []string{path, "stand-in", "--ports=" + strings.Join(list, ","), fmt.Sprintf("--exit=%t", exits)},
+		StandInFor: reference,
+	}, err
 }
 
 // Every image is there: what runs in its place needs no pull.

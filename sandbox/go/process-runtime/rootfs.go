@@ -184,12 +184,10 @@ func (m detachedMount) attach() error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
-	if !m.directory {
-		file, err := os.OpenFile(m.target, os.O_CREATE|os.O_RDONLY, 0o644)
-		if err != nil {
+	if _, err := os.Stat(m.target); errors.Is(err, os.ErrNotExist) { // maybe there is one that only its owner may open
+		if err := os.WriteFile(m.target, nil, 0o644); err != nil {
 			return err
 		}
-		file.Close()
 	}
 	return errors.Join(
 		unix.MoveMount(m.tree, "", unix.AT_FDCWD, m.target, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS),
@@ -220,8 +218,7 @@ func takeMounts(spec *containerSpec) ([]detachedMount, error) {
 			return nil, err
 		}
 	}
-	program := spec.Command.Executable
-	if err := take(program, filepath.Join(programDirectory, filepath.Base(program)), machineAttributes); err != nil {
+	if err := take(spec.Command.Executable, spec.Command.Path, machineAttributes); err != nil {
 		return nil, err
 	}
 	depth := func(mount *cri.Mount) int { return strings.Count(filepath.Clean(mount.ContainerPath), "/") }

@@ -51,8 +51,13 @@ func TestMachine(t *testing.T) {
 		"as root": func(*syscall.SysProcAttr) {},
 		"in a user namespace": func(attributes *syscall.SysProcAttr) {
 			attributes.Cloneflags |= unix.CLONE_NEWUSER
-			attributes.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-			attributes.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+			user, group := os.Getuid(), os.Getgid()
+			if user == 0 { // nobody will do
+				user, group = 65534, 65534
+			}
+			attributes.UidMappings = []syscall.SysProcIDMap{{HostID: user, Size: 1}}
+			attributes.GidMappings = []syscall.SysProcIDMap{{HostID: group, Size: 1}}
+			attributes.Credential = &syscall.Credential{NoSetGroups: true}
 		},
 	}
 	for name, adapt := range machines {
@@ -139,13 +144,17 @@ func startMachine(t *testing.T) *machine {
 	})
 	check(t, err)
 	check(t, os.WriteFile(m.directory+"/images.json", images, 0o600))
+	// Where the machine's user may not read what go test has built.
+	self, err := os.ReadFile("/proc/self/exe")
+	check(t, err)
+	check(t, os.WriteFile(m.directory+"/process-runtime", self, 0o755))
 	m.startRuntime(t)
 	return m
 }
 
 func (m *machine) startRuntime(t *testing.T) {
 	t.Helper()
-	m.serve = exec.Command("/proc/self/exe", "serve", "--socket", m.directory+"/cri.sock", "--state", m.directory+"/state",
+	m.serve = exec.Command(m.directory+"/process-runtime", "serve", "--socket", m.directory+"/cri.sock", "--state", m.directory+"/state",
 		"--images", m.directory+"/images.json", "--bridge", "pods", "--pod-cidr", "10.244.0.0/16", "--gateway", "10.244.0.1",
 		"--api-server", "10.244.0.1:16443")
 	m.serve.Stdout, m.serve.Stderr = os.Stdout, os.Stderr
@@ -663,7 +672,7 @@ func testReadOnly(t *testing.T, m *machine) {
 			security.ReadonlyRootfs = true
 			security.RunAsUser = &cri.Int64Value{}
 			security.ReadonlyPaths = []string{"/proc/sys", "/proc/absent"}
-			security.MaskedPaths = []string{"/proc/version", "/proc/irq", "/proc/absent"}
+			security.MaskedPaths = []string{"/proc/version", "/proc/irq", "/proc/timer_list", "/proc/keys", "/proc/absent"}
 		})
 	m.awaitExit(t, id)
 	if log := readLog(t, logPath); strings.Contains(log, "written") || !strings.Contains(log, "0\n0\nend\n") {
