@@ -6,7 +6,7 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createWriteStream, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createWriteStream, existsSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile, cp, mkdir, readFile, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { finished } from "node:stream/promises";
@@ -136,7 +136,8 @@ async function makeAll(go: Go, missing: Artefact[], report: (line: string) => vo
   } finally {
     clearInterval(heartbeat);
   }
-  if (!usesCallersCaches()) rmSync(join(cacheDirectory, "go"), { recursive: true, force: true });
+  if (!usesCallersCaches())
+    await run("rm", ["-rf", join(cacheDirectory, "go"), join(cacheDirectory, "work")]);
   report(`The toolchain is complete: ${duration((performance.now() - begun) / 1000)}.`);
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -234,7 +235,8 @@ func (s *server) CreateContainer(_ context.Context, request *cri.CreateContainer
 // environmentOf is what an image would set, then what the pod sets, then the
 // API server's real address: nothing here forwards that of its Service.
 func (s *server) environmentOf(p *pod, config *cri.ContainerConfig) []string {
-	variables := map[string]string{"PATH": containerPath, "HOME": "/", "HOSTNAME": p.Config.Hostname}
+	machine, _ := os.Hostname()
+	variables := map[string]string{"PATH": containerPath, "HOME": "/", "HOSTNAME": cmp.Or(p.Config.Hostname, machine)}
 	for _, variable := range config.Envs {
 		variables[variable.Key] = string(variable.Value)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -99,6 +101,7 @@ func TestInside(t *testing.T) {
 		{"a program that cannot start", testStartError},
 		{"stand-ins", testStandIn},
 		{"kill -9 of the runtime", testRestart},
+		{"kill -9 of the runtime at any moment", testRestartAtAnyMoment},
 		{"read-only paths", testReadOnly},
 		{"statistics", testStatistics},
 	} {
@@ -206,15 +209,14 @@ func (m *machine) assertNothingLeft(t *testing.T) {
 }
 
 // otherProcesses are those that are neither the test nor the runtime.
-func (m *machine) otherProcesses() []string {
-	var others []string
-	statuses, _ := filepath.Glob("/proc/[0-9]*")
-	for _, directory := range statuses {
+func (m *machine) otherProcesses() []int {
+	var others []int
+	directories, _ := filepath.Glob("/proc/[0-9]*")
+	for _, directory := range directories {
 		pid, _ := strconv.Atoi(filepath.Base(directory))
-		fields, err := processStat(pid)
-		if err == nil && pid != os.Getpid() && pid != m.serve.Process.Pid && fields[3] != "Z" {
-			command, _ := os.ReadFile(directory + "/cmdline")
-			others = append(others, string(command))
+		stat, err := processStat(pid)
+		if err == nil && stat[3] != "Z" && pid != os.Getpid() && pid != m.serve.Process.Pid {
+			others = append(others, pid)
 		}
 	}
 	return others
@@ -662,6 +664,50 @@ func testRestart(t *testing.T, m *machine) {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 && !strings.Contains(file, "/netns/") {
 			t.Errorf("others may read %s: %s", file, info.Mode())
 		}
+	}
+}
+
+// testRestartAtAnyMoment kills the runtime while it makes pods: afterwards the
+// containers that it says run, and no others, do.
+func testRestartAtAnyMoment(t *testing.T, m *machine) {
+	for round := range 8 {
+		var clients sync.WaitGroup
+		for range 4 {
+			clients.Go(func() {
+				// Errors are what a killed runtime gives.
+				config := &cri.PodSandboxConfig{Metadata: &cri.PodSandboxMetadata{Name: "pod", Namespace: "test", Uid: newID()}}
+				pod, err := m.RunPodSandbox(t.Context(), &cri.RunPodSandboxRequest{Config: config})
+				for err == nil {
+					var created *cri.CreateContainerResponse
+					created, err = m.CreateContainer(t.Context(), &cri.CreateContainerRequest{PodSandboxId: pod.PodSandboxId, Config: &cri.ContainerConfig{
+						Metadata: &cri.ContainerMetadata{Name: "main"}, Image: &cri.ImageSpec{Image: "linkerd/proxy"}}})
+					if err == nil {
+						_, err = m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: created.ContainerId})
+					}
+				}
+			})
+		}
+		time.Sleep(time.Duration(40+round*23) * time.Millisecond)
+		m.killRuntime(t)
+		clients.Wait()
+		m.startRuntime(t)
+		programs, running := map[int]bool{}, map[int]bool{}
+		for _, pid := range m.otherProcesses() {
+			command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			if strings.HasPrefix(string(command), programDirectory) {
+				programs[pid] = true
+			}
+		}
+		containers := must(m.ListContainers(t.Context(), &cri.ListContainersRequest{}))(t).Containers
+		for _, c := range containers {
+			if c.State == cri.ContainerState_CONTAINER_RUNNING {
+				running[m.started(t, c.Id).Program.PID] = true
+			}
+		}
+		if len(programs) == 0 || !maps.Equal(programs, running) {
+			t.Fatalf("%d containers, programs run in processes %v, by the runtime in %v", len(containers), programs, running)
+		}
+		m.assertNothingLeft(t)
 	}
 }
 

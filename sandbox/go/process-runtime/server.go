@@ -41,6 +41,7 @@ type server struct {
 	serverOptions
 	network   network
 	streaming streaming.Server
+	lock      *os.File // on the state, until this process ends
 
 	mutex       sync.Mutex // guards what follows, and every pod's and container's changing fields
 	pods        map[string]*pod
@@ -70,7 +71,7 @@ func newServer(options serverOptions) (*server, error) {
 			return nil, err
 		}
 	}
-	if err := lockDirectory(state); err != nil {
+	if s.lock, err = lockDirectory(state); err != nil {
 		return nil, fmt.Errorf("%s is in use by another process-runtime: %w", state, err)
 	}
 	if err := errors.Join(s.loadPods(), s.loadContainers()); err != nil {

@@ -15,6 +15,7 @@ import (
 
 const (
 	reportDescriptor = 3 // where a child reports to its parent
+	lockDescriptor   = 4 // a shim's hold on its container's directory
 	startTimeout     = time.Minute
 	// How long output may come after a program has ended: what it has started
 	// elsewhere may hold its pipes.
@@ -31,7 +32,7 @@ func startReporting(process *exec.Cmd) error {
 	defer reader.Close()
 	process.Args[0] = "process-runtime"
 	process.Env = []string{} // none, not this process's
-	process.ExtraFiles = []*os.File{writer}
+	process.ExtraFiles = append([]*os.File{writer}, process.ExtraFiles...)
 	err = process.Start()
 	writer.Close()
 	if err != nil {
@@ -58,6 +59,13 @@ func report() *os.File {
 
 // startShim returns once the container's program runs.
 func startShim(directory containerDirectory) (*startRecord, error) {
+	// The shim is born with the lock, so that a container is never without one
+	// while it has a shim.
+	lock, err := lockDirectory(string(directory))
+	if err != nil {
+		return nil, fmt.Errorf("it has a shim already: %w", err)
+	}
+	defer lock.Close()
 	log, err := os.Create(directory.shimLog())
 	if err != nil {
 		return nil, err
@@ -66,6 +74,7 @@ func startShim(directory containerDirectory) (*startRecord, error) {
 	shim := exec.Command("/proc/self/exe", "container", string(directory))
 	shim.Dir = "/"
 	shim.Stderr = log
+	shim.ExtraFiles = []*os.File{lock}
 	shim.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // what ends the runtime does not end it
 	err = startReporting(shim)
 	if shim.Process != nil {
@@ -85,6 +94,7 @@ func startShim(directory containerDirectory) (*startRecord, error) {
 // writes its log and how it ended whether or not the runtime is there.
 func superviseContainer(arguments []string) error {
 	report := report()
+	unix.CloseOnExec(lockDescriptor)
 	ended, err := startProgram(containerDirectory(arguments[0]))
 	if err != nil {
 		fmt.Fprint(report, err)
@@ -96,9 +106,6 @@ func superviseContainer(arguments []string) error {
 
 // startProgram returns once the program runs; ended, once it has ended.
 func startProgram(directory containerDirectory) (ended func() error, err error) {
-	if err := lockDirectory(string(directory)); err != nil {
-		return nil, fmt.Errorf("it has a shim already: %w", err)
-	}
 	spec, err := readState[containerSpec](directory.spec())
 	if err != nil {
 		return nil, err

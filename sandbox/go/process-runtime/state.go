@@ -46,35 +46,32 @@ func readState[T any](path string) (*T, error) {
 	return value, nil
 }
 
-// lockDirectory takes a directory until this process ends: the kernel then lets
-// go of it, however it ends.
-func lockDirectory(path string) error {
-	_, err := flock(path, unix.LOCK_EX|unix.LOCK_NB)
-	return err
-}
+// lockDirectory takes a directory for as long as the file is open here or in a
+// process that was started with it: the kernel lets go of it, however they end.
+func lockDirectory(path string) (*os.File, error) { return flock(path, unix.LOCK_EX|unix.LOCK_NB) }
 
 func isLocked(path string) bool {
-	fd, err := flock(path, unix.LOCK_SH|unix.LOCK_NB)
-	unix.Close(fd)
+	file, err := flock(path, unix.LOCK_SH|unix.LOCK_NB)
+	file.Close()
 	return errors.Is(err, unix.EWOULDBLOCK)
 }
 
-// awaitUnlocked returns once no process holds the directory.
+// awaitUnlocked returns once nobody holds the directory.
 func awaitUnlocked(path string) error {
-	fd, err := flock(path, unix.LOCK_SH)
-	unix.Close(fd)
+	file, err := flock(path, unix.LOCK_SH)
+	file.Close()
 	return err
 }
 
-func flock(path string, how int) (fd int, err error) {
-	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+func flock(path string, how int) (*os.File, error) {
+	file, err := os.Open(path)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
 	for err = unix.EINTR; err == unix.EINTR; {
-		err = unix.Flock(fd, how)
+		err = unix.Flock(int(file.Fd()), how)
 	}
-	return fd, err
+	return file, err
 }
 
 // process identifies a process even after its number is another's.
