@@ -1,0 +1,174 @@
+/**
+ * Proof of which issuer a running identity controller uses.
+ *
+ * Neither the Secret nor the pod's volume shows what the process has loaded, so it is asked for a certificate, as a proxy
+ * would ask: the answer holds the issuer that signed it.
+ */
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import {
+  Client,
+  credentials,
+  type MethodDefinition,
+  type ServiceDefinition,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
+import { chainToAnchor, commonName } from "./certificateChain.ts";
+import { type Cluster, requested } from "./cluster.ts";
+import { withPortForward } from "./portForward.ts";
+
+/** Port of the identity service in its pod; every proxy has it built in. */
+const identityPort = 8080;
+/** Identity accepts only tokens that were made for it. */
+const tokenAudience = "identity.l5d.io";
+/** The API server accepts nothing shorter. */
+const tokenLifetimeSeconds = 600;
+/**
+ * The certificate is asked for in the name of the Linkerd namespace's `default` ServiceAccount, which always exists and
+ * which nothing runs as: a certificate in a control-plane component's name is never made.
+ */
+const serviceAccount = "default";
+const callTimeoutMilliseconds = 10_000;
+
+/** What the controller's answer is verified against. */
+export interface Trust {
+  /** Linkerd's trust domain, such as `cluster.local`. */
+  readonly domain: string;
+  readonly anchors: readonly X509Certificate[];
+}
+
+export interface CertifyProof {
+  /** The issuer that signed the certificate, hence the one that the process has loaded. */
+  readonly issuer: X509Certificate;
+  /** The trust anchor that it leads to. */
+  readonly anchor: X509Certificate;
+  /** The name that was certified. */
+  readonly identity: string;
+}
+
+export interface CertifyRequest {
+  readonly identity: string;
+  readonly token: Buffer;
+  readonly certificateSigningRequest: Buffer;
+}
+
+export interface CertifyResponse {
+  readonly leafCertificate: Buffer;
+  readonly intermediateCertificates: readonly Buffer[];
+}
+
+const definition = loadSync(join(import.meta.dirname, "identity.proto"))[
+  "io.linkerd.proxy.identity.Identity"
+] as ServiceDefinition;
+
+/** The service's methods, for a client or a server. */
+export const identityService: { readonly Certify: MethodDefinition<CertifyRequest, CertifyResponse> } = {
+  Certify: definition.Certify!,
+};
+
+/**
+ * Asks the identity controller in one pod for a certificate.
+ *
+ * @throws where the pod cannot be reached, refuses, or answers with a certificate that is not what was asked for or does
+ * not lead to one of the anchors.
+ */
+export async function certify(cluster: Cluster, podName: string, trust: Trust): Promise<CertifyProof> {
+  const { namespace, signal } = cluster;
+  const identity = `${serviceAccount}.${namespace}.serviceaccount.identity.${namespace}.${trust.domain}`;
+  const token = await requestToken(cluster);
+  return withPortForward(cluster, podName, identityPort, (localPort) =>
+    certifyAt(`127.0.0.1:${localPort}`, { identity, token, anchors: trust.anchors, signal }),
+  );
+}
+
+export interface CertifyOptions {
+  /** The name to certify, which must be that of the token's ServiceAccount. */
+  readonly identity: string;
+  readonly token: string;
+  readonly anchors: readonly X509Certificate[];
+  readonly signal: AbortSignal;
+}
+
+/** Asks the identity service at an address; see {@link certify}. The key that is made for it is forgotten at once. */
+export async function certifyAt(address: string, options: CertifyOptions): Promise<CertifyProof> {
+  const { identity, token, anchors, signal } = options;
+  const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, [
+    "sign",
+    "verify",
+  ]);
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    keys,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    extensions: [new SubjectAlternativeNameExtension([{ type: "dns", value: identity }])],
+  });
+  const response = await call(
+    address,
+    { identity, token: Buffer.from(token), certificateSigningRequest: Buffer.from(request.rawData) },
+    signal,
+  );
+  const publicKey = Buffer.from(await crypto.subtle.exportKey("spki", keys.publicKey));
+  return verifyResponse(response, { identity, publicKey, anchors, time: new Date() });
+}
+
+interface Expected {
+  readonly identity: string;
+  /** The request's public key, as DER: it shows that the answer belongs to this request. */
+  readonly publicKey: Buffer;
+  readonly anchors: readonly X509Certificate[];
+  readonly time: Date;
+}
+
+function verifyResponse(response: CertifyResponse, expected: Expected): CertifyProof {
+  const leaf = new X509Certificate(response.leafCertificate);
+  const intermediates = response.intermediateCertificates.map((der) => new X509Certificate(der));
+  if (!leaf.publicKey.export({ type: "spki", format: "der" }).equals(expected.publicKey)) {
+    throw new Error(
+      "The identity controller answered with a certificate for another key than the requested one.",
+    );
+  }
+  if (leaf.checkHost(expected.identity) === undefined) {
+    throw new Error(
+      `The identity controller answered with a certificate for ${leaf.subjectAltName ?? commonName(leaf)} ` +
+        `instead of ${expected.identity}.`,
+    );
+  }
+  const chain = chainToAnchor(leaf, intermediates, expected.anchors, expected.time);
+  return { issuer: chain[1]!, anchor: chain.at(-1)!, identity: expected.identity };
+}
+
+async function requestToken({ core, namespace }: Cluster): Promise<string> {
+  const request = await requested(
+    `Token of ServiceAccount ${namespace}/${serviceAccount} for ${tokenAudience}`,
+    core.createNamespacedServiceAccountToken({
+      name: serviceAccount,
+      namespace,
+      body: { spec: { audiences: [tokenAudience], expirationSeconds: tokenLifetimeSeconds } },
+    }),
+  );
+  return request.status!.token!;
+}
+
+function call(address: string, request: CertifyRequest, signal: AbortSignal): Promise<CertifyResponse> {
+  // The connection stays on this machine's loopback: a proxy of the environment has no part in it.
+  const client = new Client(address, credentials.createInsecure(), { "grpc.enable_http_proxy": 0 });
+  const { path, requestSerialize, responseDeserialize } = identityService.Certify;
+  return new Promise<CertifyResponse>((resolve, reject) => {
+    const answer = client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      { deadline: Date.now() + callTimeoutMilliseconds },
+      (error, response) => (error === null ? resolve(response!) : reject(explain(error))),
+    );
+    signal.addEventListener("abort", () => answer.cancel(), { once: true });
+  }).finally(() => client.close());
+}
+
+function explain(error: ServiceError): Error {
+  return new Error(`Certify failed with ${status[error.code]}: ${error.details}`, { cause: error });
+}

@@ -1,0 +1,87 @@
+/** What the commands that read a live cluster have in common. */
+import { Command, InvalidArgumentError } from "commander";
+import { durationSyntax, parseDuration } from "../components/pki/duration.ts";
+import { type Cluster, connect } from "./cluster.ts";
+
+/** The command ended as it should. */
+export const exitAllRight = 0;
+/** Something is wrong with the credentials, or could not be found out; the output says what, and how to mend it. */
+export const exitProblem = 2;
+/** Ended by Ctrl-C, as shells count it. */
+const exitInterrupted = 130;
+const longestTimeoutMilliseconds = 24 * 3_600_000;
+
+export interface CommonOptions {
+  readonly context?: string;
+  readonly namespace: string;
+  readonly timeout: number;
+  readonly json: boolean;
+}
+
+export interface CommandDescription {
+  readonly name: string;
+  readonly description: string;
+  /** Default of `--timeout`, such as `3m`. */
+  readonly timeout: string;
+  readonly exitCodes: string;
+  /** Does the work. Its result is the exit code. */
+  readonly run: (cluster: Cluster, options: CommonOptions) => Promise<number>;
+  /** What to know when Ctrl-C ended it. */
+  readonly onInterrupt?: string;
+}
+
+/** Runs a command from this process's arguments, and ends the process. */
+export async function runCommand({
+  name,
+  description,
+  timeout,
+  exitCodes,
+  run,
+  onInterrupt,
+}: CommandDescription) {
+  const command = new Command(name)
+    .description(description)
+    .option("--context <name>", "context of the kubeconfig (default: its current one)")
+    .option("--namespace <name>", "namespace of Linkerd's control plane", "linkerd")
+    .option(
+      "--timeout <duration>",
+      "how long to wait in all, such as 90s or 3m",
+      parseTimeout,
+      parseTimeout(timeout),
+    )
+    .option("--json", "print the result as JSON", false)
+    .addHelpText("after", `\nExit code: ${exitCodes}`);
+  command.options.find(({ long }) => long === "--timeout")!.default(parseTimeout(timeout), timeout);
+  const options = command.parse().opts<CommonOptions>();
+
+  const interrupt = new AbortController();
+  process.once("SIGINT", () => interrupt.abort());
+  process.once("SIGTERM", () => interrupt.abort());
+  const deadline = AbortSignal.timeout(options.timeout);
+  const signal = AbortSignal.any([interrupt.signal, deadline]);
+  try {
+    process.exitCode = await run(connect({ ...options, signal }), options);
+  } catch (error) {
+    if (interrupt.signal.aborted) {
+      process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);
+      process.exitCode = exitInterrupted;
+    } else {
+      process.stderr.write(`${(error as Error).message}\n`);
+      process.exitCode = exitProblem;
+    }
+  }
+}
+
+/** Reads a duration such as `90s`, `3m` or `1m30s` as milliseconds. */
+export function parseTimeout(text: string): number {
+  let milliseconds: number;
+  try {
+    milliseconds = Number(parseDuration(text) / 1_000_000n);
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as RangeError).message} ${durationSyntax}`);
+  }
+  if (milliseconds < 1 || milliseconds > longestTimeoutMilliseconds) {
+    throw new InvalidArgumentError("It must be longer than 0 and at most 24h, such as 90s or 3m.");
+  }
+  return milliseconds;
+}

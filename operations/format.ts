@@ -1,0 +1,41 @@
+/** How times, lifetimes and tables are written for people. */
+import type { X509Certificate } from "node:crypto";
+
+/** `2026-08-21 09:30:00Z` */
+export function formatTime(time: Date): string {
+  return time.toISOString().replace("T", " ").replace(/\.\d+/, "");
+}
+
+/** The two largest units of a span: `23 h 59 min`, `3649 d 4 h`, `2.4 s`. */
+export function formatSpan(milliseconds: number): string {
+  const seconds = Math.abs(milliseconds) / 1000;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (hours === 0) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** The certificate's SHA-256 fingerprint, as 64 lower-case hexadecimal digits. */
+export function fingerprint({ fingerprint256 }: X509Certificate): string {
+  return fingerprint256.replaceAll(":", "").toLowerCase();
+}
+
+/** The certificate's serial number in lower-case hexadecimal digits. */
+export function serial({ serialNumber }: X509Certificate): string {
+  return serialNumber.toLowerCase();
+}
+
+/** Rows under each other, every column as wide as its widest cell. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

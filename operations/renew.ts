@@ -1,0 +1,168 @@
+/**
+ * `npm run -s renew`: renews the identity issuer now, and waits until the running identity controllers have loaded the new
+ * one, with each piece of evidence as it comes.
+ */
+import type { X509Certificate } from "node:crypto";
+import { EventEmitter, on } from "node:events";
+import {
+  askToIssue,
+  listCertificateRequests,
+  listCertificates,
+  watchCertificateRequests,
+  watchCertificates,
+} from "./certManager.ts";
+import type { Cluster } from "./cluster.ts";
+import { exitAllRight, exitProblem, runCommand } from "./command.ts";
+import { facts } from "./credentialsTable.ts";
+import { formatSpan } from "./format.ts";
+import {
+  type LoadedIssuer,
+  listReloadEvents,
+  loadedIssuers,
+  readTrust,
+  watchReloadEvents,
+} from "./identityController.ts";
+import { awaitedNext, type Before, progressOf, type Seen, type Step, steps } from "./renewalEvidence.ts";
+import { issuerSecretName, readCertificate, watchCertificate } from "./storedCertificate.ts";
+
+/** No watch tells what a process has loaded; it is asked at every change, and this often. */
+const askAgainMilliseconds = 5_000;
+/** Events are best effort: Kubernetes' clients drop them where there are many. Certify is the proof. */
+const eventGraceMilliseconds = 5_000;
+
+export interface Evidence {
+  readonly step: Step;
+  readonly what: string;
+  readonly elapsedMilliseconds: number;
+}
+
+export interface Renewal {
+  /** Every running identity controller has loaded the renewed issuer. */
+  readonly renewed: boolean;
+  /** An issuance was under way already; no other one was asked for. */
+  readonly joined: boolean;
+  readonly evidence: readonly Evidence[];
+  /** The issuer that is in the Secret at the end. */
+  readonly issuer: X509Certificate | undefined;
+  readonly problem?: { readonly what: string; readonly fix: string };
+}
+
+/**
+ * Renews the identity issuer, and waits until it is loaded or the cluster's signal ends the wait.
+ *
+ * Several renewals at once are one where they overlap, and all of them end once the newest issuer is loaded.
+ *
+ * @param onEvidence called with each piece of evidence as soon as it is seen.
+ * @throws where nothing could be asked of the cluster, or the wait was interrupted.
+ */
+export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) => void): Promise<Renewal> {
+  const begun = performance.now();
+  const [trust, certificateName] = await Promise.all([readTrust(cluster), findCertificate(cluster)]);
+  const [stored, requests, events] = await Promise.all([
+    readCertificate(cluster, issuerSecretName),
+    listCertificateRequests(cluster),
+    listReloadEvents(cluster),
+  ]);
+  const asked = await askToIssue(cluster, certificateName);
+  const before: Before = {
+    namespace: cluster.namespace,
+    certificate: asked.before,
+    joined: asked.joined,
+    stored: stored.certificate,
+    requests,
+    events,
+  };
+
+  const changes = new EventEmitter();
+  const changed = () => changes.emit("change");
+  const watcher = { onChange: changed, onError: (error: Error) => changes.emit("error", error) };
+  const watched = {
+    certificates: watchCertificates(cluster, watcher),
+    requests: watchCertificateRequests(cluster, watcher),
+    stored: watchCertificate(cluster, issuerSecretName, watcher),
+    events: watchReloadEvents(cluster, watcher),
+  };
+  let loaded: readonly LoadedIssuer[] = [];
+  const see = (): Seen => ({
+    certificate: watched.certificates.list().find(({ metadata }) => metadata.name === certificateName),
+    requests: watched.requests.list(),
+    stored: watched.stored.list()[0]!,
+    events: watched.events.list(),
+    loaded,
+  });
+
+  const evidence: Evidence[] = [];
+  const result = (renewed: boolean, problem?: Renewal["problem"]): Renewal => ({
+    renewed,
+    joined: before.joined,
+    evidence,
+    issuer: see().stored.certificate,
+    ...(problem === undefined ? {} : { problem }),
+  });
+  const ticker = setInterval(changed, askAgainMilliseconds);
+  try {
+    // The iterator keeps the changes that come while identity is being asked.
+    const everyChange = on(changes, "change", { signal: cluster.signal });
+    for (; ; await everyChange.next()) {
+      if (progressOf(before, see()).storedIsNew) loaded = await loadedIssuers(cluster, trust);
+      const progress = progressOf(before, see());
+      const elapsedMilliseconds = Math.round(performance.now() - begun);
+      for (const step of steps) {
+        const what = progress.evidence.get(step);
+        if (what === undefined || evidence.some((known) => known.step === step)) continue;
+        evidence.push({ step, what, elapsedMilliseconds });
+        onEvidence(evidence.at(-1)!);
+      }
+      if (progress.failure !== undefined) return result(false, progress.failure);
+      const proved = evidence.find(({ step }) => step === "loaded");
+      if (proved === undefined) continue;
+      const waitedForEvent = elapsedMilliseconds - proved.elapsedMilliseconds > eventGraceMilliseconds;
+      if (progress.evidence.has("reloaded") || waitedForEvent) return result(true);
+    }
+  } catch (error) {
+    if (cluster.signal.reason?.name !== "TimeoutError") throw error;
+    const { what, fix } = awaitedNext(before, see(), progressOf(before, see()));
+    return result(false, { what: `Waited ${formatSpan(performance.now() - begun)} for ${what}`, fix });
+  } finally {
+    clearInterval(ticker);
+    for (const { stop } of Object.values(watched)) stop();
+  }
+}
+
+async function findCertificate(cluster: Cluster): Promise<string> {
+  const certificates = await listCertificates(cluster);
+  const certificate = certificates.find(({ spec }) => spec.secretName === issuerSecretName);
+  if (certificate === undefined) {
+    throw new Error(
+      `No cert-manager Certificate in namespace ${cluster.namespace} has secretName ${issuerSecretName}, so nothing can be ` +
+        "asked to renew it: is Linkerd installed by this program, in this namespace (--namespace)?",
+    );
+  }
+  return certificate.metadata.name;
+}
+
+function renewalJson({ issuer, ...renewal }: Renewal): string {
+  return JSON.stringify({ ...renewal, issuer: issuer && facts(issuer) }, undefined, 2);
+}
+
+if (import.meta.main) {
+  await runCommand({
+    name: "renew",
+    description:
+      "Asks cert-manager to renew Linkerd's identity issuer now, and waits until the running identity controllers have " +
+      "loaded the new one.",
+    timeout: "3m",
+    exitCodes: "0 where every identity controller has loaded the new issuer; 2 otherwise.",
+    onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s credentials",
+    run: async (cluster, { json }) => {
+      const print = ({ what, elapsedMilliseconds }: Evidence) =>
+        console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
+      const renewal = await renew(cluster, json ? () => {} : print);
+      if (json) console.log(renewalJson(renewal));
+      else if (renewal.problem === undefined)
+        console.log("\nRenewed: the identity controllers have loaded the new issuer.");
+      else console.log(`\nProblem: ${renewal.problem.what}\n    Fix: ${renewal.problem.fix}`);
+      return renewal.renewed ? exitAllRight : exitProblem;
+    },
+  });
+}
