@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -20,6 +21,7 @@ import (
 const (
 	runtimeName    = "process"
 	runtimeVersion = "1.0.0"
+	lockTimeout    = 5 * time.Second
 )
 
 type serverOptions struct {
@@ -71,8 +73,11 @@ func newServer(options serverOptions) (*server, error) {
 			return nil, err
 		}
 	}
-	if s.lock, err = lockDirectory(state); err != nil {
-		return nil, fmt.Errorf("%s is in use by another process-runtime: %w", state, err)
+	// One that was killed may have left a child that is not yet a shim.
+	for deadline := time.Now().Add(lockTimeout); s.lock == nil; time.Sleep(10 * time.Millisecond) {
+		if s.lock, err = lockDirectory(state); err != nil && time.Now().After(deadline) {
+			return nil, fmt.Errorf("%s has been in use by another process-runtime for %s: %w", state, lockTimeout, err)
+		}
 	}
 	if err := errors.Join(s.loadPods(), s.loadContainers()); err != nil {
 		return nil, err

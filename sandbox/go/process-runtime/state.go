@@ -71,7 +71,11 @@ func flock(path string, how int) (*os.File, error) {
 	for err = unix.EINTR; err == unix.EINTR; {
 		err = unix.Flock(int(file.Fd()), how)
 	}
-	return file, err
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 // process identifies a process even after its number is another's.
