@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { defaultSandboxName } from "./directories.ts";
-import { exportLines, prepareStackConfiguration } from "./environment.ts";
+import { ensureStack, exportLines, prepareStackConfiguration } from "./environment.ts";
 import { down, findMachine, reset, sandboxPaths, up } from "./lifecycle.ts";
 import { describe, status } from "./status.ts";
 import { charts, tools } from "./tools.ts";
@@ -38,6 +38,7 @@ command("up", "bring the sandbox up: build what is missing, start its machine, w
   .action(async ({ name, use }: Named & { use: Record<string, string> }) => {
     await up(name, use, report);
     await prepareStackConfiguration(name);
+    await ensureStack(name);
   });
 
 command("down", "take the sandbox down; a later up continues with its data").action(({ name }: Named) =>

@@ -67,7 +67,8 @@ function describeFailure(container: V1ContainerStatus) {
   const restarts = container.restartCount === 1 ? "1 restart" : `${container.restartCount} restarts`;
   return {
     kind: backingOff ? "CrashLoopBackOff" : "failed",
-    at: terminated.finishedAt?.getTime() ?? 0,
+    // A watch gives times as they were sent, as text.
+    at: new Date(terminated.finishedAt ?? 0).getTime(),
     text: `${backingOff ? "is in CrashLoopBackOff: it" : "failed: it"} ended with exit code ${terminated.exitCode} (${restarts}). Its last lines:`,
   };
 }

@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
@@ -73,10 +73,16 @@ export async function prepareStackConfiguration(name: string): Promise<void> {
 }
 
 /** Creates the stack where it is not there yet. */
-export async function ensureStack(env: NodeJS.ProcessEnv): Promise<void> {
+export async function ensureStack(name: string): Promise<void> {
+  const { directory } = sandboxPaths(name);
+  const env = { ...process.env, ...sandboxEnvironment(name) };
   const pulumi = (...args: string[]) => promisify(execFile)("pulumi", args, { env, cwd: projectDirectory });
   const { stdout } = await pulumi("stack", "ls", "--json");
   const stacks = JSON.parse(stdout) as { name: string }[];
-  if (stacks.some(({ name }) => name.split("/").at(-1) === stackName)) return;
-  await pulumi("stack", "init", stackName, "--secrets-provider", "passphrase");
+  if (stacks.some((stack) => stack.name.split("/").at(-1) === stackName)) return;
+  // `stack init` writes the stack's encryption salt beside Pulumi.yaml, wherever the configuration file is said to be.
+  const project = join(directory, "Pulumi.yaml");
+  await copyFile(join(projectDirectory, "Pulumi.yaml"), project);
+  await pulumi("stack", "init", stackName, "--secrets-provider", "passphrase", "--cwd", directory);
+  await rm(project);
 }

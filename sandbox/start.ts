@@ -15,8 +15,8 @@ const sandbox = defaultSandboxName;
 async function start(): Promise<void> {
   await up(sandbox, {}, (line) => console.log(line));
   await prepareStackConfiguration(sandbox);
+  await ensureStack(sandbox);
   const env = { ...process.env, ...sandboxEnvironment(sandbox) };
-  await ensureStack(env);
 
   const config = new KubeConfig();
   config.loadFromFile(sandboxPaths(sandbox).kubeconfig);

@@ -25,9 +25,8 @@ export interface CommandResult {
 export async function testSandbox(name = sandboxName): Promise<NodeJS.ProcessEnv> {
   await up(name, {}, (line) => console.log(line));
   await prepareStackConfiguration(name);
-  const environment = { ...process.env, ...sandboxEnvironment(name) };
-  await ensureStack(environment);
-  return environment;
+  await ensureStack(name);
+  return { ...process.env, ...sandboxEnvironment(name) };
 }
 
 export function kubeConfig(name = sandboxName): KubeConfig {
