@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { chainToAnchor, commonName, parseBundle } from "../../operations/certificateChain.ts";
-import { authority, hoursFromNow, leaf } from "./fabricate.ts";
+import { authority, hoursFromNow, leaf, now } from "./fabricate.ts";
 
 const anchor = await authority({ commonName: "root.linkerd.cluster.local" });
 const issuer = await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor });
 const end = await leaf({ commonName: "default.linkerd.example", signer: issuer });
-const now = new Date();
 
 suite("A certificate's chain to a trust anchor", () => {
   test("leads over the intermediate to the anchor that signed it", async () => {

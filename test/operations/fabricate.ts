@@ -6,8 +6,11 @@ import * as x509 from "@peculiar/x509";
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const hour = 3_600_000;
 
-/** The time that many hours from now. */
-export const hoursFromNow = (hours: number) => new Date(Date.now() + hours * hour);
+/** The time of the tests. */
+export const now = new Date();
+
+/** The time that many hours from {@link now}. */
+export const hoursFromNow = (hours: number) => new Date(now.getTime() + hours * hour);
 
 export interface Fabricated {
   readonly certificate: X509Certificate;
