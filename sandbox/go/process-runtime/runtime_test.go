@@ -24,6 +24,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
@@ -162,7 +163,8 @@ func (m *machine) startRuntime(t *testing.T) {
 		"--api-server", "10.244.0.1:16443")
 	m.serve.Stdout, m.serve.Stderr = os.Stdout, os.Stderr
 	check(t, m.serve.Start())
-	connection, err := grpc.NewClient("unix://"+m.directory+"/cri.sock", grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient("unix://"+m.directory+"/cri.sock", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond}}))
 	check(t, err)
 	m.RuntimeServiceClient, m.ImageServiceClient = cri.NewRuntimeServiceClient(connection), cri.NewImageServiceClient(connection)
 	await(t, "the runtime to answer", func() bool {
@@ -712,7 +714,7 @@ func testRestartAtAnyMoment(t *testing.T, m *machine) {
 }
 
 func testReadOnly(t *testing.T, m *machine) {
-	_, id, logPath := m.runShell(t, `touch /file && echo written; echo 1 > /proc/sys/kernel/printk && echo written; wc -c < /proc/version; ls /proc/irq | wc -l; echo end`,
+	_, id, logPath := m.runShell(t, `exec 2>&1; touch /file && echo written; echo 1 > /proc/sys/kernel/printk && echo written; wc -c < /proc/version; ls /proc/irq | wc -l; echo end`,
 		func(config *cri.ContainerConfig) {
 			security := config.Linux.SecurityContext
 			security.ReadonlyRootfs = true
