@@ -57,10 +57,13 @@ export function exportLines(name: string): string {
  */
 export async function prepareStackConfiguration(name: string): Promise<void> {
   const file = stackConfigurationFile(name);
-  if (!existsSync(file)) await copyFile(join(projectDirectory, `Pulumi.${stackName}.yaml`), file);
-  const before = await readFile(file, "utf8");
-  const settings = (parse(before) ?? {}) as { config?: Record<string, unknown> };
-  const config = settings.config ?? {};
+  const read = async (path: string) =>
+    (parse(await readFile(path, "utf8")) ?? {}) as { config?: Record<string, unknown> };
+  // The salt of the project's own file, where it has one, goes with another passphrase.
+  const settings = existsSync(file)
+    ? await read(file)
+    : { config: (await read(join(projectDirectory, `Pulumi.${stackName}.yaml`))).config };
+  const config = { ...settings.config };
   for (const [key, chart] of [
     ["certManagerChart", "cert-manager"],
     ["linkerdCrdsChart", "linkerd-crds"],
@@ -68,8 +71,7 @@ export async function prepareStackConfiguration(name: string): Promise<void> {
   ] as const) {
     config[`${project}:${key}`] = await chartArchive(name, chart);
   }
-  const after = stringify({ ...settings, config });
-  if (after !== before) await writeFile(file, after, { mode: 0o600 });
+  await writeFile(file, stringify({ ...settings, config }), { mode: 0o600 });
 }
 
 /** Creates the stack where it is not there yet. */
