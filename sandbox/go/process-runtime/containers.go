@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,8 +115,9 @@ func (s *server) loadContainers() error {
 
 // adopt takes up what a container's shim has done so far.
 func (s *server) adopt(c *container) (err error) {
-	// A shim that has just begun soon says that its program runs, or ends.
-	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
+	// A shim that has just begun soon says that its program runs, or else ends.
+	const timeout = 2 * startTimeout
+	for deadline := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {
 		begun := isLocked(string(c.directory))
 		if c.started, err = readState[startRecord](c.directory.started()); err != nil {
 			return err
@@ -123,7 +126,7 @@ func (s *server) adopt(c *container) (err error) {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("its shim has started no program within %s", startTimeout)
+			return fmt.Errorf("its shim has started no program within %s", timeout)
 		}
 	}
 	if c.exit, err = readState[exitRecord](c.directory.exit()); err != nil {
@@ -146,7 +149,10 @@ func (s *server) awaitExit(c *container) {
 		err = errors.Join(err, readErr, writeState(c.directory.exit(), exit))
 	}
 	s.setExit(c, exit)
-	slog.Info("container ended", "container", c.name(), "id", c.ID, "code", exit.Code, "error", err)
+	slog.Info("container ended", "container", c.name(), "id", c.ID, "code", exit.Code)
+	if err != nil {
+		slog.Error("end of a container", "container", c.name(), "id", c.ID, "error", err)
+	}
 }
 
 func (s *server) setExit(c *container, exit *exitRecord) {
@@ -244,8 +250,8 @@ func (s *server) environmentOf(p *pod, config *cri.ContainerConfig) []string {
 	variables["KUBERNETES_SERVICE_HOST"] = s.apiServer.Addr().String()
 	variables["KUBERNETES_SERVICE_PORT"], variables["KUBERNETES_SERVICE_PORT_HTTPS"] = port, port
 	var environment []string
-	for name, value := range variables {
-		environment = append(environment, name+"="+value)
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		environment = append(environment, name+"="+variables[name])
 	}
 	return environment
 }

@@ -57,8 +57,16 @@ func (s *server) execute(ctx context.Context, containerID string, e execution) (
 		process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: user}
 		process.Cancel = func() error { return unix.Kill(-process.Process.Pid, unix.SIGKILL) }
 		process.WaitDelay = lastOutputTimeout
-		exitCode, err = e.run(process)
-		return errors.Join(ctx.Err(), err)
+		run := e.runOnPipes
+		if e.terminal {
+			run = e.runOnTerminal
+		}
+		err = run(process)
+		if process.ProcessState == nil || ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		exitCode = exitCodeOf(process.ProcessState)
+		return nil
 	})
 	return exitCode, err
 }
@@ -76,18 +84,6 @@ func enterContainer(program process) error {
 	}
 	unix.Umask(0o022)
 	return unix.Setns(pidfd, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWNET|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC)
-}
-
-func (e execution) run(process *exec.Cmd) (int32, error) {
-	run := e.runOnPipes
-	if e.terminal {
-		run = e.runOnTerminal
-	}
-	err := run(process)
-	if process.ProcessState == nil {
-		return 0, err
-	}
-	return exitCode(process.ProcessState), nil
 }
 
 func (e execution) runOnPipes(process *exec.Cmd) error {

@@ -5,6 +5,10 @@
 // It runs as root of a private machine: of the host, or of a user namespace in
 // which only root is mapped. The machine has mounted its own /proc and a tmpfs
 // on /run, /var/lib and /var/log, and has created the bridge.
+//
+// A container has mount, PID, UTS and IPC namespaces of its own, and shares its
+// pod's network. What it cannot have here: limits of resources, a PID or IPC
+// namespace shared with others, added capabilities, attach.
 package main
 
 import (

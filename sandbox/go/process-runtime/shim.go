@@ -151,7 +151,7 @@ func startProgram(directory containerDirectory) (ended func() error, err error) 
 	}()
 	return func() error {
 		program.Wait() // its error repeats the state, or says that output may be missing
-		exit := exitRecord{At: time.Now(), Code: exitCode(program.ProcessState), Reason: "Completed"}
+		exit := exitRecord{At: time.Now(), Code: exitCodeOf(program.ProcessState), Reason: "Completed"}
 		if exit.Code != 0 {
 			exit.Reason = "Error"
 		}
@@ -159,9 +159,9 @@ func startProgram(directory containerDirectory) (ended func() error, err error) 
 	}, nil
 }
 
-// exitCode is 128 and the signal's number for what a signal has ended, as in
+// exitCodeOf is 128 and the signal's number for what a signal has ended, as in
 // every runtime.
-func exitCode(state *os.ProcessState) int32 {
+func exitCodeOf(state *os.ProcessState) int32 {
 	if status := state.Sys().(syscall.WaitStatus); status.Signaled() {
 		return 128 + int32(status.Signal())
 	}
