@@ -13,7 +13,7 @@ import { cacheDirectory, projectDirectory, sandboxDirectory } from "./directorie
 import { withLock } from "./lock.ts";
 import { nodeName } from "./network.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain.ts";
-import { charts as knownCharts, providerVersions, tools } from "./tools.ts";
+import { charts as knownCharts, providerVersions, pulumiVersion, tools } from "./tools.ts";
 import { until } from "./until.ts";
 
 /** How long a machine may take until its node is ready; it takes seconds. */
@@ -28,6 +28,8 @@ interface Machine {
   readonly startTicks: string;
   /** Port on 127.0.0.1 that leads to the API server. */
   readonly port: number;
+  /** When the machine was started; what the cluster says of an earlier time is of an earlier life. */
+  readonly startedAt: string;
 }
 
 /** Paths of a sandbox that other programs use. */
@@ -81,9 +83,8 @@ export async function up(
     }
     const begun = performance.now();
     report(`Starting the sandbox ${name} …`);
-    const since = new Date();
     const port = await startMachine(name);
-    await nodeReady(name, since);
+    await nodeReady(name);
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     report(`The sandbox ${name} is up after ${seconds} s: https://127.0.0.1:${port}`);
   });
@@ -136,12 +137,9 @@ async function linkToolchain(
   };
   for (const [program, built] of Object.entries(toolchain.programs)) {
     const target = use[program] ? resolve(use[program]) : built;
-    const plugin = /^pulumi-resource-(kubernetes|tls|random)$/.exec(program)?.[1] as
-      | keyof typeof providerVersions
-      | undefined;
+    const plugin = pluginFolder(program);
     if (plugin) {
-      // In its home, and not on PATH: a plugin on PATH wins over every version, with a warning each time.
-      const folder = join(paths.pulumiHome, "plugins", `resource-${plugin}-v${providerVersions[plugin]}`);
+      const folder = join(paths.pulumiHome, "plugins", plugin);
       await mkdir(folder, { recursive: true });
       await link(join(folder, program), target);
     } else {
@@ -156,6 +154,16 @@ async function linkToolchain(
   }
   await copyFile(toolchain.kwokStages, join(paths.directory, "kwok-stages.yaml"));
   return changed;
+}
+
+/**
+ * Folder of a program that is a plugin of Pulumi, in Pulumi's home. Plugins are not on PATH: one that is wins over every
+ * version, with a warning each time.
+ */
+function pluginFolder(program: string): string | undefined {
+  if (program === "pulumi-language-nodejs") return `language-nodejs-${pulumiVersion}`;
+  const provider = Object.entries(providerVersions).find(([name]) => program === `pulumi-resource-${name}`);
+  return provider && `resource-${provider[0]}-v${provider[1]}`;
 }
 
 /** The archive of a chart that this sandbox offers, as a path relative to the project: Pulumi wants it so. */
@@ -186,13 +194,14 @@ async function startMachine(name: string): Promise<number> {
       path,
     ]);
     const inside = [process.execPath, join(import.meta.dirname, "machine.ts"), paths.directory];
+    const startedAt = new Date().toISOString();
     const pid = await spawnMachine(
       join(paths.bin, "machine"),
       ["start", ...keep, "--", ...inside],
       log.fd,
       listener,
     );
-    const machine: Machine = { pid, startTicks: (await startTicks(pid)) ?? "", port };
+    const machine: Machine = { pid, startTicks: (await startTicks(pid)) ?? "", port, startedAt };
     await writeFile(machineFile(name), JSON.stringify(machine));
     const context = `linkerd-sandbox-${name}`;
     const config = kubeconfig(context, `https://127.0.0.1:${port}`, paths.directory, "admin");
@@ -282,19 +291,16 @@ async function startTicks(pid: number): Promise<string | undefined> {
   return fields[0] === "Z" ? undefined : fields[19];
 }
 
-/**
- * Waits until the API server answers through the relay, and the node that runs real processes is ready.
- *
- * @param since when the machine was started: the node's own word of an earlier life does not count.
- */
-async function nodeReady(name: string, since = new Date(0)): Promise<void> {
+/** Waits until the API server answers through the relay, and the node that runs real processes is ready. */
+async function nodeReady(name: string): Promise<void> {
   const paths = sandboxPaths(name);
   const config = new KubeConfig();
   config.loadFromFile(paths.kubeconfig);
   const core = config.makeApiClient(CoreV1Api);
   const awaited = `the sandbox ${name} to be ready (logs: ${paths.logs})`;
   await until(awaited, readyTimeoutMilliseconds, async () => {
-    if (!(await findMachine(name))) {
+    const machine = await findMachine(name);
+    if (!machine) {
       const tail = readFileSync(join(paths.logs, "machine.log"), "utf8")
         .trimEnd()
         .split("\n")
@@ -306,11 +312,32 @@ async function nodeReady(name: string, since = new Date(0)): Promise<void> {
       const node = await core.readNode({ name: nodeName });
       const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
       // Kubernetes' times are whole seconds.
-      const current = (ready?.lastHeartbeatTime?.getTime() ?? 0) >= since.getTime() - 1000;
+      const current = (ready?.lastHeartbeatTime?.getTime() ?? 0) >= Date.parse(machine.startedAt) - 1000;
       if (!current) return `the kubelet of node ${nodeName} has not reported yet`;
       return ready?.status === "True" || `node ${nodeName}: ${ready?.message ?? "no Ready condition"}`;
     } catch (error) {
       return (error as Error).message.split("\n")[0]!;
     }
+  });
+}
+
+/**
+ * Waits until every pod of the node that runs real processes is ready again, or has completed: after `up`, the pods of
+ * an earlier life take a moment to come back.
+ */
+export async function podsReady(name: string): Promise<void> {
+  const config = new KubeConfig();
+  config.loadFromFile(sandboxPaths(name).kubeconfig);
+  const core = config.makeApiClient(CoreV1Api);
+  const begun = Date.parse((await findMachine(name))?.startedAt ?? "") - 1000;
+  await until(`the pods of the sandbox ${name} to be ready`, readyTimeoutMilliseconds, async () => {
+    const { items } = await core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${nodeName}` });
+    const waiting = items.filter(({ status }) => {
+      const fresh = (status?.containerStatuses ?? []).every(
+        ({ ready, state }) => ready && (state?.running?.startedAt?.getTime() ?? 0) >= begun,
+      );
+      return status?.phase !== "Succeeded" && !fresh;
+    });
+    return waiting.length === 0 || `not ready: ${waiting.map(({ metadata }) => metadata?.name).join(", ")}`;
   });
 }

@@ -8,7 +8,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { watchContainerFailures } from "./containerFailures.ts";
 import { defaultSandboxName, projectDirectory } from "./directories.ts";
 import { ensureStack, prepareStackConfiguration, sandboxEnvironment } from "./environment.ts";
-import { sandboxPaths, up } from "./lifecycle.ts";
+import { podsReady, sandboxPaths, up } from "./lifecycle.ts";
 
 const sandbox = defaultSandboxName;
 
@@ -29,6 +29,7 @@ async function start(): Promise<void> {
       "pulumi up failed; what it changed so far stays. Mend the cause, and run npm start again.",
     );
 
+  await podsReady(sandbox);
   console.log("\n$ npm run -s credentials");
   const right = await runVisibly(
     process.execPath,
