@@ -294,6 +294,13 @@ func (m *machine) exec(t *testing.T, id string, command ...string) (string, int3
 	return string(response.Stdout) + string(response.Stderr), response.ExitCode
 }
 
+// held is how many file descriptors and threads the runtime has.
+func (m *machine) held(t *testing.T) (descriptors, threads int) {
+	t.Helper()
+	directory := fmt.Sprintf("/proc/%d/", m.serve.Process.Pid)
+	return len(must(os.ReadDir(directory + "fd"))(t)), len(must(os.ReadDir(directory + "task"))(t))
+}
+
 func isRootOnlyMapped(t *testing.T) bool {
 	t.Helper()
 	users, err := readIDMap("/proc/self/uid_map")
@@ -401,6 +408,14 @@ func testExec(t *testing.T, m *machine) {
 	if expected := "hello " + user + " /work the-pod\n1\nNoNewPrivs:\t1\n0022\nerror\n"; output != expected || code != 3 {
 		t.Errorf("output %q, code %d, expected %q, 3", output, code, expected)
 	}
+	descriptors, threads := m.held(t)
+	for range 50 {
+		m.exec(t, id, "true")
+	}
+	await(t, "descriptors and threads to be given back", func() bool {
+		nowDescriptors, nowThreads := m.held(t)
+		return nowDescriptors <= descriptors && nowThreads <= threads+5
+	})
 	if _, err := m.ExecSync(t.Context(), &cri.ExecSyncRequest{ContainerId: id, Cmd: []string{"/absent"}}); err == nil {
 		t.Error("a command that does not exist has run")
 	}
