@@ -1,0 +1,77 @@
+/** cert-manager's Issuer and Certificate, typed as far as they are used here. */
+import * as kubernetes from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+
+const apiVersion = "cert-manager.io/v1";
+
+/** Which issuer signs, whatever its kind. */
+export interface IssuerReference {
+  readonly group: pulumi.Input<string>;
+  readonly kind: pulumi.Input<string>;
+  readonly name: pulumi.Input<string>;
+}
+
+interface ObjectName {
+  readonly name: pulumi.Input<string>;
+  readonly namespace: pulumi.Input<string>;
+}
+
+interface IssuerSpec {
+  /** Signs with the CA certificate and key in this Secret. */
+  readonly ca: { readonly secretName: pulumi.Input<string> };
+}
+
+interface CertificateSpec {
+  readonly secretName: pulumi.Input<string>;
+  /** Go durations. */
+  readonly duration: pulumi.Input<string>;
+  readonly renewBefore: pulumi.Input<string>;
+  readonly issuerRef: IssuerReference;
+  readonly commonName: pulumi.Input<string>;
+  readonly dnsNames: readonly pulumi.Input<string>[];
+  readonly isCA: boolean;
+  readonly privateKey: {
+    readonly algorithm: "ECDSA";
+    readonly size: 256;
+    readonly rotationPolicy: "Always" | "Never";
+  };
+  readonly usages: readonly string[];
+}
+
+/**
+ * Makes the engine wait until cert-manager reports the object Ready; without it, a custom resource counts as ready as
+ * soon as the API server has it.
+ *
+ * It holds for updates, too: the provider takes a condition only where its `observedGeneration` has reached the object's
+ * generation, and cert-manager stamps each condition with the generation it has judged. A Certificate whose issuer or
+ * lifetime has changed is Ready again only once its Secret was issued anew, since cert-manager compares both with the
+ * request behind the Secret.
+ */
+const awaitReady = { "pulumi.com/waitFor": "condition=Ready" };
+
+/** A cert-manager Issuer: signs the Certificates of its namespace. */
+export class Issuer extends kubernetes.apiextensions.CustomResource {
+  constructor(name: string, metadata: ObjectName, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
+    super(
+      name,
+      { apiVersion, kind: "Issuer", metadata: { ...metadata, annotations: awaitReady }, spec },
+      opts,
+    );
+  }
+}
+
+/** A cert-manager Certificate: keeps a Secret filled with a key and a certificate, and renews both in time. */
+export class Certificate extends kubernetes.apiextensions.CustomResource {
+  constructor(
+    name: string,
+    metadata: ObjectName,
+    spec: CertificateSpec,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super(
+      name,
+      { apiVersion, kind: "Certificate", metadata: { ...metadata, annotations: awaitReady }, spec },
+      opts,
+    );
+  }
+}

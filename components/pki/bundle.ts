@@ -1,0 +1,50 @@
+/** The bundle of trust anchors, and what is worth knowing about each of them. */
+import { X509Certificate } from "node:crypto";
+
+/**
+ * Joins certificates in PEM into one bundle, in the given order.
+ *
+ * Linkerd is strict about the text: its identity controller refuses blank lines and text between or after the
+ * certificates, and the hash by which meshed pods are compared with the control plane covers every byte. So the bundle
+ * has Unix line ends, nothing but certificates, and no newline at its end, which is also how the chart writes it into
+ * the ConfigMap `linkerd-identity-trust-roots`.
+ *
+ * @throws Error where a text holds no certificate, or anything else in PEM, such as a private key.
+ */
+export function joinBundle(certificates: readonly string[]): string {
+  return certificates.flatMap(certificateBlocks).join("\n");
+}
+
+function certificateBlocks(pem: string): string[] {
+  const blocks = [...pem.matchAll(/-----BEGIN ([^-]+)-----[\s\S]*?-----END \1-----/g)];
+  if (blocks.length === 0)
+    throw new Error("A trust anchor is not a certificate in PEM: it has no BEGIN and END lines.");
+  return blocks.map(([block, type]) => {
+    if (type !== "CERTIFICATE")
+      throw new Error(`A trust anchor holds a ${type}; only certificates belong there.`);
+    return block
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== "")
+      .join("\n");
+  });
+}
+
+/** What identifies a certificate, and when it is valid. */
+export interface CertificateFacts {
+  /** SHA-256 of the certificate in DER, in upper-case hexadecimal pairs with colons, as OpenSSL prints it. */
+  readonly fingerprintSha256: string;
+  /** Start and end of its validity, as ISO 8601 in UTC. */
+  readonly notBefore: string;
+  readonly notAfter: string;
+}
+
+/** Reads the first certificate of a PEM text. */
+export function certificateFacts(pem: string): CertificateFacts {
+  const certificate = new X509Certificate(pem);
+  return {
+    fingerprintSha256: certificate.fingerprint256,
+    notBefore: certificate.validFromDate.toISOString(),
+    notAfter: certificate.validToDate.toISOString(),
+  };
+}

@@ -1,0 +1,45 @@
+/** The syntax of the names that end up in Kubernetes objects and in certificates. */
+import type { Finding } from "./finding.ts";
+
+const label = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+const namespacePattern = new RegExp(`^${label}$`);
+const domainPattern = new RegExp(`^${label}(\\.${label})*$`);
+
+/** X.520's upper bound, which cert-manager's webhook enforces. */
+const longestCommonName = 64;
+
+/** A namespace's name is a DNS label (RFC 1123). */
+export function checkNamespaceName(field: string, name: string): Finding[] {
+  if (name.length <= 63 && namespacePattern.test(name)) return [];
+  return [
+    {
+      field,
+      message: `"${name}" is not the name of a namespace: lower-case letters, digits and inner hyphens, at most 63.`,
+      fix: `Write it like "linkerd" or "team-a".`,
+    },
+  ];
+}
+
+/** A trust or cluster domain is a DNS name in lower case (RFC 1123), without a dot at its end. */
+export function checkDomain(field: string, domain: string): Finding[] {
+  if (domain.length <= 253 && domainPattern.test(domain)) return [];
+  return [
+    {
+      field,
+      message: `"${domain}" is not a domain: lower-case labels of letters, digits and inner hyphens, joined by dots.`,
+      fix: `Write it like "cluster.local", without a dot at its end.`,
+    },
+  ];
+}
+
+/** The common name that a certificate gets must fit into its field. */
+export function checkCommonName(field: string, commonName: string): Finding[] {
+  if (commonName.length <= longestCommonName) return [];
+  return [
+    {
+      field,
+      message: `The common name ${commonName} that comes of it has ${commonName.length} characters; a certificate holds ${longestCommonName}.`,
+      fix: "Choose a shorter one.",
+    },
+  ];
+}

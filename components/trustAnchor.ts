@@ -1,0 +1,112 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import * as tls from "@pulumi/tls";
+import { Issuer, type IssuerReference } from "./certManagerObjects.ts";
+
+/** Ten years: an anchor's end is a rollout over the whole mesh, and no component of Linkerd warns of it in time. */
+export const defaultTrustAnchorValidityPeriodHours = 87_600;
+
+/** What one generation of the trust anchor is made from. */
+export interface TrustAnchorArgs {
+  /** Namespace of its Secret and Issuer: the control plane's. */
+  readonly namespace: pulumi.Input<string>;
+  /** Which generation it is, from 1 on. Its names follow from it, and never change. */
+  readonly generation: number;
+  /** The mesh's trust domain; part of the subject. */
+  readonly trustDomain: pulumi.Input<string>;
+  /** Life of the certificate in hours. Defaults to 87600 (ten years); a change replaces the certificate. */
+  readonly validityPeriodHours?: pulumi.Input<number> | undefined;
+}
+
+/**
+ * One generation of the mesh's trust anchor: an ECDSA P-256 root made by Pulumi, and the cert-manager Issuer that signs
+ * with it.
+ *
+ * Creates a random identifier, a key, a self-signed certificate, a Secret of type `kubernetes.io/tls`, and an Issuer.
+ * Each generation has its own of all of these, so that adding or removing one never touches another; a rotation adds
+ * the next generation to the bundle, lets it sign, and then removes the one before.
+ *
+ * The key is in Pulumi's state, encrypted, and in the Secret. No output holds it.
+ *
+ * Pass `protect: true`, and neither the key nor anything else of the anchor can be deleted or replaced: its loss
+ * distrusts every certificate of the mesh. Without an early renewal, Pulumi would replace the certificate on the first
+ * `up` after its end; protection turns that into an error as well.
+ *
+ * What `dependsOn` names, such as cert-manager, is there before the Issuer and goes after it.
+ */
+export class TrustAnchor extends pulumi.ComponentResource {
+  /** Which generation it is. */
+  readonly generation: number;
+  /** Name of the Secret and of the Issuer: `linkerd-trust-anchor`, and `linkerd-trust-anchor-<N>` from 2 on. */
+  readonly objectName: string;
+  /** The certificate in PEM. */
+  readonly certificatePem: pulumi.Output<string>;
+  /** Reference to the Issuer that signs with this anchor. */
+  readonly issuerRef: IssuerReference;
+
+  constructor(name: string, args: TrustAnchorArgs, opts?: pulumi.ComponentResourceOptions) {
+    // The arguments are not handed on: the children's inputs say the same, and the engine would store them twice.
+    super("linkerd-rotating-tls:index:TrustAnchor", name, {}, opts);
+    const child = { parent: this };
+
+    const subject = new random.RandomId(`${name}-subject`, { byteLength: 8 }, child);
+    const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, child);
+    const certificate = new tls.SelfSignedCert(
+      `${name}-certificate`,
+      {
+        privateKeyPem: pulumi.secret(key.privateKeyPem),
+        subject: {
+          commonName: pulumi
+            .output(args.trustDomain)
+            .apply((domain) => commonNameOf(args.generation, domain)),
+          // Verifiers that find an issuer by its subject alone fail on two roots of one name; joined bundles of several
+          // clusters would hold such.
+          serialNumber: subject.hex,
+        },
+        isCaCertificate: true,
+        allowedUses: ["cert_signing", "crl_signing"],
+        validityPeriodHours: args.validityPeriodHours ?? defaultTrustAnchorValidityPeriodHours,
+      },
+      child,
+    );
+
+    this.generation = args.generation;
+    this.objectName = objectNameOf(args.generation);
+    this.certificatePem = certificate.certPem;
+
+    const metadata = { name: this.objectName, namespace: args.namespace };
+    const secret = new kubernetes.core.v1.Secret(
+      name,
+      {
+        metadata,
+        type: "kubernetes.io/tls",
+        stringData: { "tls.crt": certificate.certPem, "tls.key": pulumi.secret(key.privateKeyPem) },
+      },
+      child,
+    );
+    const issuer = new Issuer(
+      name,
+      metadata,
+      { ca: { secretName: secret.metadata.name } },
+      { ...child, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
+    );
+    this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
+
+    this.registerOutputs({ certificatePem: this.certificatePem, issuerName: issuer.metadata.name });
+  }
+}
+
+/** Generations never share a subject: the first is `root`, the later ones carry their number. */
+export function commonNameOf(generation: number, trustDomain: string): string {
+  return `root${suffixOf(generation)}.linkerd.${trustDomain}`;
+}
+
+/** Name of a generation's Secret and Issuer. */
+export function objectNameOf(generation: number): string {
+  return `linkerd-trust-anchor${suffixOf(generation)}`;
+}
+
+function suffixOf(generation: number): string {
+  return generation === 1 ? "" : `-${generation}`;
+}

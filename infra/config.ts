@@ -1,0 +1,203 @@
+/** Reads the stack's configuration; nothing else does. */
+import * as pulumi from "@pulumi/pulumi";
+import type { HelmValues } from "../components/helmValues.ts";
+import { describeFindings, type Finding } from "../components/pki/finding.ts";
+import { checkRotatingLinkerd, type RotatingLinkerdArgs } from "../components/rotatingLinkerd.ts";
+import { closest } from "./closest.ts";
+
+/** Everything that a stack can set. */
+export interface Configuration {
+  readonly linkerd: RotatingLinkerdArgs;
+  /** Path of the kubeconfig; absent: as kubectl finds it. */
+  readonly kubeconfig: pulumi.Input<string> | undefined;
+  /** Context of the kubeconfig; absent: its current one. */
+  readonly kubeContext: pulumi.Input<string> | undefined;
+}
+
+/** How the text of a key becomes its value. */
+interface Type<Value> {
+  /** Name of the type in Pulumi.yaml. */
+  readonly name: "string" | "integer" | "boolean" | "array" | "object";
+  readonly description: string;
+  /** `undefined` where the text is not of this type. `secret` says whether the stack keeps it encrypted. */
+  readonly read: (text: string, secret: boolean) => Value | undefined;
+  /** Whether the empty string stands for "not set": in Pulumi.yaml every key has a default, and this is its own. */
+  readonly emptyIsUnset?: true;
+}
+
+const string: Type<string> = { name: "string", description: "a string", read: (text) => text };
+
+const optional: Type<pulumi.Input<string>> = {
+  ...string,
+  read: (text, secret) => (secret ? pulumi.secret(text) : text),
+  emptyIsUnset: true,
+};
+
+/** Secret from here on, even where the stack's file has it in the clear. */
+const password: Type<pulumi.Input<string>> = {
+  ...string,
+  read: (text) => pulumi.secret(text),
+  emptyIsUnset: true,
+};
+
+const integer: Type<number> = {
+  name: "integer",
+  description: "a whole number",
+  read: (text) => (/^-?\d+$/.test(text) ? Number(text) : undefined),
+};
+
+const boolean: Type<boolean> = {
+  name: "boolean",
+  description: "true or false",
+  read: (text) => (text === "true" ? true : text === "false" ? false : undefined),
+};
+
+const integers: Type<readonly number[]> = {
+  name: "array",
+  description: "a list of whole numbers, such as [1]",
+  read: (text) => {
+    const list = readJson(text);
+    if (!Array.isArray(list)) return undefined;
+    const numbers = list.map((item) => integer.read(String(item), false));
+    return numbers.every((number) => number !== undefined) ? numbers : undefined;
+  },
+};
+
+const helmValues: Type<HelmValues> = {
+  name: "object",
+  description: "an object of Helm values",
+  read: (text, secret) => {
+    const values = readJson(text);
+    if (!isObject(values)) return undefined;
+    return secret ? secretLeaves(values) : values;
+  },
+};
+
+/** Every key, as Pulumi.yaml declares it. All but the last two are settings of {@link RotatingLinkerdArgs}. */
+export const types = {
+  linkerdNamespace: string,
+  clusterDomain: string,
+  trustDomain: { ...string, emptyIsUnset: true },
+  trustAnchorGenerations: integers,
+  signingGeneration: integer,
+  trustAnchorValidityPeriodHours: integer,
+  protectTrustAnchors: boolean,
+  issuerDuration: string,
+  issuerRenewBefore: string,
+  issuanceLifetime: string,
+  clockSkewAllowance: string,
+  installCertManager: boolean,
+  certManagerNamespace: string,
+  keepCertManagerCrds: boolean,
+  certManagerChart: string,
+  certManagerChartVersion: string,
+  certManagerChartRepository: string,
+  certManagerChartRepositoryUsername: optional,
+  certManagerChartRepositoryPassword: password,
+  certManagerValues: helmValues,
+  linkerdChartRepository: string,
+  linkerdChartRepositoryUsername: optional,
+  linkerdChartRepositoryPassword: password,
+  linkerdCrdsChart: string,
+  linkerdCrdsChartVersion: string,
+  linkerdCrdsValues: helmValues,
+  linkerdControlPlaneChart: string,
+  linkerdControlPlaneChartVersion: string,
+  linkerdControlPlaneValues: helmValues,
+  helmTimeoutSeconds: integer,
+  kubeconfig: optional,
+  kubeContext: optional,
+} satisfies Record<string, Type<unknown>>;
+
+type Key = keyof typeof types;
+type Values = { [Name in Key]?: Exclude<ReturnType<(typeof types)[Name]["read"]>, undefined> };
+
+/**
+ * The stack's configuration.
+ *
+ * @throws pulumi.RunError with all that is wrong with it: unknown keys, wrong types, and values that cannot be.
+ */
+export function readConfiguration(): Configuration {
+  const findings: Finding[] = [];
+  const { kubeconfig, kubeContext, ...linkerd } = readValues(findings);
+  findings.push(...checkRotatingLinkerd(linkerd));
+  if (findings.length > 0) throw new pulumi.RunError(describeFindings(findings));
+  return { linkerd, kubeconfig, kubeContext };
+}
+
+function readValues(findings: Finding[]): Values {
+  const values: Record<string, unknown> = {};
+  for (const [fullKey, text] of Object.entries(pulumi.runtime.allConfig())) {
+    const key = fullKey.slice(fullKey.indexOf(":") + 1);
+    if (fullKey.startsWith("kubernetes:")) findings.push(kubernetesKey(fullKey, key));
+    if (fullKey !== `${pulumi.getProject()}:${key}`) continue;
+    if (!Object.hasOwn(types, key)) {
+      findings.push(unknownKey(key));
+      continue;
+    }
+    const type: Type<unknown> = types[key as Key];
+    if (text === "" && type.emptyIsUnset) continue;
+    const secret = isSecret(fullKey);
+    const value = type.read(text, secret);
+    if (value === undefined) findings.push(wrongType(key, secret ? "Its value" : `"${text}"`, type));
+    else values[key] = value;
+  }
+  return values;
+}
+
+function unknownKey(key: string): Finding {
+  const near = closest(key, Object.keys(types));
+  return {
+    field: key,
+    message: "There is no such setting.",
+    fix:
+      near === undefined
+        ? `Remove it: pulumi config rm ${key}. Pulumi.yaml lists all settings.`
+        : `Did you mean ${near}? Remove it: pulumi config rm ${key}`,
+  };
+}
+
+function wrongType(key: string, value: string, type: Type<unknown>): Finding {
+  return {
+    field: key,
+    message: `${value} is not ${type.description}.`,
+    fix: "Pulumi.yaml has its type, its meaning and its default.",
+  };
+}
+
+/** Such keys set the provider that a program gets by itself; here it is made from this project's own keys. */
+function kubernetesKey(fullKey: string, key: string): Finding {
+  const own = { context: "kubeContext", kubeconfig: "kubeconfig" }[key];
+  return {
+    field: fullKey,
+    message: "It would have no effect: this program makes its own Kubernetes provider.",
+    fix: own === undefined ? `Remove it: pulumi config rm ${fullKey}` : `Remove it, and set ${own} instead.`,
+  };
+}
+
+/** Whether the stack keeps this key encrypted, in whole or in part; the SDK exports this without its type. */
+function isSecret(fullKey: string): boolean {
+  return (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret(fullKey);
+}
+
+/** The engine does not say which part of an object is secret, so all of it is. */
+function secretLeaves(values: HelmValues): HelmValues {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [
+      key,
+      isObject(value) ? secretLeaves(value) : pulumi.secret(value),
+    ]),
+  );
+}
+
+function isObject(value: unknown): value is HelmValues {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

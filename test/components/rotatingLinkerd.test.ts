@@ -1,0 +1,461 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "./registrations.ts";
+
+const release = "kubernetes:helm.sh/v3:Release";
+const namespace = "kubernetes:core/v1:Namespace";
+const secret = "kubernetes:core/v1:Secret";
+const issuer = "kubernetes:cert-manager.io/v1:Issuer";
+const certificate = "kubernetes:cert-manager.io/v1:Certificate";
+const certificateMade = "tls:index/selfSignedCert:SelfSignedCert";
+
+function build(args: RotatingLinkerdArgs): Promise<Recorded<RotatingLinkerd>> {
+  return record(() => {
+    const provider = new kubernetes.Provider("kubernetes", {});
+    return new RotatingLinkerd("linkerd", args, { provider });
+  });
+}
+
+let installed: Recorded<RotatingLinkerd>;
+beforeEach(async () => {
+  installed = await build({});
+});
+
+/** Everything that is registered, but for the provider, as `<type> <name> in <parent>`. */
+const listOf = ({ registrations }: Recorded<unknown>) =>
+  registrations
+    .filter(({ type }) => type !== "pulumi:providers:kubernetes")
+    .map(({ type, name, parent }) => `${type} ${name} in ${parent}`)
+    .sort();
+
+const anchorObjects = (name: string) => [
+  `${issuer} ${name} in ${name}`,
+  `${secret} ${name} in ${name}`,
+  `linkerd-rotating-tls:index:TrustAnchor ${name} in linkerd`,
+  `random:index/randomId:RandomId ${name}-subject in ${name}`,
+  `tls:index/privateKey:PrivateKey ${name}-key in ${name}`,
+  `${certificateMade} ${name}-certificate in ${name}`,
+];
+
+const certManagerObjects = [
+  `${namespace} linkerd-cert-manager-namespace in linkerd-cert-manager`,
+  `${release} linkerd-cert-manager in linkerd-cert-manager`,
+  "linkerd-rotating-tls:index:CertManager linkerd-cert-manager in linkerd",
+];
+
+const otherObjects = [
+  `${certificate} linkerd-identity-issuer in linkerd-identity-issuer`,
+  `${namespace} linkerd-namespace in linkerd`,
+  `${release} linkerd-control-plane in linkerd-control-plane`,
+  `${release} linkerd-control-plane-crds in linkerd-control-plane`,
+  "linkerd-rotating-tls:index:IdentityIssuer linkerd-identity-issuer in linkerd",
+  "linkerd-rotating-tls:index:LinkerdControlPlane linkerd-control-plane in linkerd",
+  "linkerd-rotating-tls:index:RotatingLinkerd linkerd in ",
+];
+
+test("exactly these resources are made", () => {
+  assert.deepEqual(
+    listOf(installed),
+    [...anchorObjects("linkerd-trust-anchor"), ...certManagerObjects, ...otherObjects].sort(),
+  );
+});
+
+test("every Kubernetes object comes from the provider that was passed", () => {
+  for (const { type, name, provider } of installed.registrations) {
+    if (type.startsWith("kubernetes:")) assert.equal(provider, "kubernetes", name);
+  }
+});
+
+test("the namespace has Linkerd's labels and annotation", () => {
+  assert.deepEqual(installed.find(namespace, "linkerd-namespace").inputs.metadata, {
+    name: "linkerd",
+    labels: {
+      "linkerd.io/is-control-plane": "true",
+      "config.linkerd.io/admission-webhooks": "disabled",
+      "linkerd.io/control-plane-ns": "linkerd",
+      "pod-security.kubernetes.io/enforce": "privileged",
+    },
+    annotations: { "linkerd.io/inject": "disabled" },
+  });
+});
+
+test("with the CNI plugin, the namespace is restricted, as the chart's own would be", async () => {
+  const { find } = await build({ linkerdControlPlaneValues: { cniEnabled: true } });
+  const { metadata } = find(namespace, "linkerd-namespace").inputs as {
+    metadata: { labels: Record<string, string> };
+  };
+  assert.equal(metadata.labels["pod-security.kubernetes.io/enforce"], "restricted");
+});
+
+test("the trust anchor's certificate", () => {
+  assert.deepEqual(installed.find("tls:index/privateKey:PrivateKey", "linkerd-trust-anchor-key").inputs, {
+    algorithm: "ECDSA",
+    ecdsaCurve: "P256",
+  });
+  const { subject, ...inputs } = installed.find(certificateMade, "linkerd-trust-anchor-certificate").inputs;
+  assert.deepEqual(inputs, {
+    privateKeyPem: { secret: privateKeyOf("linkerd-trust-anchor-key") },
+    isCaCertificate: true,
+    allowedUses: ["cert_signing", "crl_signing"],
+    validityPeriodHours: 87_600,
+  });
+  const { commonName, serialNumber } = subject as Record<string, string>;
+  assert.equal(commonName, "root.linkerd.cluster.local");
+  assert.match(serialNumber!, /^[0-9a-f]{16}$/);
+});
+
+test("the trust anchor's Secret and Issuer", async () => {
+  assert.deepEqual(installed.find(secret, "linkerd-trust-anchor").inputs, {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "linkerd-trust-anchor", namespace: "linkerd" },
+    type: "kubernetes.io/tls",
+    stringData: {
+      secret: {
+        "tls.crt": await certificateOf("linkerd-trust-anchor-certificate"),
+        "tls.key": privateKeyOf("linkerd-trust-anchor-key"),
+      },
+    },
+  });
+  assert.deepEqual(installed.find(issuer, "linkerd-trust-anchor").inputs, {
+    apiVersion: "cert-manager.io/v1",
+    kind: "Issuer",
+    metadata: {
+      name: "linkerd-trust-anchor",
+      namespace: "linkerd",
+      annotations: { "pulumi.com/waitFor": "condition=Ready" },
+    },
+    spec: { ca: { secretName: "linkerd-trust-anchor" } },
+  });
+});
+
+test("the identity issuer's Certificate", () => {
+  assert.deepEqual(installed.find(certificate, "linkerd-identity-issuer").inputs, {
+    apiVersion: "cert-manager.io/v1",
+    kind: "Certificate",
+    metadata: {
+      name: "linkerd-identity-issuer",
+      namespace: "linkerd",
+      annotations: { "pulumi.com/waitFor": "condition=Ready" },
+    },
+    spec: {
+      secretName: "linkerd-identity-issuer",
+      duration: "48h",
+      renewBefore: "25h",
+      issuerRef: { group: "cert-manager.io", kind: "Issuer", name: "linkerd-trust-anchor" },
+      commonName: "identity.linkerd.cluster.local",
+      dnsNames: ["identity.linkerd.cluster.local"],
+      isCA: true,
+      privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always" },
+      usages: ["cert sign", "crl sign", "server auth", "client auth"],
+    },
+  });
+});
+
+test("the identity issuer's Secret is cert-manager's alone", () => {
+  const secrets = installed.registrations.filter(({ type }) => type === secret);
+  assert.deepEqual(
+    secrets.map(({ name }) => name),
+    ["linkerd-trust-anchor"],
+  );
+});
+
+test("the releases", async () => {
+  const common = { atomic: true, compat: "true", maxHistory: 10, timeout: 600 };
+  assert.deepEqual(installed.find(release, "linkerd-cert-manager").inputs, {
+    ...common,
+    name: "cert-manager",
+    namespace: "cert-manager",
+    chart: "cert-manager",
+    version: "v1.21.2",
+    repositoryOpts: { repo: "https://charts.jetstack.io" },
+    values: {
+      crds: { enabled: true, keep: false },
+      startupapicheck: { enabled: true },
+      global: { leaderElection: { namespace: "cert-manager" } },
+    },
+  });
+  const linkerd = {
+    ...common,
+    namespace: "linkerd",
+    version: "2026.8.3",
+    repositoryOpts: { repo: "https://helm.linkerd.io/edge" },
+  };
+  assert.deepEqual(installed.find(release, "linkerd-control-plane-crds").inputs, {
+    ...linkerd,
+    name: "linkerd-crds",
+    chart: "linkerd-crds",
+    values: {},
+  });
+  assert.deepEqual(installed.find(release, "linkerd-control-plane").inputs, {
+    ...linkerd,
+    name: "linkerd-control-plane",
+    chart: "linkerd-control-plane",
+    values: {
+      clusterDomain: "cluster.local",
+      identityTrustDomain: "cluster.local",
+      identityTrustAnchorsPEM: (await certificateOf("linkerd-trust-anchor-certificate")).trim(),
+      identity: {
+        issuer: { scheme: "kubernetes.io/tls", issuanceLifetime: "24h", clockSkewAllowance: "20s" },
+      },
+    },
+  });
+});
+
+test("each waits for what it needs, and so is removed before it", () => {
+  const dependenciesOf = (type: string, name: string) => installed.find(type, name).dependencies;
+  assert.deepEqual(dependenciesOf(namespace, "linkerd-namespace"), []);
+  assert.deepEqual(dependenciesOf(release, "linkerd-cert-manager"), [
+    `${namespace} linkerd-cert-manager-namespace`,
+  ]);
+  assert.ok(dependenciesOf(issuer, "linkerd-trust-anchor").includes(`${release} linkerd-cert-manager`));
+  assert.ok(dependenciesOf(issuer, "linkerd-trust-anchor").includes(`${secret} linkerd-trust-anchor`));
+  assert.ok(dependenciesOf(secret, "linkerd-trust-anchor").includes(`${namespace} linkerd-namespace`));
+  assert.ok(
+    dependenciesOf(certificate, "linkerd-identity-issuer").includes(`${issuer} linkerd-trust-anchor`),
+  );
+  assert.deepEqual(dependenciesOf(release, "linkerd-control-plane"), [
+    `${certificate} linkerd-identity-issuer`,
+    `${namespace} linkerd-namespace`,
+    `${release} linkerd-control-plane-crds`,
+    `${certificateMade} linkerd-trust-anchor-certificate`,
+  ]);
+});
+
+test("everything of a trust anchor is protected, and nothing else", async () => {
+  const protectedIn = ({ registrations }: Recorded<unknown>) =>
+    registrations
+      .filter(({ protect }) => protect)
+      .map(({ type, name, parent }) => `${type} ${name} in ${parent}`);
+  assert.deepEqual(protectedIn(installed).sort(), anchorObjects("linkerd-trust-anchor").sort());
+  assert.deepEqual(protectedIn(await build({ protectTrustAnchors: false })), []);
+});
+
+test("a second generation comes in without touching anything but the bundle", async () => {
+  const grown = await build({ trustAnchorGenerations: [1, 2] });
+  assert.deepEqual(listOf(grown), [...listOf(installed), ...anchorObjects("linkerd-trust-anchor-2")].sort());
+  for (const registration of installed.registrations) {
+    const { type, name } = registration;
+    if (type === release && name === "linkerd-control-plane") continue;
+    assert.deepEqual(grown.find(type, name), registration, `${type} ${name}`);
+  }
+  const [first, second] = await Promise.all([
+    certificateOf("linkerd-trust-anchor-certificate"),
+    certificateOf("linkerd-trust-anchor-2-certificate"),
+  ]);
+  const bundleIn = (recorded: Recorded<unknown>) => {
+    const { values, ...others } = recorded.find(release, "linkerd-control-plane").inputs;
+    const { identityTrustAnchorsPEM, ...otherValues } = values as Record<string, unknown>;
+    return { identityTrustAnchorsPEM, rest: { ...others, otherValues } };
+  };
+  assert.deepEqual(bundleIn(grown).rest, bundleIn(installed).rest);
+  assert.equal(bundleIn(grown).identityTrustAnchorsPEM, `${first.trim()}\n${second.trim()}`);
+});
+
+test("a later generation has a subject and names of its own", async () => {
+  const { find } = await build({ trustAnchorGenerations: [1, 12] });
+  const { subject } = find(certificateMade, "linkerd-trust-anchor-12-certificate").inputs;
+  assert.equal((subject as Record<string, string>).commonName, "root-12.linkerd.cluster.local");
+  for (const type of [secret, issuer]) {
+    const { metadata } = find(type, "linkerd-trust-anchor-12").inputs;
+    assert.equal((metadata as Record<string, string>).name, "linkerd-trust-anchor-12");
+  }
+});
+
+test("another signing generation changes the Certificate's issuer and nothing else", async () => {
+  const before = await build({ trustAnchorGenerations: [1, 2] });
+  const after = await build({ trustAnchorGenerations: [1, 2], signingGeneration: 2 });
+  for (const registration of before.registrations) {
+    const { type, name, inputs } = registration;
+    if (type !== certificate) {
+      // Components take part in the order of things, too: the control plane's waits for the same Certificate.
+      assert.deepEqual(after.find(type, name), registration, `${type} ${name}`);
+      continue;
+    }
+    const changed = structuredClone(inputs) as { spec: { issuerRef: { name: string } } };
+    changed.spec.issuerRef.name = "linkerd-trust-anchor-2";
+    assert.deepEqual(after.find(type, name).inputs, changed);
+  }
+  assert.equal(after.registrations.length, before.registrations.length);
+});
+
+test("a first generation that is gone takes all of its own along, and nothing else", async () => {
+  const before = await build({ trustAnchorGenerations: [1, 2], signingGeneration: 2 });
+  const after = await build({ trustAnchorGenerations: [2], signingGeneration: 2 });
+  const gone = anchorObjects("linkerd-trust-anchor");
+  assert.deepEqual(
+    listOf(after),
+    listOf(before).filter((line) => !gone.includes(line)),
+  );
+});
+
+test("without cert-manager, nothing of it is made", async () => {
+  const bare = await build({ installCertManager: false });
+  assert.deepEqual(listOf(bare), [...anchorObjects("linkerd-trust-anchor"), ...otherObjects].sort());
+  assert.equal(bare.result.certManagerChartVersion, undefined);
+});
+
+test("every name and lifetime is an input", async () => {
+  const { find } = await build({
+    linkerdNamespace: "mesh",
+    certManagerNamespace: "certificates",
+    clusterDomain: "cluster.example.com",
+    trustDomain: "mesh.example.com",
+    trustAnchorValidityPeriodHours: 1000,
+    issuerDuration: "1h",
+    issuerRenewBefore: "59m30s",
+    issuanceLifetime: "20m",
+    clockSkewAllowance: "10s",
+    helmTimeoutSeconds: 90,
+    keepCertManagerCrds: true,
+  });
+  const metadataOf = (type: string, name: string) =>
+    find(type, name).inputs.metadata as Record<string, unknown>;
+  assert.equal(metadataOf(namespace, "linkerd-namespace").name, "mesh");
+  assert.equal(metadataOf(secret, "linkerd-trust-anchor").namespace, "mesh");
+  assert.equal(metadataOf(certificate, "linkerd-identity-issuer").namespace, "mesh");
+  const { spec } = find(certificate, "linkerd-identity-issuer").inputs as { spec: Record<string, unknown> };
+  assert.equal(spec.duration, "1h");
+  assert.equal(spec.renewBefore, "59m30s");
+  assert.equal(spec.commonName, "identity.mesh.mesh.example.com");
+  const anchor = find(certificateMade, "linkerd-trust-anchor-certificate").inputs;
+  assert.equal(anchor.validityPeriodHours, 1000);
+  assert.equal((anchor.subject as Record<string, string>).commonName, "root.linkerd.mesh.example.com");
+  const manager = find(release, "linkerd-cert-manager").inputs;
+  assert.deepEqual(manager.values, {
+    crds: { enabled: true, keep: true },
+    startupapicheck: { enabled: true },
+    global: { leaderElection: { namespace: "certificates" } },
+  });
+  const { timeout, namespace: where, values } = find(release, "linkerd-control-plane").inputs;
+  assert.equal(timeout, 90);
+  assert.equal(where, "mesh");
+  assert.deepEqual(
+    { ...(values as object), identityTrustAnchorsPEM: "" },
+    {
+      clusterDomain: "cluster.example.com",
+      identityTrustDomain: "mesh.example.com",
+      identityTrustAnchorsPEM: "",
+      identity: {
+        issuer: { scheme: "kubernetes.io/tls", issuanceLifetime: "20m", clockSkewAllowance: "10s" },
+      },
+    },
+  );
+});
+
+test("the trust domain follows the cluster's, where it is not set", async () => {
+  const { find } = await build({ clusterDomain: "cluster.example.com" });
+  const { values } = find(release, "linkerd-control-plane").inputs as { values: Record<string, unknown> };
+  assert.equal(values.identityTrustDomain, "cluster.example.com");
+});
+
+test("the user's Helm values come in beside ours", async () => {
+  const { find } = await build({
+    linkerdControlPlaneValues: {
+      controllerReplicas: 3,
+      identity: { issuer: { scheme: "kubernetes.io/tls" } },
+    },
+    linkerdCrdsValues: { enableTcpRoutes: false },
+    certManagerValues: { replicaCount: 2, global: { leaderElection: { namespace: "kube-system" } } },
+  });
+  const valuesOf = (name: string) => find(release, name).inputs.values as Record<string, unknown>;
+  assert.equal(valuesOf("linkerd-control-plane").controllerReplicas, 3);
+  assert.ok(valuesOf("linkerd-control-plane").identityTrustAnchorsPEM);
+  assert.deepEqual(valuesOf("linkerd-control-plane-crds"), { enableTcpRoutes: false });
+  assert.deepEqual(valuesOf("linkerd-cert-manager"), {
+    replicaCount: 2,
+    crds: { enabled: true, keep: false },
+    startupapicheck: { enabled: true },
+    global: { leaderElection: { namespace: "kube-system" } },
+  });
+});
+
+test("outputs: the bundle, each anchor's facts, the issuer's place and the versions", async () => {
+  const { result: linkerd } = await build({ trustAnchorGenerations: [1, 2], signingGeneration: 2 });
+  const bundle = await resolved(linkerd.trustBundlePem);
+  assert.match(bundle, /^-----BEGIN CERTIFICATE-----\n/);
+  assert.match(bundle, /\n-----END CERTIFICATE-----$/);
+  const anchors = await resolved(linkerd.trustAnchors);
+  assert.deepEqual(
+    anchors.map(({ generation, name, signs }) => ({ generation, name, signs })),
+    [
+      { generation: 1, name: "linkerd-trust-anchor", signs: false },
+      { generation: 2, name: "linkerd-trust-anchor-2", signs: true },
+    ],
+  );
+  for (const { fingerprintSha256, notBefore, notAfter } of anchors) {
+    assert.match(fingerprintSha256, /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
+    assert.ok(Date.parse(notBefore) < Date.parse(notAfter));
+  }
+  assert.equal(await resolved(linkerd.linkerdNamespace), "linkerd");
+  assert.equal(await resolved(linkerd.identityIssuerSecretName), "linkerd-identity-issuer");
+  assert.equal(await resolved(linkerd.certManagerChartVersion!), "v1.21.2");
+  assert.equal(await resolved(linkerd.linkerdCrdsChartVersion), "2026.8.3");
+  assert.equal(await resolved(linkerd.linkerdControlPlaneChartVersion), "2026.8.3");
+});
+
+test("no key appears outside of a secret", () => {
+  const withoutSecrets = JSON.stringify(installed.registrations, (_, value) =>
+    typeof value === "object" && value !== null && "secret" in value ? "[secret]" : value,
+  );
+  assert.ok(!withoutSecrets.includes("PRIVATE KEY"));
+  assert.ok(JSON.stringify(installed.registrations).includes("PRIVATE KEY"), "the search can find one");
+});
+
+test("settings that cannot be are refused before anything is registered, all together", async () => {
+  let failure: unknown;
+  const { registrations } = await record(() => {
+    try {
+      new RotatingLinkerd("linkerd", {
+        issuerRenewBefore: "24h",
+        signingGeneration: 2,
+        certManagerNamespace: "linkerd",
+        linkerdControlPlaneValues: { identity: { issuer: { scheme: "linkerd.io/tls" } } },
+      });
+    } catch (error) {
+      failure = error;
+    }
+  });
+  assert.ok(pulumi.RunError.isInstance(failure));
+  assert.equal(
+    (failure as Error).message,
+    `4 settings are not right:
+  signingGeneration: 2 is not among trustAnchorGenerations [1]: no proxy would trust what it signs.
+    Add it to trustAnchorGenerations, or name one that is there.
+  issuerRenewBefore: 24h is not longer than issuanceLifetime (24h) and clockSkewAllowance (20s) together: proxies would get certificates from an issuer that ends before they do.
+    Make issuerRenewBefore longer, or issuanceLifetime shorter.
+  linkerdControlPlaneValues.identity.issuer.scheme: This value is always "kubernetes.io/tls" here.
+    Remove it: cert-manager writes the issuer's Secret in this scheme.
+  certManagerNamespace: "linkerd" is linkerdNamespace as well, and one namespace cannot be made twice.
+    Give cert-manager a namespace of its own.`,
+  );
+  assert.deepEqual(
+    registrations.map(({ type }) => type).filter((type) => !type.startsWith("linkerd-rotating-tls:")),
+    [],
+  );
+});
+
+test("settings may be Outputs", async () => {
+  const { find } = await build({
+    issuerRenewBefore: pulumi.output("26h"),
+    trustDomain: pulumi.output("mesh.example.com"),
+    linkerdNamespace: pulumi.output("mesh"),
+    certManagerChartVersion: pulumi.output("v1.21.3"),
+  });
+  const { spec } = find(certificate, "linkerd-identity-issuer").inputs as { spec: Record<string, unknown> };
+  assert.equal(spec.renewBefore, "26h");
+  assert.equal(spec.commonName, "identity.mesh.mesh.example.com");
+  assert.equal(find(release, "linkerd-cert-manager").inputs.version, "v1.21.3");
+});
+
+test("a common name that is too long is refused, and names the trust domain", async () => {
+  const trustDomain = `${"a".repeat(50)}.local`;
+  await assert.rejects(build({ trustDomain }), {
+    message: `One setting is not right:
+  trustDomain: The common name identity.linkerd.${trustDomain} that comes of it has 73 characters; a certificate holds 64.
+    Choose a shorter one.`,
+  });
+});

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { resolve } from "node:path";
+import { test } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
+import { plain, sound } from "../../components/settings.ts";
+import { resolved } from "./registrations.ts";
+
+const refusal = { field: "life", message: "It is short.", fix: "Make it longer." };
+const message = "One setting is not right:\n  life: It is short.\n    Make it longer.";
+const check = ({ life }: { life: string }) => (life === "short" ? [refusal] : []);
+
+test("plain inputs are checked at once, and stay as they are", () => {
+  assert.deepEqual(sound({ life: "long" }, check), { life: "long" });
+  assert.throws(
+    () => sound({ life: "short" }, check),
+    (error: Error) => {
+      assert.ok(pulumi.RunError.isInstance(error));
+      assert.equal(error.message, message);
+      return true;
+    },
+  );
+});
+
+test("inputs that are not known yet are checked when they are", async () => {
+  assert.equal(await resolved(pulumi.output(sound({ life: pulumi.output("long") }, check).life)), "long");
+  // A failed Output ends the program, so this one runs in a process of its own.
+  const program = `
+    import * as pulumi from "@pulumi/pulumi";
+    import { sound } from "./components/settings.ts";
+    sound({ life: "short", other: pulumi.output("late") }, () => [${JSON.stringify(refusal)}]);`;
+  const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((done) =>
+    execFile(
+      process.execPath,
+      ["--input-type=module", "--eval", program],
+      { cwd: resolve(import.meta.dirname, "..", "..") },
+      (error, _, stderr) => done({ code: error?.code, stderr }),
+    ),
+  );
+  assert.equal(code, 1);
+  assert.ok(stderr.includes(message), stderr);
+});
+
+test("only what needs no waiting is plain", () => {
+  assert.equal(plain("text"), "text");
+  assert.equal(plain(0), 0);
+  assert.equal(plain(false), false);
+  assert.equal(plain(undefined), undefined);
+  assert.equal(plain(Promise.resolve("text")), undefined);
+  assert.equal(plain(pulumi.output("text")), undefined);
+});

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
+import * as fc from "fast-check";
+import { type Configuration, readConfiguration } from "../../infra/config.ts";
+import { record, resolved, type StackSettings } from "../components/registrations.ts";
+
+/** The configuration that is read, or the message with which it is refused. */
+async function read(settings: StackSettings): Promise<Configuration | string> {
+  const { result } = await record(() => {
+    try {
+      return { read: readConfiguration() };
+    } catch (error) {
+      assert.ok(pulumi.RunError.isInstance(error), String(error));
+      return { read: error.message };
+    }
+  }, settings);
+  return result.read;
+}
+
+async function accepted(settings: StackSettings): Promise<Configuration> {
+  const configuration = await read(settings);
+  assert.ok(typeof configuration !== "string", String(configuration));
+  return configuration;
+}
+
+test("a stack that sets nothing sets nothing", async () => {
+  assert.deepEqual(await accepted({}), { linkerd: {}, kubeconfig: undefined, kubeContext: undefined });
+});
+
+test("each type is read from the engine's text", async () => {
+  const { linkerd, kubeconfig, kubeContext } = await accepted({
+    config: {
+      linkerdNamespace: "mesh",
+      trustAnchorGenerations: "[1,2]",
+      signingGeneration: "2",
+      protectTrustAnchors: "false",
+      linkerdControlPlaneValues: '{"proxy":{"cores":2}}',
+      kubeconfig: "./kubeconfig",
+      kubeContext: "dev",
+    },
+  });
+  assert.deepEqual(linkerd, {
+    linkerdNamespace: "mesh",
+    trustAnchorGenerations: [1, 2],
+    signingGeneration: 2,
+    protectTrustAnchors: false,
+    linkerdControlPlaneValues: { proxy: { cores: 2 } },
+  });
+  assert.deepEqual([kubeconfig, kubeContext], ["./kubeconfig", "dev"]);
+});
+
+test("the empty string means that a setting is not set, where it is the default", async () => {
+  const config = {
+    trustDomain: "",
+    kubeconfig: "",
+    kubeContext: "",
+    certManagerChartRepositoryUsername: "",
+    certManagerChartRepositoryPassword: "",
+    linkerdChartRepositoryUsername: "",
+    linkerdChartRepositoryPassword: "",
+  };
+  assert.deepEqual((await accepted({ config })).linkerd, {});
+});
+
+test("settings of other programs and providers are not looked at", async () => {
+  assert.deepEqual((await accepted({ config: { "other:key": "x", "pulumi:tags": "{}" } })).linkerd, {});
+});
+
+test("a wrong type is refused by its key", async () => {
+  for (const [key, value, description] of [
+    ["signingGeneration", "one", "a whole number"],
+    ["signingGeneration", "1.5", "a whole number"],
+    ["helmTimeoutSeconds", "", "a whole number"],
+    ["protectTrustAnchors", "yes", "true or false"],
+    ["trustAnchorGenerations", "1", "a list of whole numbers, such as [1]"],
+    ["trustAnchorGenerations", '["a"]', "a list of whole numbers, such as [1]"],
+    ["certManagerValues", "[]", "an object of Helm values"],
+    ["certManagerValues", "a: 1", "an object of Helm values"],
+  ] as const) {
+    assert.equal(
+      await read({ config: { [key]: value } }),
+      `One setting is not right:
+  ${key}: "${value}" is not ${description}.
+    Pulumi.yaml has its type, its meaning and its default.`,
+    );
+  }
+});
+
+test("an unknown key is refused, and the one that was meant is named", async () => {
+  assert.equal(
+    await read({ config: { issuerDuraton: "48h" } }),
+    `One setting is not right:
+  issuerDuraton: There is no such setting.
+    Did you mean issuerDuration? Remove it: pulumi config rm issuerDuraton`,
+  );
+  assert.equal(
+    await read({ config: { colour: "blue" } }),
+    `One setting is not right:
+  colour: There is no such setting.
+    Remove it: pulumi config rm colour. Pulumi.yaml lists all settings.`,
+  );
+  for (const inherited of ["constructor", "toString", "__proto__"]) {
+    const config = Object.fromEntries([[inherited, "x"]]);
+    assert.match(String(await read({ config })), /There is no such setting/);
+  }
+});
+
+test("settings of Pulumi's own Kubernetes provider are refused, since it is not used", async () => {
+  assert.equal(
+    await read({ config: { "kubernetes:context": "prod", "kubernetes:namespace": "x" } }),
+    `2 settings are not right:
+  kubernetes:context: It would have no effect: this program makes its own Kubernetes provider.
+    Remove it, and set kubeContext instead.
+  kubernetes:namespace: It would have no effect: this program makes its own Kubernetes provider.
+    Remove it: pulumi config rm kubernetes:namespace`,
+  );
+});
+
+test("a malformed duration is refused by its key", async () => {
+  assert.equal(
+    await read({ config: { issuerDuration: "48" } }),
+    `One setting is not right:
+  issuerDuration: "48" is not a duration: the number 48 has no unit.
+    Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.`,
+  );
+});
+
+test("all problems are told at once", async () => {
+  const message = await read({
+    config: { issuerDuration: "2d", signingGeneration: "x", linkerdNamspace: "a", trustDomain: "A" },
+  });
+  assert.match(String(message), /^4 settings are not right:/);
+});
+
+test("passwords are secret, however the stack keeps them", async () => {
+  const { linkerd } = await accepted({
+    config: { certManagerChartRepositoryUsername: "reader", certManagerChartRepositoryPassword: "hidden" },
+  });
+  assert.equal(linkerd.certManagerChartRepositoryUsername, "reader");
+  const password = linkerd.certManagerChartRepositoryPassword as pulumi.Output<string>;
+  assert.equal(await pulumi.isSecret(password), true);
+  assert.equal(await resolved(password), "hidden");
+});
+
+test("values with a secret among them are secret in every leaf", async () => {
+  const { linkerd } = await accepted({
+    config: { certManagerValues: '{"a":{"b":"hidden"},"c":[1]}' },
+    secretKeys: ["certManagerValues"],
+  });
+  const { a, c } = linkerd.certManagerValues as {
+    a: { b: pulumi.Output<string> };
+    c: pulumi.Output<number[]>;
+  };
+  assert.deepEqual([await pulumi.isSecret(a.b), await pulumi.isSecret(c)], [true, true]);
+  assert.equal(await resolved(a.b), "hidden");
+  assert.deepEqual(await resolved(c), [1]);
+});
+
+test("a secret of the wrong type is refused without showing it", async () => {
+  assert.equal(
+    await read({ config: { certManagerValues: "hidden" }, secretKeys: ["certManagerValues"] }),
+    `One setting is not right:
+  certManagerValues: Its value is not an object of Helm values.
+    Pulumi.yaml has its type, its meaning and its default.`,
+  );
+});
+
+test("whatever the configuration says, it is read or refused with a message", async () => {
+  const keys = fc.constantFrom(
+    "issuerDuration",
+    "issuerRenewBefore",
+    "trustAnchorGenerations",
+    "signingGeneration",
+    "certManagerChart",
+    "linkerdControlPlaneValues",
+    "trustDomain",
+    "protectTrustAnchors",
+    "nonsense",
+  );
+  const texts = fc.oneof(fc.string(), fc.json(), fc.constantFrom("48h", "[1]", "[2,1]", "{}", "true", "1"));
+  await fc.assert(
+    fc.asyncProperty(fc.dictionary(keys, texts, { noNullPrototype: true }), async (config) => {
+      const result = await read({ config });
+      if (typeof result === "string") assert.match(result, /^(One setting is|\d+ settings are) not right:\n/);
+    }),
+    { numRuns: 300 },
+  );
+});
