@@ -80,7 +80,7 @@ export class CertManager extends pulumi.ComponentResource {
       child,
     );
 
-    this.chartVersion = release.version;
+    this.chartVersion = release.status.version;
     this.registerOutputs({ chartVersion: this.chartVersion });
   }
 }

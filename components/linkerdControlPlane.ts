@@ -104,8 +104,8 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
       ),
     );
 
-    this.crdsChartVersion = crds.version;
-    this.controlPlaneChartVersion = release.version;
+    this.crdsChartVersion = crds.status.version;
+    this.controlPlaneChartVersion = release.status.version;
     this.registerOutputs({
       crdsChartVersion: this.crdsChartVersion,
       controlPlaneChartVersion: this.controlPlaneChartVersion,

@@ -114,7 +114,7 @@ async function computed(type: string, name: string, inputs: Record<string, unkno
     case "tls:index/selfSignedCert:SelfSignedCert":
       return { certPem: await certificateOf(name, (inputs.subject as { commonName: string }).commonName) };
     case "kubernetes:helm.sh/v3:Release":
-      return { version: inputs.version ?? "of the archive" };
+      return { status: { version: inputs.version } };
     default:
       return {};
   }
