@@ -8,7 +8,9 @@ const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
 const provider = new kubernetes.Provider("kubernetes", {
   // A trust anchor's Secret is changed in place: deleted and made again, it would leave the mesh without its signer.
   enableSecretMutable: true,
-  ...(kubeconfig === undefined ? {} : { kubeconfig }),
+  // Not left out: the SDK would put $KUBECONFIG here, and the same stack would change from shell to shell. Empty, the
+  // provider looks for it as kubectl does.
+  kubeconfig: kubeconfig ?? "",
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 

@@ -21,8 +21,17 @@ before(async () => {
   program = await run({});
 });
 
-test("the provider changes Secrets in place, and takes the cluster that kubectl takes", () => {
-  assert.deepEqual(program.find(provider, "kubernetes").inputs, { enableSecretMutable: "true" });
+test("the provider changes Secrets in place, and finds the cluster as kubectl does, in every shell", async () => {
+  const expected = { enableSecretMutable: "true", kubeconfig: "" };
+  assert.deepEqual(program.find(provider, "kubernetes").inputs, expected);
+  const before = process.env.KUBECONFIG;
+  process.env.KUBECONFIG = "elsewhere";
+  try {
+    assert.deepEqual((await run({})).find(provider, "kubernetes").inputs, expected);
+  } finally {
+    if (before === undefined) delete process.env.KUBECONFIG;
+    else process.env.KUBECONFIG = before;
+  }
 });
 
 test("a stack can name its cluster", async () => {
