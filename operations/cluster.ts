@@ -93,7 +93,9 @@ export async function found<T>(what: string, request: Promise<T>): Promise<T | u
 
 /** HTTP status of a failed request; `undefined` where the request got no answer. */
 export function statusOf(error: unknown): number | undefined {
-  return error instanceof ApiException ? error.code : undefined;
+  if (error instanceof ApiException) return error.code;
+  // A watch that is refused.
+  return (error as { statusCode?: number }).statusCode;
 }
 
 function explain(error: unknown): string {
@@ -102,6 +104,8 @@ function explain(error: unknown): string {
     return `${status?.message ?? "no message"} (HTTP ${error.code}).`;
   }
   if (!(error instanceof Error)) return String(error);
+  const status = statusOf(error);
+  if (status !== undefined) return `${error.message} (HTTP ${status}).`;
   // The reason why fetch failed, such as "connect ECONNREFUSED 127.0.0.1:6443", is in its cause.
   if (error.message === "fetch failed" && error.cause instanceof Error) {
     return `the API server cannot be reached (${error.cause.message}): check KUBECONFIG and --context.`;

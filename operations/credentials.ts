@@ -39,6 +39,8 @@ export interface WebhookCredential extends Credential {
 export interface IdentityController extends LoadedIssuer {
   /** When the loaded issuer expires by the controller's metric, which older controllers do not have. */
   readonly metricNotAfter?: Date;
+  /** Why the metrics could not be read. */
+  readonly metricFailure?: string;
 }
 
 export interface Credentials {
@@ -127,11 +129,16 @@ async function readWebhook(
 
 async function withMetric(cluster: Cluster, controller: LoadedIssuer): Promise<IdentityController> {
   if (controller.proof === undefined) return controller;
-  const seconds = await withPortForward(cluster, controller.podName, adminPort, async (localPort) =>
-    metricValue(await fetchText(`http://127.0.0.1:${localPort}/metrics`, cluster.signal), issuerMetric),
-  );
-  if (seconds === undefined) return controller;
-  return { ...controller, metricNotAfter: new Date(Date.now() + seconds * 1000) };
+  try {
+    const metrics = await withPortForward(cluster, controller.podName, adminPort, (localPort) =>
+      fetchText(`http://127.0.0.1:${localPort}/metrics`, cluster.signal),
+    );
+    const seconds = metricValue(metrics, issuerMetric);
+    if (seconds === undefined) return controller;
+    return { ...controller, metricNotAfter: new Date(Date.now() + seconds * 1000) };
+  } catch (error) {
+    return { ...controller, metricFailure: (error as Error).message };
+  }
 }
 
 async function fetchText(url: string, signal: AbortSignal): Promise<string> {

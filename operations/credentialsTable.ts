@@ -61,15 +61,15 @@ function nextRenewal({ renewedBy }: Credential, readAt: Date): string | undefine
   return `${formatTime(new Date(renewalTime))} (${ahead < 0 ? "due" : `in ${formatSpan(ahead)}`})`;
 }
 
-function describeController({ podName, proof, failure, metricNotAfter }: IdentityController): string[] {
+function describeController(controller: IdentityController): string[] {
+  const { podName, proof, failure, metricNotAfter, metricFailure } = controller;
   if (proof === undefined) return [`Identity controller ${podName}: ${failure}`];
+  const metric = metricNotAfter === undefined ? metricFailure : `it expires at ${formatTime(metricNotAfter)}`;
   return [
     `Identity controller ${podName} has loaded issuer ${serial(proof.issuer)}`,
     `  Certify: signed a certificate for ${proof.identity} with it; ` +
       `it leads to anchor ${fingerprint(proof.anchor).slice(0, shortFingerprintLength)}`,
-    ...(metricNotAfter === undefined
-      ? []
-      : [`  issuer_cert_ttl_seconds: the loaded issuer expires at ${formatTime(metricNotAfter)}`]),
+    ...(metric === undefined ? [] : [`  issuer_cert_ttl_seconds: ${metric}`]),
   ];
 }
 
@@ -91,12 +91,10 @@ export function credentialsJson(credentials: Credentials, problems: readonly Pro
       anchors: anchors.map(facts),
       issuer: credentialFacts(issuer),
       webhooks: webhooks.map((webhook) => ({ name: webhook.name, ...credentialFacts(webhook) })),
-      loaded: controllers.map(({ podName, proof, failure, metricNotAfter }) => ({
-        podName,
-        failure,
+      loaded: controllers.map(({ proof, ...controller }) => ({
+        ...controller,
         issuer: proof && facts(proof.issuer),
         anchor: proof && facts(proof.anchor),
-        metricNotAfter,
       })),
       lastReload,
     },

@@ -4,7 +4,8 @@ import { chainToAnchor, commonName, outsideValidity } from "./certificateChain.t
 import { conditionOf, isIssuing } from "./certManager.ts";
 import type { Credential, Credentials, IdentityController } from "./credentials.ts";
 import { formatSpan, serial } from "./format.ts";
-import { deploymentName } from "./identityController.ts";
+import { deploymentName, reloadFix } from "./identityController.ts";
+import { isDelivered } from "./storedCertificate.ts";
 
 export interface Problem {
   readonly what: string;
@@ -13,10 +14,6 @@ export interface Problem {
 
 /** cert-manager renews within seconds; a renewal that is this late is not happening. */
 const renewalGraceMilliseconds = 5 * 60_000;
-
-/** The kubelet refreshes a pod's Secret volumes about once a minute. */
-const deliveryHint =
-  "The kubelet delivers a changed Secret within about two minutes. If this lasts, restart:";
 
 /** All problems; none where every credential is valid and every identity controller has loaded the stored issuer. */
 export function problemsOf(credentials: Credentials): readonly Problem[] {
@@ -114,7 +111,7 @@ function renewalProblems({ renewedBy }: Credential, namespace: string, readAt: D
     return [
       {
         what: `${name} should have been renewed ${formatSpan(late)} ago.`,
-        fix: `Is cert-manager running? kubectl get pods --all-namespaces --selector app.kubernetes.io/instance=cert-manager`,
+        fix: `Is cert-manager running? kubectl get pods --all-namespaces --selector app.kubernetes.io/name=cert-manager`,
       },
     ];
   }
@@ -135,7 +132,7 @@ function controllerProblems(credentials: Credentials): Problem[] {
 }
 
 function controllerProblem(credentials: Credentials, controller: IdentityController): Problem | undefined {
-  const { issuer, namespace, lastReload } = credentials;
+  const { issuer, namespace, lastReload, readAt } = credentials;
   const { podName, proof, failure } = controller;
   const restart = `kubectl -n ${namespace} rollout restart deploy/${deploymentName}`;
   if (proof === undefined) {
@@ -154,5 +151,5 @@ function controllerProblem(credentials: Credentials, controller: IdentityControl
       fix: `Mend what it says; it looks at the Secret again only when that changes, or after: ${restart}`,
     };
   }
-  return { what: `${mismatch}.`, fix: `${deliveryHint} ${restart}` };
+  return { what: `${mismatch}.`, fix: reloadFix(namespace, isDelivered(issuer.certificate, readAt)) };
 }

@@ -7,6 +7,18 @@ import { type Cluster, found, requested } from "./cluster.ts";
 import { type WatchedObjects, type Watcher, type WatchOptions, watchObjects } from "./watch.ts";
 
 export const deploymentName = "linkerd-identity";
+/**
+ * What to do about a controller that has not loaded what its Secret holds.
+ *
+ * @param delivered the kubelet has put it into the controller's volume by now.
+ */
+export function reloadFix(namespace: string, delivered: boolean): string {
+  const restart = `kubectl -n ${namespace} rollout restart deploy/${deploymentName}`;
+  return delivered
+    ? `The controller has missed its reload: it waits for its volume to change, and does not look again. Restart it: ${restart}`
+    : `The kubelet delivers a changed Secret within about two minutes: look again then. If this lasts, restart it: ${restart}`;
+}
+
 const podSelector = "linkerd.io/control-plane-component=identity";
 const trustRootsName = "linkerd-identity-trust-roots";
 const trustRootsKey = "ca-bundle.crt";

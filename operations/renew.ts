@@ -22,7 +22,15 @@ import {
   readTrust,
   watchReloadEvents,
 } from "./identityController.ts";
-import { awaitedNext, type Before, progressOf, type Seen, type Step, steps } from "./renewalEvidence.ts";
+import {
+  awaitedNext,
+  type Before,
+  type Progress,
+  progressOf,
+  type Seen,
+  type Step,
+  steps,
+} from "./renewalEvidence.ts";
 import { issuerSecretName, readCertificate, watchCertificate } from "./storedCertificate.ts";
 
 /** No watch tells what a process has loaded; it is asked at every change, and this often. */
@@ -33,6 +41,7 @@ const eventGraceMilliseconds = 5_000;
 export interface Evidence {
   readonly step: Step;
   readonly what: string;
+  /** Since cert-manager was asked. */
   readonly elapsedMilliseconds: number;
 }
 
@@ -56,13 +65,14 @@ export interface Renewal {
  * @throws where nothing could be asked of the cluster, or the wait was interrupted.
  */
 export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) => void): Promise<Renewal> {
-  const begun = performance.now();
   const [trust, certificateName] = await Promise.all([readTrust(cluster), findCertificate(cluster)]);
-  const [stored, requests, events] = await Promise.all([
+  const [stored, requests, events, loadedBefore] = await Promise.all([
     readCertificate(cluster, issuerSecretName),
     listCertificateRequests(cluster),
     listReloadEvents(cluster),
+    loadedIssuers(cluster, trust),
   ]);
+  const begun = performance.now();
   const asked = await askToIssue(cluster, certificateName);
   const before: Before = {
     namespace: cluster.namespace,
@@ -71,6 +81,7 @@ export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) =
     stored: stored.certificate,
     requests,
     events,
+    loaded: loadedBefore,
   };
 
   const changes = new EventEmitter();
@@ -92,6 +103,17 @@ export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) =
   });
 
   const evidence: Evidence[] = [];
+  const look = (): Progress => {
+    const progress = progressOf(before, see());
+    const elapsedMilliseconds = Math.round(performance.now() - begun);
+    for (const step of steps) {
+      const what = progress.evidence.get(step);
+      if (what === undefined || evidence.some((known) => known.step === step)) continue;
+      evidence.push({ step, what, elapsedMilliseconds });
+      onEvidence(evidence.at(-1)!);
+    }
+    return progress;
+  };
   const result = (renewed: boolean, problem?: Renewal["problem"]): Renewal => ({
     renewed,
     joined: before.joined,
@@ -104,24 +126,20 @@ export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) =
     // The iterator keeps the changes that come while identity is being asked.
     const everyChange = on(changes, "change", { signal: cluster.signal });
     for (; ; await everyChange.next()) {
-      if (progressOf(before, see()).storedIsNew) loaded = await loadedIssuers(cluster, trust);
-      const progress = progressOf(before, see());
-      const elapsedMilliseconds = Math.round(performance.now() - begun);
-      for (const step of steps) {
-        const what = progress.evidence.get(step);
-        if (what === undefined || evidence.some((known) => known.step === step)) continue;
-        evidence.push({ step, what, elapsedMilliseconds });
-        onEvidence(evidence.at(-1)!);
+      let progress = look();
+      if (progress.storedIsNew) {
+        loaded = await loadedIssuers(cluster, trust);
+        progress = look();
       }
       if (progress.failure !== undefined) return result(false, progress.failure);
       const proved = evidence.find(({ step }) => step === "loaded");
       if (proved === undefined) continue;
-      const waitedForEvent = elapsedMilliseconds - proved.elapsedMilliseconds > eventGraceMilliseconds;
-      if (progress.evidence.has("reloaded") || waitedForEvent) return result(true);
+      const sinceProof = performance.now() - begun - proved.elapsedMilliseconds;
+      if (progress.evidence.has("reloaded") || sinceProof > eventGraceMilliseconds) return result(true);
     }
   } catch (error) {
     if (cluster.signal.reason?.name !== "TimeoutError") throw error;
-    const { what, fix } = awaitedNext(before, see(), progressOf(before, see()));
+    const { what, fix } = awaitedNext(before, see(), progressOf(before, see()), new Date());
     return result(false, { what: `Waited ${formatSpan(performance.now() - begun)} for ${what}`, fix });
   } finally {
     clearInterval(ticker);

@@ -1,9 +1,9 @@
 /** What shows that a renewal of the identity issuer goes on, and that it is complete. */
 import type { X509Certificate } from "node:crypto";
-import { type Certificate, type CertificateRequest, type Condition, conditionOf } from "./certManager.ts";
+import { type Certificate, type CertificateRequest, conditionOf } from "./certManager.ts";
 import { formatTime, serial } from "./format.ts";
-import { deploymentName, type LoadedIssuer, type ReloadEvent } from "./identityController.ts";
-import type { StoredCertificate } from "./storedCertificate.ts";
+import { deploymentName, type LoadedIssuer, type ReloadEvent, reloadFix } from "./identityController.ts";
+import { isDelivered, type StoredCertificate } from "./storedCertificate.ts";
 
 /** The steps of a renewal, in their order. */
 export const steps = [
@@ -28,6 +28,8 @@ export interface Before {
   readonly stored: X509Certificate | undefined;
   readonly requests: readonly CertificateRequest[];
   readonly events: readonly ReloadEvent[];
+  /** What the running identity controllers had loaded. */
+  readonly loaded: readonly LoadedIssuer[];
 }
 
 /** How everything is now. */
@@ -101,44 +103,35 @@ export function awaitedNext(
   before: Before,
   seen: Seen,
   { evidence }: Progress,
-): { what: string; fix: string } {
+  time: Date,
+): { readonly what: string; readonly fix: string } {
   const { namespace, certificate } = before;
   const { name } = certificate.metadata;
-  const describe = `kubectl -n ${namespace} describe certificate,certificaterequest`;
-  const ready = newRequest(before, seen);
-  const requestReady = ready === undefined ? undefined : conditionOf(ready, "Ready");
-  const restart = `kubectl -n ${namespace} rollout restart deploy/${deploymentName}`;
-  const step = steps.find((candidate) => candidate !== "reloaded" && !evidence.has(candidate)) ?? "loaded";
-  switch (step) {
-    case "asked":
+  const request = newRequest(before, seen);
+  const describe = `See why: kubectl -n ${namespace} describe certificate,certificaterequest,issuer`;
+  const sought = steps.filter((step) => step !== "reloaded");
+  switch (sought[sought.findLastIndex((step) => evidence.has(step)) + 1]) {
     case "requested":
       return {
-        what: `a CertificateRequest of Certificate ${namespace}/${name}; seen: ${describeCondition(seen.certificate && conditionOf(seen.certificate, "Issuing"))}`,
-        fix: "Is cert-manager running? kubectl get pods --all-namespaces --selector app.kubernetes.io/instance=cert-manager",
+        what: `a CertificateRequest of Certificate ${namespace}/${name}; seen: ${describeCondition(seen.certificate, "Issuing")}`,
+        fix: "Is cert-manager running? kubectl get pods --all-namespaces --selector app.kubernetes.io/name=cert-manager",
       };
     case "approved":
-      return {
-        what: `approval of CertificateRequest ${ready?.metadata.name}; seen: ${describeCondition(requestReady)}`,
-        fix: `See who approves requests for this issuer: ${describe}`,
-      };
     case "signed":
       return {
-        what: `CertificateRequest ${ready?.metadata.name} to be signed; seen: ${describeCondition(requestReady)}`,
-        fix: `See why its issuer does not sign: kubectl -n ${namespace} describe issuer,certificaterequest`,
+        what: `CertificateRequest ${request?.metadata.name} to be approved and signed; seen: ${describeCondition(request, evidence.has("approved") ? "Ready" : "Approved")}`,
+        fix: describe,
       };
     case "stored":
     case "ready":
       return {
-        what: `Certificate ${namespace}/${name} to be Ready with the new certificate; seen: ${describeCondition(seen.certificate && conditionOf(seen.certificate, "Ready"))}`,
-        fix: `See why: ${describe}`,
+        what: `Certificate ${namespace}/${name} to be Ready with the new certificate; seen: ${describeCondition(seen.certificate, "Ready")}`,
+        fix: describe,
       };
     default:
       return {
-        what: `the identity controllers to load the new issuer; seen: ${describeLoaded(seen.loaded)}`,
-        fix: evidence.has("reloaded")
-          ? `A replica said IssuerUpdated, so another one missed its reload. Restart them: ${restart}`
-          : "No IssuerUpdated event came. The kubelet delivers a changed Secret within about two minutes; after that, the " +
-            `controller has missed its reload, which it does not try again. Restart it: ${restart}`,
+        what: `the identity controllers to load the new issuer; seen: ${describeLoaded(seen)}; ${describeEvent(before, seen)}`,
+        fix: reloadFix(namespace, isDelivered(seen.stored.certificate!, time)),
       };
   }
 }
@@ -192,7 +185,7 @@ function haveAllLoaded(loaded: readonly LoadedIssuer[], issuer: X509Certificate)
 }
 
 function failureOf(
-  { namespace }: Before,
+  { namespace, stored, loaded }: Before,
   request: CertificateRequest | undefined,
   event: ReloadEvent | undefined,
   evidence: ReadonlyMap<Step, string>,
@@ -213,7 +206,9 @@ function failureOf(
       return { what: `CertificateRequest ${request.metadata.name} failed: ${message}`, fix: fixRequest };
     }
   }
-  if (event?.reason === "IssuerUpdateSkipped" && !evidence.has("loaded")) {
+  // Where a controller was behind, it may have refused what was stored before; the new issuer is still to come.
+  const wereInStep = stored !== undefined && haveAllLoaded(loaded, stored);
+  if (event?.reason === "IssuerUpdateSkipped" && wereInStep && !evidence.has("loaded")) {
     return {
       what: `The identity controller refused the new issuer and goes on with the old one. IssuerUpdateSkipped: ${event.message}`,
       fix:
@@ -224,20 +219,25 @@ function failureOf(
   return undefined;
 }
 
-function describeCondition(condition: Condition | undefined): string {
-  if (condition === undefined) return "no condition about it";
-  const { type, status, reason, message } = condition;
-  return `${type}=${status} (${reason}: ${message})`;
+function describeCondition(object: Certificate | CertificateRequest | undefined, type: string): string {
+  const condition = object && conditionOf(object, type);
+  return condition === undefined
+    ? `no condition ${type}`
+    : `${type}=${condition.status} (${condition.reason}: ${condition.message})`;
 }
 
-function describeLoaded(loaded: readonly LoadedIssuer[]): string {
-  return (
-    loaded
-      .map(({ podName, proof, failure }) =>
-        proof === undefined
-          ? `${podName}: ${failure}`
-          : `${podName} still signs with ${serial(proof.issuer)}`,
-      )
-      .join("; ") || "no identity controller is running"
-  );
+function describeEvent(before: Before, seen: Seen): string {
+  const event = newEvents(before, seen).at(-1);
+  return event === undefined ? "no event about a reload" : `event ${event.reason}: ${event.message}`;
+}
+
+/** Those that have not loaded what is stored. */
+function describeLoaded({ loaded, stored }: Seen): string {
+  if (loaded.length === 0) return "no identity controller is running";
+  return loaded
+    .filter(({ proof }) => !proof?.issuer.raw.equals(stored.certificate!.raw))
+    .map(({ podName, proof, failure }) =>
+      proof === undefined ? `${podName}: ${failure}` : `${podName} still signs with ${serial(proof.issuer)}`,
+    )
+    .join("; ");
 }

@@ -9,6 +9,12 @@ import { type WatchedObjects, type Watcher, watchObjects } from "./watch.ts";
 export const issuerSecretName = "linkerd-identity-issuer";
 const certificateKey = "tls.crt";
 
+/**
+ * How long after its issuance a certificate may take to reach the pods that mount its Secret: the kubelet looks about once
+ * a minute, at a copy of the Secret that may be a minute old.
+ */
+const longestDeliveryMilliseconds = 2 * 60_000;
+
 /** The certificate of a `kubernetes.io/tls` Secret. */
 export interface StoredCertificate {
   readonly secretName: string;
@@ -63,4 +69,9 @@ function certificateOf(secretName: string, secret: V1Secret | undefined): Stored
   } catch (error) {
     return unreadable(`${certificateKey} cannot be parsed: ${(error as Error).message}`);
   }
+}
+
+/** Whether the kubelet must have delivered the certificate to running pods by that time. */
+export function isDelivered({ validFromDate }: X509Certificate, time: Date): boolean {
+  return time.getTime() - validFromDate.getTime() > longestDeliveryMilliseconds;
 }

@@ -1,6 +1,6 @@
 /** Objects of a cluster, kept up to date by a watch. */
 import { type KubernetesListObject, type KubernetesObject, ListWatch, Watch } from "@kubernetes/client-node";
-import { type Cluster, requested } from "./cluster.ts";
+import { type Cluster, requested, statusOf } from "./cluster.ts";
 
 export interface WatchedObjects<T> {
   readonly list: () => readonly T[];
@@ -19,20 +19,35 @@ export interface WatchOptions<T extends KubernetesObject> {
 
 export interface Watcher {
   readonly onChange: () => void;
-  /** The cluster cannot be watched (any more). */
+  /** The cluster refuses to be watched. */
   readonly onError: (error: Error) => void;
 }
 
-/** Starts watching. A watch that the server ends is taken up again. */
+const reconnectDelayMilliseconds = 1_000;
+
+/** Starts watching. A watch that ends is taken up again, unless the API server refuses it. */
 export function watchObjects<T extends KubernetesObject>(
   cluster: Cluster,
   { what, path, list, fieldSelector }: WatchOptions<T>,
   { onChange, onError }: Watcher,
 ): WatchedObjects<T> {
   const watch = new ListWatch<T>(path, new Watch(cluster.kubeConfig), list, false, undefined, fieldSelector);
-  const fail = (error: unknown) => requested(`Watch of ${what}`, Promise.reject(error)).catch(onError);
+  let stopped = false;
+  const start = () => {
+    if (!stopped) watch.start().catch(onEnd);
+  };
+  const onEnd = (error: unknown) => {
+    // Stopping ends the request with an error, too.
+    if (stopped) return;
+    if (statusOf(error) === undefined) setTimeout(start, reconnectDelayMilliseconds).unref();
+    else requested(`Watch of ${what}`, Promise.reject(error)).catch(onError);
+  };
   watch.on("change", onChange);
-  watch.on("error", fail);
-  watch.start().catch(fail);
-  return { list: () => watch.list(), stop: () => watch.stop() };
+  watch.on("error", onEnd);
+  start();
+  const stop = () => {
+    stopped = true;
+    watch.stop();
+  };
+  return { list: () => watch.list(), stop };
 }

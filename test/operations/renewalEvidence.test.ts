@@ -4,7 +4,7 @@ import type { Certificate, CertificateRequest, Condition } from "../../operation
 import { serial } from "../../operations/format.ts";
 import type { ReloadEvent } from "../../operations/identityController.ts";
 import { awaitedNext, type Before, progressOf, type Seen, steps } from "../../operations/renewalEvidence.ts";
-import { authority, hoursFromNow } from "./fabricate.ts";
+import { authority, hoursFromNow, now } from "./fabricate.ts";
 
 const anchor = await authority({ commonName: "root.linkerd.cluster.local" });
 const name = "linkerd-identity-issuer";
@@ -55,6 +55,7 @@ const before: Before = {
   stored: oldIssuer,
   requests: [request("old", 1)],
   events: [event("IssuerUpdated", 3)],
+  loaded: [loaded(oldIssuer)],
 };
 
 /** Nothing has happened yet. */
@@ -166,12 +167,17 @@ suite("A renewal fails", () => {
     assert.match(refused!.what, /IssuerUpdateSkipped: what it says/);
     assert.match(refused!.fix, /rollout restart deploy\/linkerd-identity/);
   });
+
+  test("but not where a controller was behind: what it refused may be what was stored before", () => {
+    const seen = { ...end, events: [event("IssuerUpdateSkipped", 4)], loaded: [loaded(oldIssuer)] };
+    assert.equal(failure(seen, { ...before, loaded: [loaded(newIssuer)] }), undefined);
+  });
 });
 
 suite("What a renewal still waits for is named with what is seen and how to mend it:", () => {
-  const awaited = (seen: Partial<Seen>) => {
-    const now = { ...start, ...seen };
-    const { what, fix } = awaitedNext(before, now, progressOf(before, now));
+  const awaited = (seen: Partial<Seen>, time = now) => {
+    const all = { ...start, ...seen };
+    const { what, fix } = awaitedNext(before, all, progressOf(before, all), time);
     return `${what} | ${fix}`;
   };
 
@@ -187,7 +193,10 @@ suite("What a renewal still waits for is named with what is seen and how to mend
   });
 
   test("the approval, then the signature", () => {
-    assert.match(awaited({ requests: [request("new", 2)] }), /approval of CertificateRequest/);
+    assert.match(
+      awaited({ requests: [request("new", 2)] }),
+      /to be approved and signed; seen: no condition Approved/,
+    );
     const pending: Condition = {
       type: "Ready",
       status: "False",
@@ -196,20 +205,27 @@ suite("What a renewal still waits for is named with what is seen and how to mend
     };
     assert.match(
       awaited({ requests: [request("new", 2, [approved, pending])] }),
-      /to be signed; seen: Ready=False \(Pending: no such Issuer\)/,
+      /to be approved and signed; seen: Ready=False \(Pending: no such Issuer\)/,
     );
   });
 
   test("the controller that missed its reload, and the restart that mends it", () => {
     const missed = awaited({ ...end, events: before.events, loaded: [loaded(oldIssuer)] });
-    assert.ok(missed.includes(`identity-1 still signs with ${serial(oldIssuer)}`));
+    assert.ok(missed.includes(`identity-1 still signs with ${serial(oldIssuer)}; no event about a reload`));
     assert.match(missed, /missed its reload.*kubectl -n linkerd rollout restart deploy\/linkerd-identity/);
   });
 
-  test("the one replica of several that missed it", () => {
+  test("the kubelet, which may not have delivered the Secret yet", () => {
+    const justIssued = newIssuer.validFromDate;
     assert.match(
-      awaited({ ...end, loaded: [loaded(newIssuer), loaded(oldIssuer, "identity-2")] }),
-      /another one missed/,
+      awaited({ ...end, loaded: [loaded(oldIssuer)] }, justIssued),
+      /The kubelet delivers .* look again/,
     );
+  });
+
+  test("the one replica of several that is behind", () => {
+    const behind = awaited({ ...end, loaded: [loaded(newIssuer), loaded(oldIssuer, "identity-2")] });
+    assert.match(behind, /identity-2 still signs with/);
+    assert.ok(!behind.includes("identity-1"));
   });
 });
