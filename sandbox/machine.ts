@@ -8,7 +8,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { Agent, get } from "node:https";
 import { connect, createServer } from "node:net";
@@ -52,31 +52,53 @@ function keepRunning({ name, command }: Component, pauseMilliseconds = 250): voi
   });
 }
 
-/** Ends the components, the API server's clients first and etcd last, so that each ends in order. */
+/**
+ * Ends everything in order: the kubelet, so that it restarts nothing; the pods' processes, while the API server is there
+ * for them to give back their leases; then the components, etcd last.
+ */
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
   log("stopping");
-  const order: [patienceMilliseconds: number, ...names: string[]][] = [
-    [1_000, "kubelet", "kwok", "kube-scheduler", "kube-controller-manager"],
-    // It waits for every watch to end; what it has answered for is in etcd already.
-    [1_000, "kube-apiserver"],
-    [5_000, "etcd"],
-  ];
-  for (const [patienceMilliseconds, ...names] of order) {
-    const children = names.flatMap((name) => running.get(name) ?? []);
-    await Promise.all(
-      children.map(async (child) => {
-        const ended = once(child, "exit");
-        child.kill("SIGTERM");
-        const impatient = setTimeout(() => child.kill("SIGKILL"), patienceMilliseconds);
-        await ended;
-        clearTimeout(impatient);
-      }),
-    );
-  }
+  await end(1_000, componentProcesses("kubelet", "kwok"));
+  await end(3_000, podProcesses());
+  await end(1_000, componentProcesses("kube-scheduler", "kube-controller-manager", "process-runtime"));
+  // It waits for every watch to end; what it has answered for is in etcd already.
+  await end(1_000, componentProcesses("kube-apiserver"));
+  await end(5_000, componentProcesses("etcd"));
   log("stopped");
   process.exit(0);
+}
+
+const componentProcesses = (...names: string[]) => names.flatMap((name) => running.get(name)?.pid ?? []);
+
+/** Every process of the machine that is none of ours: what the container runtime started. */
+function podProcesses(): number[] {
+  const ours = new Set([1, process.pid, ...[...running.values()].map(({ pid }) => pid)]);
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => !ours.has(pid));
+}
+
+/** Asks processes to end, and kills those that have not after `patienceMilliseconds`. */
+async function end(patienceMilliseconds: number, pids: number[]): Promise<void> {
+  for (const pid of pids) signal(pid, "SIGTERM");
+  const alive = () => pids.filter((pid) => signal(pid, 0));
+  try {
+    await until("processes to end", patienceMilliseconds, async () => alive().length === 0);
+  } catch {
+    for (const pid of alive()) signal(pid, "SIGKILL");
+  }
+}
+
+/** Sends a signal; false where the process has ended. */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
 }
 
 async function start(): Promise<void> {

@@ -16,6 +16,6 @@ export async function until(
       const last = seen === false ? "" : `; seen last: ${seen}`;
       throw new Error(`Waited ${timeoutMilliseconds / 1000} s for ${awaited}${last}.`);
     }
-    await new Promise((next) => setTimeout(next, 50));
+    await new Promise((next) => setTimeout(next, 200));
   }
 }
