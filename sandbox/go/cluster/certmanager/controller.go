@@ -57,10 +57,8 @@ const shutdownTimeout = 5 * time.Second
 // runController runs cert-manager's controllers while it leads, and serves
 // metrics (port 9402) and health (9403) from the start.
 //
-// The ACME and Venafi controllers and issuers are left out: they need the SDKs
-// of many clouds, and one that the module proxy does not serve. An Issuer of
-// these kinds gets an event that says so, and the settings that concern them
-// have nothing to act on.
+// ACME and Venafi issuers are left out, as their Issuers' status says; so the
+// settings of ACME, which the chart always passes, have nothing to act on.
 func runController(ctx context.Context, args []string) error {
 	config, err := controllerConfiguration(args)
 	if err != nil {

@@ -15,32 +15,28 @@ import (
 	"k8s.io/component-base/logs"
 )
 
-// runStartupAPICheck asks the API server for a Certificate request, as a dry
-// run: it succeeds once the CRDs are there and the webhook answers.
-func runStartupAPICheck(ctx context.Context, args []string) error {
-	if len(args) < 2 || !slices.Equal(args[:2], []string{"check", "api"}) {
-		return errors.New("usage: cert-manager startupapicheck check api [--wait duration] [--interval duration]")
-	}
-	flags := pflag.NewFlagSet("cert-manager", pflag.ContinueOnError)
-	timeout := flags.Duration("wait", 0, "how long to try; 0 is once")
-	interval := flags.Duration("interval", 5*time.Second, "time between attempts")
-	cluster := genericclioptions.NewConfigFlags(true)
-	cluster.AddFlags(flags)
-	logging := logs.NewOptions()
-	logf.AddFlagsNonDeprecated(logging, flags)
-	flags.Lookup("v").NoOptDefVal = "2" // The chart passes a bare -v.
-	if err := parseFlags(flags, args[2:]); err != nil {
-		return err
-	}
-	if err := logf.ValidateAndApply(logging); err != nil {
-		return err
-	}
+// startupAPICheck is what its arguments say: what to ask, and how long.
+type startupAPICheck struct {
+	timeout, interval time.Duration
+	cluster           *genericclioptions.ConfigFlags
+	logging           *logs.Options
+}
 
-	config, err := cluster.ToRESTConfig()
+// runStartupAPICheck asks the API server for a CertificateRequest, as a dry run:
+// it succeeds once the CRDs are there and the webhook answers.
+func runStartupAPICheck(ctx context.Context, args []string) error {
+	settings, err := startupAPICheckSettings(args)
 	if err != nil {
 		return err
 	}
-	namespace, _, err := cluster.ToRawKubeConfigLoader().Namespace()
+	if err := logf.ValidateAndApply(settings.logging); err != nil {
+		return err
+	}
+	config, err := settings.cluster.ToRESTConfig()
+	if err != nil {
+		return err
+	}
+	namespace, _, err := settings.cluster.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
 		return err
 	}
@@ -48,28 +44,47 @@ func runStartupAPICheck(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := logf.FromContext(ctx)
+	if err := settings.check(ctx, checker); err != nil {
+		return err
+	}
+	fmt.Println("The cert-manager API is ready")
+	return nil
+}
+
+func startupAPICheckSettings(args []string) (*startupAPICheck, error) {
+	if len(args) < 2 || !slices.Equal(args[:2], []string{"check", "api"}) {
+		return nil, errors.New("usage: cert-manager startupapicheck check api [--wait duration] [--interval duration]")
+	}
+	settings := &startupAPICheck{cluster: genericclioptions.NewConfigFlags(true), logging: logs.NewOptions()}
+	flags := pflag.NewFlagSet("cert-manager", pflag.ContinueOnError)
+	flags.DurationVar(&settings.timeout, "wait", 0, "how long to try; 0 is once")
+	flags.DurationVar(&settings.interval, "interval", 5*time.Second, "time between attempts")
+	settings.cluster.AddFlags(flags)
+	logf.AddFlagsNonDeprecated(settings.logging, flags)
+	flags.Lookup("v").NoOptDefVal = "2" // The chart passes a bare -v.
+	return settings, parseFlags(flags, args[2:])
+}
+
+func (settings *startupAPICheck) check(ctx context.Context, checker cmapichecker.Interface) error {
 	var lastError error
-	check := func(ctx context.Context) (bool, error) {
+	ready := func(ctx context.Context) (bool, error) {
 		err := checker.Check(ctx)
 		if err == nil {
 			return true, nil
 		}
+		lastError = err
 		if simple := cmapichecker.TranslateToSimpleError(err); simple != nil {
 			lastError = simple
-		} else {
-			lastError = err
 		}
-		log.V(logf.InfoLevel).Info("Not ready", "err", lastError, "underlyingError", err)
+		logf.FromContext(ctx).V(logf.InfoLevel).Info("Not ready", "err", lastError, "underlyingError", err)
 		return false, nil
 	}
-	if *timeout == 0 {
-		if ready, _ := check(ctx); !ready {
-			return lastError
-		}
-	} else if err := wait.PollUntilContextTimeout(ctx, *interval, *timeout, true, check); err != nil {
-		return fmt.Errorf("waited %s for cert-manager's API: %w", *timeout, errors.Join(err, lastError))
+	if settings.timeout == 0 {
+		_, _ = ready(ctx)
+		return lastError
 	}
-	fmt.Println("The cert-manager API is ready")
+	if err := wait.PollUntilContextTimeout(ctx, settings.interval, settings.timeout, true, ready); err != nil {
+		return fmt.Errorf("waited %s for cert-manager's API: %w", settings.timeout, errors.Join(err, lastError))
+	}
 	return nil
 }
