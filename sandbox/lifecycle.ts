@@ -322,8 +322,8 @@ async function nodeReady(name: string): Promise<void> {
 }
 
 /**
- * Waits until every pod of the node that runs real processes is ready again, or has completed: after `up`, the pods of
- * an earlier life take a moment to come back.
+ * Waits until every lasting pod of the node that runs real processes is ready again: after `up`, the pods of an earlier
+ * life take a moment to come back.
  */
 export async function podsReady(name: string): Promise<void> {
   const config = new KubeConfig();
@@ -332,11 +332,13 @@ export async function podsReady(name: string): Promise<void> {
   const begun = Date.parse((await findMachine(name))?.startedAt ?? "") - 1000;
   await until(`the pods of the sandbox ${name} to be ready`, readyTimeoutMilliseconds, async () => {
     const { items } = await core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${nodeName}` });
-    const waiting = items.filter(({ status }) => {
+    // The pods of Jobs come and go.
+    const lasting = items.filter(({ spec }) => spec?.restartPolicy === "Always");
+    const waiting = lasting.filter(({ status }) => {
       const fresh = (status?.containerStatuses ?? []).every(
         ({ ready, state }) => ready && (state?.running?.startedAt?.getTime() ?? 0) >= begun,
       );
-      return status?.phase !== "Succeeded" && !fresh;
+      return !fresh;
     });
     return waiting.length === 0 || `not ready: ${waiting.map(({ metadata }) => metadata?.name).join(", ")}`;
   });
