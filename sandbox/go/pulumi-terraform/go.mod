@@ -1,4 +1,4 @@
-module sandbox/providerbridged
+module sandbox/pulumi-terraform
 
 go 1.26.0
 
@@ -241,6 +241,6 @@ require (
 
 replace (
 	github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
-	github.com/hashicorp/terraform-provider-tls/shim => ./tlsshim
-	github.com/terraform-providers/terraform-provider-random/shim => ./randomshim
+	github.com/hashicorp/terraform-provider-tls/shim => ./tls/shim
+	github.com/terraform-providers/terraform-provider-random/shim => ./random/shim
 )
