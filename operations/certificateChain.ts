@@ -47,6 +47,16 @@ export function chainToAnchor(
   return chain;
 }
 
+/** Whether {@link chainToAnchor} finds a chain. */
+export function leadsToAnchor(...chain: Parameters<typeof chainToAnchor>): boolean {
+  try {
+    chainToAnchor(...chain);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Says how `time` lies outside the certificate's validity; `undefined` where it lies within. */
 export function outsideValidity(certificate: X509Certificate, time: Date): string | undefined {
   if (time < certificate.validFromDate) {

@@ -35,7 +35,13 @@ export interface ClusterOptions {
  */
 export function connect({ context, namespace, signal }: ClusterOptions): Cluster {
   const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromDefault();
+  try {
+    kubeConfig.loadFromDefault();
+  } catch (error) {
+    throw new Error(
+      `The kubeconfig cannot be read: ${(error as Error).message}: set KUBECONFIG to one that can.`,
+    );
+  }
   if (context !== undefined) kubeConfig.setCurrentContext(context);
   const cluster = kubeConfig.getCurrentCluster();
   if (cluster === null) {

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { durationSyntax, parseDuration } from "../components/pki/duration.ts";
 import { type Cluster, connect } from "./cluster.ts";
+import { formatSpan } from "./format.ts";
 
 /** The command ended as it should. */
 export const exitAllRight = 0;
@@ -66,7 +67,10 @@ export async function runCommand({
       process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);
       process.exitCode = exitInterrupted;
     } else {
-      process.stderr.write(`${(error as Error).message}\n`);
+      const outOfTime = deadline.aborted
+        ? `Out of time after ${formatSpan(options.timeout)} (--timeout): `
+        : "";
+      process.stderr.write(`${outOfTime}${(error as Error).message}\n`);
       process.exitCode = exitProblem;
     }
   }

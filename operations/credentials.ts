@@ -137,6 +137,7 @@ async function withMetric(cluster: Cluster, controller: LoadedIssuer): Promise<I
     if (seconds === undefined) return controller;
     return { ...controller, metricNotAfter: new Date(Date.now() + seconds * 1000) };
   } catch (error) {
+    if (cluster.signal.aborted) throw error;
     return { ...controller, metricFailure: (error as Error).message };
   }
 }

@@ -138,7 +138,9 @@ function controllerProblem(credentials: Credentials, controller: IdentityControl
   if (proof === undefined) {
     return {
       what: `Identity controller ${podName} gave no certificate: ${failure}`,
-      fix: `See its log: kubectl -n ${namespace} logs ${podName} --container identity`,
+      fix:
+        `See its log: kubectl -n ${namespace} logs ${podName} --container identity. ` +
+        'Asking it takes "create" on serviceaccounts/token, and "get" and "create" on pods/portforward.',
     };
   }
   if (issuer.certificate === undefined || proof.issuer.raw.equals(issuer.certificate.raw)) return undefined;

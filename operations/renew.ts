@@ -81,6 +81,7 @@ export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) =
     stored: stored.certificate,
     requests,
     events,
+    anchors: trust.anchors,
     loaded: loadedBefore,
   };
 

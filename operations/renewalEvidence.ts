@@ -1,5 +1,6 @@
 /** What shows that a renewal of the identity issuer goes on, and that it is complete. */
 import type { X509Certificate } from "node:crypto";
+import { leadsToAnchor } from "./certificateChain.ts";
 import { type Certificate, type CertificateRequest, conditionOf } from "./certManager.ts";
 import { formatTime, serial } from "./format.ts";
 import { deploymentName, type LoadedIssuer, type ReloadEvent, reloadFix } from "./identityController.ts";
@@ -28,6 +29,8 @@ export interface Before {
   readonly stored: X509Certificate | undefined;
   readonly requests: readonly CertificateRequest[];
   readonly events: readonly ReloadEvent[];
+  /** The live bundle of trust anchors. */
+  readonly anchors: readonly X509Certificate[];
   /** What the running identity controllers had loaded. */
   readonly loaded: readonly LoadedIssuer[];
 }
@@ -94,7 +97,7 @@ export function progressOf(before: Before, seen: Seen): Progress {
     evidence.set("loaded", `Certify: a certificate from ${pods} is signed by serial ${serial(stored!)}`);
   }
 
-  const failure = failureOf(before, request, event, evidence);
+  const failure = failureOf(before, seen, request, event, evidence);
   return { evidence, storedIsNew, ...(failure === undefined ? {} : { failure }) };
 }
 
@@ -131,7 +134,10 @@ export function awaitedNext(
     default:
       return {
         what: `the identity controllers to load the new issuer; seen: ${describeLoaded(seen)}; ${describeEvent(before, seen)}`,
-        fix: reloadFix(namespace, isDelivered(seen.stored.certificate!, time)),
+        fix:
+          seen.loaded.length === 0
+            ? `See why: kubectl -n ${namespace} describe deployment ${deploymentName}`
+            : reloadFix(namespace, isDelivered(seen.stored.certificate!, time)),
       };
   }
 }
@@ -164,6 +170,16 @@ function isNew(before: Before, { certificate }: Seen, stored: X509Certificate): 
   return before.joined && certificate !== undefined && isReadyWith(before, certificate, stored);
 }
 
+/**
+ * Whether what a controller refuses is the new issuer. Where a controller was behind, that may be what was stored before,
+ * with the new one still on its way to it; unless no anchor signed the new one either.
+ */
+function isAboutNew({ stored, loaded, anchors }: Before, seen: Seen): boolean {
+  if (stored !== undefined && haveAllLoaded(loaded, stored)) return true;
+  const { certificate, intermediates } = seen.stored;
+  return certificate !== undefined && !leadsToAnchor(certificate, intermediates, anchors, new Date());
+}
+
 /** Events that were added or counted up since before. */
 function newEvents(before: Before, seen: Seen): readonly ReloadEvent[] {
   const counts = new Map(before.events.map(({ uid, count }) => [uid, count]));
@@ -185,11 +201,13 @@ function haveAllLoaded(loaded: readonly LoadedIssuer[], issuer: X509Certificate)
 }
 
 function failureOf(
-  { namespace, stored, loaded }: Before,
+  before: Before,
+  seen: Seen,
   request: CertificateRequest | undefined,
   event: ReloadEvent | undefined,
   evidence: ReadonlyMap<Step, string>,
 ): Progress["failure"] {
+  const { namespace } = before;
   const fixRequest = `See why: kubectl -n ${namespace} describe certificate,certificaterequest,issuer`;
   if (request !== undefined) {
     for (const type of ["Denied", "InvalidRequest"]) {
@@ -206,9 +224,7 @@ function failureOf(
       return { what: `CertificateRequest ${request.metadata.name} failed: ${message}`, fix: fixRequest };
     }
   }
-  // Where a controller was behind, it may have refused what was stored before; the new issuer is still to come.
-  const wereInStep = stored !== undefined && haveAllLoaded(loaded, stored);
-  if (event?.reason === "IssuerUpdateSkipped" && wereInStep && !evidence.has("loaded")) {
+  if (event?.reason === "IssuerUpdateSkipped" && !evidence.has("loaded") && isAboutNew(before, seen)) {
     return {
       what: `The identity controller refused the new issuer and goes on with the old one. IssuerUpdateSkipped: ${event.message}`,
       fix:

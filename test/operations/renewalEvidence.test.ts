@@ -55,6 +55,7 @@ const before: Before = {
   stored: oldIssuer,
   requests: [request("old", 1)],
   events: [event("IssuerUpdated", 3)],
+  anchors: [anchor.certificate],
   loaded: [loaded(oldIssuer)],
 };
 
@@ -170,7 +171,13 @@ suite("A renewal fails", () => {
 
   test("but not where a controller was behind: what it refused may be what was stored before", () => {
     const seen = { ...end, events: [event("IssuerUpdateSkipped", 4)], loaded: [loaded(oldIssuer)] };
-    assert.equal(failure(seen, { ...before, loaded: [loaded(newIssuer)] }), undefined);
+    const behind = { ...before, loaded: [loaded(newIssuer)] };
+    assert.equal(failure(seen, behind), undefined);
+    assert.match(
+      failure(seen, { ...behind, anchors: [] })!.what,
+      /IssuerUpdateSkipped/,
+      "no anchor signed the new one",
+    );
   });
 });
 
