@@ -23,9 +23,9 @@ func (host *languageHost) untilCancelled(call context.Context) (context.Context,
 	return ctx, cancel
 }
 
-// run starts a process in a process group of its own and waits for its end; the
-// whole group ends with it, with its context, and with this host, even where
-// the host is killed. So nothing outlives a Ctrl-C.
+// run starts a process in a process group of its own and waits for its end. The
+// whole group ends with it and with its context, so nothing outlives a Ctrl-C;
+// where the host itself is killed, the kernel kills the process.
 func run(command *exec.Cmd, wait func() error) error {
 	// The kernel kills the process when the thread that started it ends, so the
 	// thread stays until the process has ended.
