@@ -188,7 +188,6 @@ async function buildTool(tool: Tool, go: Go, target: string): Promise<void> {
       await copyFile(join(source, from), join(directory, to));
     }
   }
-  for (const file of tool.placeholders ?? []) await writeFile(join(directory, file), "{}");
   for (const command of tool.generate ?? []) await runGo(go, [...command], directory, log);
   const variables = Object.entries(tool.variables ?? {}).map(([name, value]) => ` -X ${name}=${value}`);
   const flags = buildFlags.map((flag) => (flag.startsWith("-ldflags") ? flag + variables.join("") : flag));

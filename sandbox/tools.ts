@@ -21,8 +21,6 @@ export interface Tool {
   readonly unoptimized?: string;
   /** Files that the package embeds and its module holds elsewhere: from (module path and file) → to. */
   readonly embeds?: { readonly module: string; readonly files: Readonly<Record<string, string>> };
-  /** Generated files that the generator itself embeds: they start as empty JSON objects. */
-  readonly placeholders?: readonly string[];
   /** Commands (`go …`) that generate sources before the build. */
   readonly generate?: readonly (readonly string[])[];
   /** Flags of this build alone. */
@@ -79,8 +77,6 @@ function bridgedProvider(name: string, version: string, coldBuildSeconds: number
     package: `./${name}/resource`,
     ownSources: ".",
     variables: { "main.version": version },
-    placeholders: [`${name}/schema.json`, `${name}/bridge-metadata.json`],
-    generate: [["run", `./${name}/generate`, "schema", "--skip-docs", "--skip-examples", "--out", name]],
     coldBuildSeconds,
   };
 }
@@ -157,8 +153,8 @@ export const tools: readonly Tool[] = [
     variables: { "main.version": pulumiVersion.slice(1) },
     coldBuildSeconds: 13,
   },
-  bridgedProvider("tls", providerVersions.tls, 120),
-  bridgedProvider("random", providerVersions.random, 20),
+  bridgedProvider("tls", providerVersions.tls, 90),
+  bridgedProvider("random", providerVersions.random, 5),
   {
     name: "linkerd",
     ...linkerdRelease,
