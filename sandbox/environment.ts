@@ -10,7 +10,7 @@ import { projectDirectory } from "./directories.ts";
 import { chartArchive, sandboxPaths } from "./lifecycle.ts";
 
 /** Every sandbox has this one stack. */
-export const stackName = "dev";
+const stackName = "dev";
 
 const project = "linkerd-rotating-tls";
 

@@ -4,7 +4,7 @@ import { CoreV1Api, KubeConfig, type V1Pod } from "@kubernetes/client-node";
 import { findImage } from "./images.ts";
 import { findMachine, sandboxPaths } from "./lifecycle.ts";
 
-export interface ContainerStatus {
+interface ContainerStatus {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;

@@ -46,7 +46,7 @@ export interface ChartPackage {
 }
 
 /** Kubernetes version of the sandbox. */
-export const kubernetesVersion = "v1.36.3";
+const kubernetesVersion = "v1.36.3";
 /** Version of the Pulumi engine that is built where none on `PATH` serves; also the oldest that serves. */
 export const pulumiVersion = "v3.259.0";
 /** The commit of linkerd2 that the sandbox runs, in the form that upstream's development builds use. */

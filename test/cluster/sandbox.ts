@@ -2,12 +2,7 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
-import {
-  ensureStack,
-  prepareStackConfiguration,
-  sandboxEnvironment,
-  stackConfigurationFile,
-} from "../../sandbox/environment.ts";
+import { ensureStack, prepareStackConfiguration, sandboxEnvironment } from "../../sandbox/environment.ts";
 import { sandboxPaths, up } from "../../sandbox/lifecycle.ts";
 
 export const projectDirectory = resolve(import.meta.dirname, "..", "..");
@@ -34,8 +29,6 @@ export function kubeConfig(name = sandboxName): KubeConfig {
   config.loadFromFile(sandboxPaths(name).kubeconfig);
   return config;
 }
-
-export { stackConfigurationFile };
 
 /** Runs a command to its end, and gives its output; `onOutput` sees the output as it comes, and the process. */
 export function execute(
