@@ -15,7 +15,7 @@ const stackName = "dev";
 const project = "linkerd-rotating-tls";
 
 /** The stack's configuration file lies in the sandbox: its encryption salt and chart archives belong to the sandbox. */
-export function stackConfigurationFile(name: string): string {
+function stackConfigurationFile(name: string): string {
   return join(sandboxPaths(name).directory, `Pulumi.${stackName}.yaml`);
 }
 
