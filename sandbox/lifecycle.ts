@@ -147,10 +147,10 @@ async function linkToolchain(
     }
   }
   await rm(paths.charts, { recursive: true, force: true });
-  await mkdir(paths.charts, { recursive: true });
   for (const [chart, built] of Object.entries(toolchain.charts)) {
     const archive = use[`chart:${chart}`] ? resolve(use[`chart:${chart}`]!) : built;
-    await copyFile(archive, join(paths.charts, basename(archive)));
+    await mkdir(join(paths.charts, chart), { recursive: true });
+    await copyFile(archive, join(paths.charts, chart, basename(archive)));
   }
   await copyFile(toolchain.kwokStages, join(paths.directory, "kwok-stages.yaml"));
   return changed;
@@ -168,10 +168,9 @@ function pluginFolder(program: string): string | undefined {
 
 /** The archive of a chart that this sandbox offers, as a path relative to the project: Pulumi wants it so. */
 export async function chartArchive(name: string, chart: string): Promise<string> {
-  const { charts } = sandboxPaths(name);
-  const file = (await readdir(charts)).find((candidate) => new RegExp(`^${chart}-v?[0-9]`).test(candidate));
-  if (!file) throw new Error(`The sandbox ${name} has no archive of the chart ${chart} in ${charts}.`);
-  return `./${relative(projectDirectory, join(charts, file))}`;
+  const folder = join(sandboxPaths(name).charts, chart);
+  const [file] = await readdir(folder);
+  return `./${relative(projectDirectory, join(folder, file!))}`;
 }
 
 async function startMachine(name: string): Promise<number> {

@@ -1,7 +1,7 @@
 /** The sandbox itself: what it says is true, it survives what is done to it, and it keeps to itself. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { AppsV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
@@ -228,6 +228,22 @@ test("up on a running sandbox does nothing", async () => {
   const before = await findMachine(name);
   await up(name, {}, quiet);
   assert.deepEqual(await findMachine(name), before);
+});
+
+test("programs and charts of the user's own take the place of the sandbox's, until an up without them", async () => {
+  const folder = sandboxDirectory(name);
+  const [own, chart] = [join(folder, "own-kubectl"), join(folder, "own.tgz")];
+  writeFileSync(own, "#!/bin/sh\necho my own kubectl\n", { mode: 0o700 });
+  writeFileSync(chart, "an archive");
+  const use = ["--use", `kubectl=${own}`, "--use", `chart:linkerd-crds=${chart}`];
+  await succeed(environment, process.execPath, "sandbox/cli.ts", "up", "--name", name, ...use);
+  assert.equal((await succeed(environment, "kubectl")).stdout, "my own kubectl\n");
+  const configured = () => readFileSync(join(folder, "Pulumi.dev.yaml"), "utf8");
+  assert.match(configured(), /linkerdCrdsChart: .*charts\/linkerd-crds\/own\.tgz/);
+  await succeed(environment, process.execPath, "sandbox/cli.ts", "up", "--name", name);
+  assert.match((await succeed(environment, "kubectl", "version")).stdout, /Server Version: v1\.36/);
+  assert.doesNotMatch(configured(), /own\.tgz/);
+  await sleeperIs("the pod to run again", ready);
 });
 
 test("two sandboxes run side by side, each with its own port and cluster", async () => {
