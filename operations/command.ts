@@ -1,5 +1,5 @@
 /** What the commands that read a live cluster have in common. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { durationSyntax, parseDuration } from "../components/pki/duration.ts";
 import { type Cluster, connect } from "./cluster.ts";
 import { formatSpan } from "./format.ts";
@@ -31,7 +31,7 @@ export interface CommandDescription {
   readonly onInterrupt?: string;
 }
 
-/** Runs a command from this process's arguments, and ends the process. */
+/** Runs a command with this process's arguments, and sets its exit code. */
 export async function runCommand({
   name,
   description,
@@ -44,15 +44,13 @@ export async function runCommand({
     .description(description)
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
     .option("--namespace <name>", "namespace of Linkerd's control plane", "linkerd")
-    .option(
-      "--timeout <duration>",
-      "how long to wait in all, such as 90s or 3m",
-      parseTimeout,
-      parseTimeout(timeout),
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait in all, such as 90s or 3m")
+        .argParser(parseTimeout)
+        .default(parseTimeout(timeout), timeout),
     )
     .option("--json", "print the result as JSON", false)
     .addHelpText("after", `\nExit code: ${exitCodes}`);
-  command.options.find(({ long }) => long === "--timeout")!.default(parseTimeout(timeout), timeout);
   const options = command.parse().opts<CommonOptions>();
 
   const interrupt = new AbortController();

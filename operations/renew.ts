@@ -160,6 +160,14 @@ async function findCertificate(cluster: Cluster): Promise<string> {
   return certificate.metadata.name;
 }
 
+function verdict({ evidence, problem }: Renewal): string {
+  if (problem !== undefined) return `Problem: ${problem.what}\n    Fix: ${problem.fix}`;
+  const withoutEvent = evidence.some(({ step }) => step === "reloaded")
+    ? ""
+    : " No IssuerUpdated event came with it: Linkerd drops events that come often.";
+  return `Renewed: the identity controllers have loaded the new issuer.${withoutEvent}`;
+}
+
 function renewalJson({ issuer, ...renewal }: Renewal): string {
   return JSON.stringify({ ...renewal, issuer: issuer && facts(issuer) }, undefined, 2);
 }
@@ -177,10 +185,7 @@ if (import.meta.main) {
       const print = ({ what, elapsedMilliseconds }: Evidence) =>
         console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
       const renewal = await renew(cluster, json ? () => {} : print);
-      if (json) console.log(renewalJson(renewal));
-      else if (renewal.problem === undefined)
-        console.log("\nRenewed: the identity controllers have loaded the new issuer.");
-      else console.log(`\nProblem: ${renewal.problem.what}\n    Fix: ${renewal.problem.fix}`);
+      console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
       return renewal.renewed ? exitAllRight : exitProblem;
     },
   });
