@@ -71,10 +71,19 @@ suite("A certificate's chain to a trust anchor", () => {
   });
 
   test("is not built from a certificate that may not sign", async () => {
-    const notAuthority = await leaf({ commonName: "not an authority", signer: anchor });
+    const commonName = "not an authority";
+    const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
+      "sign",
+      "verify",
+    ]);
+    const certificate = await leaf({ commonName, signer: anchor, publicKey: keys.publicKey });
+    const below = await leaf({
+      commonName: "below",
+      signer: { certificate, commonName, privateKey: keys.privateKey },
+    });
     assert.throws(
-      () => chainToAnchor(end, [notAuthority], [anchor.certificate], now),
-      /leads to no trust anchor/,
+      () => chainToAnchor(below, [certificate], [anchor.certificate], now),
+      /no trust anchor or intermediate here signed below/,
     );
   });
 
