@@ -9,9 +9,9 @@ import { closest } from "./closest.ts";
 export interface Configuration {
   readonly linkerd: RotatingLinkerdArgs;
   /** Path of the kubeconfig; absent: as kubectl finds it. */
-  readonly kubeconfig: pulumi.Input<string> | undefined;
+  readonly kubeconfig: string | undefined;
   /** Context of the kubeconfig; absent: its current one. */
-  readonly kubeContext: pulumi.Input<string> | undefined;
+  readonly kubeContext: string | undefined;
 }
 
 /** How the text of a key becomes its value. */
@@ -27,11 +27,7 @@ interface Type<Value> {
 
 const string: Type<string> = { name: "string", description: "a string", read: (text) => text };
 
-const optional: Type<pulumi.Input<string>> = {
-  ...string,
-  read: (text, secret) => (secret ? pulumi.secret(text) : text),
-  emptyIsUnset: true,
-};
+const optional: Type<string> = { ...string, emptyIsUnset: true };
 
 /** Secret from here on, even where the stack's file has it in the clear. */
 const password: Type<pulumi.Input<string>> = {
@@ -77,7 +73,7 @@ const helmValues: Type<HelmValues> = {
 export const types = {
   linkerdNamespace: string,
   clusterDomain: string,
-  trustDomain: { ...string, emptyIsUnset: true },
+  trustDomain: optional,
   trustAnchorGenerations: integers,
   signingGeneration: integer,
   trustAnchorValidityPeriodHours: integer,
@@ -120,6 +116,13 @@ type Values = { [Name in Key]?: Exclude<ReturnType<(typeof types)[Name]["read"]>
 export function readConfiguration(): Configuration {
   const findings: Finding[] = [];
   const { kubeconfig, kubeContext, ...linkerd } = readValues(findings);
+  if (kubeconfig?.includes("\n")) {
+    findings.push({
+      field: "kubeconfig",
+      message: "It is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.",
+      fix: "Write it to a file, and set kubeconfig to the file's path.",
+    });
+  }
   findings.push(...checkRotatingLinkerd(linkerd));
   if (findings.length > 0) throw new pulumi.RunError(describeFindings(findings));
   return { linkerd, kubeconfig, kubeContext };

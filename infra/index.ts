@@ -2,6 +2,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
 import { readConfiguration } from "./config.ts";
+import { continueInterruptedReleases, kubectlFor } from "./interruptedReleases.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
 
@@ -14,7 +15,10 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
-const linkerd = new RotatingLinkerd("linkerd", settings, { provider });
+const linkerd = new RotatingLinkerd("linkerd", settings, {
+  provider,
+  transforms: [continueInterruptedReleases(kubectlFor(kubeconfig, kubeContext))],
+});
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */
 export const trustBundlePem = linkerd.trustBundlePem;

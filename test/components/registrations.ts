@@ -39,6 +39,7 @@ type Callback = (error: Error | null, response: unknown) => void;
 
 interface Monitor {
   registerResource(request: RegisterResourceRequest, callback: Callback): Promise<void>;
+  registerResourceHook(request: unknown, callback: Callback): void;
 }
 
 /** Settings of the stack in which a program runs. */
@@ -56,7 +57,13 @@ export async function record<Result>(
   settings: StackSettings = {},
 ): Promise<Recorded<Result>> {
   const registrations: Registration[] = [];
-  await pulumi.runtime.setMocks({ newResource: makeResource, call: () => ({}) }, project, "test", false);
+  await pulumi.runtime.setMocks(
+    { newResource: makeResource, call: () => ({}) },
+    project,
+    "test",
+    false,
+    "organization",
+  );
   const named = (config: Readonly<Record<string, string>>) =>
     Object.fromEntries(
       Object.entries(config).map(([key, value]) => [key.includes(":") ? key : `${project}:${key}`, value]),
@@ -67,6 +74,8 @@ export async function record<Result>(
   );
 
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  // The SDK's mock lacks this one, and a program that has hooks would wait for its answer for ever.
+  monitor.registerResourceHook = (_, callback) => callback(null, {});
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
     registrations.push({

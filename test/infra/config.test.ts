@@ -117,6 +117,15 @@ test("settings of Pulumi's own Kubernetes provider are refused, since it is not 
   );
 });
 
+test("a kubeconfig is named by its path, not given", async () => {
+  assert.equal(
+    await read({ config: { kubeconfig: "apiVersion: v1\nkind: Config\n" } }),
+    `One setting is not right:
+  kubeconfig: It is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.
+    Write it to a file, and set kubeconfig to the file's path.`,
+  );
+});
+
 test("a malformed duration is refused by its key", async () => {
   assert.equal(
     await read({ config: { issuerDuration: "48" } }),
