@@ -37,6 +37,7 @@ export function sandboxEnvironment(name: string): Record<string, string> {
     PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
     // The Kubernetes provider leaves its copies of the kubeconfig in the folder for temporary files.
     TMPDIR: paths.temporary,
+    KUBECACHEDIR: join(paths.temporary, "kubectl"),
     HELM_CACHE_HOME: join(paths.helm, "cache"),
     HELM_CONFIG_HOME: join(paths.helm, "config"),
     HELM_DATA_HOME: join(paths.helm, "data"),

@@ -3,8 +3,8 @@
  *
  *     node test/run.ts [file ...]     all test files, or those that are named
  *
- * Checks that need nothing run first and together; those that need the sandbox run one file at a time, since they share
- * one machine.
+ * Checks that need nothing run first; those that need a sandbox have one of their own for each file, and run two at a
+ * time: most of what they do is wait.
  */
 import { globSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -18,7 +18,7 @@ const needsSandbox = (file: string) => file.endsWith(".cluster.test.ts");
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
-async function runFiles(title: string, group: string[], concurrency: boolean): Promise<void> {
+async function runFiles(title: string, group: string[], concurrency: number): Promise<void> {
   if (group.length === 0) return;
   console.log(`\n── ${title}: ${group.map((file) => relative(testDirectory, file)).join(", ")}`);
   const begun = performance.now();
@@ -39,9 +39,9 @@ async function runFiles(title: string, group: string[], concurrency: boolean): P
 await runFiles(
   "Without a cluster",
   files.filter((file) => !needsSandbox(file)),
-  true,
+  2,
 );
-await runFiles("On the sandbox", files.filter(needsSandbox), false);
+await runFiles("On the sandbox", files.filter(needsSandbox), 2);
 
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;

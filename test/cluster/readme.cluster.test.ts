@@ -3,14 +3,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { readReadme } from "../configurationTable.ts";
-import { type CommandResult, execute } from "./sandbox.ts";
+import { type CommandResult, execute, sandboxName } from "./sandbox.ts";
 
-const name = "readme";
-const environment = { ...process.env, SANDBOX: name };
+const environment = { ...process.env, SANDBOX: sandboxName };
 const quiet = () => {};
 
-before(() => reset(name, quiet));
-after(() => reset(name, quiet));
+before(() => reset(sandboxName, quiet));
+after(() => reset(sandboxName, quiet));
 
 /** Shell blocks, but those that need a cluster of the reader's own and the one that runs this very test. */
 function commandBlocks(): string[] {

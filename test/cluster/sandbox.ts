@@ -1,14 +1,14 @@
-/** What the tests on the sandbox share: one sandbox of their own, its stack, and commands that act on it. */
+/** What the tests on a sandbox share: their sandbox, its stack, and commands that act on it. */
 import { spawn } from "node:child_process";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { ensureStack, prepareStackConfiguration, sandboxEnvironment } from "../../sandbox/environment.ts";
 import { sandboxPaths, up } from "../../sandbox/lifecycle.ts";
 
 export const projectDirectory = resolve(import.meta.dirname, "..", "..");
 
-/** The tests' own sandbox: the user's stays as it is. */
-export const sandboxName = "test";
+/** Each test file has a sandbox of its own, called like the file: the user's stays as it is, and files run together. */
+export const sandboxName = basename(process.argv[1]!).replace(".cluster.test.ts", "");
 
 export interface CommandResult {
   readonly code: number | null;
@@ -16,7 +16,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Brings the tests' sandbox up with an empty configuration of the stack, and gives its environment. */
+/** Brings a sandbox up with the configuration of a new stack, and gives its environment. */
 export async function testSandbox(name = sandboxName): Promise<NodeJS.ProcessEnv> {
   await up(name, {}, (line) => console.log(line));
   await prepareStackConfiguration(name);

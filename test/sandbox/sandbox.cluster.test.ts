@@ -1,7 +1,8 @@
 /** The sandbox itself: what it says is true, it survives what is done to it, and it keeps to itself. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { AppsV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
@@ -10,9 +11,9 @@ import { sandboxDirectory } from "../../sandbox/directories.ts";
 import { down, findMachine, reset, sandboxPaths, up } from "../../sandbox/lifecycle.ts";
 import { status } from "../../sandbox/status.ts";
 import { until } from "../../sandbox/until.ts";
-import { execute, kubeConfig, projectDirectory, succeed, testSandbox } from "../cluster/sandbox.ts";
+import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "../cluster/sandbox.ts";
 
-const name = "truth";
+const name = sandboxName;
 const namespace = "truth";
 const labels = { app: "sleeper" };
 let environment: NodeJS.ProcessEnv;
@@ -96,19 +97,31 @@ function processes(text: string): number[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
-      } catch {
-        return false;
-      }
-    });
+    .filter((pid) => readProcess(pid, "cmdline").includes(text));
+}
+
+/** The validator's process: the youngest below this sandbox's machine, since its shim's command line names it, too. */
+async function validator(): Promise<number> {
+  const machine = await findMachine(name);
+  const parent = (pid: number) => Number(/^PPid:\s+(\d+)/m.exec(readProcess(pid, "status"))?.[1] ?? 0);
+  const isOurs = (pid: number): boolean => pid === machine?.pid || (pid > 1 && isOurs(parent(pid)));
+  const pids = processes("sp-validator").filter(isOurs);
+  assert.ok(pids.length > 0, "the validator runs");
+  return Math.max(...pids);
+}
+
+/** A file of a process, or nothing where the process has ended. */
+function readProcess(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 test("a killed process is seen, restarted and counted", async () => {
   await sleeperIs("the pod to be ready", ready);
-  const [pid] = processes("sp-validator").sort((a, b) => b - a);
-  process.kill(pid!, "SIGKILL");
+  process.kill(await validator(), "SIGKILL");
   const pod = await sleeperIs("a restart", (now) => container(now)?.restartCount === 1 && ready(now));
   assert.equal(container(pod)?.lastState?.terminated?.exitCode, 137);
 });
@@ -158,19 +171,18 @@ test("a changed Secret reaches the process through its volume", async () => {
 
 test("when the container runtime is killed, its containers live on, and none is doubled", async () => {
   const before = await sleeper();
-  const pids = processes("sp-validator").sort();
-  const [runtime] = processes(`process-runtime\0serve`).filter((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(sandboxDirectory(name)),
-  );
+  const pid = await validator();
+  const runtimes = () => processes(`${join(sandboxPaths(name).bin, "process-runtime")}\0serve`);
+  const [runtime] = runtimes();
   process.kill(runtime!, "SIGKILL");
   await until(
     "the runtime to be started again",
     20_000,
-    async () => processes(`process-runtime\0serve`).some((pid) => pid !== runtime) || "none runs",
+    async () => runtimes().some((pid) => pid !== runtime) || "none runs",
   );
   // Another kill shows that the new runtime watches the old container.
   await until("the kubelet to be content", 30_000, async () => ready(await sleeper()) || "not ready");
-  assert.deepEqual(processes("sp-validator").sort(), pids);
+  assert.equal(await validator(), pid);
   assert.equal(container(await sleeper())?.restartCount, container(before)?.restartCount);
 });
 
@@ -204,6 +216,58 @@ test("a container that cannot run is in CrashLoopBackOff, and is told of with it
     await succeed(environment, "kubectl", "rollout", "undo", "deploy/sleeper", `-n${namespace}`);
     await sleeperIs("the pod to be ready again", ready);
   }
+});
+
+test("nodes of simulated workloads run as many pods as are wanted", async () => {
+  await core.createNode({
+    body: {
+      metadata: { name: "simulated", annotations: { "kwok.x-k8s.io/node": "fake" } },
+      spec: { taints: [{ key: "simulated", effect: "NoSchedule" }] },
+      status: { allocatable: { cpu: "64", memory: "256Gi", pods: "1000" }, capacity: { pods: "1000" } },
+    },
+  });
+  await kubeConfig(name)
+    .makeApiClient(AppsV1Api)
+    .createNamespacedDeployment({
+      namespace,
+      body: {
+        metadata: { name: "many" },
+        spec: {
+          replicas: 50,
+          selector: { matchLabels: { app: "many" } },
+          template: {
+            metadata: { labels: { app: "many" } },
+            spec: {
+              nodeName: "simulated",
+              containers: [{ name: "workload", image: "example.com/workload:1" }],
+            },
+          },
+        },
+      },
+    });
+  await succeed(
+    environment,
+    "kubectl",
+    "rollout",
+    "status",
+    "deploy/many",
+    `-n${namespace}`,
+    "--timeout=60s",
+  );
+  await succeed(environment, "kubectl", "delete", "deploy/many", `-n${namespace}`, "--wait");
+  await core.deleteNode({ name: "simulated" });
+});
+
+test("the user's home stays as it is", async () => {
+  const home = mkdtempSync(join(tmpdir(), "home-"));
+  const away = { ...environment, HOME: home };
+  await succeed(away, process.execPath, "sandbox/cli.ts", "status", "--name", name);
+  await succeed(away, "kubectl", "get", "pods", "--all-namespaces");
+  await succeed(away, "helm", "list", "--all-namespaces");
+  await execute(away, "linkerd", ["check"]);
+  await succeed(away, "pulumi", "preview");
+  assert.deepEqual(readdirSync(home), []);
+  rmSync(home, { recursive: true });
 });
 
 test("status lists stand-ins as stand-ins", async () => {
@@ -336,5 +400,4 @@ test("what the sandbox cannot use is refused with the way out", async () => {
     assert.equal(code, 1);
     assert.match(stderr, message);
   }
-  assert.ok(existsSync(projectDirectory));
 });
