@@ -49,7 +49,7 @@ export interface StackSettings {
   readonly secretKeys?: readonly string[];
 }
 
-export const project = "linkerd-rotating-tls";
+const project = "linkerd-rotating-tls";
 
 /** Runs a program to its end, with an engine that makes everything at once, as it is asked to. */
 export async function record<Result>(
