@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, glob, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
@@ -88,4 +88,16 @@ export async function ensureStack(name: string): Promise<void> {
   await copyFile(join(projectDirectory, "Pulumi.yaml"), project);
   await pulumi("stack", "init", stackName, "--secrets-provider", "passphrase", "--cwd", directory);
   await rm(project);
+}
+
+/** Takes back the stack's lock where the Pulumi that took it was killed; one that runs keeps it. */
+export async function releaseStaleLock(name: string): Promise<void> {
+  const locks = glob(join(sandboxPaths(name).pulumiState, ".pulumi", "locks", "**", "*.json"));
+  for await (const file of locks) {
+    const { pid } = JSON.parse(await readFile(file, "utf8")) as { pid: number };
+    if (existsSync(`/proc/${pid}`)) continue;
+    const env = { ...process.env, ...sandboxEnvironment(name) };
+    await promisify(execFile)("pulumi", ["cancel", "--yes"], { env, cwd: projectDirectory });
+    return;
+  }
 }

@@ -7,7 +7,12 @@ import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { watchContainerFailures } from "./containerFailures.ts";
 import { defaultSandboxName, projectDirectory } from "./directories.ts";
-import { ensureStack, prepareStackConfiguration, sandboxEnvironment } from "./environment.ts";
+import {
+  ensureStack,
+  prepareStackConfiguration,
+  releaseStaleLock,
+  sandboxEnvironment,
+} from "./environment.ts";
 import { podsReady, sandboxPaths, up } from "./lifecycle.ts";
 
 const sandbox = defaultSandboxName;
@@ -16,6 +21,7 @@ async function start(): Promise<void> {
   await up(sandbox, {}, (line) => console.log(line));
   await prepareStackConfiguration(sandbox);
   await ensureStack(sandbox);
+  await releaseStaleLock(sandbox);
   const env = { ...process.env, ...sandboxEnvironment(sandbox) };
 
   const config = new KubeConfig();
