@@ -96,14 +96,18 @@ async function makeAll(go: Go, missing: Artefact[], report: (line: string) => vo
   let done = 0;
   const building = new Map<string, number>();
   const left = () => {
-    const elapsed = (performance.now() - begun) / 1000;
-    const pace = doneSeconds > 30 ? elapsed / doneSeconds : 1;
-    return duration((expectedSeconds - doneSeconds) * pace);
+    const elapsed = secondsSince(begun);
+    // What is being built counts too: two at a time share the processor, and neither is done before it is done.
+    const underWay = missing.map(({ name, coldSeconds }) => {
+      const since = building.get(name);
+      return since === undefined ? 0 : Math.min(secondsSince(since) / 2, coldSeconds * 0.9);
+    });
+    const progress = doneSeconds + underWay.reduce((sum, seconds) => sum + seconds, 0);
+    const pace = progress > 30 ? elapsed / progress : 1;
+    return duration((expectedSeconds - progress) * pace);
   };
   const heartbeat = setInterval(() => {
-    const current = [...building].map(
-      ([name, since]) => `${name} ${duration((performance.now() - since) / 1000)}`,
-    );
+    const current = [...building].map(([name, since]) => `${name} ${duration(secondsSince(since))}`);
     report(`  … ${current.join(", ")}; ${done} of ${missing.length} done, about ${left()} left`);
   }, 20_000);
   const make = async (artefact: Artefact) => {
@@ -117,7 +121,7 @@ async function makeAll(go: Go, missing: Artefact[], report: (line: string) => vo
     building.delete(artefact.name);
     done++;
     doneSeconds += artefact.coldSeconds;
-    const took = duration((performance.now() - since) / 1000);
+    const took = duration(secondsSince(since));
     report(`  ${artefact.name} in ${took} (${done} of ${missing.length}, about ${left()} left)`);
   };
   const makeInTurn = async (queues: Artefact[][]) => {
@@ -138,7 +142,7 @@ async function makeAll(go: Go, missing: Artefact[], report: (line: string) => vo
   }
   if (!usesCallersCaches())
     await run("rm", ["-rf", join(cacheDirectory, "go"), join(cacheDirectory, "work")]);
-  report(`The toolchain is complete: ${duration((performance.now() - begun) / 1000)}.`);
+  report(`The toolchain is complete: ${duration(secondsSince(begun))}.`);
 }
 
 function listArtefacts(go: Go, havePulumi: boolean) {
@@ -407,3 +411,5 @@ function duration(seconds: number): string {
   const rounded = Math.max(1, Math.round(seconds));
   return rounded < 60 ? `${rounded} s` : `${Math.floor(rounded / 60)} min ${rounded % 60} s`;
 }
+
+const secondsSince = (begun: number) => (performance.now() - begun) / 1000;
