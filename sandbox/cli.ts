@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { defaultSandboxName } from "./directories.ts";
-import { ensureStack, exportLines, prepareStackConfiguration } from "./environment.ts";
+import { defaultSandboxName, sandboxNameRule } from "./directories.ts";
+import { ensureStack, exportLines } from "./environment.ts";
 import { down, findMachine, reset, sandboxPaths, up } from "./lifecycle.ts";
 import { describe, status } from "./status.ts";
 import { charts, tools } from "./tools.ts";
@@ -23,7 +23,11 @@ const command = (name: string, description: string) =>
   program
     .command(name)
     .description(description)
-    .option("--name <name>", "which sandbox; several can run side by side", sandboxName, defaultSandboxName);
+    .option(
+      "--name <name>",
+      `which sandbox; several can run side by side: ${sandboxNameRule}`,
+      defaultSandboxName,
+    );
 
 command("up", "bring the sandbox up: build what is missing, start its machine, wait until it is ready")
   .option(
@@ -37,8 +41,7 @@ command("up", "bring the sandbox up: build what is missing, start its machine, w
   )
   .action(async ({ name, use }: Named & { use: Record<string, string> }) => {
     await up(name, use, report);
-    await prepareStackConfiguration(name);
-    await ensureStack(name);
+    await ensureStack(name, report);
   });
 
 command("down", "take the sandbox down; a later up continues with its data").action(({ name }: Named) =>
@@ -81,12 +84,6 @@ command("env", 'lines for a shell: eval "$(npm run -s sandbox -- env)"').action(
   }
   console.log(exportLines(name));
 });
-
-/** A name that is safe as a folder and as part of a Kubernetes context. */
-function sandboxName(value: string): string {
-  if (/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(value)) return value;
-  throw new InvalidArgumentError("1 to 32 of a-z, 0-9 and '-', not beginning or ending in '-'.");
-}
 
 function collectUse(value: string, previous: Record<string, string>): Record<string, string> {
   const separator = value.indexOf("=");

@@ -14,8 +14,18 @@ export const cacheDirectory = join(
   "linkerd-rotating-tls",
 );
 
-/** Everything that belongs to the sandbox `name`; removing it removes the sandbox. */
+/** What a sandbox may be called: safe as a folder's name, and as part of a Kubernetes context's. */
+export const sandboxNameRule = "1 to 32 of a-z, 0-9 and '-', not beginning or ending in '-'";
+
+/**
+ * Everything that belongs to the sandbox `name`; removing it removes the sandbox.
+ *
+ * @throws where the name breaks the rule: it could lead to any folder.
+ */
 export function sandboxDirectory(name: string): string {
+  if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
+    throw new Error(`"${name}" is not the name of a sandbox: ${sandboxNameRule}.`);
+  }
   return join(projectDirectory, ".sandbox", name);
 }
 

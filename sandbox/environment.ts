@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { projectDirectory } from "./directories.ts";
 import { chartArchive, sandboxPaths } from "./lifecycle.ts";
+import { withLock } from "./lock.ts";
 
 /** Every sandbox has this one stack. */
 const stackName = "dev";
@@ -20,51 +21,80 @@ function stackConfigurationFile(name: string): string {
 }
 
 /**
- * Variables that point Pulumi, Helm and Kubernetes clients at the sandbox, and away from the user's own homes.
- * The passphrase is named by its file, so that no secret is in the environment.
+ * Variables that point Pulumi, Helm and Kubernetes clients at the sandbox, and away from the user's own homes; an absent
+ * one must not be set, since it would win over another. The passphrase is named by its file, so that no secret is in
+ * the environment.
  */
-export function sandboxEnvironment(name: string): Record<string, string> {
+function sandboxVariables(name: string): Record<string, string | undefined> {
   const paths = sandboxPaths(name);
   return {
     KUBECONFIG: paths.kubeconfig,
     PULUMI_HOME: paths.pulumiHome,
     PULUMI_BACKEND_URL: `file://${paths.pulumiState}`,
     PULUMI_STACK: stackName,
+    PULUMI_CONFIG_PASSPHRASE: undefined,
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
     PULUMI_OPTION_CONFIG_FILE: stackConfigurationFile(name),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-    PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
     // The Kubernetes provider leaves its copies of the kubeconfig in the folder for temporary files.
     TMPDIR: paths.temporary,
     KUBECACHEDIR: join(paths.temporary, "kubectl"),
     HELM_CACHE_HOME: join(paths.helm, "cache"),
     HELM_CONFIG_HOME: join(paths.helm, "config"),
     HELM_DATA_HOME: join(paths.helm, "data"),
+    HELM_NAMESPACE: undefined,
+    HELM_KUBECONTEXT: undefined,
+    HELM_DRIVER: undefined,
     PATH: [paths.bin, join(projectDirectory, "node_modules", ".bin"), process.env.PATH].join(delimiter),
   };
 }
 
-/** The environment as `export …` lines for a POSIX shell. */
+/** The environment of a program that acts on the sandbox. */
+export function sandboxEnvironment(name: string): NodeJS.ProcessEnv {
+  return { ...process.env, ...sandboxVariables(name) };
+}
+
+/** The same as lines for a POSIX shell. */
 export function exportLines(name: string): string {
-  return Object.entries(sandboxEnvironment(name))
-    .map(([variable, value]) => `export ${variable}='${value.replaceAll("'", "'\\''")}'`)
+  return Object.entries(sandboxVariables(name))
+    .map(([variable, value]) =>
+      value === undefined ? `unset ${variable}` : `export ${variable}='${value.replaceAll("'", "'\\''")}'`,
+    )
     .join("\n");
 }
 
 /**
- * Writes the stack's configuration where it is missing, from the project's own for that stack, and points it at the
+ * Makes the stack ready for `pulumi up`: creates it where it is not there yet, points its configuration at the sandbox's
+ * charts, and takes back its lock from a Pulumi that was killed.
+ */
+export async function ensureStack(name: string, report: (line: string) => void): Promise<void> {
+  const waiting = () =>
+    report(`Another command prepares the stack of the sandbox ${name}; waiting for it to finish.`);
+  await withLock(`stack ${sandboxPaths(name).directory}`, waiting, async () => {
+    await writeStackConfiguration(name);
+    await createStack(name);
+    await releaseStaleLock(name);
+  });
+}
+
+/**
+ * Writes the stack's configuration: the project's own for that stack, what was set in the sandbox over it, and the
  * sandbox's chart archives.
  */
-export async function prepareStackConfiguration(name: string): Promise<void> {
+async function writeStackConfiguration(name: string): Promise<void> {
   const file = stackConfigurationFile(name);
-  const read = async (path: string) =>
-    (parse(await readFile(path, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-  // The salt of the project's own file, where it has one, goes with another passphrase.
-  const settings = existsSync(file)
-    ? await read(file)
-    : { config: (await read(join(projectDirectory, `Pulumi.${stackName}.yaml`))).config };
-  const config = { ...settings.config };
+  const read = async (path: string) => {
+    try {
+      return (parse(await readFile(path, "utf8")) ?? {}) as { config?: Record<string, unknown> };
+    } catch (error) {
+      throw new Error(`${path} is not a stack's configuration: ${(error as Error).message}`);
+    }
+  };
+  const own = existsSync(file) ? await read(file) : {};
+  // The salt of the project's own file, where it has one, goes with another passphrase: only its settings count.
+  const { config: shared } = await read(join(projectDirectory, `Pulumi.${stackName}.yaml`));
+  const config = { ...shared, ...own.config };
   for (const [key, chart] of [
     ["certManagerChart", "cert-manager"],
     ["linkerdCrdsChart", "linkerd-crds"],
@@ -72,32 +102,32 @@ export async function prepareStackConfiguration(name: string): Promise<void> {
   ] as const) {
     config[`${project}:${key}`] = await chartArchive(name, chart);
   }
-  await writeFile(file, stringify({ ...settings, config }), { mode: 0o600 });
+  await writeFile(file, stringify({ ...own, config }), { mode: 0o600 });
 }
 
-/** Creates the stack where it is not there yet. */
-export async function ensureStack(name: string): Promise<void> {
+async function createStack(name: string): Promise<void> {
   const { directory } = sandboxPaths(name);
-  const env = { ...process.env, ...sandboxEnvironment(name) };
-  const pulumi = (...args: string[]) => promisify(execFile)("pulumi", args, { env, cwd: projectDirectory });
-  const { stdout } = await pulumi("stack", "ls", "--json");
+  const { stdout } = await pulumi(name, "stack", "ls", "--json");
   const stacks = JSON.parse(stdout) as { name: string }[];
   if (stacks.some((stack) => stack.name.split("/").at(-1) === stackName)) return;
   // `stack init` writes the stack's encryption salt beside Pulumi.yaml, wherever the configuration file is said to be.
-  const project = join(directory, "Pulumi.yaml");
-  await copyFile(join(projectDirectory, "Pulumi.yaml"), project);
-  await pulumi("stack", "init", stackName, "--secrets-provider", "passphrase", "--cwd", directory);
-  await rm(project);
+  const copy = join(directory, "Pulumi.yaml");
+  await copyFile(join(projectDirectory, "Pulumi.yaml"), copy);
+  await pulumi(name, "stack", "init", stackName, "--secrets-provider", "passphrase", "--cwd", directory);
+  await rm(copy);
 }
 
 /** Takes back the stack's lock where the Pulumi that took it was killed; one that runs keeps it. */
-export async function releaseStaleLock(name: string): Promise<void> {
-  const locks = glob(join(sandboxPaths(name).pulumiState, ".pulumi", "locks", "**", "*.json"));
-  for await (const file of locks) {
-    const { pid } = JSON.parse(await readFile(file, "utf8")) as { pid: number };
-    if (existsSync(`/proc/${pid}`)) continue;
-    const env = { ...process.env, ...sandboxEnvironment(name) };
-    await promisify(execFile)("pulumi", ["cancel", "--yes"], { env, cwd: projectDirectory });
-    return;
+async function releaseStaleLock(name: string): Promise<void> {
+  const cwd = join(sandboxPaths(name).pulumiState, ".pulumi", "locks");
+  for await (const file of glob("**/*.json", { cwd })) {
+    const text = await readFile(join(cwd, file), "utf8").catch(() => undefined);
+    if (text === undefined) continue; // Its Pulumi has just ended.
+    const { pid } = JSON.parse(text) as { pid: number };
+    const holder = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (!/pulumi/.test(holder)) return void (await pulumi(name, "cancel", "--yes"));
   }
 }
+
+const pulumi = (name: string, ...args: string[]) =>
+  promisify(execFile)("pulumi", args, { env: sandboxEnvironment(name), cwd: projectDirectory });

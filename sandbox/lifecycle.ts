@@ -2,11 +2,22 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { copyFile, mkdir, open, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { platform } from "node:os";
 import { basename, join, relative, resolve } from "node:path";
-import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { CoreV1Api, KubeConfig, type V1Pod } from "@kubernetes/client-node";
 import { ensureCertificates } from "./certificates.ts";
 import { kubeconfig, writeConfiguration } from "./controlPlane.ts";
 import { cacheDirectory, projectDirectory, sandboxDirectory } from "./directories.ts";
@@ -146,14 +157,29 @@ async function linkToolchain(
       await link(join(paths.bin, program), target);
     }
   }
-  await rm(paths.charts, { recursive: true, force: true });
   for (const [chart, built] of Object.entries(toolchain.charts)) {
     const archive = use[`chart:${chart}`] ? resolve(use[`chart:${chart}`]!) : built;
-    await mkdir(join(paths.charts, chart), { recursive: true });
-    await copyFile(archive, join(paths.charts, chart, basename(archive)));
+    await putAlone(archive, join(paths.charts, chart));
   }
   await copyFile(toolchain.kwokStages, join(paths.directory, "kwok-stages.yaml"));
   return changed;
+}
+
+/**
+ * Makes a copy of a file the only one in a folder. What is there already stays as it is, and a new one takes its place
+ * at once: Helm may be reading it.
+ */
+async function putAlone(file: string, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const copy = join(folder, basename(file));
+  const content = await readFile(file);
+  if (!(await readFile(copy).catch(() => undefined))?.equals(content)) {
+    await writeFile(`${copy}.partial`, content);
+    await rename(`${copy}.partial`, copy);
+  }
+  for (const other of await readdir(folder)) {
+    if (other !== basename(file)) await rm(join(folder, other));
+  }
 }
 
 /**
@@ -184,6 +210,7 @@ async function startMachine(name: string): Promise<number> {
   if (!existsSync(paths.passphrase)) {
     await writeFile(paths.passphrase, randomBytes(24).toString("base64url"), { mode: 0o600 });
   }
+  await endUnrecordedMachines(paths.directory);
   const listener = await listenOnLoopback(await previousPort(name));
   const { port } = listener.address() as { port: number };
   const log = await open(join(paths.logs, "machine.log"), "a", 0o600);
@@ -212,22 +239,37 @@ async function startMachine(name: string): Promise<number> {
   }
 }
 
+/** Ends machines of this sandbox that no record names: an `up` that was killed right after it had started one. */
+async function endUnrecordedMachines(directory: string): Promise<void> {
+  for (const entry of await readdir("/proc")) {
+    const commandLine = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
+    const words = commandLine.split("\0");
+    if (words[1] === "first-process" && words.includes(directory)) process.kill(Number(entry), "SIGKILL");
+  }
+}
+
 /** Starts the machine's first process, which inherits the listening socket, and gives its process ID. */
 async function spawnMachine(machine: string, args: string[], log: number, listener: Server): Promise<number> {
   // Node has no public way to hand a listening socket to a program that is not Node's own cluster worker.
   const { fd } = (listener as unknown as { _handle: { fd: number } })._handle;
-  const child = spawn(machine, args, { stdio: ["ignore", "pipe", log, fd], cwd: projectDirectory });
-  let output = "";
+  const child = spawn(machine, args, { stdio: ["ignore", "pipe", "pipe", fd, log], cwd: projectDirectory });
+  let [output, errors] = ["", ""];
   child.stdout!.setEncoding("utf8").on("data", (text) => {
     output += text;
+  });
+  child.stderr!.setEncoding("utf8").on("data", (text) => {
+    errors += text;
   });
   const code = await new Promise<number | null>((done, failed) => {
     child.on("error", failed);
     child.on("close", done);
   });
   if (code === 0) return Number(output);
+  const said = errors.trim();
+  if (!said.includes("cannot make namespaces"))
+    throw new Error(`The sandbox's machine cannot start: ${said}`);
   throw new Error(
-    "The sandbox cannot make namespaces of its own here: it needs root, or a kernel that lets users make them " +
+    `The sandbox cannot make namespaces of its own here (${said}): it needs root, or a kernel that lets users make them ` +
       "(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0). " +
       'Or use a cluster of your own (README, "On your own cluster").',
   );
@@ -293,9 +335,7 @@ async function startTicks(pid: number): Promise<string | undefined> {
 /** Waits until the API server answers through the relay, and the node that runs real processes is ready. */
 async function nodeReady(name: string): Promise<void> {
   const paths = sandboxPaths(name);
-  const config = new KubeConfig();
-  config.loadFromFile(paths.kubeconfig);
-  const core = config.makeApiClient(CoreV1Api);
+  const core = sandboxKubeConfig(name).makeApiClient(CoreV1Api);
   const awaited = `the sandbox ${name} to be ready (logs: ${paths.logs})`;
   await until(awaited, readyTimeoutMilliseconds, async () => {
     const machine = await findMachine(name);
@@ -320,25 +360,35 @@ async function nodeReady(name: string): Promise<void> {
   });
 }
 
-/**
- * Waits until every lasting pod of the node that runs real processes is ready again: after `up`, the pods of an earlier
- * life take a moment to come back.
- */
-export async function podsReady(name: string): Promise<void> {
+/** How clients outside the machine reach the sandbox's cluster. */
+export function sandboxKubeConfig(name: string): KubeConfig {
   const config = new KubeConfig();
   config.loadFromFile(sandboxPaths(name).kubeconfig);
-  const core = config.makeApiClient(CoreV1Api);
+  return config;
+}
+
+/**
+ * Waits until every Deployment has all of its pods again, as the kubelet of this life reports them: after `up`, the
+ * pods of an earlier life take a moment to come back.
+ */
+export async function podsReady(name: string): Promise<void> {
+  const core = sandboxKubeConfig(name).makeApiClient(CoreV1Api);
   const begun = Date.parse((await findMachine(name))?.startedAt ?? "") - 1000;
+  const isReady = ({ status }: V1Pod) => {
+    const containers = status?.containerStatuses ?? [];
+    const fresh = containers.every(({ state }) => (state?.running?.startedAt?.getTime() ?? 0) >= begun);
+    return (
+      fresh && status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True")
+    );
+  };
   await until(`the pods of the sandbox ${name} to be ready`, readyTimeoutMilliseconds, async () => {
     const { items } = await core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${nodeName}` });
-    // The pods of Jobs come and go.
-    const lasting = items.filter(({ spec }) => spec?.restartPolicy === "Always");
-    const waiting = lasting.filter(({ status }) => {
-      const fresh = (status?.containerStatuses ?? []).every(
-        ({ ready, state }) => ready && (state?.running?.startedAt?.getTime() ?? 0) >= begun,
-      );
-      return !fresh;
+    // The pods of Jobs come and go, and one that was evicted has another in its place.
+    const lasting = items.filter(({ metadata, status }) => {
+      const owned = metadata?.ownerReferences?.some(({ kind }) => kind === "ReplicaSet");
+      return owned && status?.phase !== "Failed" && metadata?.deletionTimestamp === undefined;
     });
+    const waiting = lasting.filter((pod) => !isReady(pod));
     return waiting.length === 0 || `not ready: ${waiting.map(({ metadata }) => metadata?.name).join(", ")}`;
   });
 }

@@ -4,45 +4,45 @@
  */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
 import { watchContainerFailures } from "./containerFailures.ts";
-import { defaultSandboxName, projectDirectory } from "./directories.ts";
-import {
-  ensureStack,
-  prepareStackConfiguration,
-  releaseStaleLock,
-  sandboxEnvironment,
-} from "./environment.ts";
-import { podsReady, sandboxPaths, up } from "./lifecycle.ts";
+import { defaultSandboxName, projectDirectory, sandboxDirectory } from "./directories.ts";
+import { ensureStack, sandboxEnvironment } from "./environment.ts";
+import { podsReady, sandboxKubeConfig, up } from "./lifecycle.ts";
+import { withLock } from "./lock.ts";
 
 const sandbox = defaultSandboxName;
 
 async function start(): Promise<void> {
-  await up(sandbox, {}, (line) => console.log(line));
-  await prepareStackConfiguration(sandbox);
-  await ensureStack(sandbox);
-  await releaseStaleLock(sandbox);
-  const env = { ...process.env, ...sandboxEnvironment(sandbox) };
+  const report = (line: string) => console.log(line);
+  await up(sandbox, {}, report);
+  const waiting = () => report("Another npm start is at work on this sandbox; waiting for it to finish.");
+  await withLock(`start ${sandboxDirectory(sandbox)}`, waiting, async () => {
+    await ensureStack(sandbox, report);
+    const endWatch = await watchContainerFailures(sandboxKubeConfig(sandbox), (text) =>
+      report(`\n${text}\n`),
+    );
+    try {
+      await apply();
+    } finally {
+      await endWatch();
+    }
+  });
+}
 
-  const config = new KubeConfig();
-  config.loadFromFile(sandboxPaths(sandbox).kubeconfig);
-  const endWatch = await watchContainerFailures(config, (text) => console.log(`\n${text}\n`));
+async function apply(): Promise<void> {
+  const env = sandboxEnvironment(sandbox);
   console.log("\n$ pulumi up");
-  const applied = await runVisibly("pulumi", ["up", "--yes", "--skip-preview"], env);
-  await endWatch();
-  if (!applied)
+  if (!(await runVisibly("pulumi", ["up", "--yes", "--skip-preview"], env))) {
     throw new Error(
       "pulumi up failed; what it changed so far stays. Mend the cause, and run npm start again.",
     );
-
+  }
   await podsReady(sandbox);
   console.log("\n$ npm run -s credentials");
-  const right = await runVisibly(
-    process.execPath,
-    [join(projectDirectory, "operations", "credentials.ts")],
-    env,
-  );
-  if (!right) throw new Error("The cluster's credentials are not right; the lines above say why.");
+  const credentials = join(projectDirectory, "operations", "credentials.ts");
+  if (!(await runVisibly(process.execPath, [credentials], env))) {
+    throw new Error("The cluster's credentials are not right; the lines above say why.");
+  }
   console.log(`
 Linkerd runs in the sandbox, and its credentials rotate by themselves. To look around:
   npm run -s renew                          renew the issuer now, and see the mesh load it

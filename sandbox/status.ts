@@ -1,8 +1,8 @@
 /** What a sandbox is doing: its machine, its control plane, its pods, and which of them are stand-ins. */
 import { readdir, readFile } from "node:fs/promises";
-import { CoreV1Api, KubeConfig, type V1Pod } from "@kubernetes/client-node";
+import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import { findImage } from "./images.ts";
-import { findMachine, sandboxPaths } from "./lifecycle.ts";
+import { findMachine, sandboxKubeConfig, sandboxPaths } from "./lifecycle.ts";
 
 interface ContainerStatus {
   readonly namespace: string;
@@ -32,9 +32,7 @@ export async function status(name: string): Promise<SandboxStatus> {
   const machine = await findMachine(name);
   if (!machine) return { name, up: false };
   const { kubeconfig } = sandboxPaths(name);
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  const core = config.makeApiClient(CoreV1Api);
+  const core = sandboxKubeConfig(name).makeApiClient(CoreV1Api);
   const [nodes, pods] = await Promise.all([core.listNode(), core.listPodForAllNamespaces()]);
   return {
     name,

@@ -1,7 +1,7 @@
 /** `pulumi up` is killed at five points of an installation; each time, running it again goes on. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { releaseStaleLock } from "../../sandbox/environment.ts";
+import { ensureStack } from "../../sandbox/environment.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { execute, sandboxName, succeed, testSandbox } from "./sandbox.ts";
 
@@ -36,7 +36,7 @@ for (const [title, line] of points) {
     assert.ok(killed, `the line ${line} did not appear:\n${result.stdout}${result.stderr}`);
     assert.notEqual(result.code, 0);
     // A killed engine cannot take its lock back: npm start does, and anyone else runs `pulumi cancel`.
-    await releaseStaleLock(sandboxName);
+    await ensureStack(sandboxName, console.log);
   });
 }
 

@@ -1,9 +1,8 @@
 /** What the tests on a sandbox share: their sandbox, its stack, and commands that act on it. */
 import { spawn } from "node:child_process";
 import { basename, resolve } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
-import { ensureStack, prepareStackConfiguration, sandboxEnvironment } from "../../sandbox/environment.ts";
-import { sandboxPaths, up } from "../../sandbox/lifecycle.ts";
+import { ensureStack, sandboxEnvironment } from "../../sandbox/environment.ts";
+import { sandboxKubeConfig, up } from "../../sandbox/lifecycle.ts";
 
 export const projectDirectory = resolve(import.meta.dirname, "..", "..");
 
@@ -19,16 +18,11 @@ export interface CommandResult {
 /** Brings a sandbox up with the configuration of a new stack, and gives its environment. */
 export async function testSandbox(name = sandboxName): Promise<NodeJS.ProcessEnv> {
   await up(name, {}, (line) => console.log(line));
-  await prepareStackConfiguration(name);
-  await ensureStack(name);
-  return { ...process.env, ...sandboxEnvironment(name) };
+  await ensureStack(name, (line) => console.log(line));
+  return sandboxEnvironment(name);
 }
 
-export function kubeConfig(name = sandboxName): KubeConfig {
-  const config = new KubeConfig();
-  config.loadFromFile(sandboxPaths(name).kubeconfig);
-  return config;
-}
+export const kubeConfig = (name = sandboxName) => sandboxKubeConfig(name);
 
 /** Runs a command to its end, and gives its output; `onOutput` sees the output as it comes, and the process. */
 export function execute(

@@ -9,8 +9,9 @@
 // orphan, and ends with it; the kernel then ends whatever is left. So killing
 // the first process ends the whole machine.
 //
-// File descriptor 3, where the caller passes one, reaches the command: it is a
-// socket that listens on the host's loopback, the machine's one way out.
+// File descriptor 3 reaches the command: it is a socket that listens on the
+// host's loopback, the machine's one way out. What the machine prints goes to
+// file descriptor 4; what start itself has to say goes to its standard error.
 package main
 
 import (
@@ -22,8 +23,11 @@ import (
 	"syscall"
 )
 
-// listener is the file descriptor of the socket that the caller passes on.
-const listener = 3
+// File descriptors that the caller passes on.
+const (
+	listener = 3
+	log      = 4
+)
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -62,10 +66,9 @@ func start(args []string) error {
 		return err
 	}
 	first := exec.Command(self, append([]string{"first-process"}, args[1:]...)...)
-	first.Stdout, first.Stderr = os.Stderr, os.Stderr
-	if _, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", listener)); err == nil {
-		first.ExtraFiles = []*os.File{os.NewFile(listener, "listener")}
-	}
+	first.Stdout = os.NewFile(log, "log")
+	first.Stderr = first.Stdout
+	first.ExtraFiles = []*os.File{os.NewFile(listener, "listener")}
 	first.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
