@@ -1,9 +1,10 @@
 /** Follows the README: runs its commands, block by block, in one shell, on a sandbox of the test's own. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { sandboxEnvironment } from "../../sandbox/environment.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { readReadme } from "../configurationTable.ts";
-import { type CommandResult, execute, sandboxName } from "./sandbox.ts";
+import { type CommandResult, execute, sandboxName, succeed } from "./sandbox.ts";
 
 const environment = { ...process.env, SANDBOX: sandboxName };
 const quiet = () => {};
@@ -35,10 +36,24 @@ test("the README's commands work as they stand there", async (context) => {
 });
 
 test("started again, it reports no changes", async () => {
-  // The sandbox was stopped by the README's last command; this start finds its data.
-  await shell("npm start");
-  const { code, stdout } = await shell("npm start");
-  assert.equal(code, 0, stdout);
-  assert.match(stdout, /Resources:\s+\d+ unchanged/);
+  // The sandbox was stopped by the README's last command; the first start finds its data.
+  for (const start of ["after a stop", "beside a running sandbox"]) {
+    const { code, stdout, stderr } = await shell("npm start");
+    assert.equal(code, 0, `${start}: ${stdout}${stderr}`);
+    assert.match(stdout, /Resources:\s+\d+ unchanged/);
+  }
+});
+
+test("given a bundle that Linkerd cannot parse, npm start fails, and says which container and why", async () => {
+  const patch = JSON.stringify({ data: { "ca-bundle.crt": "not a certificate\n" } });
+  const environmentOfSandbox = sandboxEnvironment(sandboxName);
+  const kubectl = (...args: string[]) => succeed(environmentOfSandbox, "kubectl", "-n=linkerd", ...args);
+  await kubectl("patch", "configmap", "linkerd-identity-trust-roots", "--patch", patch);
+  await kubectl("delete", "pod", "--selector=linkerd.io/control-plane-component=identity");
+  const { code, stdout, stderr } = await shell("npm start");
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /Container identity of pod linkerd\/linkerd-identity-\S+ is in CrashLoopBackOff/);
+  assert.match(stdout, /not a PEM certificate|failed to (read|load).*trust/i);
+  assert.match(stderr, /npm start: .*linkerd-identity-/);
   assert.equal((await shell("npm stop")).code, 0);
 });
