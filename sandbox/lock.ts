@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { connect, createServer, type Server } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 
 /**
  * Runs `work` while holding the lock `name`. Where another process holds it, calls `onWait` once and waits for that
@@ -18,12 +18,12 @@ export async function withLock<Result>(
   const path = `\0linkerd-rotating-tls/${createHash("sha256").update(name).digest("hex")}`;
   let waited = false;
   for (;;) {
-    const server = await tryListen(path);
-    if (server) {
+    const release = await tryListen(path);
+    if (release) {
       try {
         return await work();
       } finally {
-        server.close();
+        release();
       }
     }
     if (!waited) onWait();
@@ -32,25 +32,36 @@ export async function withLock<Result>(
   }
 }
 
-/** Listens on `path`, or gives `undefined` where another process does. */
-async function tryListen(path: string): Promise<Server | undefined> {
-  const server = createServer();
+/** Listens on `path` and gives what ends that, or `undefined` where another process listens. */
+async function tryListen(path: string): Promise<(() => void) | undefined> {
+  const waiting = new Set<Socket>();
+  const server = createServer((connection) => {
+    waiting.add(connection.unref());
+    connection.on("error", () => {});
+    connection.on("close", () => waiting.delete(connection));
+    // What ends is only seen by who reads.
+    connection.resume();
+  });
   // The socket alone must not keep this process alive.
   server.unref();
-  server.on("connection", (connection) => connection.unref());
   try {
     server.listen(path);
     await once(server, "listening");
-    return server;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return undefined;
     throw error;
   }
+  return () => {
+    server.close();
+    // Those who wait do so on their connection, which a server that closes leaves open.
+    for (const connection of waiting) connection.destroy();
+  };
 }
 
-/** Resolves once the process behind `path` has closed it. */
+/** Resolves once the process behind `path` has let go. */
 async function holderEnds(path: string): Promise<void> {
   const connection = connect(path);
   connection.on("error", () => {});
+  connection.resume();
   await once(connection, "close");
 }
