@@ -37,7 +37,7 @@ function contest(context: TestContext) {
     const arguments_ = ["--input-type=module", "--eval", program, name, folder];
     const child = spawn(process.execPath, arguments_, { stdio: ["pipe", output, "inherit"] });
     children.push(child);
-    return child;
+    return { process: child, letGo: () => child.stdin!.end() };
   };
   const said = () => readFileSync(file, "utf8").split("\n").slice(0, -1);
   const heard = (line: string) =>
@@ -53,14 +53,14 @@ test("one process at a time; who waits is told once, and waits no longer than th
   await heard("second waits");
   await heard("third waits");
 
-  first.stdin.end();
+  first.letGo();
   await until("another to hold the lock", 20_000, async () => said().length >= 5 || said().join(", "));
-  assert.equal(first.exitCode, null, "the first holder lives on");
+  assert.equal(first.process.exitCode, null, "the first holder lives on");
   const [next, last] =
     said()[4] === "second holds" ? (["second", "third"] as const) : (["third", "second"] as const);
-  others[next].stdin.end();
+  others[next].letGo();
   await heard(`${last} holds`);
-  others[last].stdin.end();
+  others[last].letGo();
   await heard(`${last} lets go`);
 
   assert.deepEqual(said().toSpliced(1, 2), [
@@ -79,7 +79,7 @@ test("the lock of a killed process is free", async (context) => {
   await heard("first holds");
   start("second");
   await heard("second waits");
-  first.kill("SIGKILL");
+  first.process.kill("SIGKILL");
   await heard("second holds");
   assert.deepEqual(said(), ["first holds", "second waits", "second holds"]);
 });
