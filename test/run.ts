@@ -10,6 +10,11 @@ import { globSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { ensureToolchain } from "../sandbox/toolchain.ts";
+
+/** The longest file, on a machine of two cores that is busy with another one, takes half of it. */
+const fileTimeoutMilliseconds = 20 * 60_000;
+const filesAtOnce = 2;
 
 const testDirectory = import.meta.dirname;
 const named = process.argv.slice(2).map((file) => resolve(file));
@@ -18,11 +23,23 @@ const needsSandbox = (file: string) => file.endsWith(".cluster.test.ts");
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
-async function runFiles(title: string, group: string[], concurrency: number): Promise<void> {
+async function runFiles(title: string, group: readonly string[]): Promise<void> {
   if (group.length === 0) return;
-  console.log(`\n── ${title}: ${group.map((file) => relative(testDirectory, file)).join(", ")}`);
+  console.log(`\n── ${title}`);
   const begun = performance.now();
-  const events = run({ files: group, concurrency });
+  const waiting = group.values();
+  const worker = async () => {
+    for (const file of waiting) await runFile(file);
+  };
+  await Promise.all(Array.from({ length: filesAtOnce }, worker));
+  console.log(`── ${title}: ${seconds(begun)}`);
+}
+
+/** Runs one file; each line of its report begins with its name, since another file reports at the same time. */
+async function runFile(file: string): Promise<void> {
+  const name = relative(testDirectory, file).replace(/\.test\.ts$/, "");
+  const begun = performance.now();
+  const events = run({ files: [file], signal: AbortSignal.timeout(fileTimeoutMilliseconds) });
   events.on("test:pass", ({ details, skip, todo }) => {
     if (details.type === "suite") return;
     if (skip !== undefined && skip !== false) counts.skipped++;
@@ -32,16 +49,29 @@ async function runFiles(title: string, group: string[], concurrency: number): Pr
   events.on("test:fail", ({ details }) => {
     if (details.type !== "suite") counts.failed++;
   });
-  for await (const chunk of events.compose(spec)) process.stdout.write(chunk);
-  console.log(`── ${title}: ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+  // The runner's diagnostics are the file's own counts.
+  const report = events.filter(({ type }) => type !== "test:diagnostic").compose(spec);
+  for await (const lines of report) process.stdout.write(String(lines).replaceAll(/^(?=.)/gm, `${name} │ `));
+  console.log(`${name} │ ${seconds(begun)}`);
 }
+
+const seconds = (begun: number) => `${((performance.now() - begun) / 1000).toFixed(0)} s`;
 
 await runFiles(
   "Without a cluster",
   files.filter((file) => !needsSandbox(file)),
-  2,
 );
-await runFiles("On the sandbox", files.filter(needsSandbox), 2);
+const onSandbox = files.filter(needsSandbox);
+if (onSandbox.length > 0) {
+  try {
+    // Building it for the first time takes longer than any file may.
+    await ensureToolchain(console.log);
+    await runFiles("On the sandbox", onSandbox);
+  } catch (error) {
+    console.error(`The sandbox cannot be built: ${(error as Error).message}`);
+    counts.failed++;
+  }
+}
 
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;

@@ -1,13 +1,14 @@
 /** Every object of a cluster, to compare the cluster with itself at another time. */
+import { until } from "../../sandbox/until.ts";
 import { succeed } from "./sandbox.ts";
 
 /** Kinds that come and go by themselves, whatever is installed. */
 const transientKinds = ["events", "events.events.k8s.io", "componentstatuses"];
 
-/**
- * Lists every object as `<kind> <namespace> <name>`, sorted. Left out: events, and the Leases by which the cluster's own
- * parts show that they live; a Lease in any other namespace counts.
- */
+/** Leases by which the nodes and the API server itself show that they live; everyone else's are somebody's to remove. */
+const ownLease = /^Lease (kube-node-lease |kube-system apiserver-)/;
+
+/** Lists every object as `<kind> <namespace> <name>`, sorted, but events and the cluster's own signs of life. */
 export async function listObjects(environment: NodeJS.ProcessEnv): Promise<string[]> {
   const kinds = await succeed(environment, "kubectl", "api-resources", "--verbs=list", "--output=name");
   const wanted = kinds.stdout.split("\n").filter((kind) => kind !== "" && !transientKinds.includes(kind));
@@ -24,6 +25,21 @@ export async function listObjects(environment: NodeJS.ProcessEnv): Promise<strin
   return stdout
     .split("\n")
     .map((line) => line.trim().replaceAll(/\s+/g, " "))
-    .filter((line) => line !== "" && !/^Lease kube-/.test(line))
+    .filter((line) => line !== "" && !ownLease.test(line))
     .sort();
+}
+
+/** The same, once every namespace has what the controller manager puts into each. */
+export async function listObjectsOfSettledCluster(environment: NodeJS.ProcessEnv): Promise<string[]> {
+  let objects: string[] = [];
+  await until("every namespace to have its ServiceAccount and its root certificate", 60_000, async () => {
+    objects = await listObjects(environment);
+    const missing = objects
+      .filter((object) => object.startsWith("Namespace "))
+      .map((object) => object.split(" ")[2]!)
+      .flatMap((name) => [`ServiceAccount ${name} default`, `ConfigMap ${name} kube-root-ca.crt`])
+      .filter((object) => !objects.includes(object));
+    return missing.length === 0 || `missing: ${missing.join(", ")}`;
+  });
+  return objects;
 }

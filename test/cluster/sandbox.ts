@@ -9,6 +9,9 @@ export const projectDirectory = resolve(import.meta.dirname, "..", "..");
 /** Each test file has a sandbox of its own, called like the file: the user's stays as it is, and files run together. */
 export const sandboxName = basename(process.argv[1]!).replace(".cluster.test.ts", "");
 
+/** No command that a test runs takes as long, on a busy machine either. */
+const commandTimeoutMilliseconds = 10 * 60_000;
+
 export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;
@@ -24,7 +27,11 @@ export async function testSandbox(name = sandboxName): Promise<NodeJS.ProcessEnv
 
 export const kubeConfig = (name = sandboxName) => sandboxKubeConfig(name);
 
-/** Runs a command to its end, and gives its output; `onOutput` sees the output as it comes, and the process. */
+/**
+ * Runs a command to its end, and gives its output; `onOutput` sees the output as it comes, and can kill the command.
+ *
+ * @throws with the output so far where the command has not ended after ten minutes; it is killed then.
+ */
 export function execute(
   environment: NodeJS.ProcessEnv,
   command: string,
@@ -39,7 +46,13 @@ export function execute(
     detached: true,
   });
   const output = { stdout: "", stderr: "" };
-  const kill = () => process.kill(-child.pid!, "SIGKILL");
+  const kill = () => {
+    try {
+      process.kill(-child.pid!, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].setEncoding("utf8").on("data", (text: string) => {
       output[stream] += text;
@@ -47,8 +60,19 @@ export function execute(
     });
   }
   return new Promise((done, failed) => {
-    child.on("error", failed);
-    child.on("close", (code) => done({ code, ...output }));
+    const timer = setTimeout(() => {
+      kill();
+      const said = `${output.stdout}${output.stderr}`;
+      failed(new Error(`${command} ${args.join(" ")} was killed after ten minutes; it said:\n${said}`));
+    }, commandTimeoutMilliseconds);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      failed(error);
+    });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      done({ code, ...output });
+    });
   });
 }
 
