@@ -20,7 +20,7 @@ const run = promisify(execFile);
 /** Oldest Go that builds every module. */
 const requiredGoVersion = [1, 26] as const;
 /** Free disk that a cold build needs while it runs; what stays is `keptGigabytes`. */
-const buildGigabytes = 14;
+const buildGigabytes = 16;
 const keptGigabytes = 1.5;
 
 const buildFlags = ["-trimpath", "-ldflags=-s -w", "-gcflags=all=-dwarf=false"];
