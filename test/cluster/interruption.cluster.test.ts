@@ -16,8 +16,8 @@ after(() => reset(sandboxName, console.log));
 
 /** Lines of `pulumi up` at which it is killed, in the order of the installation. */
 const points: readonly [string, RegExp][] = [
-  ["while the trust anchor's key is being made", /PrivateKey .* creat/],
   ["while cert-manager is being installed", /Release .*cert-manager creating/],
+  ["while the trust anchor's key is being made", /PrivateKey .* creat/],
   ["while the Issuer is awaited", /cert-manager\.io\/v1:Issuer .* creating/],
   ["while the Certificate is awaited", /cert-manager\.io\/v1:Certificate .* creating/],
   ["while the control plane is being installed", /Release .*control-plane creating/],
