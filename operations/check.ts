@@ -57,9 +57,12 @@ function parseLifetime(text: string): string {
 }
 
 function parseTime(text: string): Date {
-  const isRfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text);
-  const time = new Date(text);
-  if (isRfc3339 && !Number.isNaN(time.getTime())) return time;
+  const [, day] = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  const time = Date.parse(text);
+  // Node takes 31 February for 3 March.
+  const isOnCalendar =
+    day !== undefined && !Number.isNaN(time) && new Date(day).toISOString().startsWith(day);
+  if (isOnCalendar) return new Date(time);
   throw new InvalidArgumentError("It is not a time as RFC 3339 writes it, such as 2027-01-31T12:00:00Z.");
 }
 

@@ -7,12 +7,21 @@ import { decodePem, type PemBlock } from "./pem.ts";
 import { longestPemBytes, type Member, type PemText, tooLong } from "./pemRules.ts";
 import { broken } from "./rules.ts";
 
+interface Encoding {
+  readonly type: "sec1" | "pkcs8" | "pkcs1";
+  /** ASN.1 tag of what follows the version, which tells the encodings apart. */
+  readonly tag: number;
+}
+
 /** The encodings that Linkerd takes, by their PEM types. */
-const encodings: ReadonlyMap<string, "sec1" | "pkcs8" | "pkcs1"> = new Map([
-  ["EC PRIVATE KEY", "sec1"],
-  ["PRIVATE KEY", "pkcs8"],
-  ["RSA PRIVATE KEY", "pkcs1"],
+const encodings: ReadonlyMap<string, Encoding> = new Map([
+  ["EC PRIVATE KEY", { type: "sec1", tag: 0x04 }],
+  ["PRIVATE KEY", { type: "pkcs8", tag: 0x30 }],
+  ["RSA PRIVATE KEY", { type: "pkcs1", tag: 0x02 }],
 ]);
+
+/** The object identifier of P-256 in DER; a key that spells out the curve instead does not have it. */
+const p256Identifier = Buffer.from("06082a8648ce3d030107", "hex");
 
 /** Checks that a key can be read, and that it belongs to the issuer. */
 export function checkKey(
@@ -32,6 +41,8 @@ export function checkKey(
       ),
     ];
   }
+  const key = readKey(field, block);
+  if (!("type" in key)) return [key];
   const findings: RuleFinding[] = [];
   if (blocks.length > 1) {
     findings.push(
@@ -42,8 +53,6 @@ export function checkKey(
       }),
     );
   }
-  const key = readKey(field, block);
-  if (!("type" in key)) return [...findings, key];
   if (issuer !== undefined && !belongs(key, issuer)) findings.push(mismatch(field, key, issuer, others));
   return findings;
 }
@@ -60,21 +69,36 @@ function readKey(field: string, { type, headers, content }: PemBlock): KeyObject
   if (encoding === undefined) {
     return unreadable(
       field,
-      `It begins with a ${quoted(type)}; Linkerd takes ${[...encodings.keys()].join(", ")}.`,
+      `It begins with the block ${quoted(type)}; Linkerd takes ${[...encodings.keys()].join(", ")}.`,
       type === "EC PARAMETERS"
         ? "Remove that block; openssl ecparam leaves it out with -noout."
         : "Put the key first, in one of these encodings: openssl pkey -in FILE",
     );
   }
   try {
-    return createPrivateKey({ key: content, format: "der", type: encoding });
+    const key = createPrivateKey({ key: content, format: "der", type: encoding.type });
+    if (isReadByGo(key, content, encoding)) return key;
   } catch {
-    return unreadable(
-      field,
-      `Its ${type} cannot be parsed.`,
-      "Get it anew from where it was made; openssl pkey -in FILE -noout shows whether it can be read.",
-    );
+    // Told like a key that only OpenSSL can read.
   }
+  return unreadable(
+    field,
+    `Go cannot parse it as the ${type} that it says it is.`,
+    "Write it anew with openssl pkey -in FILE, as PKCS8 and with -ec_param_enc named_curve, or get it anew from where it was made.",
+  );
+}
+
+/** OpenSSL takes one encoding for another, and curves that are spelt out; Go takes neither. */
+function isReadByGo({ asymmetricKeyDetails }: KeyObject, content: Buffer, { tag }: Encoding): boolean {
+  const isP256 = asymmetricKeyDetails?.namedCurve === "prime256v1";
+  return tagAfterVersion(content) === tag && (!isP256 || content.includes(p256Identifier));
+}
+
+/** The second element's tag in a SEQUENCE whose first one is a short INTEGER. */
+function tagAfterVersion(der: Buffer): number | undefined {
+  const length = der[1] ?? 0;
+  const version = length < 0x80 ? 2 : 2 + (length & 0x7f);
+  return der[version + 2 + (der[version + 1] ?? 0)];
 }
 
 function unreadable(field: string, message: string, fix: string): RuleFinding {
