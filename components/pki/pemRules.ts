@@ -57,15 +57,16 @@ export function readCertificates(
       findings.push(
         broken("certificate-readable", {
           field,
-          message: `The block at line ${block.line} is no X.509 certificate: Linkerd refuses the whole text.`,
+          message: `The block at line ${block.line} is no X.509 certificate, and Linkerd takes all of them or none.`,
           fix: "Get it anew from where it was issued; openssl x509 -in FILE -text shows one certificate.",
         }),
       );
     }
   }
 
-  if (blocks.length > 0) findings.push(...checkRest(field, rest));
   if (!blocks.some(({ type }) => type === "CERTIFICATE")) findings.push(noCertificate(field, text));
+  // Behind a block of another type Linkerd reads nothing, and that block is a finding already.
+  else if (blocks.every(({ type }) => type === "CERTIFICATE")) findings.push(...checkRest(field, rest));
   if (text.includes("\r")) {
     findings.push(
       broken("pem-line-ends", {

@@ -14,6 +14,7 @@ const identity = "linkerd2 pkg/identity/service.go";
 const linkerdCheck = "linkerd2 pkg/issuercerts/issuercerts.go";
 const verification = "Go crypto/x509 Verify, by which Linkerd's identity controller loads its issuer";
 const fatalInCheck = "linkerd check fails with it, and linkerd install and upgrade refuse it.";
+const otherAnchor = "it makes do with another anchor of the bundle, where one is fit.";
 
 export const rules = {
   "file-readable": { severity: "error", source: "npm run check" },
@@ -69,13 +70,13 @@ export const rules = {
     stricter: "it looks only at the first and the last certificate of the chain; proxies look at all.",
   },
   "signature-algorithm": { severity: "error", source: linkerdCheck, stricter: fatalInCheck },
-  "is-ca": { severity: "error", source: `${identity}; ${verification}` },
+  "is-ca": { severity: "error", source: `${identity}; ${verification}`, stricter: otherAnchor },
   "key-usage": {
     severity: "error",
     source: verification,
     stricter: "it loads an issuer whose key may not sign certificates, and the leaves below it are invalid.",
   },
-  "extended-key-usage": { severity: "error", source: verification },
+  "extended-key-usage": { severity: "error", source: verification, stricter: otherAnchor },
   "extended-key-usage-client": {
     severity: "warning",
     source: "rustls-webpki, by which Linkerd's proxies verify each other as clients",
@@ -134,7 +135,11 @@ export const rules = {
     source: "linkerd2 up to 2.9.0 pkg/identity/service.go, and Linkerd's documentation",
     stricter: "newer ones look at no name of an issuer.",
   },
-  "key-readable": { severity: "error", source: `${decode} DecodePEMKey` },
+  "key-readable": {
+    severity: "error",
+    source: `${decode} DecodePEMKey`,
+    stricter: "it overlooks a damaged public half beside a sound private one.",
+  },
   "key-encrypted": { severity: "error", source: `${decode} DecodePEMKey` },
   "key-alone": {
     severity: "warning",

@@ -143,6 +143,7 @@ suite("Text", () => {
 
   test("holds certificates only, each once", () => {
     breaks({ bundle: `${sound.bundle}\n${sound.key}` }, ["pem-private-key"]);
+    breaks({ bundle: `${sound.bundle}\n${sound.key}\n\n` }, ["pem-private-key"]);
     breaks({ issuer: `${sound.issuer}\n${block("EC PRIVATE KEY")}` }, ["pem-private-key"]);
     breaks({ bundle: `${sound.bundle}\n${block("TRUSTED CERTIFICATE")}` }, ["pem-type"]);
     breaks({ bundle: pemOf(anchor, other, anchor) }, ["pem-duplicate"]);
