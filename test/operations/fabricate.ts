@@ -3,7 +3,7 @@ import { type webcrypto, X509Certificate } from "node:crypto";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import * as x509 from "@peculiar/x509";
 
-const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const p256 = { name: "ECDSA", namedCurve: "P-256" };
 const hour = 3_600_000;
 
 /** The time of the tests. */
@@ -16,35 +16,57 @@ export interface Fabricated {
   readonly certificate: X509Certificate;
   readonly commonName: string;
   readonly privateKey: webcrypto.CryptoKey;
+  readonly publicKey: webcrypto.CryptoKey;
 }
 
 export interface Fabrication {
   readonly commonName: string;
   /** Default: itself. */
-  readonly signer?: Fabricated;
+  readonly signer?: Omit<Fabricated, "publicKey">;
   /** Default: an hour ago. */
   readonly notBefore?: Date;
   /** Default: in two days. */
   readonly notAfter?: Date;
+  /** Default: `SHA-256`. */
+  readonly hash?: string;
+}
+
+export interface Authority extends Fabrication {
+  readonly pathLength?: number;
+  /** Default: new ones of P-256. */
+  readonly keys?: Pick<Fabricated, "privateKey" | "publicKey">;
+  /** Default: what makes an authority, and no more. */
+  readonly extensions?: x509.Extension[];
+}
+
+/** Keys of an algorithm of Web Crypto. */
+export function keysOf(
+  algorithm: webcrypto.EcKeyGenParams | webcrypto.RsaHashedKeyGenParams | { readonly name: "Ed25519" } = p256,
+): Promise<webcrypto.CryptoKeyPair> {
+  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>;
+}
+
+/** What makes an authority of a certificate. */
+export function authorityExtensions(pathLength?: number): x509.Extension[] {
+  return [
+    new x509.BasicConstraintsExtension(true, pathLength, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+  ];
 }
 
 /** A certificate that may sign others. */
-export async function authority(
-  fabrication: Fabrication & { readonly pathLength?: number },
-): Promise<Fabricated> {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const certificate = await sign(fabrication, keys, [
-    new x509.BasicConstraintsExtension(true, fabrication.pathLength, true),
-    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-  ]);
-  return { certificate, commonName: fabrication.commonName, privateKey: keys.privateKey };
+export async function authority(fabrication: Authority): Promise<Fabricated> {
+  const { commonName, pathLength, extensions = authorityExtensions(pathLength) } = fabrication;
+  const { privateKey, publicKey } = fabrication.keys ?? (await keysOf());
+  const certificate = await sign(fabrication, { privateKey, publicKey }, extensions);
+  return { certificate, commonName, privateKey, publicKey };
 }
 
 /** A certificate for one DNS name, and for the given key where there is one. */
 export async function leaf(
   fabrication: Fabrication & { readonly publicKey?: webcrypto.CryptoKey },
 ): Promise<X509Certificate> {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const keys = await keysOf();
   const { publicKey = keys.publicKey } = fabrication;
   return sign(fabrication, { publicKey, privateKey: keys.privateKey }, [
     new x509.SubjectAlternativeNameExtension([{ type: "dns", value: fabrication.commonName }]),
@@ -52,16 +74,23 @@ export async function leaf(
 }
 
 async function sign(
-  { commonName, signer, notBefore = hoursFromNow(-1), notAfter = hoursFromNow(48) }: Fabrication,
+  {
+    commonName,
+    signer,
+    notBefore = hoursFromNow(-1),
+    notAfter = hoursFromNow(48),
+    hash = "SHA-256",
+  }: Fabrication,
   keys: webcrypto.CryptoKeyPair,
   extensions: x509.Extension[],
 ): Promise<X509Certificate> {
+  const signingKey = signer?.privateKey ?? keys.privateKey;
   const certificate = await x509.X509CertificateGenerator.create({
     subject: `CN=${commonName}`,
     issuer: `CN=${signer?.commonName ?? commonName}`,
     publicKey: keys.publicKey,
-    signingKey: signer?.privateKey ?? keys.privateKey,
-    signingAlgorithm: algorithm,
+    signingKey,
+    signingAlgorithm: { ...signingKey.algorithm, hash },
     notBefore,
     notAfter,
     extensions,

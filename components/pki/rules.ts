@@ -1,0 +1,163 @@
+/** The rules that credentials must keep, each with its severity and its source. */
+import type { Finding, RuleFinding, Severity } from "./finding.ts";
+
+interface Rule {
+  readonly severity: Severity;
+  /** Where the rule comes from. */
+  readonly source: string;
+  /** Where Linkerd's identity controller accepts what the rule refuses: why it is refused all the same. */
+  readonly stricter?: string;
+}
+
+const decode = "linkerd2 pkg/tls/codec.go";
+const identity = "linkerd2 pkg/identity/service.go";
+const linkerdCheck = "linkerd2 pkg/issuercerts/issuercerts.go";
+const verification = "Go crypto/x509 Verify, by which Linkerd's identity controller loads its issuer";
+const fatalInCheck = "linkerd check fails with it, and linkerd install and upgrade refuse it.";
+const otherAnchor = "it makes do with another anchor of the bundle, where one is fit.";
+
+export const rules = {
+  "file-readable": { severity: "error", source: "npm run check" },
+  "file-size": {
+    severity: "error",
+    source: "Kubernetes: a ConfigMap or Secret holds at most 1 MiB",
+  },
+  "pem-certificate": { severity: "error", source: decode },
+  "pem-damaged": {
+    severity: "error",
+    source: decode,
+    stricter: "it skips a damaged block in silence where a sound one follows.",
+  },
+  "pem-end": { severity: "error", source: `${decode}; linkerd2#3414` },
+  "pem-text": {
+    severity: "warning",
+    source: decode,
+    stricter:
+      "the hash by which meshed pods are compared covers every byte, and other readers of PEM differ here.",
+  },
+  "pem-line-ends": {
+    severity: "warning",
+    source: decode,
+    stricter: "the hash by which meshed pods are compared covers every byte.",
+  },
+  "pem-private-key": {
+    severity: "error",
+    source: "Linkerd puts trust anchors into a ConfigMap and sends issuers to every proxy",
+    stricter: "it skips the key and all that follows.",
+  },
+  "pem-type": {
+    severity: "error",
+    source: decode,
+    stricter: "it ignores the block, and in silence every certificate after it.",
+  },
+  "pem-headers": {
+    severity: "error",
+    source: decode,
+    stricter: "it ignores headers, where Linkerd's proxies and Go's own certificate pools do not.",
+  },
+  "pem-duplicate": { severity: "warning", source: decode, stricter: "it adds nothing but size." },
+  "certificate-readable": { severity: "error", source: `${decode}: Go crypto/x509 ParseCertificate` },
+  "anchor-algorithm": { severity: "error", source: linkerdCheck, stricter: fatalInCheck },
+  "issuer-algorithm": {
+    severity: "error",
+    source: `${linkerdCheck}; linkerd2 pkg/tls/ca.go signs with ECDSA-SHA256 only`,
+    stricter:
+      "an RSA issuer loads and then fails at every signature; another curve works, but linkerd check fails.",
+  },
+  "intermediate-algorithm": {
+    severity: "error",
+    source: linkerdCheck,
+    stricter: "it looks only at the first and the last certificate of the chain; proxies look at all.",
+  },
+  "signature-algorithm": { severity: "error", source: linkerdCheck, stricter: fatalInCheck },
+  "is-ca": { severity: "error", source: `${identity}; ${verification}`, stricter: otherAnchor },
+  "key-usage": {
+    severity: "error",
+    source: verification,
+    stricter: "it loads an issuer whose key may not sign certificates, and the leaves below it are invalid.",
+  },
+  "extended-key-usage": { severity: "error", source: verification, stricter: otherAnchor },
+  "extended-key-usage-client": {
+    severity: "warning",
+    source: "rustls-webpki, by which Linkerd's proxies verify each other as clients",
+    stricter: "it verifies for servers only.",
+  },
+  constraints: {
+    severity: "error",
+    source: verification,
+    stricter: "it accepts constraints that allow the mesh's names; they are not evaluated here.",
+  },
+  "path-length": {
+    severity: "error",
+    source: "RFC 5280, section 4.2.1.9",
+    stricter: "the issuer loads, and every leaf below it is invalid.",
+  },
+  "distinct-anchors": {
+    severity: "error",
+    source: "RFC 5280, section 4.1.2.6",
+    stricter: "OpenSSL picks one of the anchors, and fails with what the other one signed.",
+  },
+  "distinct-issuer": {
+    severity: "error",
+    source: "RFC 5280, section 4.1.2.6; linkerd2#5350",
+    stricter: "it issues, and OpenSSL refuses the leaves.",
+  },
+  chain: { severity: "error", source: verification },
+  "chain-key-identifiers": {
+    severity: "error",
+    source: "RFC 5280, section 4.2.1.1",
+    stricter: "OpenSSL does not chain certificates whose key identifiers differ.",
+  },
+  "chain-order": {
+    severity: "warning",
+    source: "RFC 5246, section 7.4.2",
+    stricter:
+      "it takes the certificates after the issuer in any order, and sends all of them to every proxy.",
+  },
+  "not-yet-valid": { severity: "error", source: linkerdCheck, stricter: fatalInCheck },
+  expired: {
+    severity: "error",
+    source: linkerdCheck,
+    stricter: "an expired member of a bundle does no harm beside a valid one, but linkerd check fails.",
+  },
+  "anchor-outlives-issuer": {
+    severity: "error",
+    source: "linkerd2 pkg/tls/ca.go clamps leaves to the issuer's end, not to the anchor's",
+    stricter: "it issues leaves that outlive their anchor.",
+  },
+  "issuer-outlives-leaves": {
+    severity: "warning",
+    source: "linkerd2 pkg/tls/ca.go",
+    stricter: "it issues leaves that are shorter than they should be.",
+  },
+  "trust-domain": {
+    severity: "warning",
+    source: "linkerd2 up to 2.9.0 pkg/identity/service.go, and Linkerd's documentation",
+    stricter: "newer ones look at no name of an issuer.",
+  },
+  "key-readable": {
+    severity: "error",
+    source: `${decode} DecodePEMKey`,
+    stricter: "it overlooks a damaged public half beside a sound private one.",
+  },
+  "key-encrypted": { severity: "error", source: `${decode} DecodePEMKey` },
+  "key-alone": {
+    severity: "warning",
+    source: `${decode} DecodePEMKey`,
+    stricter: "it reads the first block and ignores the rest.",
+  },
+  "key-match": { severity: "error", source: "linkerd2 pkg/tls/cred.go ValidateAndCreateCreds" },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+/** The finding that a rule is broken. */
+export function broken(name: keyof typeof rules, finding: Finding): RuleFinding {
+  const { severity, source, stricter }: Rule = rules[name];
+  return {
+    rule: name,
+    severity,
+    field: finding.field,
+    message: finding.message,
+    fix: finding.fix,
+    source: stricter === undefined ? source : `${source}. Stricter than the identity controller: ${stricter}`,
+  };
+}

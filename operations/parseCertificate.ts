@@ -1,0 +1,131 @@
+/** Certificates with all that the rules look at: node:crypto tells neither path length nor usages nor key identifiers. */
+import { type KeyObject, X509Certificate } from "node:crypto";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate as X509CertificateWithExtensions,
+} from "@peculiar/x509";
+import type { ParsedCertificate } from "../components/pki/certificate.ts";
+
+/** Extensions that the rules look at, or that limit nothing below the certificate even where they are critical. */
+const understood = new Set([
+  "2.5.29.14", // subject key identifier
+  "2.5.29.15", // key usage
+  "2.5.29.17", // subject alternative name
+  "2.5.29.19", // basic constraints
+  "2.5.29.35", // authority key identifier
+  "2.5.29.37", // extended key usage
+]);
+/** Go heeds it even where it is not critical. */
+const nameConstraints = "2.5.29.30";
+
+/**
+ * Reads a certificate in DER.
+ *
+ * @throws where Go's `ParseCertificate` would refuse it for more than one certificate's bytes or repeated extensions, or
+ * where it is no certificate.
+ */
+export function parseCertificate(der: Buffer): ParsedCertificate {
+  const x509 = new X509Certificate(der);
+  if (!x509.raw.equals(der)) throw new Error("Something follows the certificate.");
+  if (Number.isNaN(x509.validFromDate.getTime()) || Number.isNaN(x509.validToDate.getTime())) {
+    throw new Error("Its validity is no time.");
+  }
+  const parsed = new X509CertificateWithExtensions(der);
+  const types = parsed.extensions.map(({ type }) => type);
+  if (new Set(types).size < types.length) throw new Error("An extension is there twice.");
+
+  const basicConstraints = parsed.getExtension(BasicConstraintsExtension);
+  const keyUsages = parsed.getExtension(KeyUsagesExtension);
+  const extendedKeyUsages = parsed.getExtension(ExtendedKeyUsageExtension);
+  const alternativeNames = parsed.getExtension(SubjectAlternativeNameExtension);
+  return {
+    x509,
+    subjectDer: hexadecimal(parsed.subjectName.toArrayBuffer()),
+    issuerDer: hexadecimal(parsed.issuerName.toArrayBuffer()),
+    commonName: parsed.subjectName.getField("CN")[0] ?? "",
+    dnsNames: alternativeNames?.names.items.flatMap(({ type, value }) => (type === "dns" ? value : [])) ?? [],
+    publicKeyAlgorithm: publicKeyAlgorithm(x509.publicKey, parsed.publicKey.rawData.byteLength),
+    signatureAlgorithm: signatureAlgorithm(parsed.signatureAlgorithm as unknown as Algorithm),
+    isCa: basicConstraints?.ca ?? false,
+    ...defined("pathLength", basicConstraints?.pathLength),
+    ...defined(
+      "maySignCertificates",
+      keyUsages === null ? undefined : (keyUsages.usages & KeyUsageFlags.keyCertSign) !== 0,
+    ),
+    ...defined(
+      "extendedKeyUsages",
+      extendedKeyUsages === null ? undefined : Array.from(extendedKeyUsages.usages, String),
+    ),
+    otherConstraints: Array.from(parsed.extensions)
+      .filter(({ type, critical }) => type === nameConstraints || (critical && !understood.has(type)))
+      .map(({ type }) => type),
+    ...defined("subjectKeyIdentifier", parsed.getExtension(SubjectKeyIdentifierExtension)?.keyId),
+    ...defined("authorityKeyIdentifier", parsed.getExtension(AuthorityKeyIdentifierExtension)?.keyId),
+  };
+}
+
+/** OpenSSL's names of NIST's curves. */
+const curveNames: Readonly<Record<string, string>> = {
+  prime256v1: "P-256",
+  secp384r1: "P-384",
+  secp521r1: "P-521",
+};
+
+/** Length of a P-256 key's SubjectPublicKeyInfo where it names its curve and spells out its point. */
+const plainP256Bytes = 91;
+
+function publicKeyAlgorithm({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, bytes: number): string {
+  const { modulusLength, namedCurve = "" } = asymmetricKeyDetails ?? {};
+  switch (asymmetricKeyType) {
+    case "ec":
+      // OpenSSL reads other encodings as well, Go does not.
+      if (namedCurve === "prime256v1" && bytes !== plainP256Bytes)
+        return "P-256 in an encoding that Go refuses";
+      return curveNames[namedCurve] ?? `the curve ${namedCurve || "that it spells out"}`;
+    case "rsa":
+      return `RSA ${modulusLength}`;
+    case "ed25519":
+      return "Ed25519";
+    default:
+      return asymmetricKeyType ?? "an unknown algorithm";
+  }
+}
+
+/** The library's declarations take the browser's type, which Node's do not have. */
+interface Algorithm {
+  readonly name: string;
+  readonly hash?: { readonly name: string };
+}
+
+function signatureAlgorithm({ name, hash }: Algorithm): string {
+  const hashName = hash?.name.replace("SHA-", "SHA");
+  switch (name) {
+    case "ECDSA":
+      return `ECDSA-${hashName}`;
+    case "RSASSA-PKCS1-v1_5":
+      return `${hashName}-RSA`;
+    case "RSA-PSS":
+      return `${hashName}-RSAPSS`;
+    default:
+      return name;
+  }
+}
+
+/** An optional property; none where there is no value. */
+function defined<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { [Property in Name]?: Value } {
+  return value === undefined ? {} : ({ [name]: value } as { [Property in Name]: Value });
+}
+
+function hexadecimal(bytes: ArrayBuffer): string {
+  return Buffer.from(bytes).toString("hex");
+}
