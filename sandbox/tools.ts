@@ -171,6 +171,9 @@ export const tools: readonly Tool[] = [
   { name: "process-runtime", module: "process-runtime", package: ".", ownSources: ".", coldBuildSeconds: 15 },
 ];
 
+/** Modules of ours whose Go tests are vetted and compiled beside their program, while the build has its caches. */
+export const testedModules = ["process-runtime", "language-host"] as const;
+
 function linkerdChart(name: string, version: string): ChartPackage {
   return {
     name,
