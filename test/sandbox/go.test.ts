@@ -1,0 +1,37 @@
+/**
+ * Our own Go modules. Their tests are compiled with the toolchain, so that running them needs no module and no compiler.
+ *
+ * Those of `cluster/certmanager` are left out: they read upstream's chart templates in the module cache, which goes when
+ * the toolchain is complete.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { promisify } from "node:util";
+import { goDirectory } from "../../sandbox/directories.ts";
+import { findInstalled } from "../../sandbox/installed.ts";
+import { ensureToolchain, type Toolchain } from "../../sandbox/toolchain.ts";
+import { testedModules } from "../../sandbox/tools.ts";
+
+const run = promisify(execFile);
+let toolchain: Toolchain;
+
+before(async () => {
+  toolchain = await ensureToolchain((line) => console.log(line));
+});
+
+test("format", async () => {
+  const { stdout: root } = await run(findInstalled("go")!, ["env", "GOROOT"]);
+  const { stdout } = await run(join(root.trim(), "bin", "gofmt"), ["-l", goDirectory]);
+  assert.equal(stdout, "");
+});
+
+for (const module of testedModules) {
+  test(`${module}: its Go tests pass`, async () => {
+    await run(toolchain.goTests[module]!, ["-test.timeout=5m"], { cwd: tmpdir() }).catch(
+      ({ stdout, stderr, message }) => assert.fail(`${message}\n${stdout}${stderr}`),
+    );
+  });
+}
