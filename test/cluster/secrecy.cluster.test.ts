@@ -1,36 +1,41 @@
-/** Private keys stay where they belong: nothing that Pulumi writes, prints or passes on holds one in plain text. */
+/** Private keys stay where they belong: nothing that anyone writes, prints or passes on holds one in plain text. */
 import assert from "node:assert/strict";
-import { createPrivateKey } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { reset, sandboxPaths } from "../../sandbox/lifecycle.ts";
+import { findKeys, type PrivateKey } from "./privateKeys.ts";
 import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
 
 let environment: NodeJS.ProcessEnv;
+/** Every private key that there has been: the issuer's is another one after each renewal. */
+const keys: PrivateKey[] = [];
 /** Texts to search, by where they come from. */
 const texts = new Map<string, string>();
 
 before(async () => {
   await reset(sandboxName, console.log);
   environment = await testSandbox();
-  const eventLog = join(sandboxPaths(sandboxName).directory, "events.json");
+  const paths = sandboxPaths(sandboxName);
+  const eventLog = join(paths.directory, "events.json");
   const commandLines = watchCommandLines();
-  const up = await execute(environment, "pulumi", [
-    "up",
-    "--yes",
-    "--skip-preview",
-    "--logtostderr",
-    "--logflow",
-    "-v=9",
-    `--event-log=${eventLog}`,
-  ]);
-  assert.equal(up.code, 0, up.stdout);
-  texts.set("process arguments", commandLines());
+
+  // At 9, Pulumi's engine itself logs every property that it passes on, secrets in plain text.
+  const verbose = ["--logtostderr", "--logflow", "-v=8", `--event-log=${eventLog}`];
+  // Without the variable there is no --event-log.
+  const debugging = { ...environment, PULUMI_DEBUG_COMMANDS: "true" };
+  const up = await execute(debugging, "pulumi", ["up", "--yes", "--skip-preview", ...verbose]);
+  assert.equal(up.code, 0, up.stdout + up.stderr.slice(-10_000));
   texts.set("pulumi up's output", up.stdout);
   texts.set("the engine's log", up.stderr);
   texts.set("the event log", readFileSync(eventLog, "utf8"));
+  keys.push(...(await readKeys("after up")));
+  const renewal = await succeed(environment, process.execPath, "operations/renew.ts", "--json");
+  texts.set("renew's output", renewal.stdout + renewal.stderr);
+  keys.push(...(await readKeys("after renew")));
+  const credentials = await succeed(environment, process.execPath, "operations/credentials.ts");
+  texts.set("credentials' output", credentials.stdout + credentials.stderr);
   for (const [title, ...args] of [
     ["the stack's outputs", "stack", "output", "--json"],
     ["the exported state", "stack", "export"],
@@ -39,52 +44,93 @@ before(async () => {
   ] as const) {
     texts.set(title, (await succeed(environment, "pulumi", ...args)).stdout);
   }
-  const state = sandboxPaths(sandboxName).pulumiState;
-  for (const entry of readdirSync(state, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile())
-      texts.set(`state file ${entry.name}`, readFileSync(join(entry.parentPath, entry.name), "utf8"));
-  }
-  const { logs } = sandboxPaths(sandboxName);
-  for (const file of readdirSync(logs))
-    texts.set(`sandbox log ${file}`, readFileSync(join(logs, file), "utf8"));
-  const renewal = await succeed(environment, process.execPath, "operations/renew.ts", "--json");
-  texts.set("renew's output", renewal.stdout + renewal.stderr);
-  const credentials = await succeed(environment, process.execPath, "operations/credentials.ts");
-  texts.set("credentials' output", credentials.stdout + credentials.stderr);
+  texts.set("process arguments", commandLines());
+
+  collectFiles("state file", paths.pulumiState);
+  collectFiles("sandbox log", paths.logs);
+  await collectPodLogs();
+  const { stdout: events } = await kubectl("get", "events", "--all-namespaces", "--output=json");
+  texts.set("events", events);
 });
 
 after(() => reset(sandboxName, console.log));
 
-test("nothing holds a private key in PEM", () => {
-  for (const [where, text] of texts) assert.doesNotMatch(text, /PRIVATE KEY/, where);
-});
+const kubectl = (...args: string[]) => succeed(environment, "kubectl", ...args);
 
-test("nothing holds the bytes of a private key, in any of the usual encodings", async () => {
+async function readKeys(when: string): Promise<PrivateKey[]> {
   const core = kubeConfig().makeApiClient(CoreV1Api);
-  for (const name of ["linkerd-trust-anchor", "linkerd-identity-issuer"]) {
+  const read = async (name: string) => {
     const secret = await core.readNamespacedSecret({ namespace: "linkerd", name });
-    const encoded = secret.data!["tls.key"]!;
-    const pem = Buffer.from(encoded, "base64").toString();
-    const scalar = Buffer.from(createPrivateKey(pem).export({ format: "jwk" }).d!, "base64url");
-    const body = pem.split("\n").filter((line) => line !== "" && !line.startsWith("-"));
-    const needles = [encoded.slice(0, 64), ...body, scalar.toString("hex"), scalar.toString("base64url")];
-    for (const [where, text] of texts) {
-      for (const needle of needles) assert.ok(!text.includes(needle), `the key of ${name} is in ${where}`);
-    }
+    const pem = Buffer.from(secret.data!["tls.key"]!, "base64").toString();
+    return { name: `the key of ${name} ${when}`, pem };
+  };
+  return Promise.all(["linkerd-trust-anchor", "linkerd-identity-issuer"].map(read));
+}
+
+function collectFiles(kind: string, directory: string): void {
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    texts.set(`${kind} ${path.slice(directory.length + 1)}`, readFileSync(path, "utf8"));
   }
+}
+
+async function collectPodLogs(): Promise<void> {
+  const { items } = await kubeConfig().makeApiClient(CoreV1Api).listPodForAllNamespaces();
+  for (const { metadata } of items) {
+    const [namespace, pod] = [metadata!.namespace!, metadata!.name!];
+    const { stdout } = await kubectl("logs", pod, `--namespace=${namespace}`, "--all-containers");
+    texts.set(`logs of pod ${namespace}/${pod}`, stdout);
+  }
+}
+
+test("the issuer's key changes at a renewal, the anchor's does not", () => {
+  assert.equal(keys.length, 4);
+  assert.equal(new Set(keys.map(({ pem }) => pem)).size, 3);
 });
 
-test("the search would find a key: the Secret's own text holds one", async () => {
-  const { stdout } = await succeed(
-    environment,
-    "kubectl",
-    "get",
-    "secret",
-    "-n=linkerd",
-    "linkerd-trust-anchor",
-    "-o=jsonpath={.data.tls\\.key}",
+test("what is searched is there", () => {
+  assert.match(texts.get("process arguments")!, /pulumi up/);
+  assert.match(texts.get("process arguments")!, /operations\/renew\.ts/);
+  assert.match(texts.get("the engine's log")!, /tls:index\/privateKey:PrivateKey/);
+  assert.match(texts.get("the exported state")!, /linkerd-trust-anchor/);
+  assert.match(texts.get("events")!, /IssuerUpdated/);
+  const sources = [...texts].filter(([, text]) => text !== "").map(([where]) => where);
+  const wanted = [
+    /^state file .*dev\.json$/,
+    /^sandbox log kubelet\.log$/,
+    /^logs of pod cert-manager\/cert-manager-/,
+    /^logs of pod linkerd\/linkerd-identity-/,
+  ];
+  for (const pattern of wanted)
+    assert.ok(
+      sources.some((where) => pattern.test(where)),
+      `${pattern}`,
+    );
+});
+
+test("nothing holds a private key of anyone in PEM", () => {
+  const pem = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+  assert.deepEqual(
+    [...texts].filter(([, text]) => pem.test(text)).map(([where]) => where),
+    [],
   );
-  assert.match(Buffer.from(stdout, "base64").toString(), /PRIVATE KEY/);
+});
+
+test("nothing holds a private key of the mesh in any of the usual encodings", () => {
+  assert.deepEqual(
+    [...texts].flatMap(([where, text]) => findKeys(text, keys).map((key) => `${where}: ${key}`)),
+    [],
+  );
+});
+
+test("the search would find them: the Secrets' own text holds both", async () => {
+  const { stdout } = await kubectl("get", "secrets", "--namespace=linkerd", "--output=json");
+  const found = findKeys(stdout, keys.slice(2));
+  assert.deepEqual(found, [
+    "the key of linkerd-trust-anchor after renew in base64 of PEM",
+    "the key of linkerd-identity-issuer after renew in base64 of PEM",
+  ]);
 });
 
 /** Collects the command lines of every process until the function that it gives is called. */
@@ -100,7 +146,8 @@ function watchCommandLines(): () => string {
       }
     }
   };
-  const timer = setInterval(look, 20);
+  // A watch that nobody ends must not keep the test's process.
+  const timer = setInterval(look, 20).unref();
   return () => {
     clearInterval(timer);
     return [...seen].join("\n");
