@@ -1,11 +1,14 @@
 /** The sandbox itself: what it says is true, it survives what is done to it, and it keeps to itself. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { AppsV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
+import { connect } from "node:tls";
+import { AppsV1Api, CoreV1Api, type V1Pod, Watch } from "@kubernetes/client-node";
 import { watchContainerFailures } from "../../sandbox/containerFailures.ts";
 import { sandboxDirectory } from "../../sandbox/directories.ts";
 import { down, findMachine, reset, sandboxPaths, up } from "../../sandbox/lifecycle.ts";
@@ -100,14 +103,14 @@ function processes(text: string): number[] {
     .filter((pid) => readProcess(pid, "cmdline").includes(text));
 }
 
-/** The validator's process: the youngest below this sandbox's machine, since its shim's command line names it, too. */
+/** The validator's process, of which there is exactly one below this sandbox's machine. */
 async function validator(): Promise<number> {
   const machine = await findMachine(name);
   const parent = (pid: number) => Number(/^PPid:\s+(\d+)/m.exec(readProcess(pid, "status"))?.[1] ?? 0);
   const isOurs = (pid: number): boolean => pid === machine?.pid || (pid > 1 && isOurs(parent(pid)));
-  const pids = processes("sp-validator").filter(isOurs);
-  assert.ok(pids.length > 0, "the validator runs");
-  return Math.max(...pids);
+  const pids = processes("linkerd-controller\0sp-validator").filter(isOurs);
+  assert.equal(pids.length, 1, pids.map((pid) => `${pid}: ${readProcess(pid, "cmdline")}`).join("\n"));
+  return pids[0]!;
 }
 
 /** A file of a process, or nothing where the process has ended. */
@@ -119,10 +122,40 @@ function readProcess(pid: number, file: string): string {
   }
 }
 
-test("a killed process is seen, restarted and counted", async () => {
-  await sleeperIs("the pod to be ready", ready);
-  process.kill(await validator(), "SIGKILL");
-  const pod = await sleeperIs("a restart", (now) => container(now)?.restartCount === 1 && ready(now));
+/** Kills the validator, and watches its pod until it is ready again. */
+async function killValidator(): Promise<V1Pod> {
+  const before = await sleeperIs("the pod to be ready", ready);
+  const restarts = container(before)!.restartCount;
+  // The kubelet may be done within one period of a poll.
+  const seen: string[] = [];
+  const watch = await new Watch(kubeConfig(name)).watch(
+    `/api/v1/namespaces/${namespace}/pods`,
+    { labelSelector: "app=sleeper" },
+    (_phase, pod: V1Pod) => {
+      const condition = pod.status?.conditions?.find(({ type }) => type === "Ready");
+      seen.push(`${condition?.status === "True" ? "Ready" : "NotReady"} ${container(pod)?.restartCount}`);
+    },
+    () => {},
+  );
+  try {
+    await until("the watch to begin", 10_000, async () => seen.length > 0);
+    process.kill(await validator(), "SIGKILL");
+    await until("the pod to be ready again", 60_000, async () => {
+      return seen.at(-1) === `Ready ${restarts + 1}` || seen.join(", ");
+    });
+  } finally {
+    watch.abort();
+  }
+  assert.ok(
+    seen.some((state) => state.startsWith("NotReady")),
+    `it was NotReady in between: ${seen.join(", ")}`,
+  );
+  return sleeper();
+}
+
+test("a killed process makes its pod NotReady, is restarted, and is counted", async () => {
+  const pod = await killValidator();
+  assert.equal(container(pod)?.restartCount, 1);
   assert.equal(container(pod)?.lastState?.terminated?.exitCode, 137);
 });
 
@@ -180,10 +213,13 @@ test("when the container runtime is killed, its containers live on, and none is 
     20_000,
     async () => runtimes().some((pid) => pid !== runtime) || "none runs",
   );
-  // Another kill shows that the new runtime watches the old container.
   await until("the kubelet to be content", 30_000, async () => ready(await sleeper()) || "not ready");
   assert.equal(await validator(), pid);
   assert.equal(container(await sleeper())?.restartCount, container(before)?.restartCount);
+  // The new runtime watches the old container, and starts one in its place.
+  const after = await killValidator();
+  assert.equal(container(after)?.restartCount, container(before)!.restartCount + 1);
+  assert.notEqual(await validator(), pid);
 });
 
 test("a container that cannot run is in CrashLoopBackOff, and is told of with its last log lines", async () => {
@@ -191,7 +227,11 @@ test("a container that cannot run is in CrashLoopBackOff, and is told of with it
   const end = await watchContainerFailures(kubeConfig(name), (text) => told.push(text));
   try {
     const args = JSON.stringify([
-      { op: "replace", path: "/spec/template/spec/containers/0/args", value: ["identity", "-nonsense"] },
+      {
+        op: "replace",
+        path: "/spec/template/spec/containers/0/args",
+        value: ["sp-validator", "-log-level=nonsense"],
+      },
     ]);
     await succeed(
       environment,
@@ -209,8 +249,8 @@ test("a container that cannot run is in CrashLoopBackOff, and is told of with it
       async () => told.some((text) => text.includes("CrashLoopBackOff")) || told.join("\n"),
     );
     const text = told.find((one) => one.includes("CrashLoopBackOff"))!;
-    assert.match(text, /Container sleeper of pod truth\/sleeper-.* exit code 2/);
-    assert.match(text, /flag provided but not defined: -nonsense/);
+    assert.match(text, /Container sleeper of pod truth\/sleeper-.* exit code 1/);
+    assert.match(text, /invalid log-level: nonsense/);
   } finally {
     await end();
     await succeed(environment, "kubectl", "rollout", "undo", "deploy/sleeper", `-n${namespace}`);
@@ -330,6 +370,21 @@ test("down ends every process and mount, and a later up continues with the data"
   await sleeperIs("the pod to run again", ready);
 });
 
+test("a port that another program has taken meanwhile is left to it", async () => {
+  const { port } = (await findMachine(name))!;
+  await down(name, quiet);
+  const other = createServer().listen(port, "127.0.0.1");
+  await once(other, "listening");
+  try {
+    await up(name, {}, quiet);
+    assert.notEqual((await findMachine(name))?.port, port);
+    core = kubeConfig(name).makeApiClient(CoreV1Api);
+    await sleeperIs("the pod to run again", ready);
+  } finally {
+    other.close();
+  }
+});
+
 for (const [what, victim] of [
   [
     "the supervisor",
@@ -344,7 +399,11 @@ for (const [what, victim] of [
     process.kill(await victim(), "SIGKILL");
     await until("the machine to end", 20_000, async () => {
       const left = processes(sandboxDirectory(name));
-      return left.length === 0 || `processes ${left.join(", ")} run`;
+      // The first process loses its command line before it is gone.
+      const machine = await findMachine(name);
+      return (
+        (left.length === 0 && machine === undefined) || `processes ${left.concat(machine?.pid ?? [])} run`
+      );
     });
     await up(name, {}, quiet);
     await sleeperIs("the pod to run again", ready);
@@ -360,7 +419,14 @@ test("secrets are the owner's alone, certificates are verified, and only loopbac
   for (const file of [sandboxPaths(name).kubeconfig, sandboxPaths(name).passphrase]) {
     assert.equal(statSync(file).mode & 0o777, 0o600, file);
   }
-  assert.doesNotMatch(readFileSync(sandboxPaths(name).kubeconfig, "utf8"), /insecure|PRIVATE KEY/);
+  const inside = readdirSync(join(directory, "configuration")).filter((file) => file.endsWith(".kubeconfig"));
+  assert.ok(inside.length >= 4, inside.join(", "));
+  const kubeconfigs = [
+    sandboxPaths(name).kubeconfig,
+    ...inside.map((file) => join(directory, "configuration", file)),
+  ];
+  for (const file of kubeconfigs)
+    assert.doesNotMatch(readFileSync(file, "utf8"), /insecure|PRIVATE KEY/, file);
   const { port } = (await findMachine(name))!;
   const listening = execFileSync("cat", ["/proc/net/tcp", "/proc/net/tcp6"], { encoding: "utf8" })
     .split("\n")
@@ -370,16 +436,23 @@ test("secrets are the owner's alone, certificates are verified, and only loopbac
     )
     .map(([, local]) => local?.split(":")[0]);
   assert.deepEqual(listening, ["0100007F"], "127.0.0.1, and nothing else");
-  // Without the sandbox's certificate authority a client refuses its API server.
-  await assert.rejects(fetch(`https://127.0.0.1:${port}/version`));
+  // The API server proves who it is by the sandbox's certificate authority, and by no other one.
+  const verify = async (authority: string) => {
+    const ca = readFileSync(join(directory, "pki", authority));
+    const connection = connect({ host: "127.0.0.1", port, ca });
+    await once(connection, "secureConnect");
+    connection.destroy();
+  };
+  await verify("ca.crt");
+  await assert.rejects(verify("front-proxy-ca.crt"), { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
 });
 
 test("it works without root, where users may make namespaces", async (context) => {
-  const rootless = ["--user", "--map-root-user", "--fork", "--kill-child"];
+  const rootless = ["--user", "--map-user=1000", "--map-group=1000", "--fork", "--kill-child"];
   const possible = await execute(environment, "unshare", [...rootless, "true"]);
   if (possible.code !== 0) return context.skip(`this kernel refuses user namespaces: ${possible.stderr}`);
-  // Root of a user namespace of its own has no more power over the host than the user who made it.
   const script = `
+    test "$(id -u)" = 1000 &&
     node sandbox/cli.ts up --name beside && . /dev/stdin <<< "$(node sandbox/cli.ts env --name beside)" &&
     kubectl create deployment web --image=example.com/web:1 &&
     kubectl wait --for=condition=Available --timeout=60s deployment/web; code=$?
