@@ -7,7 +7,7 @@ import { defaultSandboxName, sandboxNameRule } from "./directories.ts";
 import { ensureStack, exportLines } from "./environment.ts";
 import { down, findMachine, reset, sandboxPaths, up } from "./lifecycle.ts";
 import { describe, status } from "./status.ts";
-import { charts, tools } from "./tools.ts";
+import { chartName, charts, optionalNames, tools } from "./tools.ts";
 
 const report = (line: string) => console.error(line);
 
@@ -34,13 +34,19 @@ command("up", "bring the sandbox up: build what is missing, start its machine, w
     "--use <name=path>",
     `a program or chart of your own in place of the sandbox's; repeatable. Names: ${[
       ...tools.map((tool) => tool.name),
-      ...charts.map((chart) => `chart:${chart.name}`),
+      ...charts.map(chartName),
     ].join(", ")}`,
     collectUse,
     {},
   )
-  .action(async ({ name, use }: Named & { use: Record<string, string> }) => {
-    await up(name, use, report);
+  .option(
+    "--with <name>",
+    `build this as well, which the sandbox does without; repeatable. Names: ${optionalNames.join(", ")}`,
+    (extra: string, previous: string[]) => [...previous, extra],
+    [],
+  )
+  .action(async ({ name, use, with: extras }: Named & { use: Record<string, string>; with: string[] }) => {
+    await up(name, use, report, extras);
     await ensureStack(name, report);
   });
 

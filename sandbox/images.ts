@@ -18,6 +18,8 @@ export const images: readonly Image[] = [
   { repository: "jetstack/cert-manager-startupapicheck", program: ["cert-manager", "startupapicheck"] },
   { repository: "jetstack/trust-manager", program: ["trust-manager"] },
   { repository: "linkerd/controller", program: ["linkerd-controller"] },
+  // An optional program: without it, its containers cannot start.
+  { repository: "hashicorp/vault", program: ["vault"] },
   // Written in Rust, and not to be had here.
   { repository: "linkerd/proxy", standIn: { ports: [4191] } },
   { repository: "linkerd/policy-controller", standIn: { ports: [9990] } },

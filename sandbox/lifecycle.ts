@@ -24,7 +24,7 @@ import { cacheDirectory, projectDirectory, sandboxDirectory } from "./directorie
 import { withLock } from "./lock.ts";
 import { nodeName } from "./network.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain.ts";
-import { charts as knownCharts, providerVersions, pulumiVersion, tools } from "./tools.ts";
+import { chartName, charts as knownCharts, providerVersions, pulumiVersion, tools } from "./tools.ts";
 import { until } from "./until.ts";
 
 /** How long a machine may take until its node is ready; it takes seconds. */
@@ -66,11 +66,13 @@ export function sandboxPaths(name: string) {
  *
  * @param use programs and charts of the user's own, by name (`linkerd-controller`, `chart:linkerd-crds`), in place of
  *   those that the sandbox builds.
+ * @param extras names of optional programs and charts that it is to have as well; what it has had before stays.
  */
 export async function up(
   name: string,
   use: Readonly<Record<string, string>>,
   report: (line: string) => void,
+  extras: readonly string[] = [],
 ): Promise<void> {
   refuseUnknownUse(use);
   if (platform() !== "linux") {
@@ -78,7 +80,7 @@ export async function up(
       `The sandbox needs Linux; this is ${platform()}. Use a cluster of your own instead (README, "On your own cluster").`,
     );
   }
-  const toolchain = await ensureToolchain(report);
+  const toolchain = await ensureToolchain(report, extras);
   const waiting = () => report(`Another command works on the sandbox ${name}; waiting for it to finish.`);
   await withLock(`sandbox ${sandboxDirectory(name)}`, waiting, async () => {
     const changed = await linkToolchain(name, toolchain, use);
@@ -119,7 +121,7 @@ export async function reset(name: string, report: (line: string) => void): Promi
 }
 
 function refuseUnknownUse(use: Readonly<Record<string, string>>): void {
-  const known = [...tools.map((tool) => tool.name), ...knownCharts.map((chart) => `chart:${chart.name}`)];
+  const known = [...tools.map((tool) => tool.name), ...knownCharts.map(chartName)];
   for (const [name, path] of Object.entries(use)) {
     if (!known.includes(name)) {
       throw new Error(

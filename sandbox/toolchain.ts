@@ -26,7 +26,16 @@ import { endingWithProcess, runLogged } from "./command.ts";
 import { cacheDirectory, goDirectory } from "./directories.ts";
 import { findInstalled, findPulumi } from "./installed.ts";
 import { withLock } from "./lock.ts";
-import { type ChartPackage, charts, pulumiVersion, type Tool, testedModules, tools } from "./tools.ts";
+import {
+  type ChartPackage,
+  chartName,
+  charts,
+  optionalNames,
+  pulumiVersion,
+  type Tool,
+  testedModules,
+  tools,
+} from "./tools.ts";
 
 const run = promisify(execFile);
 
@@ -60,6 +69,8 @@ interface Artefact {
   readonly module: string;
   /** Charts are packaged by the helm that is built before them. */
   readonly madeWith: "go" | "helm";
+  /** Whether only who asks for it gets it. */
+  readonly optional: boolean;
   readonly coldSeconds: number;
   make(workshop: Workshop, target: string): Promise<void>;
 }
@@ -85,12 +96,27 @@ interface Workshop {
  * Makes what is missing, and gives the whole toolchain.
  *
  * @param report receives one line at a time: what is being built, how long it took, how long the rest may take.
- * @throws where Go is absent or too old, disk is short, or a build fails (the message names its log).
+ * @param extras names of optional programs (`vault`) and charts (`chart:<name>`) that are wanted as well.
+ * @throws where Go is absent or too old, disk is short, a build fails (the message names its log), or there is no such
+ *   extra.
  */
-export async function ensureToolchain(report: (line: string) => void): Promise<Toolchain> {
+export async function ensureToolchain(
+  report: (line: string) => void,
+  extras: readonly string[] = [],
+): Promise<Toolchain> {
+  const unknown = extras.find((name) => !optionalNames.includes(name));
+  if (unknown !== undefined) {
+    throw new Error(`There is no optional ${unknown}; there are ${optionalNames.join(", ")}.`);
+  }
   const go = await findGo();
   const pulumi = await findPulumi(pulumiVersion);
-  const artefacts = listArtefacts(go, pulumi !== undefined);
+  const known = listArtefacts(go, pulumi !== undefined);
+  const wanted = ({ name, optional }: Artefact) => !optional || extras.includes(name);
+  const artefacts = {
+    ...known,
+    programs: known.programs.filter(wanted),
+    charts: known.charts.filter(wanted),
+  };
   const toolchain: Toolchain = {
     programs: {
       ...pulumi,
@@ -107,7 +133,7 @@ export async function ensureToolchain(report: (line: string) => void): Promise<T
     await withLock(`toolchain ${cacheDirectory}`, waiting, async () => {
       if (missing().length === 0) return;
       await endingWithProcess((controller) => makeAll(go, missing(), controller, report));
-      await prune(all);
+      await prune([...all, ...known.programs, ...known.charts]);
     });
   }
   const now = new Date();
@@ -226,18 +252,21 @@ function listArtefacts(go: Go, havePulumi: boolean) {
       madeWith: "go",
       path: join(cacheDirectory, "bin", `${tool.name}-${keyOf(tool, go)}`),
       coldSeconds: tool.coldBuildSeconds,
+      optional: tool.optional === true,
       make: (workshop, target) => buildTool(tool, workshop, target),
     }),
   );
   const helm = programs.find(({ name }) => name === "helm")!.path;
   const chartArtefacts = charts.map((chart): Artefact => {
-    const key = hash([pins(chart.module), JSON.stringify(chart)]);
+    const { optional, ...definition } = chart;
+    const key = hash([pins(chart.module), JSON.stringify(definition)]);
     return {
-      name: `chart:${chart.name}`,
+      name: chartName(chart),
       module: chart.module,
       madeWith: "helm",
       path: join(cacheDirectory, "charts", key, `${chart.name}-${chart.version}.tgz`),
       coldSeconds: 1,
+      optional: optional === true,
       make: (workshop, target) => packageChart(chart, helm, workshop, target),
     };
   });
@@ -247,6 +276,7 @@ function listArtefacts(go: Go, havePulumi: boolean) {
     madeWith: "go",
     path: join(cacheDirectory, "kwok", hash([pins("cluster")]), "stages.yaml"),
     coldSeconds: 1,
+    optional: false,
     make: collectKwokStages,
   };
   const goTests = testedModules.map((module): Artefact => {
@@ -257,6 +287,7 @@ function listArtefacts(go: Go, havePulumi: boolean) {
       madeWith: "go",
       path: join(cacheDirectory, "bin", `${module}.test-${hash([go.version, ...testFlags, ...sources])}`),
       coldSeconds: 12,
+      optional: false,
       make: async (workshop, target) => {
         await workshop.go("test", ...testFlags, "-o", target, ".");
       },
@@ -386,7 +417,9 @@ function usesCallersCaches(): boolean {
 
 /** Free disk that making what is missing needs: of a cold build's, as much as of its time. */
 function neededGigabytes(expectedSeconds: number): number {
-  const totalSeconds = tools.reduce((sum, { coldBuildSeconds }) => sum + coldBuildSeconds, 0);
+  const totalSeconds = tools
+    .filter(({ optional }) => !optional)
+    .reduce((sum, { coldBuildSeconds }) => sum + coldBuildSeconds, 0);
   return keptGigabytes + (buildGigabytes - keptGigabytes) * Math.min(1, expectedSeconds / totalSeconds);
 }
 
@@ -402,7 +435,7 @@ export function refuseShortDisk(freeBytes: number, gigabytes: number): void {
 
 /** What determines a program: if it changes, the program is another. */
 function keyOf(tool: Tool, go: Go): string {
-  const { coldBuildSeconds: _, ...definition } = tool;
+  const { coldBuildSeconds: _seconds, optional: _optional, ...definition } = tool;
   const sources =
     tool.ownSources === undefined ? [] : filesBelow(join(goDirectory, tool.module, tool.ownSources));
   return hash([

@@ -27,6 +27,8 @@ export interface Tool {
   readonly flags?: readonly string[];
   /** Seconds of a cold build on 2 cores; the estimate of the time left starts from it. */
   readonly coldBuildSeconds: number;
+  /** Made only for who asks for it by its name: the sandbox itself runs without it. */
+  readonly optional?: true;
 }
 
 /** A Helm chart that is packaged from the sources in a Go module, as upstream's release process does. */
@@ -43,6 +45,8 @@ export interface ChartPackage {
   readonly appVersion: string;
   /** Text in `values.yaml` that upstream's release process replaces. */
   readonly replacements?: Readonly<Record<string, string>>;
+  /** Packaged only for who asks for it as `chart:<name>`: the sandbox itself does without it. */
+  readonly optional?: true;
 }
 
 /** Kubernetes version of the sandbox. */
@@ -169,6 +173,15 @@ export const tools: readonly Tool[] = [
   },
   { name: "machine", module: "machine", package: ".", ownSources: ".", coldBuildSeconds: 5 },
   { name: "process-runtime", module: "process-runtime", package: ".", ownSources: ".", coldBuildSeconds: 15 },
+  {
+    name: "vault",
+    module: "vault",
+    package: "github.com/hashicorp/vault",
+    // Vault's own way to leave out the storage backends and engines of every cloud; `pki`, `approle` and `kubernetes` stay.
+    flags: ["-tags=minimal"],
+    coldBuildSeconds: 168,
+    optional: true,
+  },
 ];
 
 /** Modules of ours whose Go tests are vetted and compiled beside their program, while the build has its caches. */
@@ -206,4 +219,13 @@ export const charts: readonly ChartPackage[] = [
     version: trustManagerVersion,
     appVersion: trustManagerVersion,
   },
+];
+
+/** Names by which {@link tools} and {@link charts} are asked for and replaced: a program's own, and `chart:<name>`. */
+export const chartName = ({ name }: ChartPackage) => `chart:${name}`;
+
+/** Names of what is made only for who asks for it. */
+export const optionalNames: readonly string[] = [
+  ...tools.filter(({ optional }) => optional).map(({ name }) => name),
+  ...charts.filter(({ optional }) => optional).map(chartName),
 ];

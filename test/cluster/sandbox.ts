@@ -18,9 +18,12 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Brings a sandbox up with the configuration of a new stack, and gives its environment. */
-export async function testSandbox(name = sandboxName): Promise<NodeJS.ProcessEnv> {
-  await up(name, {}, (line) => console.log(line));
+/** Brings a sandbox up, with optional programs where a test needs them, makes its stack, and gives its environment. */
+export async function testSandbox(
+  name = sandboxName,
+  extras: readonly string[] = [],
+): Promise<NodeJS.ProcessEnv> {
+  await up(name, {}, (line) => console.log(line), extras);
   await ensureStack(name, (line) => console.log(line));
   return sandboxEnvironment(name);
 }

@@ -24,7 +24,7 @@ const toolchainModule = join(import.meta.dirname, "..", "..", "sandbox", "toolch
 const program = `
   import { ensureToolchain } from ${JSON.stringify(toolchainModule)};
   try {
-    await ensureToolchain(console.log);
+    await ensureToolchain(console.log, process.argv.slice(1));
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;
@@ -97,9 +97,11 @@ function fakeHome(context: TestContext) {
 
   const cache = join(home, "linkerd-rotating-tls");
   /** Runs `ensureToolchain`; `stdout` and `stderr` grow while it runs. */
-  const start = (path = `${home}:/usr/bin:/bin`) => {
+  const start = (path = `${home}:/usr/bin:/bin`, ...extras: string[]) => {
     const environment = { ...process.env, PATH: path, XDG_CACHE_HOME: home };
-    const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { env: environment });
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", program, ...extras], {
+      env: environment,
+    });
     // Its exit code, or the signal that ended it.
     const ended = new Promise((done) => child.on("close", (code, signal) => done(code ?? signal)));
     const run = { child, ended, stdout: "", stderr: "" };
@@ -148,6 +150,23 @@ test("with an old Go: one line that names it, and what is needed", async (contex
     run.stderr,
     /^.* needs Go 1\.26 or newer on PATH; found go1\.25\.3 at \/.*\/go: install it .*\.\n$/,
   );
+});
+
+test("what is optional is built for who asks for it, stays, and nothing else is called so", async (context) => {
+  const { cache, start, builds } = fakeHome(context);
+  assert.equal(await start().ended, 0);
+  assert.ok(!builds().includes("vault"));
+  assert.equal(await start(undefined, "vault").ended, 0);
+  assert.equal(builds().at(-1), "vault");
+  const [vault] = readdirSync(join(cache, "bin")).filter((file) => file.startsWith("vault-"));
+  const monthAgo = new Date(Date.now() - 31 * 24 * 3600 * 1000);
+  utimesSync(join(cache, "bin", vault!), monthAgo, monthAgo);
+  rmSync(join(cache, "kwok"), { recursive: true });
+  assert.equal(await start().ended, 0);
+  assert.ok(existsSync(join(cache, "bin", vault!)), "a run that does without it leaves it there");
+  const unknown = start(undefined, "vualt");
+  assert.equal(await unknown.ended, 1);
+  assert.match(unknown.stderr, /^There is no optional vualt; there are vault\b/);
 });
 
 test("a disk that is too small is refused with what it has and what it needs", () => {
