@@ -16,10 +16,11 @@ interface ObjectName {
   readonly namespace: pulumi.Input<string>;
 }
 
-interface IssuerSpec {
+type IssuerSpec =
   /** Signs with the CA certificate and key in this Secret. */
-  readonly ca: { readonly secretName: pulumi.Input<string> };
-}
+  | { readonly ca: { readonly secretName: pulumi.Input<string> } }
+  /** Signs each certificate with the certificate's own key. */
+  | { readonly selfSigned: Readonly<Record<string, never>> };
 
 interface CertificateSpec {
   readonly secretName: pulumi.Input<string>;
@@ -28,14 +29,18 @@ interface CertificateSpec {
   readonly renewBefore: pulumi.Input<string>;
   readonly issuerRef: IssuerReference;
   readonly commonName: pulumi.Input<string>;
-  readonly dnsNames: readonly pulumi.Input<string>[];
+  readonly dnsNames?: readonly pulumi.Input<string>[];
   readonly isCA: boolean;
   readonly privateKey: {
     readonly algorithm: "ECDSA";
     readonly size: 256;
     readonly rotationPolicy: "Always" | "Never";
+    /** How the key is written in PEM. cert-manager's own default is PKCS1, which for ECDSA means SEC 1. */
+    readonly encoding?: "PKCS8";
   };
   readonly usages: readonly string[];
+  /** What the Secret carries besides what cert-manager writes there. */
+  readonly secretTemplate?: { readonly annotations: Readonly<Record<string, string>> };
 }
 
 /**

@@ -2,6 +2,7 @@
 import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Finding } from "./pki/finding.ts";
+import { broken } from "./pki/rules.ts";
 import { plain } from "./settings.ts";
 
 /** One chart and its source. */
@@ -59,40 +60,50 @@ export function checkChart(chart: HelmChart, fields: HelmChartFields): Finding[]
   const source = sourceOf(chart.chart);
   const repository = plain(chart.repository);
   if (source === "repository" && !/^[a-z0-9][a-z0-9.-]*$/.test(chart.chart)) {
-    findings.push({
-      field: fields.chart,
-      message: `"${chart.chart}" is neither a chart's name, nor a reference oci://…, nor a path that starts with ./ or ../.`,
-      fix: `Name the chart and put its repository into ${fields.repository}; write a path relative to the project's folder.`,
-    });
+    findings.push(
+      broken("chart-name", {
+        field: fields.chart,
+        message: `"${chart.chart}" is neither a chart's name, nor a reference oci://…, nor a path that starts with ./ or ../.`,
+        fix: `Name the chart and put its repository into ${fields.repository}; write a path relative to the project's folder.`,
+      }),
+    );
   }
   if (source === "repository" && repository !== undefined && !/^https?:\/\/./.test(repository)) {
-    findings.push({
-      field: fields.repository,
-      message: `"${repository}" is not the URL of a chart repository.`,
-      fix: `Write a URL with https://, or put a reference oci://… or the path of an archive into ${fields.chart}.`,
-    });
+    findings.push(
+      broken("chart-repository", {
+        field: fields.repository,
+        message: `"${repository}" is not the URL of a chart repository.`,
+        fix: `Write a URL with https://, or put a reference oci://… or the path of an archive into ${fields.chart}.`,
+      }),
+    );
   }
   if (source !== "local" && plain(chart.version) === "") {
-    findings.push({
-      field: fields.version,
-      message: "It is empty: each run would install whatever is the newest chart then.",
-      fix: "Write an exact version.",
-    });
+    findings.push(
+      broken("chart-version", {
+        field: fields.version,
+        message: "It is empty: each run would install whatever is the newest chart then.",
+        fix: "Write an exact version.",
+      }),
+    );
   }
   if (source !== "repository" && (chart.username !== undefined || chart.password !== undefined)) {
-    findings.push({
-      field: chart.username !== undefined ? fields.username : fields.password,
-      message: `Only a chart repository takes it, and ${fields.chart} is ${chart.chart}.`,
-      fix: "Remove it; log in to an OCI registry by `helm registry login`, whose credentials are used.",
-    });
+    findings.push(
+      broken("chart-login", {
+        field: chart.username !== undefined ? fields.username : fields.password,
+        message: `Only a chart repository takes it, and ${fields.chart} is ${chart.chart}.`,
+        fix: "Remove it; log in to an OCI registry by `helm registry login`, whose credentials are used.",
+      }),
+    );
   } else if ((chart.username === undefined) !== (chart.password === undefined)) {
     const [given, missing] =
       chart.username === undefined ? [fields.password, fields.username] : [fields.username, fields.password];
-    findings.push({
-      field: missing,
-      message: `It is missing, while ${given} is set.`,
-      fix: "Set both, or none.",
-    });
+    findings.push(
+      broken("chart-login", {
+        field: missing,
+        message: `It is missing, while ${given} is set.`,
+        fix: "Set both, or none.",
+      }),
+    );
   }
   return findings;
 }

@@ -3,6 +3,7 @@ import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { chartArgs, type HelmChart } from "./helmChart.ts";
 import type { Finding } from "./pki/finding.ts";
+import { broken } from "./pki/rules.ts";
 import { plain } from "./settings.ts";
 
 /** Enough for images that come through a slow link; short enough to end a hopeless wait. */
@@ -34,10 +35,10 @@ export function checkHelm(settings: HelmSettings): Finding[] {
   const seconds = plain(settings.helmTimeoutSeconds);
   if (seconds === undefined || (Number.isSafeInteger(seconds) && seconds >= 1)) return [];
   return [
-    {
+    broken("helm-timeout", {
       field: "helmTimeoutSeconds",
       message: `${seconds} is not a whole number of seconds from 1 on.`,
       fix: `Set it to ${defaultHelmTimeoutSeconds}, or to another such number.`,
-    },
+    }),
   ];
 }

@@ -1,6 +1,7 @@
 /** Merging a user's Helm values with those that a component owns. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Finding } from "./pki/finding.ts";
+import { broken } from "./pki/rules.ts";
 
 /** Values for a chart, nested as in `values.yaml`; any leaf may be an Output. */
 export interface HelmValues {
@@ -33,7 +34,7 @@ export function checkValues(field: string, values: HelmValues, owned: readonly O
     const given = valueAt(values, path.split("."));
     if (given === undefined || given === value) return [];
     const rule = value === undefined ? "is not set here" : `is always ${JSON.stringify(value)} here`;
-    return [{ field: `${field}.${path}`, message: `This value ${rule}.`, fix }];
+    return broken("owned-value", { field: `${field}.${path}`, message: `This value ${rule}.`, fix });
   });
 }
 

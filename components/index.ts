@@ -5,3 +5,4 @@ export { LinkerdControlPlane, type LinkerdControlPlaneArgs } from "./linkerdCont
 export { LinkerdNamespace, type LinkerdNamespaceArgs } from "./linkerdNamespace.ts";
 export { RotatingLinkerd, type RotatingLinkerdArgs } from "./rotatingLinkerd.ts";
 export { TrustAnchor, type TrustAnchorArgs } from "./trustAnchor.ts";
+export { WebhookCredentials, type WebhookCredentialsArgs } from "./webhookCredentials.ts";

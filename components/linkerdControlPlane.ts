@@ -2,11 +2,13 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { checkHelm, type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues, mergeValues } from "./helmValues.ts";
+import { checkValues, type HelmValues, mergeValues, type OwnedValue } from "./helmValues.ts";
 import { defaultClockSkewAllowance, defaultIssuanceLifetime, type LeafSettings } from "./identityIssuer.ts";
 import type { Finding } from "./pki/finding.ts";
 import { checkDomain } from "./pki/names.ts";
 import { plain, requireSound } from "./settings.ts";
+import type { InjectedWebhookValues, Webhook } from "./webhookCredentials.ts";
+import { awaitInjection, type WebhookConfiguration } from "./webhookInjection.ts";
 
 const defaultClusterDomain = "cluster.local";
 const defaultLinkerdChartRepository = "https://helm.linkerd.io/edge";
@@ -14,6 +16,28 @@ const defaultLinkerdCrdsChart = "linkerd-crds";
 const defaultLinkerdCrdsChartVersion = "2026.8.3";
 const defaultLinkerdControlPlaneChart = "linkerd-control-plane";
 const defaultLinkerdControlPlaneChartVersion = "2026.8.3";
+
+/** The webhooks of Linkerd's control plane. */
+export const controlPlaneWebhooks = [
+  {
+    kind: "Mutating",
+    valuesKey: "proxyInjector",
+    serviceName: "linkerd-proxy-injector",
+    secretName: "linkerd-proxy-injector-k8s-tls",
+  },
+  {
+    kind: "Validating",
+    valuesKey: "profileValidator",
+    serviceName: "linkerd-sp-validator",
+    secretName: "linkerd-sp-validator-k8s-tls",
+  },
+  {
+    kind: "Validating",
+    valuesKey: "policyValidator",
+    serviceName: "linkerd-policy-validator",
+    secretName: "linkerd-policy-validator-k8s-tls",
+  },
+] as const satisfies readonly (Webhook & Pick<WebhookConfiguration, "kind">)[];
 
 /** How the control plane is installed. */
 export interface LinkerdControlPlaneSettings extends HelmSettings, LeafSettings {
@@ -35,6 +59,11 @@ export interface LinkerdControlPlaneSettings extends HelmSettings, LeafSettings 
   readonly linkerdCrdsValues?: HelmValues | undefined;
   /** Chart of the control plane, written in the same ways. Defaults to `linkerd-control-plane`. */
   readonly linkerdControlPlaneChart?: string | undefined;
+  /**
+   * Whether cert-manager keeps the webhooks' credentials. Defaults to true; with false, the chart makes new self-signed
+   * ones, for a year, at each of its upgrades, which restarts the control plane.
+   */
+  readonly rotateWebhookCredentials?: boolean | undefined;
   /** Exact version of that chart. Defaults to 2026.8.3; not used where the chart is a local archive. */
   readonly linkerdControlPlaneChartVersion?: pulumi.Input<string> | undefined;
   /** More Helm values for that chart. They win over the chart's, and may not touch its credentials. */
@@ -50,6 +79,8 @@ export interface LinkerdControlPlaneArgs extends LinkerdControlPlaneSettings {
    * plane's pods; meshed pods take it when they are restarted.
    */
   readonly trustBundlePem: pulumi.Input<string>;
+  /** Values of the webhooks whose credentials come from cert-manager; absent where the chart makes them itself. */
+  readonly webhookValues?: Readonly<Record<string, InjectedWebhookValues>> | undefined;
 }
 
 /**
@@ -89,6 +120,7 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
           clusterDomain: args.clusterDomain ?? defaultClusterDomain,
           identityTrustDomain: trustDomainOf(args),
           identityTrustAnchorsPEM: args.trustBundlePem,
+          ...args.webhookValues,
           identity: {
             issuer: {
               scheme: "kubernetes.io/tls",
@@ -103,6 +135,17 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
         opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn },
       ),
     );
+
+    if (args.webhookValues !== undefined) {
+      for (const { kind, serviceName } of controlPlaneWebhooks) {
+        awaitInjection(
+          `${name}-${serviceName}`,
+          { kind, name: `${serviceName}-webhook-config` },
+          release,
+          this,
+        );
+      }
+    }
 
     this.crdsChartVersion = crds.status.version;
     this.controlPlaneChartVersion = release.status.version;
@@ -173,7 +216,21 @@ export function checkLinkerdControlPlane(settings: LinkerdControlPlaneSettings):
         path: "identity.issuer.clockSkewAllowance",
         fix: "Remove it, and set clockSkewAllowance of this program instead, where it is checked with the lifetimes.",
       },
+      ...((settings.rotateWebhookCredentials ?? true) ? controlPlaneWebhooks.flatMap(ownedByWebhook) : []),
     ]),
+  ];
+}
+
+/** The values by which one webhook's credentials would come from elsewhere. */
+function ownedByWebhook({ valuesKey }: Webhook): OwnedValue[] {
+  const fix =
+    "Remove it: cert-manager keeps this webhook's credentials. Or set rotateWebhookCredentials to false.";
+  return [
+    { path: `${valuesKey}.externalSecret`, value: true, fix },
+    ...["injectCaFrom", "injectCaFromSecret", "caBundle", "crtPEM", "keyPEM"].map((key) => ({
+      path: `${valuesKey}.${key}`,
+      fix,
+    })),
   ];
 }
 

@@ -16,6 +16,7 @@ import {
 } from "./identityIssuer.ts";
 import {
   checkLinkerdControlPlane,
+  controlPlaneWebhooks,
   LinkerdControlPlane,
   type LinkerdControlPlaneSettings,
   trustDomainOf,
@@ -26,6 +27,8 @@ import type { Finding } from "./pki/finding.ts";
 import { checkGenerations } from "./pki/generations.ts";
 import { checkLifetimes } from "./pki/lifetimes.ts";
 import { checkCommonName, checkNamespaceName } from "./pki/names.ts";
+import { broken } from "./pki/rules.ts";
+import { checkWebhookLifetimes } from "./pki/webhookLifetimes.ts";
 import { plain, requireSound } from "./settings.ts";
 import {
   commonNameOf,
@@ -33,6 +36,12 @@ import {
   objectNameOf,
   TrustAnchor,
 } from "./trustAnchor.ts";
+import {
+  defaultWebhookCertificateDuration,
+  defaultWebhookCertificateRenewBefore,
+  WebhookCredentials,
+  type WebhookCredentialsSettings,
+} from "./webhookCredentials.ts";
 
 const defaultLinkerdNamespace = "linkerd";
 const defaultTrustAnchorGenerations: readonly number[] = [1];
@@ -47,7 +56,8 @@ const defaultSigningGeneration = 1;
 export interface RotatingLinkerdArgs
   extends CertManagerArgs,
     IdentityIssuerSettings,
-    LinkerdControlPlaneSettings {
+    LinkerdControlPlaneSettings,
+    WebhookCredentialsSettings {
   /** Namespace of the control plane, which is created. Defaults to `linkerd`. */
   readonly linkerdNamespace?: pulumi.Input<string> | undefined;
   /**
@@ -85,10 +95,10 @@ export interface TrustAnchorStatus extends CertificateFacts {
  * Linkerd with control-plane TLS credentials that rotate by themselves.
  *
  * Creates the control plane's namespace, cert-manager where it is wanted, each generation of the trust anchor, the
- * identity issuer, and Linkerd's two Helm releases – each only when what it needs is ready, and removed in the opposite
- * order.
+ * identity issuer, the webhooks' credentials, and Linkerd's two Helm releases – each only when what it needs is ready,
+ * and removed in the opposite order.
  *
- * The identity issuer renews without Pulumi. A trust anchor rotates in three runs, with restarts of the meshed pods
+ * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs, with restarts of the meshed pods
  * between: list the next generation; let it sign; remove the one before.
  *
  * The Kubernetes provider comes from `opts`, and needs `enableSecretMutable: true`: without it, a changed anchor Secret
@@ -156,9 +166,22 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef: signer.issuerRef },
       { parent: this },
     );
+    const webhookCredentials =
+      (args.rotateWebhookCredentials ?? true)
+        ? new WebhookCredentials(
+            `${name}-webhooks`,
+            { ...args, namespace: namespace.metadata.name, webhooks: controlPlaneWebhooks },
+            { parent: this, ...(certManager === undefined ? {} : { dependsOn: certManager }) },
+          )
+        : undefined;
     const controlPlane = new LinkerdControlPlane(
       `${name}-control-plane`,
-      { ...args, namespace: namespace.metadata.name, trustBundlePem: this.trustBundlePem },
+      {
+        ...args,
+        namespace: namespace.metadata.name,
+        trustBundlePem: this.trustBundlePem,
+        webhookValues: webhookCredentials?.values,
+      },
       { parent: this, dependsOn: issuer },
     );
 
@@ -198,17 +221,25 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
         args.trustAnchorValidityPeriodHours ?? defaultTrustAnchorValidityPeriodHours,
       ),
     }),
+    ...checkWebhookLifetimes({
+      webhookCertificateDuration: plain(args.webhookCertificateDuration ?? defaultWebhookCertificateDuration),
+      webhookCertificateRenewBefore: plain(
+        args.webhookCertificateRenewBefore ?? defaultWebhookCertificateRenewBefore,
+      ),
+    }),
     ...checkLinkerdControlPlane(args),
   ];
   if (args.installCertManager ?? true) {
     findings.push(...checkCertManager(args));
     const certManagerNamespace = plain(args.certManagerNamespace ?? defaultCertManagerNamespace);
     if (certManagerNamespace !== undefined && certManagerNamespace === linkerdNamespace) {
-      findings.push({
-        field: "certManagerNamespace",
-        message: `"${certManagerNamespace}" is linkerdNamespace as well, and one namespace cannot be made twice.`,
-        fix: "Give cert-manager a namespace of its own.",
-      });
+      findings.push(
+        broken("distinct-namespaces", {
+          field: "certManagerNamespace",
+          message: `"${certManagerNamespace}" is linkerdNamespace as well, and one namespace cannot be made twice.`,
+          fix: "Give cert-manager a namespace of its own.",
+        }),
+      );
     }
   }
   if (trustDomain !== undefined && linkerdNamespace !== undefined) {

@@ -1,14 +1,23 @@
 /** Refusing settings: at once where their values are plain, and as soon as they are known where they are Outputs. */
 import * as pulumi from "@pulumi/pulumi";
-import { describeFindings, type Finding } from "./pki/finding.ts";
+import { describeFinding, describeFindings, type Finding } from "./pki/finding.ts";
+
+/** What one component warns of, another that is made of the same settings finds again. */
+const warned = new Set<string>();
 
 /**
- * Passes where there are no findings.
+ * Passes where there are no errors among the findings. Warnings are logged, each once.
  *
- * @throws pulumi.RunError with every finding, its field and its fix. Pulumi shows its message alone, without a stack.
+ * @throws pulumi.RunError with every error, its field and its fix. Pulumi shows its message alone, without a stack.
  */
 export function requireSound(findings: readonly Finding[]): void {
-  if (findings.length > 0) throw new pulumi.RunError(describeFindings(findings));
+  for (const finding of findings.filter(({ severity }) => severity === "warning")) {
+    const warning = describeFinding(finding);
+    if (!warned.has(warning)) pulumi.log.warn(warning);
+    warned.add(warning);
+  }
+  const errors = findings.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new pulumi.RunError(describeFindings(errors));
 }
 
 /** The value of an input that is known now; `undefined` for one that only the engine will know. */

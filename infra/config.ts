@@ -1,8 +1,10 @@
 /** Reads the stack's configuration; nothing else does. */
 import * as pulumi from "@pulumi/pulumi";
 import type { HelmValues } from "../components/helmValues.ts";
-import { describeFindings, type Finding } from "../components/pki/finding.ts";
+import type { Finding } from "../components/pki/finding.ts";
+import { broken } from "../components/pki/rules.ts";
 import { checkRotatingLinkerd, type RotatingLinkerdArgs } from "../components/rotatingLinkerd.ts";
+import { requireSound } from "../components/settings.ts";
 import { closest } from "./closest.ts";
 
 /** Everything that a stack can set. */
@@ -82,6 +84,9 @@ export const types = {
   issuerRenewBefore: string,
   issuanceLifetime: string,
   clockSkewAllowance: string,
+  rotateWebhookCredentials: boolean,
+  webhookCertificateDuration: string,
+  webhookCertificateRenewBefore: string,
   installCertManager: boolean,
   certManagerNamespace: string,
   keepCertManagerCrds: boolean,
@@ -117,14 +122,15 @@ export function readConfiguration(): Configuration {
   const findings: Finding[] = [];
   const { kubeconfig, kubeContext, ...linkerd } = readValues(findings);
   if (kubeconfig?.includes("\n")) {
-    findings.push({
-      field: "kubeconfig",
-      message: "It is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.",
-      fix: "Write it to a file, and set kubeconfig to the file's path.",
-    });
+    findings.push(
+      broken("kubeconfig-path", {
+        field: "kubeconfig",
+        message: "It is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.",
+        fix: "Write it to a file, and set kubeconfig to the file's path.",
+      }),
+    );
   }
-  findings.push(...checkRotatingLinkerd(linkerd));
-  if (findings.length > 0) throw new pulumi.RunError(describeFindings(findings));
+  requireSound([...findings, ...checkRotatingLinkerd(linkerd)]);
   return { linkerd, kubeconfig, kubeContext };
 }
 
@@ -150,32 +156,32 @@ function readValues(findings: Finding[]): Values {
 
 function unknownKey(key: string): Finding {
   const near = closest(key, Object.keys(types));
-  return {
+  return broken("setting-name", {
     field: key,
     message: "There is no such setting.",
     fix:
       near === undefined
         ? `Remove it: pulumi config rm ${key}. Pulumi.yaml lists all settings.`
         : `Did you mean ${near}? Remove it: pulumi config rm ${key}`,
-  };
+  });
 }
 
 function wrongType(key: string, value: string, type: Type<unknown>): Finding {
-  return {
+  return broken("setting-type", {
     field: key,
     message: `${value} is not ${type.description}.`,
     fix: "Pulumi.yaml has its type, its meaning and its default.",
-  };
+  });
 }
 
 /** Such keys set the provider that a program gets by itself; here it is made from this project's own keys. */
 function kubernetesKey(fullKey: string, key: string): Finding {
   const own = { context: "kubeContext", kubeconfig: "kubeconfig" }[key];
-  return {
+  return broken("provider-setting", {
     field: fullKey,
     message: "It would have no effect: this program makes its own Kubernetes provider.",
     fix: own === undefined ? `Remove it: pulumi config rm ${fullKey}` : `Remove it, and set ${own} instead.`,
-  };
+  });
 }
 
 /** Whether the stack keeps this key encrypted, in whole or in part; the SDK exports this without its type. */

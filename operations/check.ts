@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { Command, type CommanderError, InvalidArgumentError } from "commander";
 import { checkCredentials } from "../components/pki/credentialRules.ts";
 import { durationSyntax, parseDuration } from "../components/pki/duration.ts";
-import { type RuleFinding, verdictOf } from "../components/pki/finding.ts";
+import { describeFinding, type Finding, verdictOf } from "../components/pki/finding.ts";
 import { checkDomain } from "../components/pki/names.ts";
 import { longestPemBytes, type PemText } from "../components/pki/pemRules.ts";
 import { broken } from "../components/pki/rules.ts";
@@ -67,7 +67,7 @@ function parseTime(text: string): Date {
 }
 
 /** Reads one byte more than the rules allow at most, from files and pipes alike. */
-async function readPem(field: string, path: string): Promise<PemText | RuleFinding> {
+async function readPem(field: string, path: string): Promise<PemText | Finding> {
   try {
     const chunks: Buffer[] = [];
     for await (const chunk of createReadStream(path, { end: longestPemBytes })) chunks.push(chunk);
@@ -81,7 +81,7 @@ async function readPem(field: string, path: string): Promise<PemText | RuleFindi
   }
 }
 
-async function check(options: Options): Promise<RuleFinding[]> {
+async function check(options: Options): Promise<Finding[]> {
   const [bundle, issuer, key] = await Promise.all([
     readPem("--bundle", options.bundle),
     readPem("--issuer", options.issuer),
@@ -95,13 +95,10 @@ async function check(options: Options): Promise<RuleFinding[]> {
   return checkCredentials({ bundle, issuer, key }, purpose, parseCertificate);
 }
 
-function describe(findings: readonly RuleFinding[]): string {
+function describe(findings: readonly Finding[]): string {
   if (findings.length === 0) return "All right: Linkerd can work with these credentials.";
   return findings
-    .map(
-      ({ rule, severity, field, message, fix, source }) =>
-        `${severity === "error" ? "Error" : "Warning"}: ${field}: ${message}\n    Fix: ${fix}\n    Rule: ${rule} (${source})`,
-    )
+    .map((finding) => `${finding.severity === "error" ? "Error" : "Warning"}: ${describeFinding(finding)}`)
     .join("\n");
 }
 

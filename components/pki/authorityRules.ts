@@ -1,6 +1,6 @@
 /** Rules for one authority by itself: a trust anchor, the issuer, or an intermediate between them. */
 import { quotedName } from "./certificate.ts";
-import type { RuleFinding } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import type { Member } from "./pemRules.ts";
 import { broken } from "./rules.ts";
 
@@ -26,7 +26,7 @@ export function called({ place, certificate }: Member): string {
 }
 
 /** Checks a certificate by itself. */
-export function checkAuthority(member: Member, role: Role, now: Date): RuleFinding[] {
+export function checkAuthority(member: Member, role: Role, now: Date): Finding[] {
   return [
     ...checkAlgorithms(member, role),
     ...checkAuthorisation(member),
@@ -35,10 +35,10 @@ export function checkAuthority(member: Member, role: Role, now: Date): RuleFindi
   ];
 }
 
-function checkAlgorithms(member: Member, role: Role): RuleFinding[] {
+function checkAlgorithms(member: Member, role: Role): Finding[] {
   const { field, certificate } = member;
   const { publicKeyAlgorithm, signatureAlgorithm } = certificate;
-  const findings: RuleFinding[] = [];
+  const findings: Finding[] = [];
   const allowed = keyAlgorithms[role];
   if (!allowed.includes(publicKeyAlgorithm)) {
     findings.push(
@@ -66,9 +66,9 @@ function alternatives(names: readonly string[]): string {
   return names.join(", ").replace(/, ([^,]*)$/, " or $1");
 }
 
-function checkAuthorisation(member: Member): RuleFinding[] {
+function checkAuthorisation(member: Member): Finding[] {
   const { field, certificate } = member;
-  const findings: RuleFinding[] = [];
+  const findings: Finding[] = [];
   if (!certificate.isCa) {
     findings.push(
       broken("is-ca", {
@@ -90,10 +90,10 @@ function checkAuthorisation(member: Member): RuleFinding[] {
   return findings;
 }
 
-function checkPurposes(member: Member, role: Role): RuleFinding[] {
+function checkPurposes(member: Member, role: Role): Finding[] {
   const { field, certificate } = member;
   const { extendedKeyUsages, otherConstraints } = certificate;
-  const findings: RuleFinding[] = [];
+  const findings: Finding[] = [];
   const allows = (usage: string) =>
     extendedKeyUsages === undefined ||
     extendedKeyUsages.includes(usage) ||
@@ -127,7 +127,7 @@ function checkPurposes(member: Member, role: Role): RuleFinding[] {
   return findings;
 }
 
-function checkValidity(member: Member, now: Date): RuleFinding[] {
+function checkValidity(member: Member, now: Date): Finding[] {
   const { field, certificate } = member;
   const { validFromDate, validToDate } = certificate.x509;
   if (now < validFromDate) {

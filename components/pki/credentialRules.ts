@@ -8,7 +8,7 @@ import {
   quotedName,
 } from "./certificate.ts";
 import { parseDuration } from "./duration.ts";
-import type { RuleFinding } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import { checkKey } from "./keyRules.ts";
 import { type Member, type PemText, readCertificates } from "./pemRules.ts";
 import { broken } from "./rules.ts";
@@ -44,7 +44,7 @@ export function checkCredentials(
   credentials: Credentials,
   purpose: Purpose,
   parse: ParseCertificate,
-): RuleFinding[] {
+): Finding[] {
   const bundle = readCertificates(credentials.bundle, parse);
   const chain = readCertificates(credentials.issuer, parse);
   const anchors = withoutDuplicates(bundle.members);
@@ -83,7 +83,7 @@ function withoutDuplicates(members: readonly Member[]): Member[] {
   return members.filter((member, index) => !includes(members.slice(0, index), member));
 }
 
-function checkAnchorSubjects(anchors: readonly Member[], issuer: Member | undefined): RuleFinding[] {
+function checkAnchorSubjects(anchors: readonly Member[], issuer: Member | undefined): Finding[] {
   return anchors.flatMap((anchor, index) => {
     const { subjectDer, x509, subjectKeyIdentifier } = anchor.certificate;
     const twin = anchors.slice(0, index).find(({ certificate }) => {
@@ -103,7 +103,7 @@ function checkAnchorSubjects(anchors: readonly Member[], issuer: Member | undefi
   });
 }
 
-function checkIssuer(chain: Chain, purpose: Purpose): RuleFinding[] {
+function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
   const { issuer, intermediates, anchors } = chain;
   const levels = levelsAbove(issuer, intermediates, anchors);
   const signers = anchors.filter((anchor) => levels.has(anchor));
@@ -138,7 +138,7 @@ function levelsAbove(
   return levels;
 }
 
-function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): RuleFinding[] {
+function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): Finding[] {
   const twin = [...intermediates, ...anchors].find(
     ({ certificate }) => certificate.subjectDer === issuer.certificate.subjectDer,
   );
@@ -152,7 +152,7 @@ function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): RuleFin
   ];
 }
 
-function noChain({ issuer, anchors, intermediates }: Chain): RuleFinding {
+function noChain({ issuer, anchors, intermediates }: Chain): Finding {
   const namesake = [...intermediates, ...anchors].find(
     ({ certificate }) => certificate.subjectDer === issuer.certificate.issuerDer,
   );
@@ -170,7 +170,7 @@ function noChain({ issuer, anchors, intermediates }: Chain): RuleFinding {
   });
 }
 
-function checkOrder({ issuer, following }: Chain): RuleFinding[] {
+function checkOrder({ issuer, following }: Chain): Finding[] {
   const members = [issuer, ...following];
   const wrong = following.find(
     ({ certificate }, index) => !isSignedBy(members[index]!.certificate, certificate),
@@ -185,7 +185,7 @@ function checkOrder({ issuer, following }: Chain): RuleFinding[] {
   ];
 }
 
-function checkKeyIdentifiers(issuer: Member, above: readonly Member[]): RuleFinding[] {
+function checkKeyIdentifiers(issuer: Member, above: readonly Member[]): Finding[] {
   const { authorityKeyIdentifier } = issuer.certificate;
   const signers = above.filter(({ certificate }) => isSignedBy(issuer.certificate, certificate));
   const matches = ({ certificate: { subjectKeyIdentifier } }: Member) =>
@@ -203,10 +203,7 @@ function checkKeyIdentifiers(issuer: Member, above: readonly Member[]): RuleFind
   ];
 }
 
-function checkPathLengths(
-  { intermediates, anchors }: Chain,
-  levels: ReadonlyMap<Member, number>,
-): RuleFinding[] {
+function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap<Member, number>): Finding[] {
   return [...intermediates, ...anchors].flatMap((member) => {
     const { pathLength } = member.certificate;
     // An anchor that signed none of these is going to sign an issuer some day.
@@ -220,12 +217,12 @@ function checkPathLengths(
   });
 }
 
-function checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Purpose): RuleFinding[] {
+function checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Purpose): Finding[] {
   const { issuanceLifetime, clockSkewAllowance, now } = purpose;
   const issuance = milliseconds(issuanceLifetime);
   const skew = milliseconds(clockSkewAllowance);
   const issuerEnd = issuer.certificate.x509.validToDate;
-  const findings: RuleFinding[] = [];
+  const findings: Finding[] = [];
   const lasting = signers.toSorted((one, other) => end(other) - end(one))[0];
   if (lasting !== undefined && end(lasting) <= issuerEnd.getTime() + issuance) {
     findings.push(
@@ -252,11 +249,7 @@ function checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Pur
 const end = ({ certificate }: Member) => certificate.x509.validToDate.getTime();
 const milliseconds = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
 
-function checkNames(
-  anchors: readonly Member[],
-  issuer: Member | undefined,
-  trustDomain: string,
-): RuleFinding[] {
+function checkNames(anchors: readonly Member[], issuer: Member | undefined, trustDomain: string): Finding[] {
   const findings = anchors.flatMap((anchor) => {
     // An anchor may have any name; one that looks like Linkerd's says which trust domain it is for.
     const [, domain] = /^root\.[^.]+\.(.+)$/.exec(anchor.certificate.commonName) ?? [];
@@ -273,7 +266,7 @@ function checkNames(
 
 const names = ({ commonName, dnsNames }: ParsedCertificate) => [commonName, ...dnsNames];
 
-function otherDomain(member: Member, expected: string, trustDomain: string): RuleFinding {
+function otherDomain(member: Member, expected: string, trustDomain: string): Finding {
   return broken("trust-domain", {
     field: member.field,
     message: `${called(member)} is not named after the trust domain ${trustDomain}; it would be called ${expected}. It may belong to another mesh.`,

@@ -2,7 +2,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { called } from "./authorityRules.ts";
 import { quoted } from "./certificate.ts";
-import type { RuleFinding } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
 import { longestPemBytes, type Member, type PemText, tooLong } from "./pemRules.ts";
 import { broken } from "./rules.ts";
@@ -28,7 +28,7 @@ export function checkKey(
   { field, text }: PemText,
   issuer: Member | undefined,
   others: readonly Member[],
-): RuleFinding[] {
+): Finding[] {
   if (Buffer.byteLength(text) > longestPemBytes) return [tooLong(field)];
   const { blocks } = decodePem(text);
   const [block] = blocks;
@@ -43,7 +43,7 @@ export function checkKey(
   }
   const key = readKey(field, block);
   if (!("type" in key)) return [key];
-  const findings: RuleFinding[] = [];
+  const findings: Finding[] = [];
   if (blocks.length > 1) {
     findings.push(
       broken("key-alone", {
@@ -57,7 +57,7 @@ export function checkKey(
   return findings;
 }
 
-function readKey(field: string, { type, headers, content }: PemBlock): KeyObject | RuleFinding {
+function readKey(field: string, { type, headers, content }: PemBlock): KeyObject | Finding {
   if (type === "ENCRYPTED PRIVATE KEY" || headers.includes("DEK-Info")) {
     return broken("key-encrypted", {
       field,
@@ -101,7 +101,7 @@ function tagAfterVersion(der: Buffer): number | undefined {
   return der[version + 2 + (der[version + 1] ?? 0)];
 }
 
-function unreadable(field: string, message: string, fix: string): RuleFinding {
+function unreadable(field: string, message: string, fix: string): Finding {
   return broken("key-readable", { field, message, fix });
 }
 
@@ -109,7 +109,7 @@ function belongs(key: KeyObject, { certificate }: Member): boolean {
   return certificate.x509.checkPrivateKey(key);
 }
 
-function mismatch(field: string, key: KeyObject, issuer: Member, others: readonly Member[]): RuleFinding {
+function mismatch(field: string, key: KeyObject, issuer: Member, others: readonly Member[]): Finding {
   const owner = others.find((other) => belongs(key, other));
   const isInChain = owner?.field === issuer.field;
   return broken("key-match", {

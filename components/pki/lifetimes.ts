@@ -1,6 +1,7 @@
 /** How long anchors, issuers and leaf certificates live, and how these lives must relate. */
 import { durationSyntax, nanosecondsPerHour, parseDuration } from "./duration.ts";
 import type { Finding } from "./finding.ts";
+import { broken } from "./rules.ts";
 
 /** Lifetimes of a mesh's credentials. Each duration is written as Go does: `48h`, `59m30s`. */
 interface Lifetimes {
@@ -37,7 +38,9 @@ export function checkLifetimes(lifetimes: KnownLifetimes): Finding[] {
     try {
       return parseDuration(text);
     } catch (error) {
-      findings.push({ field, message: (error as RangeError).message, fix: durationSyntax });
+      findings.push(
+        broken("duration-syntax", { field, message: (error as RangeError).message, fix: durationSyntax }),
+      );
       return undefined;
     }
   };
@@ -48,32 +51,40 @@ export function checkLifetimes(lifetimes: KnownLifetimes): Finding[] {
   const anchorHours = lifetimes.trustAnchorValidityPeriodHours;
 
   if (duration !== undefined && duration < parseDuration(shortestIssuerDuration)) {
-    findings.push({
-      field: "issuerDuration",
-      message: `${lifetimes.issuerDuration} is shorter than ${shortestIssuerDuration}, the least that cert-manager accepts.`,
-      fix: `Set it to ${shortestIssuerDuration} or more.`,
-    });
+    findings.push(
+      broken("issuer-duration-minimum", {
+        field: "issuerDuration",
+        message: `${lifetimes.issuerDuration} is shorter than ${shortestIssuerDuration}, the least that cert-manager accepts.`,
+        fix: `Set it to ${shortestIssuerDuration} or more.`,
+      }),
+    );
   }
   if (renewBefore !== undefined && renewBefore < parseDuration(shortestIssuerRenewBefore)) {
-    findings.push({
-      field: "issuerRenewBefore",
-      message: `${lifetimes.issuerRenewBefore} is shorter than ${shortestIssuerRenewBefore}, the least that cert-manager accepts.`,
-      fix: `Set it to ${shortestIssuerRenewBefore} or more.`,
-    });
+    findings.push(
+      broken("renew-before-minimum", {
+        field: "issuerRenewBefore",
+        message: `${lifetimes.issuerRenewBefore} is shorter than ${shortestIssuerRenewBefore}, the least that cert-manager accepts.`,
+        fix: `Set it to ${shortestIssuerRenewBefore} or more.`,
+      }),
+    );
   }
   if (issuance === 0n) {
-    findings.push({
-      field: "issuanceLifetime",
-      message: `${lifetimes.issuanceLifetime} is no time at all: every proxy's certificate would be expired when it is issued.`,
-      fix: "Set it to 24h, Linkerd's default, or to another time that is longer than zero.",
-    });
+    findings.push(
+      broken("issuance-lifetime", {
+        field: "issuanceLifetime",
+        message: `${lifetimes.issuanceLifetime} is no time at all: every proxy's certificate would be expired when it is issued.`,
+        fix: "Set it to 24h, Linkerd's default, or to another time that is longer than zero.",
+      }),
+    );
   }
   if (duration !== undefined && renewBefore !== undefined && renewBefore >= duration) {
-    findings.push({
-      field: "issuerRenewBefore",
-      message: `${lifetimes.issuerRenewBefore} is not shorter than issuerDuration (${lifetimes.issuerDuration}): the issuer would be due for renewal as soon as it is issued.`,
-      fix: "Make issuerRenewBefore shorter, or issuerDuration longer.",
-    });
+    findings.push(
+      broken("renew-before-duration", {
+        field: "issuerRenewBefore",
+        message: `${lifetimes.issuerRenewBefore} is not shorter than issuerDuration (${lifetimes.issuerDuration}): the issuer would be due for renewal as soon as it is issued.`,
+        fix: "Make issuerRenewBefore shorter, or issuerDuration longer.",
+      }),
+    );
   }
   if (
     renewBefore !== undefined &&
@@ -81,13 +92,15 @@ export function checkLifetimes(lifetimes: KnownLifetimes): Finding[] {
     skew !== undefined &&
     renewBefore <= issuance + skew
   ) {
-    findings.push({
-      field: "issuerRenewBefore",
-      message:
-        `${lifetimes.issuerRenewBefore} is not longer than issuanceLifetime (${lifetimes.issuanceLifetime}) and clockSkewAllowance ` +
-        `(${lifetimes.clockSkewAllowance}) together: proxies would get certificates from an issuer that ends before they do.`,
-      fix: "Make issuerRenewBefore longer, or issuanceLifetime shorter.",
-    });
+    findings.push(
+      broken("renew-before-leaves", {
+        field: "issuerRenewBefore",
+        message:
+          `${lifetimes.issuerRenewBefore} is not longer than issuanceLifetime (${lifetimes.issuanceLifetime}) and clockSkewAllowance ` +
+          `(${lifetimes.clockSkewAllowance}) together: proxies would get certificates from an issuer that ends before they do.`,
+        fix: "Make issuerRenewBefore longer, or issuanceLifetime shorter.",
+      }),
+    );
   }
   if (anchorHours !== undefined)
     findings.push(...checkAnchorHours(anchorHours, lifetimes, duration, issuance));
@@ -103,22 +116,22 @@ function checkAnchorHours(
   const field = "trustAnchorValidityPeriodHours";
   if (!Number.isInteger(hours) || hours < 1 || hours > longestAnchorHours) {
     return [
-      {
+      broken("anchor-validity", {
         field,
         message: `${hours} is not a whole number of hours from 1 to ${longestAnchorHours} (292 years).`,
         fix: "Set it to 87600 (ten years), or to another such number.",
-      },
+      }),
     ];
   }
   if (duration === undefined || issuance === undefined) return [];
   if (BigInt(hours) * nanosecondsPerHour > duration + issuance) return [];
   return [
-    {
+    broken("anchor-outlives-issuer", {
       field,
       message:
         `${hours} hours are not longer than issuerDuration (${lifetimes.issuerDuration}) and issuanceLifetime ` +
         `(${lifetimes.issuanceLifetime}) together: the anchor would end before the first certificates below it.`,
       fix: "Make trustAnchorValidityPeriodHours longer: a new anchor is a rollout of its own, so years are usual.",
-    },
+    }),
   ];
 }

@@ -1,5 +1,6 @@
 /** The syntax of the names that end up in Kubernetes objects and in certificates. */
 import type { Finding } from "./finding.ts";
+import { broken } from "./rules.ts";
 
 const label = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const namespacePattern = new RegExp(`^${label}$`);
@@ -12,11 +13,11 @@ const longestCommonName = 64;
 export function checkNamespaceName(field: string, name: string): Finding[] {
   if (name.length <= 63 && namespacePattern.test(name)) return [];
   return [
-    {
+    broken("namespace-name", {
       field,
       message: `"${name}" is not the name of a namespace: lower-case letters, digits and inner hyphens, at most 63.`,
       fix: `Write it like "linkerd" or "team-a".`,
-    },
+    }),
   ];
 }
 
@@ -24,11 +25,11 @@ export function checkNamespaceName(field: string, name: string): Finding[] {
 export function checkDomain(field: string, domain: string): Finding[] {
   if (domain.length <= 253 && domainPattern.test(domain)) return [];
   return [
-    {
+    broken("domain-syntax", {
       field,
       message: `"${domain}" is not a domain: lower-case labels of letters, digits and inner hyphens, joined by dots.`,
       fix: `Write it like "cluster.local", without a dot at its end.`,
-    },
+    }),
   ];
 }
 
@@ -36,10 +37,10 @@ export function checkDomain(field: string, domain: string): Finding[] {
 export function checkCommonName(field: string, commonName: string): Finding[] {
   if (commonName.length <= longestCommonName) return [];
   return [
-    {
+    broken("common-name-length", {
       field,
       message: `The common name ${commonName} that comes of it has ${commonName.length} characters; a certificate holds ${longestCommonName}.`,
       fix: "Choose a shorter one.",
-    },
+    }),
   ];
 }

@@ -1,7 +1,7 @@
 /** Rules for the text of a bundle or of an issuer, before its certificates are looked at. */
 import type { ParseCertificate, ParsedCertificate } from "./certificate.ts";
 import { quoted } from "./certificate.ts";
-import type { RuleFinding } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
 import { broken } from "./rules.ts";
 
@@ -29,10 +29,10 @@ const rewrite = (field: string) =>
 export function readCertificates(
   { field, text }: PemText,
   parse: ParseCertificate,
-): { members: readonly Member[]; findings: readonly RuleFinding[] } {
+): { members: readonly Member[]; findings: readonly Finding[] } {
   if (Buffer.byteLength(text) > longestPemBytes) return { members: [], findings: [tooLong(field)] };
   const { blocks, rest } = decodePem(text);
-  const findings: RuleFinding[] = [];
+  const findings: Finding[] = [];
   const members: Member[] = [];
 
   for (const { skipped, line } of blocks) findings.push(...checkSkipped(field, skipped, line));
@@ -79,7 +79,7 @@ export function readCertificates(
   return { members, findings: [...findings, ...checkDuplicates(field, members)] };
 }
 
-export function tooLong(field: string): RuleFinding {
+export function tooLong(field: string): Finding {
   return broken("file-size", {
     field,
     message: `It is longer than ${longestPemBytes} bytes (1 MiB), the most that a ConfigMap or a Secret holds.`,
@@ -89,7 +89,7 @@ export function tooLong(field: string): RuleFinding {
 
 const hasBegin = (text: string) => text.includes("-----BEGIN ");
 
-function checkSkipped(field: string, skipped: string, line: number): RuleFinding[] {
+function checkSkipped(field: string, skipped: string, line: number): Finding[] {
   if (skipped === "") return [];
   if (hasBegin(skipped)) return [damaged(field, `Before line ${line}`)];
   return [
@@ -101,7 +101,7 @@ function checkSkipped(field: string, skipped: string, line: number): RuleFinding
   ];
 }
 
-function checkRest(field: string, rest: string): RuleFinding[] {
+function checkRest(field: string, rest: string): Finding[] {
   if (rest === "") return [];
   if (hasBegin(rest)) return [damaged(field, "At the end")];
   return [
@@ -115,7 +115,7 @@ function checkRest(field: string, rest: string): RuleFinding[] {
   ];
 }
 
-function damaged(field: string, where: string): RuleFinding {
+function damaged(field: string, where: string): Finding {
   return broken("pem-damaged", {
     field,
     message: `${where} is a BEGIN line whose block cannot be read: its END line or its base64 text is damaged, or it does not begin at the start of a line.`,
@@ -123,7 +123,7 @@ function damaged(field: string, where: string): RuleFinding {
   });
 }
 
-function wrongType(field: string, { type, line }: PemBlock, following: number): RuleFinding {
+function wrongType(field: string, { type, line }: PemBlock, following: number): Finding {
   if (type.endsWith("PRIVATE KEY")) {
     return broken("pem-private-key", {
       field,
@@ -138,7 +138,7 @@ function wrongType(field: string, { type, line }: PemBlock, following: number): 
   });
 }
 
-function noCertificate(field: string, text: string): RuleFinding {
+function noCertificate(field: string, text: string): Finding {
   const der = text.startsWith("0");
   return broken("pem-certificate", {
     field,
@@ -149,7 +149,7 @@ function noCertificate(field: string, text: string): RuleFinding {
   });
 }
 
-function checkDuplicates(field: string, members: readonly Member[]): RuleFinding[] {
+function checkDuplicates(field: string, members: readonly Member[]): Finding[] {
   const seen = new Map<string, number>();
   return members.flatMap(({ place, certificate: { x509 } }) => {
     const first = seen.get(x509.fingerprint256);

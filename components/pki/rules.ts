@@ -1,5 +1,5 @@
-/** The rules that credentials must keep, each with its severity and its source. */
-import type { Finding, RuleFinding, Severity } from "./finding.ts";
+/** Every rule that settings and credentials must keep, each with its severity and its source. */
+import type { Finding, Severity } from "./finding.ts";
 
 interface Rule {
   readonly severity: Severity;
@@ -11,12 +11,66 @@ interface Rule {
 
 const decode = "linkerd2 pkg/tls/codec.go";
 const identity = "linkerd2 pkg/identity/service.go";
+const certManagerTypes = "cert-manager pkg/apis/certmanager/v1/types_certificate.go";
 const linkerdCheck = "linkerd2 pkg/issuercerts/issuercerts.go";
 const verification = "Go crypto/x509 Verify, by which Linkerd's identity controller loads its issuer";
 const fatalInCheck = "linkerd check fails with it, and linkerd install and upgrade refuse it.";
 const otherAnchor = "it makes do with another anchor of the bundle, where one is fit.";
 
-export const rules = {
+/** Rules about a stack's settings. */
+const settingRules = {
+  "setting-name": { severity: "error", source: "Pulumi.yaml lists every setting" },
+  "setting-type": { severity: "error", source: "Pulumi.yaml declares every setting's type" },
+  "provider-setting": { severity: "error", source: "this program makes its own Kubernetes provider" },
+  "kubeconfig-path": {
+    severity: "error",
+    source: "Pulumi keeps a provider's inputs in its state",
+  },
+
+  "namespace-name": { severity: "error", source: "Kubernetes: RFC 1123, DNS label" },
+  "distinct-namespaces": { severity: "error", source: "Kubernetes: a namespace's name is its own" },
+  "domain-syntax": { severity: "error", source: "RFC 1123; it is part of every identity's DNS name" },
+  "common-name-length": {
+    severity: "error",
+    source: "RFC 5280, appendix A.1, ub-common-name; cert-manager's webhook enforces it",
+  },
+
+  "duration-syntax": {
+    severity: "error",
+    source: "Go time.ParseDuration, by which cert-manager and Linkerd read durations",
+  },
+  "issuer-duration-minimum": { severity: "error", source: `${certManagerTypes} MinimumCertificateDuration` },
+  "renew-before-minimum": { severity: "error", source: `${certManagerTypes} MinimumRenewBefore` },
+  "renew-before-duration": {
+    severity: "error",
+    source: "cert-manager internal/apis/certmanager/validation/certificate.go ValidateDuration",
+  },
+  "renew-before-leaves": {
+    severity: "error",
+    source: "linkerd2 pkg/tls/ca.go clamps leaves to the issuer's end",
+  },
+  "webhook-lifetime": { severity: "error", source: `${certManagerTypes}, validation/certificate.go` },
+  "issuance-lifetime": { severity: "error", source: "linkerd2 pkg/tls/ca.go" },
+  "anchor-validity": {
+    severity: "error",
+    source: "the tls provider counts a validity in Go's time.Duration, which overflows in silence",
+  },
+  "anchor-generations": {
+    severity: "error",
+    source: "this program: generations count the anchors in the order of their making",
+  },
+  "signing-generation": { severity: "error", source: verification },
+
+  "chart-name": { severity: "error", source: "helm install takes a chart in these ways" },
+  "chart-repository": { severity: "error", source: "helm install --repo takes a URL" },
+  "chart-version": { severity: "error", source: "helm install takes the newest chart without --version" },
+  "chart-login": { severity: "error", source: "helm install --username and --password go with --repo" },
+  "helm-timeout": { severity: "error", source: "helm install --timeout" },
+  "owned-value": { severity: "error", source: "this program sets it, and something else depends on it" },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+/** Rules about certificates and keys. */
+export const credentialRules = {
   "file-readable": { severity: "error", source: "npm run check" },
   "file-size": {
     severity: "error",
@@ -149,8 +203,13 @@ export const rules = {
   "key-match": { severity: "error", source: "linkerd2 pkg/tls/cred.go ValidateAndCreateCreds" },
 } as const satisfies Readonly<Record<string, Rule>>;
 
+export const rules = { ...settingRules, ...credentialRules };
+
 /** The finding that a rule is broken. */
-export function broken(name: keyof typeof rules, finding: Finding): RuleFinding {
+export function broken(
+  name: keyof typeof rules,
+  finding: Pick<Finding, "field" | "message" | "fix">,
+): Finding {
   const { severity, source, stricter }: Rule = rules[name];
   return {
     rule: name,

@@ -64,7 +64,16 @@ async function readKeys(when: string): Promise<PrivateKey[]> {
     const pem = Buffer.from(secret.data!["tls.key"]!, "base64").toString();
     return { name: `the key of ${name} ${when}`, pem };
   };
-  return Promise.all(["linkerd-trust-anchor", "linkerd-identity-issuer"].map(read));
+  return Promise.all(
+    [
+      "linkerd-trust-anchor",
+      "linkerd-identity-issuer",
+      "webhook-issuer-tls",
+      "linkerd-proxy-injector-k8s-tls",
+      "linkerd-sp-validator-k8s-tls",
+      "linkerd-policy-validator-k8s-tls",
+    ].map(read),
+  );
 }
 
 function collectFiles(kind: string, directory: string): void {

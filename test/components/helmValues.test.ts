@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import * as fc from "fast-check";
 import { checkValues, type HelmValues, mergeValues } from "../../components/helmValues.ts";
+import { broken } from "../../components/pki/rules.ts";
 
 test("nested values are merged, leaf by leaf", () => {
   assert.deepEqual(
@@ -47,8 +48,16 @@ const owned = [
 
 test("values that the component owns are refused by their paths", () => {
   assert.deepEqual(checkValues("values", { a: { fixed: false }, b: { c: 1 } }, owned), [
-    { field: "values.a.fixed", message: "This value is always true here.", fix: "Remove it." },
-    { field: "values.b", message: "This value is not set here.", fix: "Set it elsewhere." },
+    broken("owned-value", {
+      field: "values.a.fixed",
+      message: "This value is always true here.",
+      fix: "Remove it.",
+    }),
+    broken("owned-value", {
+      field: "values.b",
+      message: "This value is not set here.",
+      fix: "Set it elsewhere.",
+    }),
   ]);
 });
 

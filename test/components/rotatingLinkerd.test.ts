@@ -3,6 +3,7 @@ import { beforeEach, test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
 import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "./registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
@@ -10,6 +11,8 @@ const namespace = "kubernetes:core/v1:Namespace";
 const secret = "kubernetes:core/v1:Secret";
 const issuer = "kubernetes:cert-manager.io/v1:Issuer";
 const certificate = "kubernetes:cert-manager.io/v1:Certificate";
+const mutatingPatch = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfigurationPatch";
+const validatingPatch = "kubernetes:admissionregistration.k8s.io/v1:ValidatingWebhookConfigurationPatch";
 const certificateMade = "tls:index/selfSignedCert:SelfSignedCert";
 
 function build(args: RotatingLinkerdArgs): Promise<Recorded<RotatingLinkerd>> {
@@ -46,7 +49,21 @@ const certManagerObjects = [
   "linkerd-rotating-tls:index:CertManager linkerd-cert-manager in linkerd",
 ];
 
+const webhookServices = ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"];
+
+const webhookObjects = [
+  "linkerd-rotating-tls:index:WebhookCredentials linkerd-webhooks in linkerd",
+  `${issuer} linkerd-webhooks-self-signed in linkerd-webhooks`,
+  `${issuer} linkerd-webhooks-authority in linkerd-webhooks`,
+  `${certificate} linkerd-webhooks-authority in linkerd-webhooks`,
+  ...webhookServices.map((service) => `${certificate} linkerd-webhooks-${service} in linkerd-webhooks`),
+  `${mutatingPatch} linkerd-control-plane-linkerd-proxy-injector in linkerd-control-plane`,
+  `${validatingPatch} linkerd-control-plane-linkerd-sp-validator in linkerd-control-plane`,
+  `${validatingPatch} linkerd-control-plane-linkerd-policy-validator in linkerd-control-plane`,
+];
+
 const otherObjects = [
+  ...webhookObjects,
   `${certificate} linkerd-identity-issuer in linkerd-identity-issuer`,
   `${namespace} linkerd-namespace in linkerd`,
   `${release} linkerd-control-plane in linkerd-control-plane`,
@@ -201,8 +218,76 @@ test("the releases", async () => {
       identity: {
         issuer: { scheme: "kubernetes.io/tls", issuanceLifetime: "24h", clockSkewAllowance: "20s" },
       },
+      proxyInjector: { externalSecret: true, injectCaFrom: "linkerd/linkerd-proxy-injector" },
+      profileValidator: { externalSecret: true, injectCaFrom: "linkerd/linkerd-sp-validator" },
+      policyValidator: { externalSecret: true, injectCaFrom: "linkerd/linkerd-policy-validator" },
     },
   });
+});
+
+test("the webhooks' CA keeps its key, and signs for servers alone", () => {
+  const specOf = (name: string) => find(name).inputs.spec as Record<string, unknown>;
+  const find = (name: string) => installed.find(certificate, name);
+  assert.deepEqual(specOf("linkerd-webhooks-authority"), {
+    secretName: "webhook-issuer-tls",
+    duration: "87600h",
+    renewBefore: "43800h",
+    issuerRef: { group: "cert-manager.io", kind: "Issuer", name: "webhook-issuer-self-signed" },
+    commonName: "webhooks.linkerd.svc",
+    isCA: true,
+    privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Never" },
+    usages: ["cert sign", "crl sign"],
+  });
+  for (const service of webhookServices) {
+    assert.deepEqual(specOf(`linkerd-webhooks-${service}`), {
+      secretName: `${service}-k8s-tls`,
+      duration: "24h",
+      renewBefore: "1h",
+      issuerRef: { group: "cert-manager.io", kind: "Issuer", name: "webhook-issuer" },
+      commonName: `${service}.linkerd.svc`,
+      dnsNames: [`${service}.linkerd.svc`],
+      isCA: false,
+      privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always", encoding: "PKCS8" },
+      usages: ["server auth"],
+      secretTemplate: { annotations: { "helm.sh/resource-policy": "keep" } },
+    });
+  }
+});
+
+test("where the chart makes the webhooks' credentials, nothing of them is made here", async () => {
+  const own = await build({ rotateWebhookCredentials: false });
+  assert.deepEqual(
+    listOf(own),
+    listOf(installed).filter((line) => !webhookObjects.includes(line)),
+  );
+  const { values } = own.find(release, "linkerd-control-plane").inputs;
+  assert.equal((values as Record<string, unknown>).proxyInjector, undefined);
+});
+
+test("values that would take a webhook's credentials from elsewhere are refused", () => {
+  const linkerdControlPlaneValues = { proxyInjector: { caBundle: "…" } };
+  const refused = checkRotatingLinkerd({ linkerdControlPlaneValues });
+  assert.deepEqual(
+    refused.map(({ rule, field }) => [rule, field]),
+    [["owned-value", "linkerdControlPlaneValues.proxyInjector.caBundle"]],
+  );
+  assert.match(refused[0]!.fix, /rotateWebhookCredentials/);
+  assert.deepEqual(checkRotatingLinkerd({ linkerdControlPlaneValues, rotateWebhookCredentials: false }), []);
+});
+
+test("lifetimes of webhook certificates that cannot be are refused", () => {
+  for (const [settings, refused] of [
+    [{ webhookCertificateDuration: "59m" }, /^59m is shorter than 1h/],
+    [{ webhookCertificateDuration: "43801h" }, /^43801h is longer than 43800h/],
+    [{ webhookCertificateRenewBefore: "24h" }, /^24h is not shorter than webhookCertificateDuration/],
+    [{ webhookCertificateRenewBefore: "4m" }, /^4m is shorter than 5m/],
+    [{ webhookCertificateRenewBefore: "soon" }, /"soon" is not a duration/],
+  ] as const) {
+    const finding = checkRotatingLinkerd(settings).find(({ field }) => field in settings);
+    assert.equal(finding?.rule, "webhook-lifetime");
+    assert.match(finding.message, refused);
+  }
+  assert.deepEqual(checkRotatingLinkerd({ webhookCertificateDuration: "43800h" }), []);
 });
 
 test("each waits for what it needs, and so is removed before it", () => {
@@ -219,6 +304,7 @@ test("each waits for what it needs, and so is removed before it", () => {
   );
   assert.deepEqual(dependenciesOf(release, "linkerd-control-plane"), [
     `${certificate} linkerd-identity-issuer`,
+    ...webhookServices.map((service) => `${certificate} linkerd-webhooks-${service}`).sort(),
     `${namespace} linkerd-namespace`,
     `${release} linkerd-control-plane-crds`,
     `${certificateMade} linkerd-trust-anchor-certificate`,
@@ -270,7 +356,7 @@ test("another signing generation changes the Certificate's issuer and nothing el
   const after = await build({ trustAnchorGenerations: [1, 2], signingGeneration: 2 });
   for (const registration of before.registrations) {
     const { type, name, inputs } = registration;
-    if (type !== certificate) {
+    if (type !== certificate || name !== "linkerd-identity-issuer") {
       // Components take part in the order of things, too: the control plane's waits for the same Certificate.
       assert.deepEqual(after.find(type, name), registration, `${type} ${name}`);
       continue;
@@ -302,6 +388,8 @@ test("every name and lifetime is an input", async () => {
   const { find } = await build({
     linkerdNamespace: "mesh",
     certManagerNamespace: "certificates",
+    webhookCertificateDuration: "2h",
+    webhookCertificateRenewBefore: "30m",
     clusterDomain: "cluster.example.com",
     trustDomain: "mesh.example.com",
     trustAnchorValidityPeriodHours: 1000,
@@ -342,8 +430,17 @@ test("every name and lifetime is an input", async () => {
       identity: {
         issuer: { scheme: "kubernetes.io/tls", issuanceLifetime: "20m", clockSkewAllowance: "10s" },
       },
+      proxyInjector: { externalSecret: true, injectCaFrom: "mesh/linkerd-proxy-injector" },
+      profileValidator: { externalSecret: true, injectCaFrom: "mesh/linkerd-sp-validator" },
+      policyValidator: { externalSecret: true, injectCaFrom: "mesh/linkerd-policy-validator" },
     },
   );
+  const webhook = find(certificate, "linkerd-webhooks-linkerd-proxy-injector").inputs as {
+    spec: Record<string, unknown>;
+  };
+  assert.equal(webhook.spec.duration, "2h");
+  assert.equal(webhook.spec.renewBefore, "30m");
+  assert.equal(webhook.spec.commonName, "linkerd-proxy-injector.mesh.svc");
 });
 
 test("the trust domain follows the cluster's, where it is not set", async () => {
@@ -424,13 +521,17 @@ test("settings that cannot be are refused before anything is registered, all tog
     (failure as Error).message,
     `4 settings are not right:
   signingGeneration: 2 is not among trustAnchorGenerations [1]: no proxy would trust what it signs.
-    Add it to trustAnchorGenerations, or name one that is there.
+    Fix: Add it to trustAnchorGenerations, or name one that is there.
+    Rule: signing-generation (Go crypto/x509 Verify, by which Linkerd's identity controller loads its issuer)
   issuerRenewBefore: 24h is not longer than issuanceLifetime (24h) and clockSkewAllowance (20s) together: proxies would get certificates from an issuer that ends before they do.
-    Make issuerRenewBefore longer, or issuanceLifetime shorter.
+    Fix: Make issuerRenewBefore longer, or issuanceLifetime shorter.
+    Rule: renew-before-leaves (linkerd2 pkg/tls/ca.go clamps leaves to the issuer's end)
   linkerdControlPlaneValues.identity.issuer.scheme: This value is always "kubernetes.io/tls" here.
-    Remove it: cert-manager writes the issuer's Secret in this scheme.
+    Fix: Remove it: cert-manager writes the issuer's Secret in this scheme.
+    Rule: owned-value (this program sets it, and something else depends on it)
   certManagerNamespace: "linkerd" is linkerdNamespace as well, and one namespace cannot be made twice.
-    Give cert-manager a namespace of its own.`,
+    Fix: Give cert-manager a namespace of its own.
+    Rule: distinct-namespaces (Kubernetes: a namespace's name is its own)`,
   );
   assert.deepEqual(
     registrations.map(({ type }) => type).filter((type) => !type.startsWith("linkerd-rotating-tls:")),
@@ -456,6 +557,7 @@ test("a common name that is too long is refused, and names the trust domain", as
   await assert.rejects(build({ trustDomain }), {
     message: `One setting is not right:
   trustDomain: The common name identity.linkerd.${trustDomain} that comes of it has 73 characters; a certificate holds 64.
-    Choose a shorter one.`,
+    Fix: Choose a shorter one.
+    Rule: common-name-length (RFC 5280, appendix A.1, ub-common-name; cert-manager's webhook enforces it)`,
   });
 });

@@ -6,8 +6,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { plain, sound } from "../../components/settings.ts";
 import { resolved } from "./registrations.ts";
 
-const refusal = { field: "life", message: "It is short.", fix: "Make it longer." };
-const message = "One setting is not right:\n  life: It is short.\n    Make it longer.";
+const refusal = {
+  rule: "short",
+  severity: "error",
+  field: "life",
+  message: "It is short.",
+  fix: "Make it longer.",
+  source: "this test",
+} as const;
+const message =
+  "One setting is not right:\n  life: It is short.\n    Fix: Make it longer.\n    Rule: short (this test)";
 const check = ({ life }: { life: string }) => (life === "short" ? [refusal] : []);
 
 test("plain inputs are checked at once, and stay as they are", () => {

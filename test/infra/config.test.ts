@@ -82,7 +82,8 @@ test("a wrong type is refused by its key", async () => {
       await read({ config: { [key]: value } }),
       `One setting is not right:
   ${key}: "${value}" is not ${description}.
-    Pulumi.yaml has its type, its meaning and its default.`,
+    Fix: Pulumi.yaml has its type, its meaning and its default.
+    Rule: setting-type (Pulumi.yaml declares every setting's type)`,
     );
   }
 });
@@ -92,13 +93,15 @@ test("an unknown key is refused, and the one that was meant is named", async () 
     await read({ config: { issuerDuraton: "48h" } }),
     `One setting is not right:
   issuerDuraton: There is no such setting.
-    Did you mean issuerDuration? Remove it: pulumi config rm issuerDuraton`,
+    Fix: Did you mean issuerDuration? Remove it: pulumi config rm issuerDuraton
+    Rule: setting-name (Pulumi.yaml lists every setting)`,
   );
   assert.equal(
     await read({ config: { colour: "blue" } }),
     `One setting is not right:
   colour: There is no such setting.
-    Remove it: pulumi config rm colour. Pulumi.yaml lists all settings.`,
+    Fix: Remove it: pulumi config rm colour. Pulumi.yaml lists all settings.
+    Rule: setting-name (Pulumi.yaml lists every setting)`,
   );
   for (const inherited of ["constructor", "toString", "__proto__"]) {
     const config = Object.fromEntries([[inherited, "x"]]);
@@ -111,9 +114,11 @@ test("settings of Pulumi's own Kubernetes provider are refused, since it is not 
     await read({ config: { "kubernetes:context": "prod", "kubernetes:namespace": "x" } }),
     `2 settings are not right:
   kubernetes:context: It would have no effect: this program makes its own Kubernetes provider.
-    Remove it, and set kubeContext instead.
+    Fix: Remove it, and set kubeContext instead.
+    Rule: provider-setting (this program makes its own Kubernetes provider)
   kubernetes:namespace: It would have no effect: this program makes its own Kubernetes provider.
-    Remove it: pulumi config rm kubernetes:namespace`,
+    Fix: Remove it: pulumi config rm kubernetes:namespace
+    Rule: provider-setting (this program makes its own Kubernetes provider)`,
   );
 });
 
@@ -122,7 +127,8 @@ test("a kubeconfig is named by its path, not given", async () => {
     await read({ config: { kubeconfig: "apiVersion: v1\nkind: Config\n" } }),
     `One setting is not right:
   kubeconfig: It is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.
-    Write it to a file, and set kubeconfig to the file's path.`,
+    Fix: Write it to a file, and set kubeconfig to the file's path.
+    Rule: kubeconfig-path (Pulumi keeps a provider's inputs in its state)`,
   );
 });
 
@@ -131,7 +137,8 @@ test("a malformed duration is refused by its key", async () => {
     await read({ config: { issuerDuration: "48" } }),
     `One setting is not right:
   issuerDuration: "48" is not a duration: the number 48 has no unit.
-    Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.`,
+    Fix: Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.
+    Rule: duration-syntax (Go time.ParseDuration, by which cert-manager and Linkerd read durations)`,
   );
 });
 
@@ -171,7 +178,8 @@ test("a secret of the wrong type is refused without showing it", async () => {
     await read({ config: { certManagerValues: "hidden" }, secretKeys: ["certManagerValues"] }),
     `One setting is not right:
   certManagerValues: Its value is not an object of Helm values.
-    Pulumi.yaml has its type, its meaning and its default.`,
+    Fix: Pulumi.yaml has its type, its meaning and its default.
+    Rule: setting-type (Pulumi.yaml declares every setting's type)`,
   );
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkGenerations } from "../../../components/pki/generations.ts";
 import { checkCommonName, checkDomain, checkNamespaceName } from "../../../components/pki/names.ts";
+import { broken } from "../../../components/pki/rules.ts";
 
 test("namespaces are DNS labels", () => {
   for (const name of ["linkerd", "a", "7", "team-a-1", "x".repeat(63)]) {
@@ -11,12 +12,12 @@ test("namespaces are DNS labels", () => {
     assert.equal(checkNamespaceName("field", name).length, 1, name);
   }
   assert.deepEqual(checkNamespaceName("linkerdNamespace", "Linkerd"), [
-    {
+    broken("namespace-name", {
       field: "linkerdNamespace",
       message:
         '"Linkerd" is not the name of a namespace: lower-case letters, digits and inner hyphens, at most 63.',
       fix: 'Write it like "linkerd" or "team-a".',
-    },
+    }),
   ]);
 });
 
@@ -57,17 +58,20 @@ test("generations rise from 1 on, and one of them signs", () => {
     assert.deepEqual(checkGenerations(generations, signing), []);
   }
   for (const generations of [[], [0], [-1], [1.5], [2, 1], [1, 1]]) {
-    assert.deepEqual(checkGenerations(generations, generations[0] ?? 1)[0], {
-      field: "trustAnchorGenerations",
-      message: `[${generations.join(", ")}] is not a list of whole numbers from 1 on, each once, oldest first.`,
-      fix: "Write for example [1], or [1, 2] while the second generation replaces the first.",
-    });
+    assert.deepEqual(
+      checkGenerations(generations, generations[0] ?? 1)[0],
+      broken("anchor-generations", {
+        field: "trustAnchorGenerations",
+        message: `[${generations.join(", ")}] is not a list of whole numbers from 1 on, each once, oldest first.`,
+        fix: "Write for example [1], or [1, 2] while the second generation replaces the first.",
+      }),
+    );
   }
   assert.deepEqual(checkGenerations([2, 3], 1), [
-    {
+    broken("signing-generation", {
       field: "signingGeneration",
       message: "1 is not among trustAnchorGenerations [2, 3]: no proxy would trust what it signs.",
       fix: "Add it to trustAnchorGenerations, or name one that is there.",
-    },
+    }),
   ]);
 });

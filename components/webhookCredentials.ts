@@ -1,0 +1,143 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Certificate, Issuer } from "./certManagerObjects.ts";
+import { checkWebhookLifetimes, webhookAuthorityLifetimes } from "./pki/webhookLifetimes.ts";
+import { sound } from "./settings.ts";
+
+/** A day, as in Linkerd's own documentation. */
+export const defaultWebhookCertificateDuration = "24h";
+
+/** Time enough for the kubelet to deliver, and for a renewal that fails at first. */
+export const defaultWebhookCertificateRenewBefore = "1h";
+
+/** Names that Linkerd's documentation gives to the webhooks' own authority. */
+const authorityName = "webhook-issuer";
+const authoritySecretName = "webhook-issuer-tls";
+
+/** How webhook credentials live. */
+export interface WebhookCredentialsSettings {
+  /**
+   * Life of each webhook's certificate, as a Go duration. Defaults to 24h; at least 1h (cert-manager), at most 43800h, and
+   * longer than `webhookCertificateRenewBefore`.
+   */
+  readonly webhookCertificateDuration?: pulumi.Input<string> | undefined;
+  /** Time before its end at which cert-manager renews it, as a Go duration. Defaults to 1h; at least 5m (cert-manager). */
+  readonly webhookCertificateRenewBefore?: pulumi.Input<string> | undefined;
+}
+
+/** A server that the API server calls: an admission webhook, or an extension of the API. */
+export interface Webhook {
+  /** Prefix of its values in Linkerd's chart, such as `proxyInjector`. */
+  readonly valuesKey: string;
+  /** Name of its Service, and of its Certificate. */
+  readonly serviceName: string;
+  /** Name of the Secret that its pods mount. */
+  readonly secretName: string;
+}
+
+/** What {@link WebhookCredentials} are made from. */
+export interface WebhookCredentialsArgs extends WebhookCredentialsSettings {
+  /** Namespace of the webhooks. */
+  readonly namespace: pulumi.Input<string>;
+  readonly webhooks: readonly Webhook[];
+}
+
+/** Values by which Linkerd's chart takes one webhook's credentials from cert-manager. */
+export interface InjectedWebhookValues {
+  /** The chart makes no Secret. */
+  readonly externalSecret: true;
+  /** The Certificate, `<namespace>/<name>`, whose Secret's `ca.crt` cert-manager's cainjector makes the caBundle. */
+  readonly injectCaFrom: pulumi.Output<string>;
+}
+
+/**
+ * Serving certificates of webhooks, which cert-manager renews.
+ *
+ * Creates, in the webhooks' namespace, a CA of their own – a self-signed Issuer, a CA Certificate and its Issuer – and one
+ * Certificate for each webhook, and waits until all are Ready. The mesh's trust anchor has no part in it: whoever holds
+ * a webhook's key is nobody in the mesh. No key passes through Pulumi.
+ *
+ * The API server's caBundle and the certificate that a webhook serves must agree at every moment, and they change apart
+ * from each other: cainjector writes the one, the kubelet delivers the other. They agree because the CA keeps its key
+ * and its name for good, so that whatever it signed verifies against each of its certificates, older or newer; and
+ * because it is renewed five years before its end, long before a certificate below it could outlive it. cert-manager
+ * does not sign the Certificates again when their CA is renewed; each takes the new one with its own next renewal.
+ */
+export class WebhookCredentials extends pulumi.ComponentResource {
+  /** Values of Linkerd's chart for each webhook, by its key; known when the Certificates are Ready. */
+  readonly values: Readonly<Record<string, InjectedWebhookValues>>;
+
+  constructor(name: string, args: WebhookCredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("linkerd-rotating-tls:index:WebhookCredentials", name, {}, opts);
+    const { namespace } = args;
+    const child = { parent: this };
+    const lifetimes = sound(
+      {
+        webhookCertificateDuration: args.webhookCertificateDuration ?? defaultWebhookCertificateDuration,
+        webhookCertificateRenewBefore:
+          args.webhookCertificateRenewBefore ?? defaultWebhookCertificateRenewBefore,
+      },
+      checkWebhookLifetimes,
+    );
+
+    const selfSigned = new Issuer(
+      `${name}-self-signed`,
+      { name: `${authorityName}-self-signed`, namespace },
+      { selfSigned: {} },
+      { ...child, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
+    );
+    const authority = new Certificate(
+      `${name}-authority`,
+      { name: authorityName, namespace },
+      {
+        secretName: authoritySecretName,
+        ...webhookAuthorityLifetimes,
+        issuerRef: referenceTo(selfSigned),
+        commonName: pulumi.interpolate`webhooks.${namespace}.svc`,
+        isCA: true,
+        // A new key would part the caBundle from what the webhooks serve, until every one of them is renewed.
+        privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Never" },
+        usages: ["cert sign", "crl sign"],
+      },
+      child,
+    );
+    const issuer = new Issuer(
+      `${name}-authority`,
+      { name: authorityName, namespace },
+      // By way of the Certificate, so that the Issuer is made once the Secret is filled.
+      { ca: { secretName: authority.metadata.name.apply(() => authoritySecretName) } },
+      child,
+    );
+
+    this.values = Object.fromEntries(
+      args.webhooks.map(({ valuesKey, serviceName, secretName }) => {
+        const serverName = pulumi.interpolate`${serviceName}.${namespace}.svc`;
+        const certificate = new Certificate(
+          `${name}-${serviceName}`,
+          { name: serviceName, namespace },
+          {
+            secretName,
+            duration: lifetimes.webhookCertificateDuration,
+            renewBefore: lifetimes.webhookCertificateRenewBefore,
+            issuerRef: referenceTo(issuer),
+            commonName: serverName,
+            dnsNames: [serverName],
+            isCA: false,
+            // Linkerd's policy controller reads its key in PKCS #8 alone; the others read every encoding.
+            privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always", encoding: "PKCS8" },
+            usages: ["server auth"],
+            // Where the chart has made the Secret until now, Helm would delete it under the running webhook.
+            secretTemplate: { annotations: { "helm.sh/resource-policy": "keep" } },
+          },
+          child,
+        );
+        const injectCaFrom = pulumi.interpolate`${certificate.metadata.namespace}/${certificate.metadata.name}`;
+        return [valuesKey, { externalSecret: true, injectCaFrom }];
+      }),
+    );
+    this.registerOutputs({});
+  }
+}
+
+function referenceTo(issuer: Issuer) {
+  return { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
+}

@@ -1,0 +1,197 @@
+/** cert-manager keeps the webhooks' credentials: a renewal is served by the running process, and no admission fails. */
+import assert from "node:assert/strict";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { after, before, test } from "node:test";
+import { connect } from "node:tls";
+import { AdmissionregistrationV1Api, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
+import { withPortForward } from "../../operations/portForward.ts";
+import { reset } from "../../sandbox/lifecycle.ts";
+import { until } from "../../sandbox/until.ts";
+import { kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+
+const namespace = "linkerd";
+const webhooks = ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"] as const;
+
+/** The webhooks that are real processes here, and where they serve; the policy validator is a stand-in. */
+const servers = [
+  { webhook: "linkerd-proxy-injector", component: "proxy-injector", port: 8443 },
+  { webhook: "linkerd-sp-validator", component: "destination", port: 8443 },
+] as const;
+
+let environment: NodeJS.ProcessEnv;
+let core: CoreV1Api;
+
+before(async () => {
+  await reset(sandboxName, console.log);
+  environment = await testSandbox();
+  core = kubeConfig().makeApiClient(CoreV1Api);
+  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+});
+
+after(() => reset(sandboxName, console.log));
+
+test("right after the installation, pods are injected and wrong profiles refused", async () => {
+  await admit();
+});
+
+test("cert-manager's certificates are the only ones: the API server verifies each by its caBundle", async () => {
+  const admission = kubeConfig().makeApiClient(AdmissionregistrationV1Api);
+  for (const webhook of webhooks) {
+    const { certificate, key, annotations } = await stored(webhook);
+    assert.equal(certificate.issuer, `CN=webhooks.${namespace}.svc`);
+    assert.equal(certificate.subjectAltName, `DNS:${webhook}.${namespace}.svc`);
+    assert.equal(certificate.ca, false);
+    assert.deepEqual(certificate.keyUsage, ["1.3.6.1.5.5.7.3.1"]);
+    assert.ok(certificate.checkPrivateKey(createPrivateKey(key)));
+    assert.match(key, /^-----BEGIN PRIVATE KEY-----/, "the policy validator reads PKCS #8 alone");
+    assert.equal(annotations["meta.helm.sh/release-name"], undefined, "the chart has made no Secret");
+    const configuration = { name: `${webhook}-webhook-config` };
+    const { webhooks: served } = await (webhook === "linkerd-proxy-injector"
+      ? admission.readMutatingWebhookConfiguration(configuration)
+      : admission.readValidatingWebhookConfiguration(configuration));
+    const caBundle = new X509Certificate(Buffer.from(served![0]!.clientConfig.caBundle!, "base64"));
+    assert.ok(certificate.verify(caBundle.publicKey), webhook);
+  }
+});
+
+test("a second up changes nothing, and restarts nothing", async () => {
+  const before = await pods();
+  await succeed(environment, "pulumi", "up", "--yes", "--expect-no-changes");
+  assert.deepEqual(await pods(), before);
+});
+
+test("a renewal is served by the running process, and no admission fails meanwhile", async () => {
+  const running = await pods();
+  const old = new Map<string, string>();
+  for (const webhook of webhooks) old.set(webhook, (await stored(webhook)).certificate.serialNumber);
+
+  const admissions = { count: 0, until: new AbortController() };
+  const admitting = (async () => {
+    for (; !admissions.until.signal.aborted; admissions.count++) await admit();
+  })();
+  try {
+    const renewing = (async () => {
+      for (const webhook of webhooks) await askToIssue(webhook);
+      for (const webhook of webhooks) {
+        await until(`a new certificate of ${webhook}`, 60_000, async () => {
+          const { serialNumber } = (await stored(webhook)).certificate;
+          return serialNumber !== old.get(webhook) || `still ${serialNumber}`;
+        });
+      }
+      for (const { webhook, component, port } of servers) {
+        const { serialNumber } = (await stored(webhook)).certificate;
+        await until(`${webhook} to serve ${serialNumber}`, 90_000, async () => {
+          const served = await servedSerialNumber(component, port);
+          return served === serialNumber || `it serves ${served}`;
+        });
+      }
+      const done = admissions.count;
+      await until("admissions by the new certificates", 30_000, async () => admissions.count > done + 3);
+    })();
+    // A failed admission ends the test at once.
+    await Promise.race([admitting, renewing]);
+    await renewing;
+  } finally {
+    admissions.until.abort();
+    await admitting;
+  }
+  assert.ok(admissions.count > 10, `${admissions.count} admissions`);
+  assert.deepEqual(await pods(), running);
+});
+
+/** Fails where the injector has no part in the creation of a pod, or the validator none in that of a wrong profile. */
+async function admit(): Promise<void> {
+  const pod = await core.createNamespacedPod({
+    namespace: "default",
+    dryRun: "All",
+    body: {
+      metadata: { name: "meshed", annotations: { "linkerd.io/inject": "enabled" } },
+      spec: { containers: [{ name: "app", image: "app" }] },
+    },
+  });
+  const containers = [...(pod.spec!.containers ?? []), ...(pod.spec!.initContainers ?? [])];
+  assert.ok(
+    containers.some(({ name }) => name === "linkerd-proxy"),
+    "a pod came up without a proxy: the injector was not asked",
+  );
+  await assert.rejects(
+    kubeConfig()
+      .makeApiClient(CustomObjectsApi)
+      .createNamespacedCustomObject({
+        group: "linkerd.io",
+        version: "v1alpha2",
+        namespace: "default",
+        plural: "serviceprofiles",
+        dryRun: "All",
+        body: {
+          apiVersion: "linkerd.io/v1alpha2",
+          kind: "ServiceProfile",
+          metadata: { name: "app.default.svc.cluster.local" },
+          spec: { routes: [{ name: "all", condition: {} }] },
+        },
+      }),
+    /linkerd-sp-validator\.linkerd\.io/,
+    "a wrong profile was admitted: the validator was not asked",
+  );
+}
+
+/** Asks cert-manager to issue it anew, as `cmctl renew` does. */
+async function askToIssue(certificate: string): Promise<void> {
+  const condition = {
+    type: "Issuing",
+    status: "True",
+    reason: "ManuallyTriggered",
+    message: "Renewed by a test",
+    lastTransitionTime: new Date().toISOString(),
+  };
+  await succeed(
+    environment,
+    "kubectl",
+    ...["patch", "certificate", certificate, "--namespace", namespace, "--subresource=status", "--type=json"],
+    `--patch=${JSON.stringify([{ op: "add", path: "/status/conditions/-", value: condition }])}`,
+  );
+}
+
+async function stored(webhook: string) {
+  const secret = await core.readNamespacedSecret({ namespace, name: `${webhook}-k8s-tls` });
+  const text = (key: string) => Buffer.from(secret.data![key]!, "base64").toString();
+  return {
+    certificate: new X509Certificate(text("tls.crt")),
+    key: text("tls.key"),
+    annotations: secret.metadata!.annotations ?? {},
+  };
+}
+
+async function servedSerialNumber(component: string, port: number): Promise<string> {
+  const { items } = await core.listNamespacedPod({
+    namespace,
+    labelSelector: `linkerd.io/control-plane-component=${component}`,
+  });
+  const cluster = { kubeConfig: kubeConfig(), namespace };
+  return withPortForward(
+    cluster,
+    items[0]!.metadata!.name!,
+    port,
+    (localPort) =>
+      new Promise((done, failed) => {
+        // Which certificate it is, is the question here; the API server verifies it.
+        const socket = connect({ host: "127.0.0.1", port: localPort, rejectUnauthorized: false }, () => {
+          done(socket.getPeerX509Certificate()!.serialNumber);
+          socket.destroy();
+        });
+        socket.on("error", failed);
+      }),
+  );
+}
+
+/** Each container of the control plane, in which pod it is, and how often it was restarted. */
+async function pods(): Promise<string[]> {
+  const { items } = await core.listNamespacedPod({ namespace });
+  return items
+    .flatMap(({ metadata, status }) =>
+      (status!.containerStatuses ?? []).map(
+        ({ name, restartCount }) => `${metadata!.uid} ${metadata!.name} ${name} ${restartCount}`,
+      ),
+    )
+    .sort();
+}
