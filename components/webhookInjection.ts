@@ -30,8 +30,7 @@ export function awaitInjection(
     name,
     {
       metadata: {
-        // By way of the release, so that a preview does not look for what is yet to be installed.
-        name: release.status.name.apply(() => configurationName),
+        name: configurationName,
         annotations: { "pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}" },
       },
     },

@@ -30,7 +30,7 @@ export function checkAuthority(member: Member, role: Role, now: Date): Finding[]
   return [
     ...checkAlgorithms(member, role),
     ...checkAuthorisation(member),
-    ...checkPurposes(member, role),
+    ...checkPurposes(member),
     ...checkValidity(member, now),
   ];
 }
@@ -90,7 +90,7 @@ function checkAuthorisation(member: Member): Finding[] {
   return findings;
 }
 
-function checkPurposes(member: Member, role: Role): Finding[] {
+function checkPurposes(member: Member): Finding[] {
   const { field, certificate } = member;
   const { extendedKeyUsages, otherConstraints } = certificate;
   const findings: Finding[] = [];
@@ -106,11 +106,11 @@ function checkPurposes(member: Member, role: Role): Finding[] {
         fix: `Issue it again without an extended key usage, or with both serverAuth and clientAuth.`,
       }),
     );
-  } else if (role !== "anchor" && !allows(clientAuthentication)) {
+  } else if (!allows(clientAuthentication)) {
     findings.push(
       broken("extended-key-usage-client", {
         field,
-        message: `${called(member)} has an extended key usage (${extendedKeyUsages!.join(", ")}) without client authentication (${clientAuthentication}): proxies below it may not be taken as clients.`,
+        message: `${called(member)} has an extended key usage (${extendedKeyUsages!.join(", ")}) without client authentication (${clientAuthentication}): proxies below it are not taken as clients.`,
         fix: `Issue it again without an extended key usage, or with both serverAuth and clientAuth.`,
       }),
     );

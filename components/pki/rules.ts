@@ -132,8 +132,9 @@ export const credentialRules = {
   },
   "extended-key-usage": { severity: "error", source: verification, stricter: otherAnchor },
   "extended-key-usage-client": {
-    severity: "warning",
-    source: "rustls-webpki, by which Linkerd's proxies verify each other as clients",
+    severity: "error",
+    source:
+      "rustls-webpki, by which Linkerd's proxies verify each other as clients; OpenSSL heeds it in anchors, too",
     stricter: "it verifies for servers only.",
   },
   constraints: {

@@ -687,6 +687,7 @@ func testRestart(t *testing.T, m *machine) {
 // testRestartAtAnyMoment kills the runtime while it makes pods: afterwards the
 // containers that it says run, and no others, do.
 func testRestartAtAnyMoment(t *testing.T, m *machine) {
+	seen := 0
 	for round := range 8 {
 		var clients sync.WaitGroup
 		for range 4 {
@@ -721,10 +722,15 @@ func testRestartAtAnyMoment(t *testing.T, m *machine) {
 				running[m.started(t, c.Id).Program.PID] = true
 			}
 		}
-		if len(programs) == 0 || !maps.Equal(programs, running) {
+		// On a busy machine, a round may be over before the first program runs.
+		seen += len(programs)
+		if !maps.Equal(programs, running) {
 			t.Fatalf("%d containers, programs run in processes %v, by the runtime in %v", len(containers), programs, running)
 		}
 		m.assertNothingLeft(t)
+	}
+	if seen == 0 {
+		t.Fatal("no round met a running program")
 	}
 }
 

@@ -196,7 +196,7 @@ suite("Each authority", () => {
     breaks(await below(anchor, { extensions: usages(clientAuth) }), ["extended-key-usage"]);
     breaks(await below(anchor, { extensions: usages("1.2.3") }), ["extended-key-usage"]);
     breaks(await below(await makeAnchor({ extensions: usages(clientAuth) })), ["extended-key-usage"]);
-    breaks(await below(await makeAnchor({ extensions: usages(serverAuth) })), []);
+    breaks(await below(await makeAnchor({ extensions: usages(serverAuth) })), ["extended-key-usage-client"]);
     breaks(await below(anchor, { extensions: usages(serverAuth) }), ["extended-key-usage-client"]);
   });
 

@@ -1,0 +1,267 @@
+/** Linkerd's own identity controller, asked what it makes of a set of credentials. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { KeyObject, X509Certificate } from "node:crypto";
+import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { CoreV1Api } from "@kubernetes/client-node";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
+import { type CertifyResponse, identityService } from "../../operations/certify.ts";
+import { sandboxKubeConfig, sandboxPaths } from "../../sandbox/lifecycle.ts";
+import { until } from "../../sandbox/until.ts";
+import { keysOf } from "../operations/fabricate.ts";
+import { handshake } from "./proxies.ts";
+import type { CredentialTexts } from "./recipe.ts";
+
+/**
+ * Where a set fails: when the controller loads it, when a proxy asks for a certificate, or when two proxies show each
+ * other what they got.
+ */
+export type Stage = "load" | "certify" | "proxies" | "accepted";
+
+export interface Outcome {
+  readonly stage: Stage;
+  /** What was said; empty where nothing fails. */
+  readonly reason: string;
+}
+
+const namespace = "linkerd";
+const trustDomain = "cluster.local";
+const identity = `default.${namespace}.serviceaccount.identity.${namespace}.${trustDomain}`;
+/** A run of many thousand sets takes less. */
+const tokenLifetimeSeconds = 2 * 3600;
+/** A busy machine starts a controller in seconds. */
+const answerTimeoutMilliseconds = 60_000;
+const port = 8080;
+
+/** What the controller says when it refuses what it is given; anything else that ends it is no verdict. */
+const refusals =
+  /Failed to read trust anchors: |Failed to initialize identity service: failed to (read CA from disk|verify issuer)/;
+const ready = "starting gRPC server";
+const reloaded = "Updated identity issuer";
+const skipped = "Skipping issuer update";
+
+/** What a proxy sends, and the key that it keeps. */
+interface Proxy {
+  readonly token: string;
+  readonly request: Buffer;
+  readonly key: string;
+}
+
+/** A place to run controllers one after another. */
+export interface IdentityOracle {
+  /** Starts a controller with the credentials, and asks it for a certificate. */
+  start(texts: CredentialTexts): Promise<Outcome>;
+  /** Gives a controller that runs with `sound` the issuer and key of another set, as the kubelet updates a Secret. */
+  reload(sound: CredentialTexts, texts: CredentialTexts): Promise<Outcome>;
+}
+
+/** Places to run controllers side by side against the API server of a sandbox that is up. */
+export async function identityOracles(sandbox: string, count: number): Promise<readonly IdentityOracle[]> {
+  const core = sandboxKubeConfig(sandbox).makeApiClient(CoreV1Api);
+  const proxy = await makeProxy(core);
+  const { directory, bin, kubeconfig } = sandboxPaths(sandbox);
+  return Array.from({ length: count }, (_, index) => {
+    // Addresses of the loopback network are free for the asking, ports are not.
+    const address = `127.${64 + (process.pid >> 14)}.${(process.pid >> 6) & 0xff}.${((process.pid & 0x3f) << 2) + index + 1}`;
+    const place = join(directory, "oracle", String(index));
+    const command = [join(bin, "linkerd-controller"), "identity", `-kubeconfig=${kubeconfig}`];
+    return oracle({ place, address, command, proxy });
+  });
+}
+
+async function makeProxy(core: CoreV1Api): Promise<Proxy> {
+  const exists = (error: { code?: number }) => {
+    if (error.code !== 409) throw error;
+  };
+  await core.createNamespace({ body: { metadata: { name: namespace } } }).catch(exists);
+  let token = "";
+  await until(`the ServiceAccount ${namespace}/default`, answerTimeoutMilliseconds, async () => {
+    try {
+      const { status: given } = await core.createNamespacedServiceAccountToken({
+        name: "default",
+        namespace,
+        body: { spec: { audiences: ["identity.l5d.io"], expirationSeconds: tokenLifetimeSeconds } },
+      });
+      token = given!.token!;
+      return true;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  });
+  const keys = await keysOf();
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    keys,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    extensions: [new SubjectAlternativeNameExtension([{ type: "dns", value: identity }])],
+  });
+  const key = KeyObject.from(keys.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
+  return { token, request: Buffer.from(request.rawData), key };
+}
+
+interface Place {
+  readonly place: string;
+  readonly address: string;
+  readonly command: readonly string[];
+  readonly proxy: Proxy;
+}
+
+function oracle(at: Place): IdentityOracle {
+  return {
+    start: (texts) =>
+      withController(at, texts, async (controller) => {
+        const said = await controller.says(ready);
+        return said === undefined ? controller.refusal() : ask(at, texts.bundle);
+      }),
+    reload: (sound, texts) =>
+      withController(at, { ...sound, bundle: texts.bundle }, async (controller) => {
+        if ((await controller.says(ready)) === undefined) return controller.refusal();
+        await writeIssuer(at.place, "2", texts);
+        const said = await controller.says(reloaded, skipped);
+        if (said === undefined) throw new Error(`The controller ended at a reload:\n${controller.log()}`);
+        if (!said.includes(skipped)) return ask(at, texts.bundle);
+        const kept = await ask(at, texts.bundle);
+        if (kept.stage !== "accepted") {
+          throw new Error(`The controller did not keep its issuer (${kept.reason}):\n${controller.log()}`);
+        }
+        return { stage: "load", reason: said };
+      }),
+  };
+}
+
+interface Controller {
+  /** The line that has one of the texts; `undefined` where the controller ends without it. */
+  says(...texts: string[]): Promise<string | undefined>;
+  refusal(): Outcome;
+  log(): string;
+}
+
+/**
+ * Runs a controller for as long as `use` takes.
+ *
+ * The controller reads its trust anchors from a fixed path, so each has a mount namespace of its own.
+ */
+async function withController<Result>(
+  { place, address, command }: Place,
+  texts: CredentialTexts,
+  use: (controller: Controller) => Promise<Result>,
+): Promise<Result> {
+  await rm(place, { recursive: true, force: true });
+  const issuer = join(place, "issuer");
+  await mkdir(issuer, { recursive: true, mode: 0o700 });
+  await writeFile(join(place, "ca-bundle.crt"), texts.bundle);
+  await writeIssuer(place, "1", texts);
+  for (const file of ["tls.crt", "tls.key"]) await symlink(join("..data", file), join(issuer, file));
+
+  const mount =
+    'mount -t tmpfs tmpfs /run; mkdir -p /run/linkerd/identity; ln -s "$0" /run/linkerd/identity/trust-roots';
+  const asRoot = process.geteuid?.() === 0 ? [] : ["--user", "--map-root-user"];
+  const child = spawn(
+    "unshare",
+    // biome-ignore format: a command line
+    [...asRoot, "--mount", "sh", "-ec", `${mount}; exec setpriv --pdeathsig=KILL "$@"`, place, ...command,
+      `-addr=${address}:${port}`, `-admin-addr=${address}:9990`, `-controller-namespace=${namespace}`,
+      `-identity-trust-domain=${trustDomain}`, "-identity-scheme=kubernetes.io/tls", `-issuer=${issuer}`,
+      "-identity-issuance-lifetime=24h", "-identity-clock-skew-allowance=20s"],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
+  const ended = new Promise<void>((done) => child.once("close", () => done()));
+  try {
+    return await use(listenTo(child));
+  } finally {
+    child.kill("SIGKILL");
+    await ended;
+  }
+}
+
+function listenTo(child: ChildProcess): Controller {
+  let log = "";
+  let hasEnded = false;
+  let heard = () => {};
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+    log += text;
+    heard();
+  });
+  child.once("error", (error) => {
+    log += error.message;
+  });
+  child.once("close", () => {
+    hasEnded = true;
+    heard();
+  });
+  return {
+    log: () => log,
+    says: (...texts) =>
+      new Promise((done, failed) => {
+        const timer = setTimeout(
+          () =>
+            failed(new Error(`Waited for "${texts.join('" or "')}" of the controller, which said:\n${log}`)),
+          answerTimeoutMilliseconds,
+        );
+        heard = () => {
+          const line = log.split("\n").find((candidate) => texts.some((text) => candidate.includes(text)));
+          if (line === undefined && !hasEnded) return;
+          clearTimeout(timer);
+          done(line);
+        };
+        heard();
+      }),
+    refusal: () => {
+      const line = log.split("\n").find((candidate) => refusals.test(candidate));
+      if (line === undefined) throw new Error(`The controller ended, and not over its credentials:\n${log}`);
+      return { stage: "load", reason: /msg="(.*)"$/.exec(line)?.[1] ?? line };
+    },
+  };
+}
+
+/** Writes the issuer and its key as the kubelet does: a new folder, and one change of `..data` to it. */
+async function writeIssuer(place: string, version: string, { issuer, key }: CredentialTexts): Promise<void> {
+  const folder = join(place, "issuer", `..${version}`);
+  await mkdir(folder);
+  await writeFile(join(folder, "tls.crt"), issuer);
+  await writeFile(join(folder, "tls.key"), key, { mode: 0o600 });
+  const link = join(place, "issuer", "..data");
+  await symlink(`..${version}`, `${link}_tmp`);
+  await rename(`${link}_tmp`, link);
+}
+
+/** Asks for a certificate, and lets two proxies that got it meet. */
+async function ask({ address, proxy }: Place, bundle: string): Promise<Outcome> {
+  let answer: CertifyResponse;
+  try {
+    answer = await certify(address, proxy);
+  } catch (error) {
+    const { code, details } = error as ServiceError;
+    // What is wrong with the request or the way to the controller is no verdict on the credentials.
+    if (code !== status.INTERNAL && code !== status.UNKNOWN) throw error;
+    if (/token|TokenReview|rate limiter/i.test(details)) throw error;
+    return { stage: "certify", reason: details };
+  }
+  try {
+    const chain = [answer.leafCertificate, ...answer.intermediateCertificates]
+      .map((der) => new X509Certificate(der).toString())
+      .join("");
+    await handshake({ chain, key: proxy.key, bundle, name: identity });
+    return { stage: "accepted", reason: "" };
+  } catch (error) {
+    return { stage: "proxies", reason: (error as Error).message };
+  }
+}
+
+function certify(address: string, { token, request }: Proxy): Promise<CertifyResponse> {
+  const client = new Client(`${address}:${port}`, credentials.createInsecure(), {
+    "grpc.enable_http_proxy": 0,
+  });
+  const { path, requestSerialize, responseDeserialize } = identityService.Certify;
+  return new Promise<CertifyResponse>((done, failed) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      { identity, token: Buffer.from(token), certificateSigningRequest: request },
+      { deadline: Date.now() + answerTimeoutMilliseconds },
+      (error, response) => (error === null ? done(response!) : failed(error)),
+    );
+  }).finally(() => client.close());
+}

@@ -1,0 +1,60 @@
+/**
+ * Linkerd's own identity controller decides about every known trap and some random sets, and our verdict agrees. The long
+ * form, with many thousand random sets, is `npm run test:oracle`.
+ */
+import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
+import { after, before, test } from "node:test";
+import { reset, up } from "../../sandbox/lifecycle.ts";
+import { sandboxName } from "../cluster/sandbox.ts";
+import { type Compared, compareAll, describeDifference, describeReport, reportOn } from "./comparison.ts";
+import { type IdentityOracle, identityOracles } from "./identityController.ts";
+import { randomRecipes } from "./randomRecipe.ts";
+import { make, soundRecipe } from "./recipe.ts";
+import { allTraps, traps } from "./traps.ts";
+
+const randomSets = 150;
+
+let oracles: readonly IdentityOracle[];
+
+before(async () => {
+  await reset(sandboxName, console.log);
+  await up(sandboxName, {}, console.log);
+  oracles = await identityOracles(sandboxName, 2 * availableParallelism());
+});
+
+after(() => reset(sandboxName, console.log));
+
+/** Fails with every set about which we are wrong. */
+function assertAgreement(compared: readonly Compared[]): void {
+  console.log(describeReport(reportOn(compared)));
+  const differences = compared.filter(({ verdict }) => verdict === "laxer" || verdict === "unexplained");
+  assert.equal(differences.length, 0, differences.map(describeDifference).join("\n"));
+}
+
+test("every trap is what it is said to be, and is refused where Linkerd refuses it", async () => {
+  const compared = await compareAll(allTraps(), oracles, (oracle, texts) => oracle.start(texts));
+  assertAgreement(compared);
+  assert.deepEqual(
+    compared.map(({ changes, outcome }) => `${changes[0]}: ${outcome.stage}`),
+    Object.entries(traps).map(([name, { outcome }]) => `${name}: ${outcome}`),
+  );
+});
+
+test("a running controller refuses at a reload what it refuses at its start, and keeps the issuer that it has", async () => {
+  const sound = await make(soundRecipe());
+  const refused = allTraps().filter(({ changes }) => {
+    const [name] = changes;
+    return name?.startsWith("issuer") || name?.startsWith("key");
+  });
+  const compared = await compareAll(refused, oracles, (oracle, texts) => oracle.reload(sound, texts));
+  assertAgreement(compared);
+});
+
+test(`${randomSets} random sets: nothing is accepted that Linkerd refuses`, async () => {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  console.log(`npm run test:oracle -- --sets ${randomSets} --seed ${seed}`);
+  assertAgreement(
+    await compareAll([...randomRecipes(seed, randomSets)], oracles, (oracle, texts) => oracle.start(texts)),
+  );
+});
