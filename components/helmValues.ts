@@ -38,7 +38,8 @@ export function checkValues(field: string, values: HelmValues, owned: readonly O
   });
 }
 
-function valueAt(values: unknown, [key, ...rest]: readonly string[]): unknown {
+/** The value at a path; `undefined` where there is none. */
+export function valueAt(values: unknown, [key, ...rest]: readonly string[]): unknown {
   if (key === undefined) return values;
   return isNested(values) ? valueAt(values[key], rest) : undefined;
 }

@@ -1,11 +1,24 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import {
+  type ChartFamily,
+  checkKnownToChart,
+  controlPlaneValues,
+  familyOf,
+  gatewayApiValues,
+  hasCrdsChart,
+  ownedValues,
+  unknownFamily,
+  withUserValues,
+} from "./chartFamilies.ts";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { checkHelm, type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues, mergeValues, type OwnedValue } from "./helmValues.ts";
+import { checkValues, type HelmValues, type OwnedValue } from "./helmValues.ts";
+import { highAvailabilityValues } from "./highAvailability.ts";
 import { defaultClockSkewAllowance, defaultIssuanceLifetime, type LeafSettings } from "./identityIssuer.ts";
 import type { Finding } from "./pki/finding.ts";
 import { checkDomain } from "./pki/names.ts";
+import { broken } from "./pki/rules.ts";
 import { plain, requireSound } from "./settings.ts";
 import type { InjectedWebhookValues, Webhook } from "./webhookCredentials.ts";
 import { awaitInjection, type WebhookConfiguration } from "./webhookInjection.ts";
@@ -57,16 +70,32 @@ export interface LinkerdControlPlaneSettings extends HelmSettings, LeafSettings 
   readonly linkerdCrdsChartVersion?: pulumi.Input<string> | undefined;
   /** More Helm values for that chart. */
   readonly linkerdCrdsValues?: HelmValues | undefined;
-  /** Chart of the control plane, written in the same ways. Defaults to `linkerd-control-plane`. */
+  /**
+   * Whether linkerd-crds installs the Gateway API's definitions, which are then that release's alone. Defaults to false:
+   * they are someone else's, and Linkerd from edge-25.3 on needs them on the cluster. Linkerd before 2.14 has none.
+   */
+  readonly installGatewayApi?: boolean | undefined;
+  /**
+   * Chart of the control plane, written in the same ways: `linkerd-control-plane`, or `linkerd2` of Linkerd 2.7–2.11,
+   * which has the definitions in it. Defaults to `linkerd-control-plane`. The values follow from its name and version.
+   */
   readonly linkerdControlPlaneChart?: string | undefined;
   /**
    * Whether cert-manager keeps the webhooks' credentials. Defaults to true; with false, the chart makes new self-signed
-   * ones, for a year, at each of its upgrades, which restarts the control plane.
+   * ones, for a year, at each of its upgrades, which restarts the control plane. Linkerd before 2.12 takes only false.
    */
   readonly rotateWebhookCredentials?: boolean | undefined;
   /** Exact version of that chart. Defaults to 2026.8.3; not used where the chart is a local archive. */
-  readonly linkerdControlPlaneChartVersion?: pulumi.Input<string> | undefined;
-  /** More Helm values for that chart. They win over the chart's, and may not touch its credentials. */
+  readonly linkerdControlPlaneChartVersion?: string | undefined;
+  /**
+   * Whether each workload of the control plane has three replicas on three nodes, as upstream's values-ha.yaml says.
+   * Defaults to false.
+   */
+  readonly highAvailability?: boolean | undefined;
+  /**
+   * More Helm values for that chart. They win over the chart's and over those of `highAvailability`, and may not touch
+   * its credentials. Those that the chart would ignore are refused.
+   */
   readonly linkerdControlPlaneValues?: HelmValues | undefined;
 }
 
@@ -86,52 +115,62 @@ export interface LinkerdControlPlaneArgs extends LinkerdControlPlaneSettings {
 /**
  * Linkerd's control plane over credentials that others provide.
  *
- * Creates two Helm releases: the custom resource definitions, and the control plane. The Secret
- * `linkerd-identity-issuer` must be there first: pass what fills it as `dependsOn`. The identity controller exits where
- * it finds an issuer that does not chain to the bundle.
+ * Creates two Helm releases: the custom resource definitions, and the control plane; of Linkerd before 2.12, one. The
+ * Secret `linkerd-identity-issuer` must be there first: pass what fills it as `dependsOn`. The identity controller exits
+ * where it finds an issuer that does not chain to the bundle.
  *
  * No private key is among the values.
  */
 export class LinkerdControlPlane extends pulumi.ComponentResource {
-  /** Versions of the charts that are installed. */
-  readonly crdsChartVersion: pulumi.Output<string>;
+  /** Version of the definitions' chart; absent for Linkerd before 2.12, which has none. */
+  readonly crdsChartVersion: pulumi.Output<string> | undefined;
+  /** Version of the control plane's chart. */
   readonly controlPlaneChartVersion: pulumi.Output<string>;
 
   constructor(name: string, args: LinkerdControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:LinkerdControlPlane", name, {}, opts);
     requireSound(checkLinkerdControlPlane(args));
-    const crds = new kubernetes.helm.v3.Release(
-      `${name}-crds`,
-      {
-        name: "linkerd-crds",
-        namespace: args.namespace,
-        ...releaseArgs(crdsChart(args), args),
-        values: args.linkerdCrdsValues ?? {},
-      },
-      { parent: this },
-    );
+    const family = familyOfControlPlane(args)!;
+    const crds = hasCrdsChart(family)
+      ? new kubernetes.helm.v3.Release(
+          `${name}-crds`,
+          {
+            name: "linkerd-crds",
+            namespace: args.namespace,
+            ...releaseArgs(crdsChart(args), args),
+            values: withUserValues(
+              gatewayApiValues(family, args.installGatewayApi ?? false),
+              args.linkerdCrdsValues ?? {},
+              {},
+            ),
+          },
+          { parent: this },
+        )
+      : undefined;
     const release = new kubernetes.helm.v3.Release(
       name,
       {
-        name: "linkerd-control-plane",
+        name: family.chart,
         namespace: args.namespace,
         ...releaseArgs(controlPlaneChart(args), args),
-        values: mergeValues(args.linkerdControlPlaneValues ?? {}, {
-          clusterDomain: args.clusterDomain ?? defaultClusterDomain,
-          identityTrustDomain: trustDomainOf(args),
-          identityTrustAnchorsPEM: args.trustBundlePem,
-          ...args.webhookValues,
-          identity: {
-            issuer: {
-              scheme: "kubernetes.io/tls",
+        values: withUserValues(
+          args.highAvailability === true ? highAvailabilityValues(family) : {},
+          args.linkerdControlPlaneValues ?? {},
+          {
+            ...controlPlaneValues(family, {
+              namespace: args.namespace,
+              clusterDomain: args.clusterDomain ?? defaultClusterDomain,
+              identityTrustDomain: trustDomainOf(args),
+              identityTrustAnchorsPEM: args.trustBundlePem,
               issuanceLifetime: args.issuanceLifetime ?? defaultIssuanceLifetime,
               clockSkewAllowance: args.clockSkewAllowance ?? defaultClockSkewAllowance,
-            },
+            }),
+            ...args.webhookValues,
           },
-        }),
+        ),
       },
       pulumi.mergeOptions(
-        { parent: this, dependsOn: crds },
+        { parent: this, ...(crds === undefined ? {} : { dependsOn: crds }) },
         opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn },
       ),
     );
@@ -147,7 +186,7 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
       }
     }
 
-    this.crdsChartVersion = crds.status.version;
+    this.crdsChartVersion = crds?.status.version;
     this.controlPlaneChartVersion = release.status.version;
     this.registerOutputs({
       crdsChartVersion: this.crdsChartVersion,
@@ -187,38 +226,74 @@ export function checkLinkerdControlPlane(settings: LinkerdControlPlaneSettings):
       version: "linkerdControlPlaneChartVersion",
       ...credentials,
     }),
-    ...checkValues("linkerdControlPlaneValues", settings.linkerdControlPlaneValues ?? {}, [
-      { path: "clusterDomain", fix: "Remove it, and set clusterDomain of this program instead." },
-      { path: "identityTrustDomain", fix: "Remove it, and set trustDomain of this program instead." },
-      {
-        path: "identityTrustAnchorsPEM",
-        fix: "Remove it: the bundle is made of the anchors in trustAnchorGenerations.",
-      },
-      {
-        path: "identity.externalCA",
-        value: false,
-        fix: "Remove it: with an external CA the chart would not hand the bundle to the mesh.",
-      },
-      {
-        path: "identity.issuer.scheme",
-        value: "kubernetes.io/tls",
-        fix: "Remove it: cert-manager writes the issuer's Secret in this scheme.",
-      },
-      {
-        path: "identity.issuer.tls",
-        fix: "Remove it: cert-manager makes the issuer's key, and no key belongs into Helm values.",
-      },
-      {
-        path: "identity.issuer.issuanceLifetime",
-        fix: "Remove it, and set issuanceLifetime of this program instead, where it is checked with the other lifetimes.",
-      },
-      {
-        path: "identity.issuer.clockSkewAllowance",
-        fix: "Remove it, and set clockSkewAllowance of this program instead, where it is checked with the lifetimes.",
-      },
-      ...((settings.rotateWebhookCredentials ?? true) ? controlPlaneWebhooks.flatMap(ownedByWebhook) : []),
-    ]),
+    ...checkAgainstFamily(settings),
   ];
+}
+
+/** Checks what the chosen chart makes of the settings. */
+function checkAgainstFamily(settings: LinkerdControlPlaneSettings): Finding[] {
+  const { chart } = controlPlaneChart(settings);
+  const version = settings.linkerdControlPlaneChartVersion ?? defaultLinkerdControlPlaneChartVersion;
+  const family = familyOfControlPlane(settings);
+  if (family === undefined) {
+    return [unknownFamily("linkerdControlPlaneChart", "linkerdControlPlaneChartVersion", chart, version)];
+  }
+  const values = settings.linkerdControlPlaneValues ?? {};
+  const findings = [
+    ...checkValues("linkerdControlPlaneValues", values, [
+      ...ownedValues(family),
+      ...(family.injectCaFrom && (settings.rotateWebhookCredentials ?? true)
+        ? controlPlaneWebhooks.flatMap(ownedByWebhook)
+        : []),
+    ]),
+    ...checkKnownToChart("linkerdControlPlaneValues", values, family),
+  ];
+  if (!family.injectCaFrom && (settings.rotateWebhookCredentials ?? true)) {
+    findings.push(
+      broken("chart-feature", {
+        field: "rotateWebhookCredentials",
+        message: `The webhooks of Linkerd ${family.linkerd} do not take their CA from cert-manager (injectCaFrom).`,
+        fix: "Set it to false, or install Linkerd 2.12 or newer.",
+      }),
+    );
+  }
+  if (settings.installGatewayApi === true && family.gatewayApi === undefined) {
+    findings.push(
+      broken("chart-feature", {
+        field: "installGatewayApi",
+        message: `The charts of Linkerd ${family.linkerd} do not have the Gateway API's definitions, and do not need them.`,
+        fix: "Set it to false, or install Linkerd 2.14 or newer.",
+      }),
+    );
+  }
+  if (family.gatewayApi !== undefined) {
+    findings.push(
+      ...checkValues("linkerdCrdsValues", settings.linkerdCrdsValues ?? {}, [
+        {
+          path: family.gatewayApi,
+          value: settings.installGatewayApi ?? false,
+          fix: "Remove it, and set installGatewayApi instead, so that these definitions have one owner.",
+        },
+      ]),
+    );
+  }
+  if (!hasCrdsChart(family) && Object.keys(settings.linkerdCrdsValues ?? {}).length > 0) {
+    findings.push(
+      broken("chart-value", {
+        field: "linkerdCrdsValues",
+        message: `Linkerd ${family.linkerd} has no chart of definitions that could take them.`,
+        fix: "Remove them.",
+      }),
+    );
+  }
+  return findings;
+}
+
+function familyOfControlPlane(settings: LinkerdControlPlaneSettings): ChartFamily | undefined {
+  return familyOf(
+    settings.linkerdControlPlaneChart ?? defaultLinkerdControlPlaneChart,
+    settings.linkerdControlPlaneChartVersion ?? defaultLinkerdControlPlaneChartVersion,
+  );
 }
 
 /** The values by which one webhook's credentials would come from elsewhere. */

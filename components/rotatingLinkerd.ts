@@ -119,7 +119,8 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
   readonly identityIssuerSecretName: pulumi.Output<string>;
   /** Version of cert-manager's chart; absent where cert-manager is not installed here. */
   readonly certManagerChartVersion: pulumi.Output<string> | undefined;
-  readonly linkerdCrdsChartVersion: pulumi.Output<string>;
+  /** Version of the definitions' chart; absent for Linkerd before 2.12, which has none. */
+  readonly linkerdCrdsChartVersion: pulumi.Output<string> | undefined;
   readonly linkerdControlPlaneChartVersion: pulumi.Output<string>;
 
   constructor(name: string, args: RotatingLinkerdArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -64,6 +64,18 @@ const settingRules = {
   "chart-name": { severity: "error", source: "helm install takes a chart in these ways" },
   "chart-repository": { severity: "error", source: "helm install --repo takes a URL" },
   "chart-version": { severity: "error", source: "helm install takes the newest chart without --version" },
+  "chart-family": {
+    severity: "error",
+    source: "linkerd2 charts/: values changed their places at 2.10 and 2.12, and no chart has a schema",
+  },
+  "chart-value": {
+    severity: "error",
+    source: "linkerd2 charts/: no schema, so Helm drops what is not known",
+  },
+  "chart-feature": {
+    severity: "error",
+    source: "linkerd2 #6455 (externalCA, 2.11), charts/partials/templates/_validate.tpl (injectCaFrom, 2.12)",
+  },
   "chart-login": { severity: "error", source: "helm install --username and --password go with --repo" },
   "helm-timeout": { severity: "error", source: "helm install --timeout" },
   "owned-value": { severity: "error", source: "this program sets it, and something else depends on it" },

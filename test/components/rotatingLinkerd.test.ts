@@ -205,7 +205,7 @@ test("the releases", async () => {
     ...linkerd,
     name: "linkerd-crds",
     chart: "linkerd-crds",
-    values: {},
+    values: { installGatewayAPI: false },
   });
   assert.deepEqual(installed.find(release, "linkerd-control-plane").inputs, {
     ...linkerd,
@@ -461,7 +461,10 @@ test("the user's Helm values come in beside ours", async () => {
   const valuesOf = (name: string) => find(release, name).inputs.values as Record<string, unknown>;
   assert.equal(valuesOf("linkerd-control-plane").controllerReplicas, 3);
   assert.ok(valuesOf("linkerd-control-plane").identityTrustAnchorsPEM);
-  assert.deepEqual(valuesOf("linkerd-control-plane-crds"), { enableTcpRoutes: false });
+  assert.deepEqual(valuesOf("linkerd-control-plane-crds"), {
+    installGatewayAPI: false,
+    enableTcpRoutes: false,
+  });
   assert.deepEqual(valuesOf("linkerd-cert-manager"), {
     replicaCount: 2,
     crds: { enabled: true, keep: false },
@@ -490,7 +493,7 @@ test("outputs: the bundle, each anchor's facts, the issuer's place and the versi
   assert.equal(await resolved(linkerd.linkerdNamespace), "linkerd");
   assert.equal(await resolved(linkerd.identityIssuerSecretName), "linkerd-identity-issuer");
   assert.equal(await resolved(linkerd.certManagerChartVersion!), "v1.21.2");
-  assert.equal(await resolved(linkerd.linkerdCrdsChartVersion), "2026.8.3");
+  assert.equal(await resolved(linkerd.linkerdCrdsChartVersion!), "2026.8.3");
   assert.equal(await resolved(linkerd.linkerdControlPlaneChartVersion), "2026.8.3");
 });
 

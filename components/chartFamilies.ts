@@ -1,0 +1,357 @@
+/**
+ * The families of Linkerd's charts: what each accepts, as upstream's chart sources have it at the release tags.
+ *
+ * No chart has a schema for its values: what it does not know, it ignores in silence. So the values are made from this
+ * table, and a value of the user's that the chosen chart would ignore is refused.
+ */
+import { type HelmValues, mergeValues, type OwnedValue, valueAt } from "./helmValues.ts";
+import type { Finding } from "./pki/finding.ts";
+import { broken } from "./pki/rules.ts";
+
+/** Major, minor and patch; what follows them, such as `-edge`, does not count. */
+type Version = readonly [number, number, number];
+
+/** Charts that install a control plane. */
+type ControlPlaneChart = "linkerd2" | "linkerd-control-plane";
+
+/** Charts between two versions that take the same values. */
+export interface ChartFamily {
+  /** Versions of Linkerd, as a user knows them. */
+  readonly linkerd: string;
+  readonly chart: ControlPlaneChart;
+  /** First version of the chart. */
+  readonly from: Version;
+  /** First version of the next family; none for the newest. */
+  readonly below?: Version;
+  /** Where the values of the whole mesh are: at the top, or below `global`. */
+  readonly root: "" | "global";
+  /** Whether the chart knows `installNamespace` and `namespace`; else both are the release's. */
+  readonly ownsNamespace: boolean;
+  /** Whether it knows `identity.issuer.crtExpiry`, which it then demands for an issuer of scheme linkerd.io/tls. */
+  readonly crtExpiry: boolean;
+  /** Whether it knows `identity.externalCA`: a bundle that someone else distributes. */
+  readonly externalCA: boolean;
+  /** Whether its identity controller refuses an issuer that is not a CA. */
+  readonly enforcesIsCa: boolean;
+  /** Whether its webhooks take their CA from cert-manager's cainjector (`injectCaFrom`). */
+  readonly injectCaFrom: boolean;
+  /** The value of linkerd-crds that installs the Gateway API's definitions; none where the chart has none of them. */
+  readonly gatewayApi?: "enableHttpRoutes" | "installGatewayAPI";
+  /** Minor versions of Kubernetes 1 that it fits. */
+  readonly kubernetes: { readonly from: number; readonly through?: number; readonly why?: string };
+}
+
+const beforeSplit = {
+  chart: "linkerd2",
+  ownsNamespace: true,
+  injectCaFrom: false,
+} as const;
+
+const afterSplit = {
+  chart: "linkerd-control-plane",
+  root: "",
+  ownsNamespace: false,
+  crtExpiry: false,
+  externalCA: true,
+  enforcesIsCa: true,
+  injectCaFrom: true,
+} as const;
+
+/** Every family, oldest first. */
+export const chartFamilies: readonly ChartFamily[] = [
+  {
+    ...beforeSplit,
+    linkerd: "2.7–2.9",
+    from: [2, 7, 0],
+    below: [2, 10, 0],
+    root: "global",
+    crtExpiry: true,
+    externalCA: false,
+    enforcesIsCa: false,
+    kubernetes: { from: 13, through: 21, why: "its webhooks are of admissionregistration.k8s.io/v1beta1" },
+  },
+  {
+    ...beforeSplit,
+    linkerd: "2.10",
+    from: [2, 10, 0],
+    below: [2, 11, 0],
+    root: "",
+    crtExpiry: true,
+    externalCA: false,
+    enforcesIsCa: false,
+    kubernetes: { from: 16, through: 24, why: "it always has a PodSecurityPolicy" },
+  },
+  {
+    ...beforeSplit,
+    linkerd: "2.11",
+    from: [2, 11, 0],
+    below: [2, 12, 0],
+    root: "",
+    crtExpiry: false,
+    externalCA: true,
+    enforcesIsCa: true,
+    kubernetes: {
+      from: 17,
+      through: 24,
+      why: "its heartbeat is a CronJob of batch/v1beta1 (disableHeartBeat)",
+    },
+  },
+  {
+    ...afterSplit,
+    linkerd: "2.12–2.13, and edges to edge-23.6",
+    from: [1, 9, 0],
+    below: [1, 13, 8],
+    kubernetes: { from: 21 },
+  },
+  {
+    ...afterSplit,
+    linkerd: "2.14, and edges from edge-23.7",
+    from: [1, 13, 8],
+    below: [2, 0, 0],
+    gatewayApi: "enableHttpRoutes",
+    kubernetes: { from: 21 },
+  },
+  {
+    ...afterSplit,
+    linkerd: "edge-24.1 to edge-25.2",
+    from: [2024, 1, 0],
+    below: [2025, 3, 1],
+    gatewayApi: "enableHttpRoutes",
+    kubernetes: { from: 22 },
+  },
+  {
+    ...afterSplit,
+    linkerd: "edge-25.3 to edge-26.4",
+    from: [2025, 3, 1],
+    below: [2026, 5, 1],
+    gatewayApi: "installGatewayAPI",
+    kubernetes: { from: 23 },
+  },
+  {
+    ...afterSplit,
+    linkerd: "edge-26.5 and newer",
+    from: [2026, 5, 1],
+    gatewayApi: "installGatewayAPI",
+    kubernetes: { from: 31 },
+  },
+];
+
+/**
+ * The family of a chart; `undefined` where it cannot be told, or there is none.
+ *
+ * @param chart as a setting has it: a name, a reference `oci://…`, or the path of an archive `<name>-<version>.tgz`,
+ *   whose own version counts.
+ */
+export function familyOf(chart: string, version: string): ChartFamily | undefined {
+  const file = chart.slice(chart.lastIndexOf("/") + 1);
+  const archive = /^(?<name>.+?)-(?<version>v?\d+\.\d+\.\d+.*)\.tgz$/.exec(file)?.groups;
+  const local = chart.startsWith("./") || chart.startsWith("../");
+  if (local && archive === undefined) return undefined;
+  const name = local ? archive!.name : file;
+  const numbers = parseVersion(local ? archive!.version! : version);
+  if (numbers === undefined) return undefined;
+  return chartFamilies.find(
+    (family) =>
+      family.chart === name &&
+      compare(numbers, family.from) >= 0 &&
+      (family.below === undefined || compare(numbers, family.below) < 0),
+  );
+}
+
+/** Whether the definitions are in a chart of their own, `linkerd-crds`. */
+export function hasCrdsChart(family: ChartFamily): boolean {
+  return family.chart === "linkerd-control-plane";
+}
+
+/** What the control plane's values are made from, whatever the chart. */
+export interface MeshValues {
+  readonly namespace: unknown;
+  readonly clusterDomain: unknown;
+  readonly identityTrustDomain: unknown;
+  readonly identityTrustAnchorsPEM: unknown;
+  readonly issuanceLifetime: unknown;
+  readonly clockSkewAllowance: unknown;
+}
+
+/** The values of a control plane whose issuer's Secret cert-manager writes, at the paths where this family has them. */
+export function controlPlaneValues(family: ChartFamily, mesh: MeshValues): HelmValues {
+  const { namespace, issuanceLifetime, clockSkewAllowance, ...domains } = mesh;
+  const wide = family.ownsNamespace ? { ...domains, namespace } : domains;
+  return {
+    ...(family.root === "" ? wide : { [family.root]: wide }),
+    // The namespace is made before, with every label, since the issuer's Certificate must be there first.
+    ...(family.ownsNamespace ? { installNamespace: false } : {}),
+    identity: { issuer: { scheme: "kubernetes.io/tls", issuanceLifetime, clockSkewAllowance } },
+  };
+}
+
+/** Values of linkerd-crds that say who owns the Gateway API's definitions. */
+export function gatewayApiValues(family: ChartFamily, install: boolean): HelmValues {
+  return family.gatewayApi === undefined ? {} : { [family.gatewayApi]: install };
+}
+
+/** Values that are this program's to set: each guards a property of the mesh's credentials, which its fix names. */
+export function ownedValues(family: ChartFamily): OwnedValue[] {
+  const wide = (path: string) => (family.root === "" ? path : `${family.root}.${path}`);
+  return [
+    { path: wide("clusterDomain"), fix: "Remove it, and set clusterDomain of this program instead." },
+    { path: wide("identityTrustDomain"), fix: "Remove it, and set trustDomain of this program instead." },
+    {
+      path: wide("identityTrustAnchorsPEM"),
+      fix: "Remove it: the bundle is made of the anchors in trustAnchorGenerations.",
+    },
+    ...(family.ownsNamespace
+      ? [
+          {
+            path: "installNamespace",
+            value: false,
+            fix: "Remove it: this program makes the namespace, with every label, before the chart is installed.",
+          },
+          { path: wide("namespace"), fix: "Remove it, and set linkerdNamespace of this program instead." },
+        ]
+      : []),
+    ...(family.externalCA
+      ? [
+          {
+            path: "identity.externalCA",
+            value: false,
+            fix: "Remove it: with an external CA the chart would not hand the bundle to the mesh.",
+          },
+        ]
+      : []),
+    {
+      path: "identity.issuer.scheme",
+      value: "kubernetes.io/tls",
+      fix: "Remove it: cert-manager writes the issuer's Secret in this scheme.",
+    },
+    {
+      path: "identity.issuer.tls",
+      fix: "Remove it: cert-manager makes the issuer's key, and no key belongs into Helm values.",
+    },
+    {
+      path: "identity.issuer.issuanceLifetime",
+      fix: "Remove it, and set issuanceLifetime of this program instead, where it is checked with the other lifetimes.",
+    },
+    {
+      path: "identity.issuer.clockSkewAllowance",
+      fix: "Remove it, and set clockSkewAllowance of this program instead, where it is checked with the lifetimes.",
+    },
+  ];
+}
+
+const webhooks = ["proxyInjector", "profileValidator", "policyValidator"];
+
+/** Paths that other families know and this one ignores, each with what to do. */
+function ignoredPaths(family: ChartFamily): Readonly<Record<string, string>> {
+  const paths: Record<string, string> = {};
+  if (family.root === "") {
+    paths.global = "Write what is below global without it: from Linkerd 2.10 on, it is at the top.";
+  } else {
+    for (const path of [
+      "clusterDomain",
+      "identityTrustDomain",
+      "identityTrustAnchorsPEM",
+      "namespace",
+      "cniEnabled",
+      "proxy",
+      "proxyInit",
+    ]) {
+      paths[path] = `Write it as global.${path}: up to Linkerd 2.9, it is below global.`;
+    }
+  }
+  if (!family.ownsNamespace) {
+    paths.installNamespace =
+      "Remove it: this program makes the namespace, and from Linkerd 2.12 on the chart does not.";
+    paths.namespace = "Remove it, and set linkerdNamespace of this program instead.";
+  }
+  // Known or not: it is of an issuer that is given with its key.
+  for (const path of ["identity.issuer.crtExpiry", "identity.issuer.crtExpiryAnnotation"]) {
+    paths[path] = "Remove it: the issuer's end is in its certificate, which cert-manager renews.";
+  }
+  return paths;
+}
+
+/** Features that this family does not have, by the paths that would turn them on. */
+function missingFeatures(family: ChartFamily): Readonly<Record<string, string>> {
+  const paths: Record<string, string> = {};
+  if (!family.externalCA) paths["identity.externalCA"] = "Install Linkerd 2.11 or newer, or remove it.";
+  if (!family.injectCaFrom) {
+    for (const webhook of webhooks) {
+      for (const path of ["injectCaFrom", "injectCaFromSecret"]) {
+        paths[`${webhook}.${path}`] = "Install Linkerd 2.12 or newer, or set caBundle.";
+      }
+    }
+  }
+  return paths;
+}
+
+/** Refuses values of the user's that this family's chart would ignore without a word. */
+export function checkKnownToChart(field: string, values: HelmValues, family: ChartFamily): Finding[] {
+  const find = (
+    paths: Readonly<Record<string, string>>,
+    rule: "chart-value" | "chart-feature",
+    what: string,
+  ) =>
+    Object.entries(paths)
+      .filter(([path]) => valueAt(values, path.split(".")) !== undefined)
+      .map(([path, fix]) =>
+        broken(rule, {
+          field: `${field}.${path}`,
+          message: `The chart ${family.chart} of Linkerd ${family.linkerd} ${what}.`,
+          fix,
+        }),
+      );
+  return [
+    ...find(ignoredPaths(family), "chart-value", "ignores this value in silence"),
+    ...find(
+      missingFeatures(family),
+      "chart-feature",
+      "does not have this feature, and ignores the value in silence",
+    ),
+  ];
+}
+
+/** The finding that a chart's family cannot be told. */
+export function unknownFamily(field: string, versionField: string, chart: string, version: string): Finding {
+  return broken("chart-family", {
+    field,
+    message:
+      `Which values it takes cannot be told of "${chart}"` +
+      `${chart.startsWith(".") ? "" : ` in version "${version}"`}: known are ${knownCharts()}.`,
+    fix: `Name such a chart and set ${versionField} to its version, or call a local archive <name>-<version>.tgz, as helm package does.`,
+  });
+}
+
+/** Whether a version of Kubernetes is in a family's range; what `disableHeartBeat` allows is allowed. */
+export function fitsKubernetes(family: ChartFamily, minor: number, values: HelmValues): boolean {
+  const { from, through } = family.kubernetes;
+  const withoutHeartbeat = family.linkerd === "2.11" && valueAt(values, ["disableHeartBeat"]) === true;
+  return minor >= from && (through === undefined || minor <= through || withoutHeartbeat);
+}
+
+/** Merges the chart's values for this mesh under or over the user's: theirs win wherever they are not refused. */
+export function withUserValues(defaults: HelmValues, user: HelmValues, own: HelmValues): HelmValues {
+  return mergeValues(mergeValues(defaults, user), own);
+}
+
+function knownCharts(): string {
+  const charts = [...new Set(chartFamilies.map(({ chart }) => chart))];
+  return charts
+    .map((chart) => {
+      const ofChart = chartFamilies.filter((family) => family.chart === chart);
+      const last = ofChart.at(-1)!.below;
+      const end = last === undefined ? " on" : ` to below ${last.join(".")}`;
+      return `${chart} from ${ofChart[0]!.from.join(".")}${end}`;
+    })
+    .join(", ");
+}
+
+function parseVersion(version: string): Version | undefined {
+  const match = /^v?(\d+)\.(\d+)\.(\d+)(?![\d.])/.exec(version);
+  return match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3])];
+}
+
+function compare(left: Version, right: Version): number {
+  const different = left.findIndex((part, index) => part !== right[index]);
+  return different < 0 ? 0 : left[different]! - right[different]!;
+}

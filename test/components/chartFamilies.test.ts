@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as kubernetes from "@pulumi/kubernetes";
+import { chartFamilies, familyOf, fitsKubernetes } from "../../components/chartFamilies.ts";
+import type { HelmValues } from "../../components/helmValues.ts";
+import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import { checkLinkerdControlPlane } from "../../components/linkerdControlPlane.ts";
+import { readVersionsPage, versionsPage } from "../versionsTable.ts";
+import { record } from "./registrations.ts";
+
+const family = (chart: string, version = "") => familyOf(chart, version)?.linkerd;
+const refusals = (settings: RotatingLinkerdArgs) =>
+  checkLinkerdControlPlane(settings).map(({ field, message }) => `${field}: ${message}`);
+
+test("the family follows from name and version", () => {
+  for (const [chart, version, linkerd] of [
+    ["linkerd2", "2.7.1", "2.7–2.9"],
+    ["linkerd2", "2.9.5", "2.7–2.9"],
+    ["linkerd2", "2.10.2", "2.10"],
+    ["linkerd2", "2.11.5", "2.11"],
+    ["linkerd-control-plane", "1.9.8", "2.12–2.13, and edges to edge-23.6"],
+    ["linkerd-control-plane", "1.12.7", "2.12–2.13, and edges to edge-23.6"],
+    ["linkerd-control-plane", "1.13.8-edge", "2.14, and edges from edge-23.7"],
+    ["linkerd-control-plane", "1.16.11", "2.14, and edges from edge-23.7"],
+    ["linkerd-control-plane", "2025.3.1", "edge-25.3 to edge-26.4"],
+    ["linkerd-control-plane", "2026.8.3", "edge-26.5 and newer"],
+    ["oci://registry.example.com/charts/linkerd-control-plane", "2026.8.3", "edge-26.5 and newer"],
+  ] as const) {
+    assert.equal(family(chart, version), linkerd, `${chart} ${version}`);
+  }
+});
+
+test("a local archive's own name counts, in Helm's form", () => {
+  assert.equal(family("./charts/linkerd2-2.10.2.tgz", "2026.8.3"), "2.10");
+  assert.equal(family("../linkerd-control-plane-1.13.1-edge.tgz"), "2.12–2.13, and edges to edge-23.6");
+});
+
+test("where it cannot be told, the error says what to set", () => {
+  for (const chart of ["./charts/linkerd-control-plane", "./linkerd.tgz", "../other-1.2.3.tgz"]) {
+    const [finding, ...others] = checkLinkerdControlPlane({ linkerdControlPlaneChart: chart });
+    assert.deepEqual(others, []);
+    assert.equal(finding!.field, "linkerdControlPlaneChart");
+    assert.match(finding!.fix, /linkerdControlPlaneChartVersion.*<name>-<version>\.tgz/);
+  }
+  for (const version of ["2.12.0", "1.8.9", "latest", "2026.8", "2026.8.3.1"]) {
+    assert.deepEqual(
+      refusals({ linkerdControlPlaneChartVersion: version }),
+      [
+        `linkerdControlPlaneChart: Which values it takes cannot be told of "linkerd-control-plane" in version "${version}": known are linkerd2 from 2.7.0 to below 2.12.0, linkerd-control-plane from 1.9.0 on.`,
+      ],
+      version,
+    );
+  }
+});
+
+test("families follow each other without a gap, and none overlaps", () => {
+  for (const [index, { chart, below }] of chartFamilies.entries()) {
+    const next = chartFamilies[index + 1];
+    if (next?.chart !== chart || next.from[0] >= 2024 !== (below?.[0] ?? 0) >= 2024) continue;
+    assert.deepEqual(below, next.from);
+  }
+});
+
+const at = (version: string, values: HelmValues): RotatingLinkerdArgs => ({
+  linkerdControlPlaneChart: version.startsWith("2.") ? "linkerd2" : "linkerd-control-plane",
+  linkerdControlPlaneChartVersion: version,
+  linkerdControlPlaneValues: values,
+  rotateWebhookCredentials: false,
+});
+
+test("a value that the chart ignores in silence is refused", () => {
+  for (const [version, values, field] of [
+    ["1.9.8", { installNamespace: true }, "installNamespace"],
+    ["2026.8.3", { installNamespace: true }, "installNamespace"],
+    ["2026.8.3", { namespace: "mesh" }, "namespace"],
+    ["2026.8.3", { global: { proxy: {} } }, "global"],
+    ["2.10.2", { global: { proxy: {} } }, "global"],
+    ["2.9.5", { proxy: { logLevel: "debug" } }, "proxy"],
+    ["2.9.5", { identityTrustAnchorsPEM: "" }, "identityTrustAnchorsPEM"],
+    ["2.11.5", { identity: { issuer: { crtExpiry: "2030-01-01" } } }, "identity.issuer.crtExpiry"],
+  ] as const) {
+    const [refusal, ...others] = refusals(at(version, values));
+    assert.deepEqual(others, [], version);
+    assert.match(
+      refusal!,
+      new RegExp(`^linkerdControlPlaneValues\\.${field}: The chart .* ignores this value`),
+    );
+  }
+});
+
+test("a feature that the chart does not have is refused", () => {
+  for (const [version, values] of [
+    ["2.9.5", { identity: { externalCA: true } }],
+    ["2.10.2", { identity: { externalCA: true } }],
+    ["2.11.5", { proxyInjector: { injectCaFrom: "linkerd/x" } }],
+    ["2.10.2", { profileValidator: { injectCaFromSecret: "linkerd/x" } }],
+  ] as const) {
+    const [refusal, ...others] = refusals(at(version, values));
+    assert.deepEqual(others, [], version);
+    assert.match(refusal!, /does not have this feature/);
+  }
+  assert.deepEqual(refusals(at("1.9.8", { proxyInjector: { injectCaFrom: "linkerd/x" } })), []);
+  assert.match(refusals({ ...at("1.9.8", {}), installGatewayApi: true })[0]!, /^installGatewayApi: /);
+  assert.match(
+    refusals({ ...at("2.10.2", {}), linkerdCrdsValues: { a: 1 } })[0]!,
+    /^linkerdCrdsValues: .* no chart of definitions/,
+  );
+});
+
+test("webhook credentials from cert-manager, which are the default, are refused before 2.12", () => {
+  const { rotateWebhookCredentials: _, ...settings } = at("2.10.2", {});
+  assert.deepEqual(refusals(settings), [
+    "rotateWebhookCredentials: The webhooks of Linkerd 2.10 do not take their CA from cert-manager (injectCaFrom).",
+  ]);
+});
+
+test("what would undo a safety property is refused at its path in each family", () => {
+  assert.match(
+    refusals(at("2.9.5", { global: { identityTrustAnchorsPEM: "mine" } }))[0]!,
+    /^linkerdControlPlaneValues\.global\.identityTrustAnchorsPEM: This value is not set here/,
+  );
+  assert.match(
+    refusals(at("2.10.2", { installNamespace: true }))[0]!,
+    /^linkerdControlPlaneValues\.installNamespace: This value is always false here/,
+  );
+  assert.match(
+    refusals({ ...at("2026.8.3", {}), linkerdCrdsValues: { installGatewayAPI: true } })[0]!,
+    /^linkerdCrdsValues\.installGatewayAPI: This value is always false here/,
+  );
+  assert.deepEqual(
+    refusals({
+      ...at("2026.8.3", {}),
+      installGatewayApi: true,
+      linkerdCrdsValues: { installGatewayAPI: true },
+    }),
+    [],
+  );
+});
+
+test("Kubernetes versions", () => {
+  const fits = (chart: string, minor: number, values: HelmValues = {}) =>
+    fitsKubernetes(chartFamilies.find(({ linkerd }) => linkerd === chart)!, minor, values);
+  assert.ok(fits("2.7–2.9", 21) && !fits("2.7–2.9", 22));
+  assert.ok(fits("2.10", 24) && !fits("2.10", 25) && !fits("2.10", 15));
+  assert.ok(fits("2.11", 24) && !fits("2.11", 25) && fits("2.11", 25, { disableHeartBeat: true }));
+  assert.ok(fits("edge-26.5 and newer", 31) && !fits("edge-26.5 and newer", 30));
+});
+
+const release = "kubernetes:helm.sh/v3:Release";
+
+async function releases(args: RotatingLinkerdArgs) {
+  const { registrations } = await record(() => {
+    const provider = new kubernetes.Provider("kubernetes", {});
+    return new RotatingLinkerd("linkerd", { installCertManager: false, ...args }, { provider });
+  });
+  return registrations
+    .filter(({ type }) => type === release)
+    .map(({ inputs }) => inputs as { name: string; values: Record<string, unknown> });
+}
+
+test("Linkerd before 2.12 is one release, with its values where it has them", async () => {
+  const identity = {
+    issuer: { scheme: "kubernetes.io/tls", issuanceLifetime: "24h", clockSkewAllowance: "20s" },
+  };
+  const wide = { clusterDomain: "cluster.local", identityTrustDomain: "cluster.local", namespace: "mesh" };
+  for (const [version, nested] of [
+    ["2.10.2", false],
+    ["2.9.5", true],
+  ] as const) {
+    const [only, ...others] = await releases({ ...at(version, {}), linkerdNamespace: "mesh" });
+    assert.deepEqual(others, []);
+    assert.equal(only!.name, "linkerd2");
+    const { global, ...top } = only!.values;
+    const { identityTrustAnchorsPEM, ...rest } = (nested ? global : top) as Record<string, unknown>;
+    assert.match(String(identityTrustAnchorsPEM), /^-----BEGIN CERTIFICATE-----/);
+    assert.deepEqual(
+      nested ? { ...rest, ...top } : rest,
+      { ...wide, installNamespace: false, identity },
+      version,
+    );
+  }
+});
+
+test("the Gateway API's definitions have one owner, by the name that each chart gives the switch", async () => {
+  for (const [version, install, values] of [
+    ["2026.8.3", false, { installGatewayAPI: false }],
+    ["2026.8.3", true, { installGatewayAPI: true }],
+    ["1.16.11", true, { enableHttpRoutes: true }],
+    ["1.12.7", false, {}],
+  ] as const) {
+    const [crds] = await releases({ ...at(version, {}), installGatewayApi: install });
+    assert.equal(crds!.name, "linkerd-crds");
+    assert.deepEqual(crds!.values, values, version);
+  }
+});
+
+test("high availability: upstream's numbers, and the user's win", async () => {
+  const [, controlPlane] = await releases({
+    ...at("2026.8.3", { controllerReplicas: 2, proxy: { resources: { cpu: { request: "10m" } } } }),
+    highAvailability: true,
+  });
+  const { values } = controlPlane!;
+  assert.equal(values.controllerReplicas, 2);
+  assert.deepEqual(values.proxy, {
+    resources: { cpu: { request: "10m" }, memory: { limit: "250Mi", request: "20Mi" } },
+  });
+  assert.equal(values.enablePodAntiAffinity, true);
+  assert.equal(values.webhookFailurePolicy, "Fail");
+  assert.equal(values.highAvailability, true);
+  const [, plain] = await releases(at("2026.8.3", {}));
+  assert.equal(plain!.values.controllerReplicas, undefined);
+  const [legacy] = await releases({ ...at("2.9.5", {}), highAvailability: true });
+  assert.equal(legacy!.values.controllerReplicas, 3);
+  assert.ok((legacy!.values.global as HelmValues).proxy, "the proxy's values are below global there");
+});
+
+test("docs/versions.md is the table of the code", () => {
+  assert.equal(readVersionsPage(), versionsPage());
+});
