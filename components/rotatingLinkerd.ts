@@ -41,6 +41,7 @@ import {
   defaultWebhookCertificateRenewBefore,
   WebhookCredentials,
   type WebhookCredentialsSettings,
+  webhookServerName,
 } from "./webhookCredentials.ts";
 
 const defaultLinkerdNamespace = "linkerd";
@@ -242,6 +243,13 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
         }),
       );
     }
+  }
+  if (linkerdNamespace !== undefined && (args.rotateWebhookCredentials ?? true)) {
+    const serverNames = controlPlaneWebhooks.map(({ serviceName }) =>
+      webhookServerName(serviceName, linkerdNamespace),
+    );
+    const longest = serverNames.reduce((left, right) => (right.length > left.length ? right : left));
+    findings.push(...checkCommonName("linkerdNamespace", longest));
   }
   if (trustDomain !== undefined && linkerdNamespace !== undefined) {
     const commonNames = [

@@ -110,7 +110,7 @@ export class WebhookCredentials extends pulumi.ComponentResource {
 
     this.values = Object.fromEntries(
       args.webhooks.map(({ valuesKey, serviceName, secretName }) => {
-        const serverName = pulumi.interpolate`${serviceName}.${namespace}.svc`;
+        const serverName = pulumi.output(namespace).apply((known) => webhookServerName(serviceName, known));
         const certificate = new Certificate(
           `${name}-${serviceName}`,
           { name: serviceName, namespace },
@@ -136,6 +136,11 @@ export class WebhookCredentials extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** The name by which the API server calls a webhook. */
+export function webhookServerName(serviceName: string, namespace: string): string {
+  return `${serviceName}.${namespace}.svc`;
 }
 
 function referenceTo(issuer: Issuer) {

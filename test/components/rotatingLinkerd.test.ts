@@ -275,6 +275,18 @@ test("values that would take a webhook's credentials from elsewhere are refused"
   assert.deepEqual(checkRotatingLinkerd({ linkerdControlPlaneValues, rotateWebhookCredentials: false }), []);
 });
 
+test("a namespace that is too long for the webhooks' names is refused, where they are in certificates", () => {
+  const linkerdNamespace = "n".repeat(36);
+  const trustDomain = "a";
+  const [refused, ...others] = checkRotatingLinkerd({ linkerdNamespace, trustDomain });
+  assert.deepEqual([refused?.rule, refused?.field, others], ["common-name-length", "linkerdNamespace", []]);
+  assert.deepEqual(checkRotatingLinkerd({ linkerdNamespace: "n".repeat(35), trustDomain }), []);
+  assert.deepEqual(
+    checkRotatingLinkerd({ linkerdNamespace, trustDomain, rotateWebhookCredentials: false }),
+    [],
+  );
+});
+
 test("lifetimes of webhook certificates that cannot be are refused", () => {
   for (const [settings, refused] of [
     [{ webhookCertificateDuration: "59m" }, /^59m is shorter than 1h/],
