@@ -16,6 +16,8 @@ const signatureAlgorithms = ["ECDSA-SHA256", "SHA256-RSA"];
 
 const serverAuthentication = "1.3.6.1.5.5.7.3.1";
 const clientAuthentication = "1.3.6.1.5.5.7.3.2";
+/** A proxy is both; "any usage" stands for neither where proxies verify. */
+const meshPurposes = [serverAuthentication, clientAuthentication];
 const anyExtendedKeyUsage = "2.5.29.37.0";
 
 const remake = "Issue it again with";
@@ -106,11 +108,14 @@ function checkPurposes(member: Member): Finding[] {
         fix: `Issue it again without an extended key usage, or with both serverAuth and clientAuth.`,
       }),
     );
-  } else if (!allows(clientAuthentication)) {
+  } else if (
+    extendedKeyUsages !== undefined &&
+    !meshPurposes.every((usage) => extendedKeyUsages.includes(usage))
+  ) {
     findings.push(
       broken("extended-key-usage-client", {
         field,
-        message: `${called(member)} has an extended key usage (${extendedKeyUsages!.join(", ")}) without client authentication (${clientAuthentication}): proxies below it are not taken as clients.`,
+        message: `${called(member)} has an extended key usage (${extendedKeyUsages.join(", ")}) that does not name both server authentication (${serverAuthentication}) and client authentication (${clientAuthentication}): proxies refuse what is below it.`,
         fix: `Issue it again without an extended key usage, or with both serverAuth and clientAuth.`,
       }),
     );

@@ -327,7 +327,7 @@ export const traps = {
   "bundle is of Windows": text("accepted", "bundle", (whole) => whole.replaceAll("\n", "\r\n")),
   "bundle begins with a byte order mark": text("load", "bundle", (whole) => `\uFEFF${whole}`),
   "bundle holds the anchor twice": text("accepted", "bundle", (whole) => whole + whole),
-  "bundle has PEM headers": text("accepted", "bundle", (whole) =>
+  "bundle has PEM headers": text("proxies", "bundle", (whole) =>
     whole.replace("-----\n", "-----\nOrigin: here\n\n"),
   ),
   "bundle's end is cut off": text("load", "bundle", (whole) => whole.slice(0, -40)),
