@@ -173,7 +173,12 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         ? new WebhookCredentials(
             `${name}-webhooks`,
             { ...args, namespace: namespace.metadata.name, webhooks: controlPlaneWebhooks },
-            { parent: this, ...(certManager === undefined ? {} : { dependsOn: certManager }) },
+            {
+              parent: this,
+              // Removed before any anchor is touched: Pulumi 3.259 hangs where it meets a protected resource while it
+              // deletes others beside it.
+              dependsOn: [...(certManager === undefined ? [] : [certManager]), ...anchors],
+            },
           )
         : undefined;
     const controlPlane = new LinkerdControlPlane(
