@@ -12,26 +12,30 @@ const defaultCertManagerChart = "cert-manager";
 const defaultCertManagerChartVersion = "v1.21.2";
 const defaultCertManagerChartRepository = "https://charts.jetstack.io";
 
-/** What a {@link CertManager} is made from. */
-export interface CertManagerArgs extends HelmSettings {
-  /** Namespace of cert-manager, which is created. Defaults to `cert-manager`. */
+/** What cert-manager and trust-manager have in common. */
+export interface CertManagerSettings {
+  /** Namespace of cert-manager, which is created with it. Defaults to `cert-manager`. */
   readonly certManagerNamespace?: pulumi.Input<string> | undefined;
   /**
-   * Whether cert-manager's custom resource definitions survive its removal. Defaults to false.
+   * Whether the custom resource definitions survive the removal of what they belong to. Defaults to false.
    *
-   * Without them, every Certificate and Issuer of the whole cluster is deleted, whoever made it.
+   * Without them, every Certificate, Issuer and Bundle of the whole cluster is deleted, whoever made it.
    */
   readonly keepCertManagerCrds?: pulumi.Input<boolean> | undefined;
-  /** The chart: a name, a reference `oci://…`, or a relative path. Defaults to `cert-manager`. */
-  readonly certManagerChart?: string | undefined;
-  /** Exact version of the chart. Defaults to v1.21.2; not used where the chart is a local archive. */
-  readonly certManagerChartVersion?: pulumi.Input<string> | undefined;
-  /** URL of the chart's repository. Defaults to https://charts.jetstack.io; used where the chart is a name. */
+  /** URL of the charts' repository. Defaults to https://charts.jetstack.io; used where a chart is a name. */
   readonly certManagerChartRepository?: pulumi.Input<string> | undefined;
   /** User name for that repository, where it is private. */
   readonly certManagerChartRepositoryUsername?: pulumi.Input<string> | undefined;
   /** Password or token for that repository, as a secret. */
   readonly certManagerChartRepositoryPassword?: pulumi.Input<string> | undefined;
+}
+
+/** What a {@link CertManager} is made from. */
+export interface CertManagerArgs extends CertManagerSettings, HelmSettings {
+  /** The chart: a name, a reference `oci://…`, or a relative path. Defaults to `cert-manager`. */
+  readonly certManagerChart?: string | undefined;
+  /** Exact version of the chart. Defaults to v1.21.2; not used where the chart is a local archive. */
+  readonly certManagerChartVersion?: pulumi.Input<string> | undefined;
   /** More Helm values. They win over the chart's; `crds` and `startupapicheck.enabled` are not theirs to change. */
   readonly certManagerValues?: HelmValues | undefined;
 }
@@ -118,8 +122,17 @@ function chartOf(args: CertManagerArgs): HelmChart {
   return {
     chart: args.certManagerChart ?? defaultCertManagerChart,
     version: args.certManagerChartVersion ?? defaultCertManagerChartVersion,
-    repository: args.certManagerChartRepository ?? defaultCertManagerChartRepository,
-    username: args.certManagerChartRepositoryUsername,
-    password: args.certManagerChartRepositoryPassword,
+    ...certManagerRepositoryOf(args),
+  };
+}
+
+/** The repository of cert-manager's and trust-manager's charts. */
+export function certManagerRepositoryOf(
+  settings: CertManagerSettings,
+): Pick<HelmChart, "repository" | "username" | "password"> {
+  return {
+    repository: settings.certManagerChartRepository ?? defaultCertManagerChartRepository,
+    username: settings.certManagerChartRepositoryUsername,
+    password: settings.certManagerChartRepositoryPassword,
   };
 }

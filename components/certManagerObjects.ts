@@ -65,6 +65,17 @@ export class Issuer extends kubernetes.apiextensions.CustomResource {
   }
 }
 
+/** A cert-manager ClusterIssuer: signs the Certificates of every namespace; its Secret is in cert-manager's own. */
+export class ClusterIssuer extends kubernetes.apiextensions.CustomResource {
+  constructor(name: string, issuerName: string, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
+    super(
+      name,
+      { apiVersion, kind: "ClusterIssuer", metadata: { name: issuerName, annotations: awaitReady }, spec },
+      opts,
+    );
+  }
+}
+
 /** A cert-manager Certificate: keeps a Secret filled with a key and a certificate, and renews both in time. */
 export class Certificate extends kubernetes.apiextensions.CustomResource {
   constructor(

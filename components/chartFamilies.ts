@@ -5,6 +5,7 @@
  * table, and a value of the user's that the chosen chart would ignore is refused.
  */
 import { type HelmValues, mergeValues, type OwnedValue, valueAt } from "./helmValues.ts";
+import { trustRootsAnnotation } from "./pki/bundle.ts";
 import type { Finding } from "./pki/finding.ts";
 import { broken } from "./pki/rules.ts";
 
@@ -163,25 +164,42 @@ export function hasCrdsChart(family: ChartFamily): boolean {
   return family.chart === "linkerd-control-plane";
 }
 
+/** Where the mesh's trust bundle comes from: the chart makes it a ConfigMap, or someone else has. */
+export type TrustRoots<Text> =
+  | { readonly pem: Text }
+  /** Hash of that ConfigMap's text. The pods carry it, so that the control plane rolls with the bundle. */
+  | { readonly externalSha256: Text };
+
 /** What the control plane's values are made from, whatever the chart. */
 export interface MeshValues {
   readonly namespace: unknown;
   readonly clusterDomain: unknown;
   readonly identityTrustDomain: unknown;
-  readonly identityTrustAnchorsPEM: unknown;
+  readonly trustRoots: TrustRoots<unknown>;
   readonly issuanceLifetime: unknown;
   readonly clockSkewAllowance: unknown;
 }
 
 /** The values of a control plane whose issuer's Secret cert-manager writes, at the paths where this family has them. */
 export function controlPlaneValues(family: ChartFamily, mesh: MeshValues): HelmValues {
-  const { namespace, issuanceLifetime, clockSkewAllowance, ...domains } = mesh;
-  const wide = family.ownsNamespace ? { ...domains, namespace } : domains;
+  const { namespace, clusterDomain, identityTrustDomain, trustRoots, ...leaves } = mesh;
+  const wide = {
+    clusterDomain,
+    identityTrustDomain,
+    ...("pem" in trustRoots ? { identityTrustAnchorsPEM: trustRoots.pem } : {}),
+    ...(family.ownsNamespace ? { namespace } : {}),
+  };
+  const issuer = { scheme: "kubernetes.io/tls", ...leaves };
   return {
     ...(family.root === "" ? wide : { [family.root]: wide }),
     // The namespace is made before, with every label, since the issuer's Certificate must be there first.
     ...(family.ownsNamespace ? { installNamespace: false } : {}),
-    identity: { issuer: { scheme: "kubernetes.io/tls", issuanceLifetime, clockSkewAllowance } },
+    ...("pem" in trustRoots
+      ? { identity: { issuer } }
+      : {
+          identity: { externalCA: true, issuer },
+          podAnnotations: { [trustRootsAnnotation]: trustRoots.externalSha256 },
+        }),
   };
 }
 
@@ -191,14 +209,14 @@ export function gatewayApiValues(family: ChartFamily, install: boolean): HelmVal
 }
 
 /** Values that are this program's to set: each guards a property of the mesh's credentials, which its fix names. */
-export function ownedValues(family: ChartFamily): OwnedValue[] {
+export function ownedValues(family: ChartFamily, externalCA: boolean): OwnedValue[] {
   const wide = (path: string) => (family.root === "" ? path : `${family.root}.${path}`);
   return [
     { path: wide("clusterDomain"), fix: "Remove it, and set clusterDomain of this program instead." },
     { path: wide("identityTrustDomain"), fix: "Remove it, and set trustDomain of this program instead." },
     {
       path: wide("identityTrustAnchorsPEM"),
-      fix: "Remove it: the bundle is made of the anchors in trustAnchorGenerations.",
+      fix: "Remove it: trustAnchorSource says where the bundle comes from.",
     },
     ...(family.ownsNamespace
       ? [
@@ -214,8 +232,18 @@ export function ownedValues(family: ChartFamily): OwnedValue[] {
       ? [
           {
             path: "identity.externalCA",
-            value: false,
-            fix: "Remove it: with an external CA the chart would not hand the bundle to the mesh.",
+            value: externalCA,
+            fix: externalCA
+              ? "Remove it: the bundle is trust-manager's, and the chart would make another."
+              : "Remove it: with an external CA the chart would not hand the bundle to the mesh.",
+          },
+        ]
+      : []),
+    ...(externalCA
+      ? [
+          {
+            path: `podAnnotations.${trustRootsAnnotation}`,
+            fix: "Remove it: by this annotation the control plane rolls with the bundle.",
           },
         ]
       : []),

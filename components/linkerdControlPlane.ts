@@ -8,6 +8,7 @@ import {
   gatewayApiValues,
   hasCrdsChart,
   ownedValues,
+  type TrustRoots,
   unknownFamily,
   withUserValues,
 } from "./chartFamilies.ts";
@@ -104,10 +105,10 @@ export interface LinkerdControlPlaneArgs extends LinkerdControlPlaneSettings {
   /** Namespace of the control plane, which carries Linkerd's labels already. */
   readonly namespace: pulumi.Input<string>;
   /**
-   * The anchors that the mesh trusts: certificates in PEM, without a newline at the end. A change rolls the control
-   * plane's pods; meshed pods take it when they are restarted.
+   * The anchors that the mesh trusts: certificates in PEM, without a newline at the end; or the hash of the ConfigMap that
+   * someone else keeps. A change rolls the control plane's pods; meshed pods take it when they are restarted.
    */
-  readonly trustBundlePem: pulumi.Input<string>;
+  readonly trustRoots: TrustRoots<pulumi.Input<string>>;
   /** Values of the webhooks whose credentials come from cert-manager; absent where the chart makes them itself. */
   readonly webhookValues?: Readonly<Record<string, InjectedWebhookValues>> | undefined;
 }
@@ -129,7 +130,8 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
 
   constructor(name: string, args: LinkerdControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:LinkerdControlPlane", name, {}, opts);
-    requireSound(checkLinkerdControlPlane(args));
+    const externalCA = "externalSha256" in args.trustRoots;
+    requireSound(checkLinkerdControlPlane(args, externalCA));
     const family = familyOfControlPlane(args)!;
     const crds = hasCrdsChart(family)
       ? new kubernetes.helm.v3.Release(
@@ -161,7 +163,7 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
               namespace: args.namespace,
               clusterDomain: args.clusterDomain ?? defaultClusterDomain,
               identityTrustDomain: trustDomainOf(args),
-              identityTrustAnchorsPEM: args.trustBundlePem,
+              trustRoots: args.trustRoots,
               issuanceLifetime: args.issuanceLifetime ?? defaultIssuanceLifetime,
               clockSkewAllowance: args.clockSkewAllowance ?? defaultClockSkewAllowance,
             }),
@@ -202,8 +204,15 @@ export function trustDomainOf(
   return settings.trustDomain ?? settings.clusterDomain ?? defaultClusterDomain;
 }
 
-/** Checks what is plain of the control plane's settings. */
-export function checkLinkerdControlPlane(settings: LinkerdControlPlaneSettings): Finding[] {
+/**
+ * Checks what is plain of the control plane's settings.
+ *
+ * @param externalCA whether someone else keeps the ConfigMap with the mesh's anchors.
+ */
+export function checkLinkerdControlPlane(
+  settings: LinkerdControlPlaneSettings,
+  externalCA = false,
+): Finding[] {
   const domains = (["clusterDomain", "trustDomain"] as const).flatMap((field) => {
     const domain = plain(settings[field]);
     return domain === undefined ? [] : checkDomain(field, domain);
@@ -226,12 +235,12 @@ export function checkLinkerdControlPlane(settings: LinkerdControlPlaneSettings):
       version: "linkerdControlPlaneChartVersion",
       ...credentials,
     }),
-    ...checkAgainstFamily(settings),
+    ...checkAgainstFamily(settings, externalCA),
   ];
 }
 
 /** Checks what the chosen chart makes of the settings. */
-function checkAgainstFamily(settings: LinkerdControlPlaneSettings): Finding[] {
+function checkAgainstFamily(settings: LinkerdControlPlaneSettings, externalCA: boolean): Finding[] {
   const { chart } = controlPlaneChart(settings);
   const version = settings.linkerdControlPlaneChartVersion ?? defaultLinkerdControlPlaneChartVersion;
   const family = familyOfControlPlane(settings);
@@ -241,7 +250,7 @@ function checkAgainstFamily(settings: LinkerdControlPlaneSettings): Finding[] {
   const values = settings.linkerdControlPlaneValues ?? {};
   const findings = [
     ...checkValues("linkerdControlPlaneValues", values, [
-      ...ownedValues(family),
+      ...ownedValues(family, externalCA),
       ...(family.injectCaFrom && (settings.rotateWebhookCredentials ?? true)
         ? controlPlaneWebhooks.flatMap(ownedByWebhook)
         : []),
@@ -254,6 +263,15 @@ function checkAgainstFamily(settings: LinkerdControlPlaneSettings): Finding[] {
         field: "rotateWebhookCredentials",
         message: `The webhooks of Linkerd ${family.linkerd} do not take their CA from cert-manager (injectCaFrom).`,
         fix: "Set it to false, or install Linkerd 2.12 or newer.",
+      }),
+    );
+  }
+  if (externalCA && !family.externalCA) {
+    findings.push(
+      broken("chart-feature", {
+        field: "trustAnchorSource",
+        message: `The chart of Linkerd ${family.linkerd} does not know identity.externalCA: it takes no bundle from trust-manager.`,
+        fix: "Set it to stack, or install Linkerd 2.11 or newer.",
       }),
     );
   }

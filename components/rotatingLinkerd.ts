@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import {
   CertManager,
@@ -5,6 +6,17 @@ import {
   checkCertManager,
   defaultCertManagerNamespace,
 } from "./certManager.ts";
+import type { IssuerReference } from "./certManagerObjects.ts";
+import type { TrustRoots } from "./chartFamilies.ts";
+import {
+  ClusterTrustAnchor,
+  type ClusterTrustAnchorSettings,
+  clusterAnchorName,
+  defaultClusterTrustAnchorDuration,
+  defaultClusterTrustAnchorRenewBefore,
+  previousAnchorName,
+} from "./clusterTrustAnchor.ts";
+import { valueAt } from "./helmValues.ts";
 import {
   defaultClockSkewAllowance,
   defaultIssuanceLifetime,
@@ -22,7 +34,14 @@ import {
   trustDomainOf,
 } from "./linkerdControlPlane.ts";
 import { LinkerdNamespace } from "./linkerdNamespace.ts";
-import { type CertificateFacts, certificateFacts, joinBundle } from "./pki/bundle.ts";
+import {
+  bundleSha256,
+  type CertificateFacts,
+  certificateFacts,
+  joinBundle,
+  splitBundle,
+} from "./pki/bundle.ts";
+import { type ClusterAnchorLifetimes, checkClusterAnchorLifetimes } from "./pki/clusterAnchorLifetimes.ts";
 import type { Finding } from "./pki/finding.ts";
 import { checkGenerations } from "./pki/generations.ts";
 import { checkLifetimes } from "./pki/lifetimes.ts";
@@ -36,6 +55,7 @@ import {
   objectNameOf,
   TrustAnchor,
 } from "./trustAnchor.ts";
+import { checkTrustManager, TrustManager, type TrustManagerSettings } from "./trustManager.ts";
 import {
   defaultWebhookCertificateDuration,
   defaultWebhookCertificateRenewBefore,
@@ -58,9 +78,22 @@ export interface RotatingLinkerdArgs
   extends CertManagerArgs,
     IdentityIssuerSettings,
     LinkerdControlPlaneSettings,
-    WebhookCredentialsSettings {
+    WebhookCredentialsSettings,
+    TrustManagerSettings,
+    ClusterTrustAnchorSettings {
   /** Namespace of the control plane, which is created. Defaults to `linkerd`. */
   readonly linkerdNamespace?: pulumi.Input<string> | undefined;
+  /**
+   * Where the trust anchor is made and kept: `stack`, by Pulumi, its key encrypted in the state; or `cluster`, by
+   * cert-manager, with trust-manager to distribute it. Defaults to `stack`. A change would replace the anchor, which
+   * protection refuses.
+   */
+  readonly trustAnchorSource?: string | undefined;
+  /**
+   * Whether to install trust-manager, which `trustAnchorSource: cluster` needs. Defaults to true; with false, the cluster
+   * must have one whose trust namespace is `certManagerNamespace`.
+   */
+  readonly installTrustManager?: boolean | undefined;
   /**
    * The generations of the trust anchor that the mesh trusts, oldest first: rising whole numbers from 1 on. Defaults to
    * [1]. A new number makes a new anchor; a number that is gone deletes that anchor, which must not be protected then.
@@ -85,8 +118,9 @@ export interface RotatingLinkerdArgs
 
 /** One anchor of the bundle. */
 export interface TrustAnchorStatus extends CertificateFacts {
-  readonly generation: number;
-  /** Name of its Secret and Issuer. */
+  /** Absent for one that is kept on the cluster. */
+  readonly generation?: number;
+  /** Name of its Secret. */
   readonly name: string;
   /** Whether it signs the identity issuer. */
   readonly signs: boolean;
@@ -127,7 +161,6 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
   constructor(name: string, args: RotatingLinkerdArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:RotatingLinkerd", name, {}, opts);
     requireSound(checkRotatingLinkerd(args));
-    const { generations, signing } = generationsOf(args);
     const trustDomain = trustDomainOf(args);
 
     const namespace = new LinkerdNamespace(
@@ -143,29 +176,16 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         ? new CertManager(`${name}-cert-manager`, args, { parent: this })
         : undefined;
 
-    const anchors = generations.map(
-      (generation) =>
-        new TrustAnchor(
-          `${name}-${objectNameOf(generation).replace(/^linkerd-/, "")}`,
-          {
-            namespace: namespace.metadata.name,
-            generation,
-            trustDomain,
-            validityPeriodHours: args.trustAnchorValidityPeriodHours,
-          },
-          {
-            parent: this,
-            protect: args.protectTrustAnchors ?? true,
-            ...(certManager === undefined ? {} : { dependsOn: certManager }),
-          },
-        ),
-    );
-    this.trustBundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
+    const source =
+      args.trustAnchorSource === "cluster"
+        ? this.#clusterAnchor(name, args, namespace, certManager)
+        : this.#stackAnchors(name, args, namespace, certManager);
+    this.trustBundlePem = source.bundlePem;
+    this.trustAnchors = source.statuses;
 
-    const signer = anchors.find((anchor) => anchor.generation === signing)!;
     const issuer = new IdentityIssuer(
       `${name}-identity-issuer`,
-      { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef: signer.issuerRef },
+      { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef: source.issuerRef },
       { parent: this },
     );
     const webhookCredentials =
@@ -177,7 +197,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
               parent: this,
               // Removed before any anchor is touched: Pulumi 3.259 hangs where it meets a protected resource while it
               // deletes others beside it.
-              dependsOn: [...(certManager === undefined ? [] : [certManager]), ...anchors],
+              dependsOn: [...(certManager === undefined ? [] : [certManager]), ...source.components],
             },
           )
         : undefined;
@@ -186,22 +206,12 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       {
         ...args,
         namespace: namespace.metadata.name,
-        trustBundlePem: this.trustBundlePem,
+        trustRoots: source.trustRoots,
         webhookValues: webhookCredentials?.values,
       },
       { parent: this, dependsOn: issuer },
     );
 
-    this.trustAnchors = pulumi.all(
-      anchors.map((anchor) =>
-        anchor.certificatePem.apply((pem) => ({
-          generation: anchor.generation,
-          name: anchor.objectName,
-          signs: anchor === signer,
-          ...certificateFacts(pem),
-        })),
-      ),
-    );
     this.linkerdNamespace = namespace.metadata.name;
     this.identityIssuerSecretName = issuer.secretName;
     this.certManagerChartVersion = certManager?.chartVersion;
@@ -209,24 +219,123 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     this.linkerdControlPlaneChartVersion = controlPlane.controlPlaneChartVersion;
     this.registerOutputs({ trustBundlePem: this.trustBundlePem, trustAnchors: this.trustAnchors });
   }
+
+  #stackAnchors(
+    name: string,
+    args: RotatingLinkerdArgs,
+    namespace: LinkerdNamespace,
+    certManager: CertManager | undefined,
+  ): TrustAnchorSource {
+    const { generations, signing } = generationsOf(args);
+    const anchors = generations.map(
+      (generation) =>
+        new TrustAnchor(
+          `${name}-${objectNameOf(generation).replace(/^linkerd-/, "")}`,
+          {
+            namespace: namespace.metadata.name,
+            generation,
+            trustDomain: trustDomainOf(args),
+            validityPeriodHours: args.trustAnchorValidityPeriodHours,
+          },
+          {
+            parent: this,
+            protect: args.protectTrustAnchors ?? true,
+            ...(certManager === undefined ? {} : { dependsOn: certManager }),
+          },
+        ),
+    );
+    const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
+    const signer = anchors.find((anchor) => anchor.generation === signing)!;
+    return {
+      components: anchors,
+      bundlePem,
+      trustRoots: { pem: bundlePem },
+      issuerRef: signer.issuerRef,
+      statuses: pulumi.all(
+        anchors.map((anchor) =>
+          anchor.certificatePem.apply((pem) => ({
+            generation: anchor.generation,
+            name: anchor.objectName,
+            signs: anchor === signer,
+            ...certificateFacts(pem),
+          })),
+        ),
+      ),
+    };
+  }
+
+  #clusterAnchor(
+    name: string,
+    args: RotatingLinkerdArgs,
+    namespace: LinkerdNamespace,
+    certManager: CertManager | undefined,
+  ): TrustAnchorSource {
+    const trustManager =
+      (args.installTrustManager ?? true)
+        ? new TrustManager(`${name}-trust-manager`, args, {
+            parent: this,
+            ...(certManager === undefined ? {} : { dependsOn: certManager }),
+          })
+        : undefined;
+    const needed = [certManager, trustManager].filter((component) => component !== undefined);
+    const anchor = new ClusterTrustAnchor(
+      `${name}-trust-anchor`,
+      {
+        ...args,
+        certManagerNamespace: args.certManagerNamespace ?? defaultCertManagerNamespace,
+        linkerdNamespace: namespace.metadata.name,
+        trustDomain: trustDomainOf(args),
+      },
+      { parent: this, protect: args.protectTrustAnchors ?? true, dependsOn: needed },
+    );
+    return {
+      components: [anchor],
+      bundlePem: anchor.bundlePem.apply((text) => joinBundle([text])),
+      trustRoots: { externalSha256: anchor.bundlePem.apply(bundleSha256) },
+      issuerRef: anchor.issuerRef,
+      statuses: pulumi.all([anchor.bundlePem, anchor.certificatePem]).apply(([bundle, current]) => {
+        const { fingerprintSha256 } = certificateFacts(current);
+        return splitBundle(bundle).map((pem) => {
+          const facts = certificateFacts(pem);
+          const signs = facts.fingerprintSha256 === fingerprintSha256;
+          return { name: signs ? clusterAnchorName : previousAnchorName, signs, ...facts };
+        });
+      }),
+    };
+  }
+}
+
+/** The mesh's trust anchors, wherever they come from. */
+interface TrustAnchorSource {
+  readonly components: readonly pulumi.ComponentResource[];
+  readonly bundlePem: pulumi.Output<string>;
+  readonly trustRoots: TrustRoots<pulumi.Output<string>>;
+  /** What signs the identity issuer. */
+  readonly issuerRef: IssuerReference;
+  readonly statuses: pulumi.Output<TrustAnchorStatus[]>;
 }
 
 /** Checks what is plain of the settings, each by itself and against the others. */
 export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
+  const onCluster = args.trustAnchorSource === "cluster";
   const { generations, signing } = generationsOf(args);
+  const issuerLifetimes = {
+    issuerDuration: plain(args.issuerDuration ?? defaultIssuerDuration),
+    issuanceLifetime: plain(args.issuanceLifetime ?? defaultIssuanceLifetime),
+    clockSkewAllowance: plain(args.clockSkewAllowance ?? defaultClockSkewAllowance),
+  };
   const linkerdNamespace = plain(args.linkerdNamespace ?? defaultLinkerdNamespace);
   const trustDomain = plain(trustDomainOf(args));
   const findings = [
     ...(linkerdNamespace === undefined ? [] : checkNamespaceName("linkerdNamespace", linkerdNamespace)),
-    ...checkGenerations(generations, signing),
+    ...checkTrustAnchorSource(args),
+    ...(onCluster ? checkClusterAnchor(args, issuerLifetimes) : checkGenerations(generations, signing)),
     ...checkLifetimes({
-      issuerDuration: plain(args.issuerDuration ?? defaultIssuerDuration),
+      ...issuerLifetimes,
       issuerRenewBefore: plain(args.issuerRenewBefore ?? defaultIssuerRenewBefore),
-      issuanceLifetime: plain(args.issuanceLifetime ?? defaultIssuanceLifetime),
-      clockSkewAllowance: plain(args.clockSkewAllowance ?? defaultClockSkewAllowance),
-      trustAnchorValidityPeriodHours: plain(
-        args.trustAnchorValidityPeriodHours ?? defaultTrustAnchorValidityPeriodHours,
-      ),
+      trustAnchorValidityPeriodHours: onCluster
+        ? undefined
+        : plain(args.trustAnchorValidityPeriodHours ?? defaultTrustAnchorValidityPeriodHours),
     }),
     ...checkWebhookLifetimes({
       webhookCertificateDuration: plain(args.webhookCertificateDuration ?? defaultWebhookCertificateDuration),
@@ -234,7 +343,7 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
         args.webhookCertificateRenewBefore ?? defaultWebhookCertificateRenewBefore,
       ),
     }),
-    ...checkLinkerdControlPlane(args),
+    ...checkLinkerdControlPlane(args, onCluster),
   ];
   if (args.installCertManager ?? true) {
     findings.push(...checkCertManager(args));
@@ -263,6 +372,69 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
     ];
     const longest = commonNames.reduce((left, right) => (right.length > left.length ? right : left));
     findings.push(...checkCommonName("trustDomain", longest));
+  }
+  return findings;
+}
+
+/** Checks the anchor's source, and refuses settings of the other one, which would have no effect. */
+function checkTrustAnchorSource(args: RotatingLinkerdArgs): Finding[] {
+  const source = args.trustAnchorSource ?? "stack";
+  if (source !== "stack" && source !== "cluster") {
+    return [
+      broken("trust-anchor-source", {
+        field: "trustAnchorSource",
+        message: `"${source}" is none of them: stack, cluster.`,
+        fix: "Set it to stack, where Pulumi makes and keeps the trust anchor, or to cluster, where cert-manager does.",
+      }),
+    ];
+  }
+  const others = {
+    stack: {
+      clusterTrustAnchorDuration: defaultClusterTrustAnchorDuration,
+      clusterTrustAnchorRenewBefore: defaultClusterTrustAnchorRenewBefore,
+    },
+    cluster: {
+      trustAnchorGenerations: defaultTrustAnchorGenerations,
+      signingGeneration: defaultSigningGeneration,
+      trustAnchorValidityPeriodHours: defaultTrustAnchorValidityPeriodHours,
+    },
+  }[source];
+  return Object.entries(others).flatMap(([field, standard]) => {
+    const value = args[field as keyof typeof args];
+    if (value === undefined || isDeepStrictEqual(value, standard)) return [];
+    return broken("other-trust-anchor-source", {
+      field,
+      message: `It says how another trust anchor lives than the one that trustAnchorSource (${source}) names.`,
+      fix: "Remove it, or set the other trustAnchorSource.",
+    });
+  });
+}
+
+/** Checks what an anchor that is kept on the cluster needs. */
+function checkClusterAnchor(
+  args: RotatingLinkerdArgs,
+  issuerLifetimes: Omit<ClusterAnchorLifetimes, keyof ClusterTrustAnchorSettings>,
+): Finding[] {
+  const findings = [
+    ...checkClusterAnchorLifetimes({
+      ...issuerLifetimes,
+      clusterTrustAnchorDuration: plain(args.clusterTrustAnchorDuration ?? defaultClusterTrustAnchorDuration),
+      clusterTrustAnchorRenewBefore: plain(
+        args.clusterTrustAnchorRenewBefore ?? defaultClusterTrustAnchorRenewBefore,
+      ),
+    }),
+    ...((args.installTrustManager ?? true) ? checkTrustManager(args) : []),
+  ];
+  const namespace = plain(args.certManagerNamespace ?? defaultCertManagerNamespace);
+  const lookedInto = valueAt(args.certManagerValues ?? {}, ["clusterResourceNamespace"]);
+  if (typeof lookedInto === "string" && lookedInto !== "" && lookedInto !== namespace) {
+    findings.push(
+      broken("cluster-resource-namespace", {
+        field: "certManagerValues.clusterResourceNamespace",
+        message: `cert-manager would look for the trust anchor in "${lookedInto}", and it is in "${namespace}".`,
+        fix: "Remove it: cert-manager's own namespace is its default.",
+      }),
+    );
   }
   return findings;
 }

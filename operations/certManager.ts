@@ -48,6 +48,21 @@ export async function listCertificates(cluster: Cluster): Promise<readonly Certi
   return (await found(what, list()))?.items ?? [];
 }
 
+/** Name of the Certificate of a trust anchor that is kept on the cluster, in cert-manager's namespace, whichever that is. */
+const anchorName = "linkerd-trust-anchor";
+
+/** The Certificate of the trust anchor that is kept on the cluster; `undefined` where there is none, or it may not be read. */
+export async function findAnchorCertificate(cluster: Cluster): Promise<Certificate | undefined> {
+  const fieldSelector = `metadata.name=${anchorName}`;
+  const listed: Promise<{ items: Certificate[] } | undefined> = cluster.custom
+    .listClusterCustomObject({ group, version, plural: "certificates", fieldSelector })
+    .catch((error) => {
+      if (statusOf(error) === 403) return undefined;
+      throw error;
+    });
+  return (await found(`certificates.${group} ${anchorName} of every namespace`, listed))?.items[0];
+}
+
 /** All CertificateRequests of the Linkerd namespace. */
 export async function listCertificateRequests(cluster: Cluster): Promise<readonly CertificateRequest[]> {
   const { what, list } = listing<CertificateRequest>(cluster, "certificaterequests");

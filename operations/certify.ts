@@ -39,6 +39,8 @@ export interface Trust {
   /** Linkerd's trust domain, such as `cluster.local`. */
   readonly domain: string;
   readonly anchors: readonly X509Certificate[];
+  /** Hash of the bundle's text, where trust-manager distributes it and not Linkerd's chart. */
+  readonly distributedSha256?: string;
 }
 
 export interface CertifyProof {

@@ -7,7 +7,7 @@ import { get } from "node:http";
 import { text } from "node:stream/consumers";
 import type { V1MutatingWebhook, V1ValidatingWebhook } from "@kubernetes/client-node";
 import { parseBundle } from "./certificateChain.ts";
-import { type Certificate, listCertificates } from "./certManager.ts";
+import { type Certificate, findAnchorCertificate, listCertificates } from "./certManager.ts";
 import { type Cluster, found } from "./cluster.ts";
 import { exitAllRight, exitProblem, runCommand } from "./command.ts";
 import { credentialsJson, credentialsTable } from "./credentialsTable.ts";
@@ -50,6 +50,10 @@ export interface Credentials {
   readonly readAt: Date;
   /** The live bundle, in its order. */
   readonly anchors: readonly X509Certificate[];
+  /** Hash of the bundle's text, where trust-manager distributes it: the anchor is kept on the cluster then. */
+  readonly distributedSha256?: string;
+  /** The cert-manager Certificate of such an anchor. */
+  readonly anchorRenewedBy?: Certificate;
   readonly issuer: Credential;
   readonly webhooks: readonly WebhookCredential[];
   readonly controllers: readonly IdentityController[];
@@ -78,7 +82,8 @@ export async function readCredentials(cluster: Cluster): Promise<Credentials> {
     const certificate = certificates.find(({ spec }) => spec.secretName === secretName);
     return certificate === undefined ? {} : { renewedBy: certificate };
   };
-  const [issuer, webhookCredentials, loaded, events] = await Promise.all([
+  const [anchorRenewedBy, issuer, webhookCredentials, loaded, events] = await Promise.all([
+    trust.distributedSha256 === undefined ? undefined : findAnchorCertificate(cluster),
     readCertificate(cluster, issuerSecretName),
     Promise.all(webhooks.map((webhook) => readWebhook(cluster, webhook))),
     loadedIssuers(cluster, trust),
@@ -91,6 +96,8 @@ export async function readCredentials(cluster: Cluster): Promise<Credentials> {
     trustDomain: trust.domain,
     readAt: new Date(),
     anchors: trust.anchors,
+    ...(trust.distributedSha256 === undefined ? {} : { distributedSha256: trust.distributedSha256 }),
+    ...(anchorRenewedBy === undefined ? {} : { anchorRenewedBy }),
     issuer: { ...issuer, ...renewedBy(issuer.secretName) },
     webhooks: webhookCredentials
       .filter((webhook) => webhook !== undefined)

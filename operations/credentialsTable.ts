@@ -1,6 +1,7 @@
 /** How the credentials are shown: a table for people, JSON for programs. */
 import type { X509Certificate } from "node:crypto";
 import { commonName } from "./certificateChain.ts";
+import type { Certificate } from "./certManager.ts";
 import type { Credential, Credentials, IdentityController } from "./credentials.ts";
 import type { Problem } from "./credentialsVerdict.ts";
 import { fingerprint, formatSpan, formatTable, formatTime, serial } from "./format.ts";
@@ -17,7 +18,7 @@ export function credentialsTable(credentials: Credentials, problems: readonly Pr
   ];
   const rows = [
     ["CREDENTIAL", "SUBJECT", "SHA-256", "VALID FROM", "VALID UNTIL", "LEFT", "NEXT RENEWAL"],
-    ...anchors.map((anchor) => row("trust anchor", anchor, "by a new generation")),
+    ...anchors.map((anchor) => row("trust anchor", anchor, anchorRenewal(credentials, anchor))),
     row("identity issuer", issuer.certificate, nextRenewal(issuer, readAt) ?? "by hand"),
     ...webhooks.map((webhook) =>
       row(
@@ -54,9 +55,30 @@ function describe(certificate: X509Certificate, readAt: Date): string[] {
   ];
 }
 
+function anchorRenewal({ distributedSha256, anchorRenewedBy, readAt }: Credentials, anchor: X509Certificate) {
+  if (distributedSha256 === undefined) return "by a new generation";
+  if (anchorRenewedBy === undefined) return "by cert-manager";
+  return isOf(anchorRenewedBy, anchor)
+    ? `${renewalTimeOf(anchorRenewedBy, readAt)}, unless rotated before`
+    : "none: an outgoing anchor";
+}
+
+/** Whether a certificate is the one that cert-manager has issued last for this Certificate. */
+function isOf({ status }: Certificate, certificate: X509Certificate): boolean {
+  const { notBefore = "", notAfter = "" } = status ?? {};
+  return (
+    Date.parse(notBefore) === certificate.validFromDate.getTime() &&
+    Date.parse(notAfter) === certificate.validToDate.getTime()
+  );
+}
+
 function nextRenewal({ renewedBy }: Credential, readAt: Date): string | undefined {
-  const renewalTime = renewedBy?.status?.renewalTime;
-  if (renewalTime === undefined) return renewedBy === undefined ? undefined : "not scheduled";
+  return renewedBy === undefined ? undefined : renewalTimeOf(renewedBy, readAt);
+}
+
+function renewalTimeOf({ status }: Certificate, readAt: Date): string {
+  const renewalTime = status?.renewalTime;
+  if (renewalTime === undefined) return "not scheduled";
   const ahead = Date.parse(renewalTime) - readAt.getTime();
   return `${formatTime(new Date(renewalTime))} (${ahead < 0 ? "due" : `in ${formatSpan(ahead)}`})`;
 }
@@ -82,13 +104,18 @@ function verdict(problems: readonly Problem[]): string {
 
 /** The same as JSON: certificates as facts, times as RFC 3339. */
 export function credentialsJson(credentials: Credentials, problems: readonly Problem[]): string {
-  const { issuer, webhooks, controllers, anchors, lastReload, ...rest } = credentials;
+  const { issuer, webhooks, controllers, anchors, anchorRenewedBy, lastReload, ...rest } = credentials;
   return JSON.stringify(
     {
       verdict: problems.length === 0 ? "ok" : "problem",
       problems,
       ...rest,
-      anchors: anchors.map(facts),
+      anchors: anchors.map((anchor) => ({
+        ...facts(anchor),
+        ...(anchorRenewedBy !== undefined && isOf(anchorRenewedBy, anchor)
+          ? { nextRenewal: anchorRenewedBy.status?.renewalTime }
+          : {}),
+      })),
       issuer: credentialFacts(issuer),
       webhooks: webhooks.map((webhook) => ({ name: webhook.name, ...credentialFacts(webhook) })),
       loaded: controllers.map(({ proof, ...controller }) => ({

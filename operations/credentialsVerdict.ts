@@ -128,7 +128,26 @@ function controllerProblems(credentials: Credentials): Problem[] {
       },
     ];
   }
-  return controllers.flatMap((controller) => controllerProblem(credentials, controller) ?? []);
+  return controllers.flatMap((controller) =>
+    [bundleProblem(credentials, controller), controllerProblem(credentials, controller)].filter(
+      (problem) => problem !== undefined,
+    ),
+  );
+}
+
+/** A controller reads its anchors at its start only; where the chart keeps them, it restarts with them. */
+function bundleProblem(
+  { namespace, distributedSha256 }: Credentials,
+  { podName, bundleSha256 }: IdentityController,
+): Problem | undefined {
+  if (distributedSha256 === undefined || bundleSha256 === undefined || bundleSha256 === distributedSha256)
+    return undefined;
+  return {
+    what:
+      `Identity controller ${podName} was started with other trust anchors than ConfigMap ` +
+      `${namespace}/linkerd-identity-trust-roots has now: it would skip an issuer below a new one.`,
+    fix: "Restart the control plane before the issuer is renewed: pulumi up does, since the bundle has changed.",
+  };
 }
 
 function controllerProblem(credentials: Credentials, controller: IdentityController): Problem | undefined {

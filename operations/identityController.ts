@@ -1,6 +1,7 @@
 /** The running identity controllers: which issuer each has loaded, and what they say about reloading it. */
 import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { parse } from "yaml";
+import { bundleSha256, trustRootsAnnotation } from "../components/pki/bundle.ts";
 import { parseBundle } from "./certificateChain.ts";
 import { type CertifyProof, certify, type Trust } from "./certify.ts";
 import { type Cluster, found, requested } from "./cluster.ts";
@@ -34,7 +35,11 @@ export async function readTrust(cluster: Cluster): Promise<Trust> {
     );
   }
   const values = parse(await readConfigMap(cluster, "linkerd-config", "values"));
-  return { domain: values.identityTrustDomain || values.clusterDomain, anchors };
+  return {
+    domain: values.identityTrustDomain || values.clusterDomain,
+    anchors,
+    ...(values.identity?.externalCA === true ? { distributedSha256: bundleSha256(bundle) } : {}),
+  };
 }
 
 async function readConfigMap(cluster: Cluster, name: string, key: string): Promise<string> {
@@ -54,6 +59,8 @@ async function readConfigMap(cluster: Cluster, name: string, key: string): Promi
 /** What one identity controller has loaded, or why that could not be found out. */
 export interface LoadedIssuer {
   readonly podName: string;
+  /** Hash of the bundle that it was started with, where its pod tells. */
+  readonly bundleSha256?: string;
   readonly proof?: CertifyProof;
   readonly failure?: string;
 }
@@ -72,13 +79,16 @@ export async function loadedIssuers(cluster: Cluster, trust: Trust): Promise<rea
   return Promise.all(
     present.map(async (pod): Promise<LoadedIssuer> => {
       const podName = pod.metadata!.name!;
-      if (!isReady(pod)) return { podName, failure: `the pod is not ready: ${describeContainers(pod)}` };
+      const startedWith = pod.metadata!.annotations?.[trustRootsAnnotation];
+      const controller = { podName, ...(startedWith === undefined ? {} : { bundleSha256: startedWith }) };
+      if (!isReady(pod))
+        return { ...controller, failure: `the pod is not ready: ${describeContainers(pod)}` };
       try {
-        return { podName, proof: await certify(cluster, podName, trust) };
+        return { ...controller, proof: await certify(cluster, podName, trust) };
       } catch (error) {
         // Out of time: that tells nothing about the controller.
         if (cluster.signal.aborted) throw error;
-        return { podName, failure: (error as Error).message };
+        return { ...controller, failure: (error as Error).message };
       }
     }),
   );

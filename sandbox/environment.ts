@@ -97,6 +97,7 @@ async function writeStackConfiguration(name: string): Promise<void> {
   const config = { ...shared, ...own.config };
   for (const [key, chart] of [
     ["certManagerChart", "cert-manager"],
+    ["trustManagerChart", "trust-manager"],
     ["linkerdCrdsChart", "linkerd-crds"],
     ["linkerdControlPlaneChart", "linkerd-control-plane"],
   ] as const) {

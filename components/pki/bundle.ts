@@ -1,5 +1,5 @@
 /** The bundle of trust anchors, and what is worth knowing about each of them. */
-import { X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 
 /**
  * Joins certificates in PEM into one bundle, in the given order.
@@ -12,10 +12,15 @@ import { X509Certificate } from "node:crypto";
  * @throws Error where a text holds no certificate, or anything else in PEM, such as a private key.
  */
 export function joinBundle(certificates: readonly string[]): string {
-  return certificates.flatMap(certificateBlocks).join("\n");
+  return certificates.flatMap(splitBundle).join("\n");
 }
 
-function certificateBlocks(pem: string): string[] {
+/**
+ * The certificates of a bundle, each as {@link joinBundle} writes it.
+ *
+ * @throws Error as it does.
+ */
+export function splitBundle(pem: string): string[] {
   const blocks = [...pem.matchAll(/-----BEGIN ([^-]+)-----[\s\S]*?-----END \1-----/g)];
   if (blocks.length === 0)
     throw new Error("A trust anchor is not a certificate in PEM: it has no BEGIN and END lines.");
@@ -28,6 +33,14 @@ function certificateBlocks(pem: string): string[] {
       .filter((line) => line !== "")
       .join("\n");
   });
+}
+
+/** Annotation of the control plane's pods: hash of the bundle that they were started with, where it is not the chart's. */
+export const trustRootsAnnotation = "checksum/identity-trust-roots";
+
+/** SHA-256 of a bundle's text, in hexadecimal digits. */
+export function bundleSha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** What identifies a certificate, and when it is valid. */

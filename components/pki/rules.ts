@@ -55,6 +55,23 @@ const settingRules = {
     severity: "error",
     source: "the tls provider counts a validity in Go's time.Duration, which overflows in silence",
   },
+  "anchor-renewal": {
+    severity: "error",
+    source:
+      "linkerd2 controller/cmd/identity/main.go reads the anchors once, at its start; linkerd check warns of an anchor 60 days before its end",
+  },
+  "trust-anchor-source": {
+    severity: "error",
+    source: "this program knows these sources of the trust anchor",
+  },
+  "other-trust-anchor-source": {
+    severity: "error",
+    source: "this program: the setting has no effect with this source of the trust anchor",
+  },
+  "cluster-resource-namespace": {
+    severity: "error",
+    source: "cert-manager looks for a ClusterIssuer's Secret in its cluster resource namespace alone",
+  },
   "anchor-generations": {
     severity: "error",
     source: "this program: generations count the anchors in the order of their making",

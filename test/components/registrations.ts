@@ -122,6 +122,11 @@ async function computed(type: string, name: string, inputs: Record<string, unkno
       return { privateKeyPem: privateKeyOf(name) };
     case "tls:index/selfSignedCert:SelfSignedCert":
       return { certPem: await certificateOf(name, (inputs.subject as { commonName: string }).commonName) };
+    // Only read: trust-manager makes them.
+    case "kubernetes:core/v1:ConfigMap": {
+      const anchor = await certificateOf("linkerd-trust-anchor-certificate");
+      return { data: { "tls.crt": anchor, "ca-bundle.crt": anchor } };
+    }
     case "kubernetes:helm.sh/v3:Release":
       return { status: { version: inputs.version } };
     default:

@@ -222,3 +222,45 @@ suite("The credentials are shown", () => {
     assert.equal(JSON.parse(credentialsJson(healthy, [{ what: "", fix: "" }])).verdict, "problem");
   });
 });
+
+suite("Where the anchor is kept on the cluster", () => {
+  const distributed: Credentials = {
+    ...healthy,
+    distributedSha256: "present",
+    controllers: [{ ...loaded(issuer.certificate), bundleSha256: "present" }],
+    anchorRenewedBy: {
+      metadata: { name: "linkerd-trust-anchor", uid: "2" },
+      spec: { secretName: "linkerd-trust-anchor" },
+      status: {
+        notBefore: anchor.certificate.validFromDate.toISOString(),
+        notAfter: anchor.certificate.validToDate.toISOString(),
+        renewalTime: hoursFromNow(87432).toISOString(),
+      },
+    },
+  };
+
+  test("its row has the time at which cert-manager would replace it, and so has the JSON", async () => {
+    assert.deepEqual(problemsOf(distributed), []);
+    const outgoing = await authority({ commonName: "root.linkerd.cluster.local" });
+    const both = { ...distributed, anchors: [anchor.certificate, outgoing.certificate] };
+    const rows = credentialsTable(both, [])
+      .split("\n")
+      .filter((line) => line.startsWith("trust anchor"));
+    assert.match(rows[0]!, /in 3643 d .*, unless rotated before$/);
+    assert.match(rows[1]!, /none: an outgoing anchor$/);
+    const { anchors } = JSON.parse(credentialsJson(both, [])) as { anchors: { nextRenewal?: string }[] };
+    assert.deepEqual(
+      anchors.map(({ nextRenewal }) => nextRenewal),
+      [hoursFromNow(87432).toISOString(), undefined],
+    );
+  });
+
+  test("a controller that was started with another bundle is a problem before the next issuer is", () => {
+    const controllers = [{ ...loaded(issuer.certificate), bundleSha256: "before" }];
+    assert.match(
+      onlyProblem({ ...distributed, controllers }),
+      /linkerd-identity-1 was started with other trust anchors .* pulumi up/,
+    );
+    assert.deepEqual(problemsOf({ ...distributed, controllers: [loaded(issuer.certificate)] }), []);
+  });
+});

@@ -1,0 +1,190 @@
+/** The trust anchor kept on the cluster: cert-manager makes it, trust-manager distributes it, and no key is in Pulumi. */
+import assert from "node:assert/strict";
+import { createHash, X509Certificate } from "node:crypto";
+import { after, before, test } from "node:test";
+import { CoreV1Api, CustomObjectsApi, type V1Pod } from "@kubernetes/client-node";
+import { reset } from "../../sandbox/lifecycle.ts";
+import { until } from "../../sandbox/until.ts";
+import { listObjects, listObjectsOfSettledCluster } from "./objects.ts";
+import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+
+const annotation = "checksum/identity-trust-roots";
+
+let environment: NodeJS.ProcessEnv;
+let core: CoreV1Api;
+let custom: CustomObjectsApi;
+let objectsBefore: string[];
+
+const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
+const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
+const configure = (...args: string[]) => pulumi("config", ...args);
+const operation = async (name: string) =>
+  JSON.parse((await succeed(environment, process.execPath, `operations/${name}.ts`, "--json")).stdout);
+
+before(async () => {
+  await reset(sandboxName, console.log);
+  environment = await testSandbox();
+  core = kubeConfig().makeApiClient(CoreV1Api);
+  custom = kubeConfig().makeApiClient(CustomObjectsApi);
+  objectsBefore = await listObjectsOfSettledCluster(environment);
+  await configure("set", "trustAnchorSource", "cluster");
+});
+
+after(() => reset(sandboxName, console.log));
+
+test("the lifetimes of Linkerd's documentation are refused at preview, with the reason", async () => {
+  await configure("set", "clusterTrustAnchorDuration", "8760h");
+  await configure("set", "clusterTrustAnchorRenewBefore", "7320h");
+  const { code, stdout, stderr } = await execute(environment, "pulumi", ["preview"]);
+  assert.notEqual(code, 0);
+  const output = (stdout + stderr).replaceAll(/\s+/g, " ");
+  assert.match(output, /clusterTrustAnchorRenewBefore: 7320h of clusterTrustAnchorDuration \(8760h\)/);
+  assert.match(output, /would switch to a new root by itself 60 days after it has made this one/);
+  assert.match(output, /IssuerUpdateSkipped/);
+  assert.match(output, /Rule: anchor-renewal/);
+  for (const field of ["clusterTrustAnchorDuration", "clusterTrustAnchorRenewBefore"])
+    await configure("rm", field);
+});
+
+test("a preview of an empty cluster shows the whole installation", async () => {
+  await pulumi("preview");
+});
+
+test("one up installs it, into a namespace that was there without Linkerd's labels", async () => {
+  await core.createNamespace({ body: { metadata: { name: "linkerd" } } });
+  await up();
+  const { metadata } = await core.readNamespace({ name: "linkerd" });
+  assert.equal(metadata!.labels!["linkerd.io/is-control-plane"], "true");
+});
+
+test("the bundle was there before the identity controller started, once", async () => {
+  const roots = await trustRoots();
+  const identity = await identityPod();
+  assert.ok(roots.metadata!.creationTimestamp! <= identity.metadata!.creationTimestamp!);
+  assert.deepEqual(
+    identity.status!.containerStatuses!.map(({ restartCount }) => restartCount),
+    identity.status!.containerStatuses!.map(() => 0),
+  );
+  const text = roots.data!["ca-bundle.crt"]!;
+  assert.equal(identity.metadata!.annotations![annotation], sha256(text));
+});
+
+test("the previous anchor is the anchor's certificate, without its key, and not cert-manager's", async () => {
+  const [anchor, previous] = [await secret("linkerd-trust-anchor"), await secret("linkerd-previous-anchor")];
+  assert.equal(certificateIn(previous.data!).fingerprint256, certificateIn(anchor.data!).fingerprint256);
+  assert.equal(previous.data!["tls.key"] ?? "", "");
+  assert.equal(previous.type, "kubernetes.io/tls");
+  assert.doesNotMatch(JSON.stringify(previous.metadata), /cert-manager\.io/);
+});
+
+test("Certify: the identity controller's certificate leads to the anchor in the cluster", async () => {
+  const credentials = await operation("credentials");
+  assert.equal(credentials.verdict, "ok");
+  assert.equal(
+    credentials.loaded[0].anchor.fingerprintSha256.replaceAll(":", "").toLowerCase(),
+    certificateIn((await secret("linkerd-trust-anchor")).data!)
+      .fingerprint256.replaceAll(":", "")
+      .toLowerCase(),
+  );
+});
+
+test("no key of the anchor is in Pulumi's state", async () => {
+  const key = (await secret("linkerd-trust-anchor")).data!["tls.key"]!;
+  const { stdout } = await pulumi("stack", "export", "--show-secrets");
+  assert.ok(!stdout.includes(key) && !stdout.includes(lineOf(key)), "the anchor's key is in the state");
+  assert.ok(stdout.includes("linkerd-trust-anchor"));
+});
+
+test("a second up changes nothing, and refresh finds nothing changed but what is only read", async () => {
+  await up("--expect-no-changes");
+  const { stdout } = await pulumi("refresh", "--yes", "--skip-preview", "--color=never");
+  // The state has no inputs of the ConfigMaps that each run reads, and refresh adds them.
+  const updated = stdout.split("\n").filter((line) => / (updated|deleted) \(/.test(line));
+  assert.equal(updated.length, 2, stdout);
+  for (const line of updated) assert.match(line, /v1:ConfigMap .*\[diff: \+apiVersion,kind,metadata\]/);
+  await up("--expect-no-changes");
+});
+
+test("a renewed issuer is loaded", async () => {
+  assert.equal((await operation("renew")).renewed, true);
+});
+
+test("a renewed anchor: the previous one stays in the bundle, up rolls the control plane, the next issuer loads", async () => {
+  const [old, previous, before] = [
+    certificateIn((await secret("linkerd-trust-anchor")).data!),
+    await secret("linkerd-previous-anchor"),
+    await identityPod(),
+  ];
+  await askToIssue("cert-manager", "linkerd-trust-anchor");
+  await until("a bundle of both anchors", 60_000, async () => {
+    const { length } = (await trustRoots()).data!["ca-bundle.crt"]!.match(/BEGIN/g)!;
+    return length === 2 || `${length} anchors`;
+  });
+  await up();
+  const identity = await identityPod();
+  assert.notEqual(identity.metadata!.uid, before.metadata!.uid);
+  assert.equal(
+    identity.metadata!.annotations![annotation],
+    sha256((await trustRoots()).data!["ca-bundle.crt"]!),
+  );
+  assert.deepEqual((await secret("linkerd-previous-anchor")).data, previous.data);
+  await up("--expect-no-changes");
+
+  assert.equal((await operation("renew")).renewed, true);
+  const { loaded, anchors } = await operation("credentials");
+  assert.equal(anchors.length, 2);
+  assert.notEqual(loaded[0].anchor.serialNumber, old.serialNumber.toLowerCase());
+});
+
+test("a changed life of the anchor is refused", async () => {
+  await configure("set", "clusterTrustAnchorDuration", "87601h");
+  const { code, stdout, stderr } = await execute(environment, "pulumi", ["preview"]);
+  assert.notEqual(code, 0);
+  assert.match(stdout + stderr, /protect/);
+  await configure("rm", "clusterTrustAnchorDuration");
+});
+
+test("destroy leaves nothing once the protection is lifted", async () => {
+  await configure("set", "protectTrustAnchors", "false");
+  await up();
+  await pulumi("destroy", "--yes", "--skip-preview");
+  assert.deepEqual(await listObjects(environment), objectsBefore);
+});
+
+const secret = (name: string) => core.readNamespacedSecret({ namespace: "cert-manager", name });
+const trustRoots = () =>
+  core.readNamespacedConfigMap({ namespace: "linkerd", name: "linkerd-identity-trust-roots" });
+const certificateIn = (data: Record<string, string>) =>
+  new X509Certificate(Buffer.from(data["tls.crt"]!, "base64"));
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** The first line of a key in PEM, without its title: what would be seen of it wherever it is not encoded again. */
+const lineOf = (encoded: string) => Buffer.from(encoded, "base64").toString().split("\n")[1]!;
+
+async function identityPod(): Promise<V1Pod> {
+  const { items } = await core.listNamespacedPod({
+    namespace: "linkerd",
+    labelSelector: "linkerd.io/control-plane-component=identity",
+  });
+  const running = items.filter(({ metadata }) => metadata!.deletionTimestamp === undefined);
+  assert.equal(running.length, 1);
+  return running[0]!;
+}
+
+/** Asks cert-manager to renew now, as `cmctl renew` does. */
+async function askToIssue(namespace: string, name: string): Promise<void> {
+  const object = { group: "cert-manager.io", version: "v1", plural: "certificates", namespace, name };
+  const certificate = await custom.getNamespacedCustomObject(object);
+  const condition = {
+    type: "Issuing",
+    status: "True",
+    reason: "ManuallyTriggered",
+    message: "by a test",
+    lastTransitionTime: `${new Date().toISOString().slice(0, 19)}Z`,
+  };
+  const { status } = certificate as { status: { conditions: object[] } };
+  await custom.replaceNamespacedCustomObjectStatus({
+    ...object,
+    body: { ...certificate, status: { ...status, conditions: [...status.conditions, condition] } },
+  });
+}
