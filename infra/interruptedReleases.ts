@@ -77,11 +77,13 @@ export function continueInterruptedReleases(kubectl: Kubectl): pulumi.ResourceTr
       : undefined;
 }
 
-/** A hook's inputs, whose secrets are Outputs. */
-function known(inputs: unknown): Promise<ReleaseInputs> {
-  return new Promise((done) =>
-    pulumi.output(inputs as ReleaseInputs).apply((release) => done(release as ReleaseInputs)),
-  );
+/**
+ * A hook's inputs, whose secrets are Outputs. Where one of these fails, so does the hook: what is only applied to an
+ * Output never hears of its failure, and the run would wait for ever.
+ */
+export function known(inputs: unknown): Promise<ReleaseInputs> {
+  // The SDK exports this without its type.
+  return (pulumi.output(inputs) as unknown as { promise(): Promise<ReleaseInputs> }).promise();
 }
 
 /**

@@ -3,7 +3,8 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
-import { plain, sound } from "../../components/settings.ts";
+import type { Finding } from "../../components/pki/finding.ts";
+import { plain, requireSound, sound } from "../../components/settings.ts";
 import { resolved } from "./registrations.ts";
 
 const refusal = {
@@ -47,6 +48,18 @@ test("inputs that are not known yet are checked when they are", async () => {
   );
   assert.equal(code, 1);
   assert.ok(stderr.includes(message), stderr);
+});
+
+test("a warning is logged, once, and stops nothing", (context) => {
+  const log = context.mock.method(pulumi.log, "warn", async () => {});
+  const warning: Finding = { ...refusal, severity: "warning" };
+  requireSound([warning]);
+  requireSound([warning]);
+  assert.deepEqual(
+    log.mock.calls.map((call) => call.arguments[0]),
+    ["life: It is short.\n    Fix: Make it longer.\n    Rule: short (this test)"],
+  );
+  assert.throws(() => requireSound([warning, refusal]), { message });
 });
 
 test("only what needs no waiting is plain", () => {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
 import { beforeEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { beforeCreate, beforeUpdate, type Kubectl } from "../../infra/interruptedReleases.ts";
+import * as pulumi from "@pulumi/pulumi";
+import { beforeCreate, beforeUpdate, type Kubectl, known } from "../../infra/interruptedReleases.ts";
 import { record } from "../components/registrations.ts";
 
 const installer = "Pulumi stack organization/project/dev";
@@ -122,6 +125,25 @@ test("where kubectl cannot tell, Helm has the last word", async () => {
   const failing: Kubectl = () => Promise.reject(new Error("spawn kubectl ENOENT"));
   await create(failing);
   await update(failing);
+});
+
+test("a hook's inputs are unwrapped, and a failed one is told, not waited for", async () => {
+  const inputs = { name: pulumi.secret("a"), values: { b: pulumi.output(1) } };
+  assert.deepEqual(await known(inputs), { name: "a", values: { b: 1 } });
+  // A failed Output ends the program, so this runs in a process of its own.
+  const program = `
+    import * as pulumi from "@pulumi/pulumi";
+    import { known } from "./infra/interruptedReleases.ts";
+    process.on("unhandledRejection", () => {});
+    await known({ name: pulumi.output(Promise.reject(new Error("It failed."))) }).catch(({ message }) =>
+      console.log(message),
+    );`;
+  const { stdout, signal } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: resolve(import.meta.dirname, "..", ".."),
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  assert.deepEqual([signal, stdout], [null, "It failed.\n"]);
 });
 
 test("a record that cannot be removed fails the run", async () => {
