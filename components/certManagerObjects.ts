@@ -20,9 +20,7 @@ type IssuerSpec =
   /** Signs with the CA certificate and key in this Secret. */
   | { readonly ca: { readonly secretName: pulumi.Input<string> } }
   /** Signs each certificate with the certificate's own key. */
-  | { readonly selfSigned: Readonly<Record<string, never>> }
-  /** Has a Vault sign. */
-  | { readonly vault: object };
+  | { readonly selfSigned: Readonly<Record<string, never>> };
 
 interface CertificateSpec {
   readonly secretName: pulumi.Input<string>;

@@ -27,12 +27,6 @@ import {
   issuerCommonName,
 } from "./identityIssuer.ts";
 import {
-  checkIssuerSource,
-  type IssuerSourceSettings,
-  isSignedElsewhere,
-  issuerReferenceOf,
-} from "./issuerSource.ts";
-import {
   checkLinkerdControlPlane,
   controlPlaneWebhooks,
   LinkerdControlPlane,
@@ -62,7 +56,6 @@ import {
   TrustAnchor,
 } from "./trustAnchor.ts";
 import { checkTrustManager, TrustManager, type TrustManagerSettings } from "./trustManager.ts";
-import { VaultIssuer } from "./vaultIssuer.ts";
 import {
   defaultWebhookCertificateDuration,
   defaultWebhookCertificateRenewBefore,
@@ -84,7 +77,6 @@ const defaultSigningGeneration = 1;
 export interface RotatingLinkerdArgs
   extends CertManagerArgs,
     IdentityIssuerSettings,
-    IssuerSourceSettings,
     LinkerdControlPlaneSettings,
     WebhookCredentialsSettings,
     TrustManagerSettings,
@@ -108,8 +100,7 @@ export interface RotatingLinkerdArgs
    */
   readonly trustAnchorGenerations?: readonly number[] | undefined;
   /**
-   * The generation that signs the identity issuer; one of `trustAnchorGenerations`. Defaults to 1. Without effect where
-   * another issuer signs (`identityIssuerRef`, `vaultIssuer`).
+   * The generation that signs the identity issuer; one of `trustAnchorGenerations`. Defaults to 1.
    *
    * Let a new generation sign only after every pod of the mesh has been restarted with it in its bundle.
    */
@@ -192,25 +183,10 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     this.trustBundlePem = source.bundlePem;
     this.trustAnchors = source.statuses;
 
-    const afterCertManager = certManager === undefined ? {} : { dependsOn: certManager };
-    const issuerRef =
-      args.vaultIssuer !== undefined
-        ? new VaultIssuer(
-            `${name}-identity-vault`,
-            {
-              ...args.vaultIssuer,
-              linkerdNamespace: namespace.metadata.name,
-              certManagerNamespace: args.certManagerNamespace ?? defaultCertManagerNamespace,
-            },
-            { parent: this, ...afterCertManager },
-          ).issuerRef
-        : args.identityIssuerRef !== undefined
-          ? issuerReferenceOf(args.identityIssuerRef)
-          : source.issuerRef;
     const issuer = new IdentityIssuer(
       `${name}-identity-issuer`,
-      { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef },
-      { parent: this, ...afterCertManager },
+      { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef: source.issuerRef },
+      { parent: this },
     );
     const webhookCredentials =
       (args.rotateWebhookCredentials ?? true)
@@ -280,7 +256,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
           anchor.certificatePem.apply((pem) => ({
             generation: anchor.generation,
             name: anchor.objectName,
-            signs: anchor === signer && !isSignedElsewhere(args),
+            signs: anchor === signer,
             ...certificateFacts(pem),
           })),
         ),
@@ -367,8 +343,6 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
         args.webhookCertificateRenewBefore ?? defaultWebhookCertificateRenewBefore,
       ),
     }),
-    ...checkIssuerSource(args),
-    ...(onCluster && isSignedElsewhere(args) ? [issuerBesideClusterAnchor(args)] : []),
     ...checkLinkerdControlPlane(args, onCluster),
   ];
   if (args.installCertManager ?? true) {
@@ -463,15 +437,6 @@ function checkClusterAnchor(
     );
   }
   return findings;
-}
-
-/** The anchor on the cluster signs by its own ClusterIssuer; beside another issuer it would be trusted for nothing. */
-function issuerBesideClusterAnchor({ vaultIssuer }: RotatingLinkerdArgs): Finding {
-  return broken("one-issuer-source", {
-    field: vaultIssuer === undefined ? "identityIssuerRef" : "vaultIssuer",
-    message: "trustAnchorSource is cluster as well, whose anchor signs the identity issuer and nothing else.",
-    fix: "Remove it, or set trustAnchorSource to stack.",
-  });
 }
 
 function generationsOf(args: RotatingLinkerdArgs): { generations: readonly number[]; signing: number } {

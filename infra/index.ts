@@ -2,9 +2,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
 import { readConfiguration } from "./config.ts";
-import { checkIssuerOf } from "./controlPlaneGate.ts";
 import { continueInterruptedReleases, kubectlFor } from "./interruptedReleases.ts";
-import { requireReferences } from "./issuerReferences.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
 
@@ -17,13 +15,9 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
-const kubectl = kubectlFor(kubeconfig, kubeContext);
 const linkerd = new RotatingLinkerd("linkerd", settings, {
   provider,
-  transforms: [
-    continueInterruptedReleases(kubectl, (release) => checkIssuerOf(kubectl, release)),
-    requireReferences(kubectl),
-  ],
+  transforms: [continueInterruptedReleases(kubectlFor(kubeconfig, kubeContext))],
 });
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */
