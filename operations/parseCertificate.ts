@@ -1,6 +1,8 @@
 /** Certificates with all that the rules look at: node:crypto tells neither path length nor usages nor key identifiers. */
 import { type KeyObject, X509Certificate } from "node:crypto";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import { AsnConvert } from "@peculiar/asn1-schema";
+import { Certificate } from "@peculiar/asn1-x509";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -28,8 +30,8 @@ const nameConstraints = "2.5.29.30";
 /**
  * Reads a certificate in DER.
  *
- * @throws where Go's `ParseCertificate` would refuse it for more than one certificate's bytes or repeated extensions, or
- * where it is no certificate.
+ * @throws where Go's `ParseCertificate` would refuse it for more than one certificate's bytes, repeated extensions or two
+ * different signature algorithms, or where it is no certificate.
  */
 export function parseCertificate(der: Buffer): ParsedCertificate {
   const x509 = new X509Certificate(der);
@@ -37,6 +39,12 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
   if (Number.isNaN(x509.validFromDate.getTime()) || Number.isNaN(x509.validToDate.getTime())) {
     throw new Error("Its validity is no time.");
   }
+  const { tbsCertificate, signatureAlgorithm: outer } = AsnConvert.parse(der, Certificate);
+  const [innerDer, outerDer] = [tbsCertificate.signature, outer].map((algorithm) =>
+    AsnConvert.serialize(algorithm),
+  );
+  if (hexadecimal(innerDer!) !== hexadecimal(outerDer!))
+    throw new Error("It names two signature algorithms.");
   const parsed = new X509CertificateWithExtensions(der);
   const types = parsed.extensions.map(({ type }) => type);
   if (new Set(types).size < types.length) throw new Error("An extension is there twice.");

@@ -139,6 +139,12 @@ suite("Text", () => {
     breaks({ bundle: `-----BEGIN CERTIFICATE-----\n${twice}\n-----END CERTIFICATE-----\n` }, [
       "certificate-readable",
     ]);
+    // The algorithm that is signed is another than the one beside the signature: Go refuses, OpenSSL reads it.
+    const ecdsaWithSha256 = Buffer.from("06082a8648ce3d040302", "hex");
+    const der = Buffer.from(other.certificate.raw);
+    der[der.indexOf(ecdsaWithSha256) + ecdsaWithSha256.length - 1] = 3;
+    const mixed = `-----BEGIN CERTIFICATE-----\n${der.toString("base64")}\n-----END CERTIFICATE-----\n`;
+    breaks({ bundle: `${pemOf(anchor)}\n${mixed}` }, ["certificate-readable"]);
   });
 
   test("holds certificates only, each once", () => {
