@@ -350,13 +350,6 @@ export function unknownFamily(field: string, versionField: string, chart: string
   });
 }
 
-/** Whether a version of Kubernetes is in a family's range; what `disableHeartBeat` allows is allowed. */
-export function fitsKubernetes(family: ChartFamily, minor: number, values: HelmValues): boolean {
-  const { from, through } = family.kubernetes;
-  const withoutHeartbeat = family.linkerd === "2.11" && valueAt(values, ["disableHeartBeat"]) === true;
-  return minor >= from && (through === undefined || minor <= through || withoutHeartbeat);
-}
-
 /** Merges the chart's values for this mesh under or over the user's: theirs win wherever they are not refused. */
 export function withUserValues(defaults: HelmValues, user: HelmValues, own: HelmValues): HelmValues {
   return mergeValues(mergeValues(defaults, user), own);

@@ -133,8 +133,8 @@ export interface TrustAnchorStatus extends CertificateFacts {
  * identity issuer, the webhooks' credentials, and Linkerd's two Helm releases – each only when what it needs is ready,
  * and removed in the opposite order.
  *
- * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs, with restarts of the meshed pods
- * between: list the next generation; let it sign; remove the one before.
+ * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs, with
+ * restarts of the meshed pods between: list the next generation; let it sign; remove the one before.
  *
  * The Kubernetes provider comes from `opts`, and needs `enableSecretMutable: true`: without it, a changed anchor Secret
  * would be deleted and made again, and the mesh be without its signer in between.

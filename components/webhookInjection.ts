@@ -1,4 +1,4 @@
-/** Waiting for cert-manager's cainjector, which writes the caBundle of Linkerd's webhook configurations. */
+/** Waiting for cert-manager's cainjector, which writes the caBundle of webhook configurations. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 

@@ -5,16 +5,13 @@ import { Writable } from "node:stream";
 import { PortForward } from "@kubernetes/client-node";
 import type { Cluster } from "./cluster.ts";
 
-/** Where the pods are. */
-type Pods = Pick<Cluster, "kubeConfig" | "namespace">;
-
 /**
  * Runs `use` with a port on 127.0.0.1 that leads to `port` of the pod, and closes it afterwards, whatever happens.
  *
  * @throws what `use` throws, or why the cluster refused or dropped the connection that `use` needed.
  */
 export async function withPortForward<T>(
-  cluster: Pods,
+  cluster: Cluster,
   podName: string,
   port: number,
   use: (localPort: number) => Promise<T>,
@@ -47,7 +44,7 @@ export async function withPortForward<T>(
 }
 
 async function forward(
-  cluster: Pods,
+  cluster: Cluster,
   podName: string,
   port: number,
   socket: Socket,

@@ -177,7 +177,7 @@ export const tools: readonly Tool[] = [
     name: "vault",
     module: "vault",
     package: "github.com/hashicorp/vault",
-    // Vault's own way to leave out the storage backends and engines of every cloud; `pki`, `approle` and `kubernetes` stay.
+    // Vault's own way to leave out the storage backends and engines of every cloud; `pki`, `approle` and tokens stay.
     flags: ["-tags=minimal"],
     coldBuildSeconds: 168,
     optional: true,

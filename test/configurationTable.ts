@@ -9,7 +9,7 @@ import { parse } from "yaml";
 
 const project = resolve(import.meta.dirname, "..");
 const readmeFile = resolve(project, "README.md");
-const begin = "<!-- configuration table: written by `npm run -s readme` -->";
+const begin = "<!-- configuration table: written by `npm run -s tables` -->";
 const end = "<!-- end of the configuration table -->";
 
 interface Declaration {

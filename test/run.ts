@@ -1,16 +1,13 @@
 /**
  * `npm test`: runs every check and prints `N passed, N failed, N skipped` as its last line.
  *
- *     node test/run.ts [file ...]     all test files but those in test/separate, or those that are named
- *
- * What takes too long for every day is in test/separate: `<name>.test.ts` or `<name>.cluster.test.ts` there runs with
- * `npm run test:<name>`.
+ *     node test/run.ts [file ...]     all test files, or those that are named
  *
  * Checks that need nothing run first; those that need a sandbox have one of their own for each file, and run two at a
  * time: most of what they do is wait.
  */
 import { globSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { ensureToolchain } from "../sandbox/toolchain.ts";
@@ -21,13 +18,7 @@ const filesAtOnce = 2;
 
 const testDirectory = import.meta.dirname;
 const named = process.argv.slice(2).map((file) => resolve(file));
-const separate = globSync(join(testDirectory, "separate", "*.test.ts")).sort();
-const files =
-  named.length > 0
-    ? named
-    : globSync(join(testDirectory, "**", "*.test.ts"))
-        .filter((file) => !separate.includes(file))
-        .sort();
+const files = named.length > 0 ? named : globSync(join(testDirectory, "**", "*.test.ts")).sort();
 const needsSandbox = (file: string) => file.endsWith(".cluster.test.ts");
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -82,10 +73,5 @@ if (onSandbox.length > 0) {
   }
 }
 
-const left = separate.filter((file) => !files.includes(file));
-if (named.length === 0 && left.length > 0) {
-  const commands = left.map((file) => `npm run test:${basename(file).split(".")[0]}`);
-  console.log(`\nNOT AMONG THESE, since each takes long: ${commands.join(", ")}`);
-}
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;

@@ -36,7 +36,7 @@ export function versionsPage(): string {
     ],
   ];
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return `<!-- Written by \`node test/versionsTable.ts\` from components/chartFamilies.ts. -->
+  return `<!-- Written by \`npm run -s tables\` from components/chartFamilies.ts. -->
 # Which Linkerd
 
 What each family of Linkerd's charts accepts. The values of the control plane are made from this table; the family

@@ -1,6 +1,7 @@
 /** How long an anchor that cert-manager keeps may live, and when cert-manager may replace it by itself. */
-import { durationSyntax, parseDuration } from "./duration.ts";
+import { parseDuration } from "./duration.ts";
 import type { Finding } from "./finding.ts";
+import { readDuration } from "./renewal.ts";
 import { broken } from "./rules.ts";
 
 /** For so long from its making cert-manager leaves an anchor alone: a rotation is a rollout over the whole mesh. */
@@ -9,16 +10,14 @@ const leastQuietTime = "8760h";
 /** Half of the 60 days for which `linkerd check` warns of an anchor's end: so the warning is a month old by then. */
 const longestRenewBefore = "720h";
 
-const fields = [
-  "clusterTrustAnchorDuration",
-  "clusterTrustAnchorRenewBefore",
-  "issuerDuration",
-  "issuanceLifetime",
-  "clockSkewAllowance",
-] as const;
-
 /** Lifetimes as Go durations, as far as they are known. */
-export type ClusterAnchorLifetimes = { readonly [Field in (typeof fields)[number]]?: string | undefined };
+export interface ClusterAnchorLifetimes {
+  readonly clusterTrustAnchorDuration?: string | undefined;
+  readonly clusterTrustAnchorRenewBefore?: string | undefined;
+  readonly issuerDuration?: string | undefined;
+  readonly issuanceLifetime?: string | undefined;
+  readonly clockSkewAllowance?: string | undefined;
+}
 
 /**
  * Checks
@@ -34,33 +33,25 @@ export type ClusterAnchorLifetimes = { readonly [Field in (typeof fields)[number
  */
 export function checkClusterAnchorLifetimes(lifetimes: ClusterAnchorLifetimes): Finding[] {
   const findings: Finding[] = [];
-  const [duration, renewBefore, issuer, issuance, skew] = fields.map((field) => {
-    const text = lifetimes[field];
-    if (text === undefined) return undefined;
-    try {
-      return parseDuration(text);
-    } catch (error) {
-      // The others' syntax is checked where the issuer's lifetimes are.
-      if (field === "clusterTrustAnchorDuration" || field === "clusterTrustAnchorRenewBefore") {
-        findings.push(
-          broken("duration-syntax", { field, message: (error as RangeError).message, fix: durationSyntax }),
-        );
-      }
-      return undefined;
-    }
-  });
+  const duration = readDuration("clusterTrustAnchorDuration", lifetimes.clusterTrustAnchorDuration, findings);
+  const renewBefore = readDuration(
+    "clusterTrustAnchorRenewBefore",
+    lifetimes.clusterTrustAnchorRenewBefore,
+    findings,
+  );
+  // What is wrong with these is found where the issuer's lifetimes are checked.
+  const [issuer, issuance, skew] = (
+    ["issuerDuration", "issuanceLifetime", "clockSkewAllowance"] as const
+  ).map((field) => readDuration(field, lifetimes[field], []));
   if (duration === undefined || renewBefore === undefined) return findings;
-  const named = `clusterTrustAnchorDuration (${lifetimes.clusterTrustAnchorDuration})`;
-  if (
-    renewBefore > parseDuration(longestRenewBefore) ||
-    duration - renewBefore < parseDuration(leastQuietTime)
-  ) {
-    const days = (duration - renewBefore) / parseDuration("24h");
+  const quiet = duration.nanoseconds - renewBefore.nanoseconds;
+  if (renewBefore.nanoseconds > parseDuration(longestRenewBefore) || quiet < parseDuration(leastQuietTime)) {
+    const days = quiet / parseDuration("24h");
     findings.push(
       broken("anchor-renewal", {
-        field: "clusterTrustAnchorRenewBefore",
+        field: renewBefore.field,
         message:
-          `${lifetimes.clusterTrustAnchorRenewBefore} of ${named}: cert-manager would switch to a new root by itself ` +
+          `${renewBefore.text} of ${duration.field} (${duration.text}): cert-manager would switch to a new root by itself ` +
           `${days} days after it has made this one. It must leave it alone for ${leastQuietTime} at least, and until ` +
           `${longestRenewBefore} before its end: the running identity controller does not trust the new root, skips ` +
           "the next issuer (IssuerUpdateSkipped), and stops to issue when the present one ends.",
@@ -74,14 +65,14 @@ export function checkClusterAnchorLifetimes(lifetimes: ClusterAnchorLifetimes): 
     issuer !== undefined &&
     issuance !== undefined &&
     skew !== undefined &&
-    renewBefore <= issuer + issuance + skew
+    renewBefore.nanoseconds <= issuer.nanoseconds + issuance.nanoseconds + skew.nanoseconds
   ) {
     findings.push(
       broken("anchor-outlives-issuer", {
-        field: "clusterTrustAnchorRenewBefore",
+        field: renewBefore.field,
         message:
-          `${lifetimes.clusterTrustAnchorRenewBefore} is not longer than issuerDuration (${lifetimes.issuerDuration}), issuanceLifetime ` +
-          `(${lifetimes.issuanceLifetime}) and clockSkewAllowance (${lifetimes.clockSkewAllowance}) together: the last certificates ` +
+          `${renewBefore.text} is not longer than issuerDuration (${issuer.text}), issuanceLifetime ` +
+          `(${issuance.text}) and clockSkewAllowance (${skew.text}) together: the last certificates ` +
           "below the outgoing root would outlive it.",
         fix: "Make clusterTrustAnchorRenewBefore longer, or issuerDuration shorter.",
       }),

@@ -1,6 +1,7 @@
 /** How long anchors, issuers and leaf certificates live, and how these lives must relate. */
-import { durationSyntax, nanosecondsPerHour, parseDuration } from "./duration.ts";
+import { nanosecondsPerHour } from "./duration.ts";
 import type { Finding } from "./finding.ts";
+import { checkRenewal, type NamedDuration, readDuration } from "./renewal.ts";
 import { broken } from "./rules.ts";
 
 /** Lifetimes of a mesh's credentials. Each duration is written as Go does: `48h`, `59m30s`. */
@@ -20,69 +21,27 @@ interface Lifetimes {
 /** Lifetimes as far as they are known: one that is absent is left out of the checks that need it. */
 export type KnownLifetimes = { readonly [Name in keyof Lifetimes]?: Lifetimes[Name] | undefined };
 
-/** cert-manager's `MinimumCertificateDuration`. */
-const shortestIssuerDuration = "1h";
-
-/** cert-manager's `MinimumRenewBefore`. */
-const shortestIssuerRenewBefore = "5m";
-
 /** The tls provider counts a certificate's life in Go's nanoseconds, which end here, and overflow silently. */
 const longestAnchorHours = 2_562_047;
 
 /** Checks lifetimes against each other and against what cert-manager accepts. */
 export function checkLifetimes(lifetimes: KnownLifetimes): Finding[] {
   const findings: Finding[] = [];
-  const parsed = (field: Exclude<keyof Lifetimes, "trustAnchorValidityPeriodHours">): bigint | undefined => {
-    const text = lifetimes[field];
-    if (text === undefined) return undefined;
-    try {
-      return parseDuration(text);
-    } catch (error) {
-      findings.push(
-        broken("duration-syntax", { field, message: (error as RangeError).message, fix: durationSyntax }),
-      );
-      return undefined;
-    }
-  };
-  const duration = parsed("issuerDuration");
-  const renewBefore = parsed("issuerRenewBefore");
-  const issuance = parsed("issuanceLifetime");
-  const skew = parsed("clockSkewAllowance");
+  const read = (field: Exclude<keyof Lifetimes, "trustAnchorValidityPeriodHours">) =>
+    readDuration(field, lifetimes[field], findings);
+  const duration = read("issuerDuration");
+  const renewBefore = read("issuerRenewBefore");
+  const issuance = read("issuanceLifetime");
+  const skew = read("clockSkewAllowance");
   const anchorHours = lifetimes.trustAnchorValidityPeriodHours;
 
-  if (duration !== undefined && duration < parseDuration(shortestIssuerDuration)) {
-    findings.push(
-      broken("issuer-duration-minimum", {
-        field: "issuerDuration",
-        message: `${lifetimes.issuerDuration} is shorter than ${shortestIssuerDuration}, the least that cert-manager accepts.`,
-        fix: `Set it to ${shortestIssuerDuration} or more.`,
-      }),
-    );
-  }
-  if (renewBefore !== undefined && renewBefore < parseDuration(shortestIssuerRenewBefore)) {
-    findings.push(
-      broken("renew-before-minimum", {
-        field: "issuerRenewBefore",
-        message: `${lifetimes.issuerRenewBefore} is shorter than ${shortestIssuerRenewBefore}, the least that cert-manager accepts.`,
-        fix: `Set it to ${shortestIssuerRenewBefore} or more.`,
-      }),
-    );
-  }
-  if (issuance === 0n) {
+  findings.push(...checkRenewal(duration, renewBefore));
+  if (issuance?.nanoseconds === 0n) {
     findings.push(
       broken("issuance-lifetime", {
-        field: "issuanceLifetime",
-        message: `${lifetimes.issuanceLifetime} is no time at all: every proxy's certificate would be expired when it is issued.`,
+        field: issuance.field,
+        message: `${issuance.text} is no time at all: every proxy's certificate would be expired when it is issued.`,
         fix: "Set it to 24h, Linkerd's default, or to another time that is longer than zero.",
-      }),
-    );
-  }
-  if (duration !== undefined && renewBefore !== undefined && renewBefore >= duration) {
-    findings.push(
-      broken("renew-before-duration", {
-        field: "issuerRenewBefore",
-        message: `${lifetimes.issuerRenewBefore} is not shorter than issuerDuration (${lifetimes.issuerDuration}): the issuer would be due for renewal as soon as it is issued.`,
-        fix: "Make issuerRenewBefore shorter, or issuerDuration longer.",
       }),
     );
   }
@@ -90,28 +49,26 @@ export function checkLifetimes(lifetimes: KnownLifetimes): Finding[] {
     renewBefore !== undefined &&
     issuance !== undefined &&
     skew !== undefined &&
-    renewBefore <= issuance + skew
+    renewBefore.nanoseconds <= issuance.nanoseconds + skew.nanoseconds
   ) {
     findings.push(
       broken("renew-before-leaves", {
-        field: "issuerRenewBefore",
+        field: renewBefore.field,
         message:
-          `${lifetimes.issuerRenewBefore} is not longer than issuanceLifetime (${lifetimes.issuanceLifetime}) and clockSkewAllowance ` +
-          `(${lifetimes.clockSkewAllowance}) together: proxies would get certificates from an issuer that ends before they do.`,
+          `${renewBefore.text} is not longer than issuanceLifetime (${issuance.text}) and clockSkewAllowance ` +
+          `(${skew.text}) together: proxies would get certificates from an issuer that ends before they do.`,
         fix: "Make issuerRenewBefore longer, or issuanceLifetime shorter.",
       }),
     );
   }
-  if (anchorHours !== undefined)
-    findings.push(...checkAnchorHours(anchorHours, lifetimes, duration, issuance));
+  if (anchorHours !== undefined) findings.push(...checkAnchorHours(anchorHours, duration, issuance));
   return findings;
 }
 
 function checkAnchorHours(
   hours: number,
-  lifetimes: KnownLifetimes,
-  duration: bigint | undefined,
-  issuance: bigint | undefined,
+  duration: NamedDuration | undefined,
+  issuance: NamedDuration | undefined,
 ): Finding[] {
   const field = "trustAnchorValidityPeriodHours";
   if (!Number.isInteger(hours) || hours < 1 || hours > longestAnchorHours) {
@@ -124,13 +81,13 @@ function checkAnchorHours(
     ];
   }
   if (duration === undefined || issuance === undefined) return [];
-  if (BigInt(hours) * nanosecondsPerHour > duration + issuance) return [];
+  if (BigInt(hours) * nanosecondsPerHour > duration.nanoseconds + issuance.nanoseconds) return [];
   return [
     broken("anchor-outlives-issuer", {
       field,
       message:
-        `${hours} hours are not longer than issuerDuration (${lifetimes.issuerDuration}) and issuanceLifetime ` +
-        `(${lifetimes.issuanceLifetime}) together: the anchor would end before the first certificates below it.`,
+        `${hours} hours are not longer than issuerDuration (${duration.text}) and issuanceLifetime ` +
+        `(${issuance.text}) together: the anchor would end before the first certificates below it.`,
       fix: "Make trustAnchorValidityPeriodHours longer: a new anchor is a rollout of its own, so years are usual.",
     }),
   ];

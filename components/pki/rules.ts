@@ -39,7 +39,7 @@ const settingRules = {
     severity: "error",
     source: "Go time.ParseDuration, by which cert-manager and Linkerd read durations",
   },
-  "issuer-duration-minimum": { severity: "error", source: `${certManagerTypes} MinimumCertificateDuration` },
+  "duration-minimum": { severity: "error", source: `${certManagerTypes} MinimumCertificateDuration` },
   "renew-before-minimum": { severity: "error", source: `${certManagerTypes} MinimumRenewBefore` },
   "renew-before-duration": {
     severity: "error",
@@ -49,7 +49,10 @@ const settingRules = {
     severity: "error",
     source: "linkerd2 pkg/tls/ca.go clamps leaves to the issuer's end",
   },
-  "webhook-lifetime": { severity: "error", source: `${certManagerTypes}, validation/certificate.go` },
+  "webhook-outlives-authority": {
+    severity: "error",
+    source: "Go crypto/x509 Verify, by which the API server calls webhooks",
+  },
   "issuance-lifetime": { severity: "error", source: "linkerd2 pkg/tls/ca.go" },
   "anchor-validity": {
     severity: "error",

@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
-import { connect } from "node:tls";
-import { AdmissionregistrationV1Api, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
+import { connect as connectTls } from "node:tls";
+import { askToIssue } from "../../operations/certManager.ts";
+import { type Cluster, connect } from "../../operations/cluster.ts";
 import { withPortForward } from "../../operations/portForward.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
-import { kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import { sandboxName, succeed, testSandbox } from "./sandbox.ts";
 
 const namespace = "linkerd";
 const webhooks = ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"] as const;
@@ -19,12 +20,13 @@ const servers = [
 ] as const;
 
 let environment: NodeJS.ProcessEnv;
-let core: CoreV1Api;
+let cluster: Cluster;
 
 before(async () => {
   await reset(sandboxName, console.log);
   environment = await testSandbox();
-  core = kubeConfig().makeApiClient(CoreV1Api);
+  process.env.KUBECONFIG = environment.KUBECONFIG;
+  cluster = connect({ namespace, signal: new AbortController().signal });
   await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
 });
 
@@ -35,7 +37,6 @@ test("right after the installation, pods are injected and wrong profiles refused
 });
 
 test("cert-manager's certificates are the only ones: the API server verifies each by its caBundle", async () => {
-  const admission = kubeConfig().makeApiClient(AdmissionregistrationV1Api);
   for (const webhook of webhooks) {
     const { certificate, key, annotations } = await stored(webhook);
     assert.equal(certificate.issuer, `CN=webhooks.${namespace}.svc`);
@@ -47,8 +48,8 @@ test("cert-manager's certificates are the only ones: the API server verifies eac
     assert.equal(annotations["meta.helm.sh/release-name"], undefined, "the chart has made no Secret");
     const configuration = { name: `${webhook}-webhook-config` };
     const { webhooks: served } = await (webhook === "linkerd-proxy-injector"
-      ? admission.readMutatingWebhookConfiguration(configuration)
-      : admission.readValidatingWebhookConfiguration(configuration));
+      ? cluster.admission.readMutatingWebhookConfiguration(configuration)
+      : cluster.admission.readValidatingWebhookConfiguration(configuration));
     const caBundle = new X509Certificate(Buffer.from(served![0]!.clientConfig.caBundle!, "base64"));
     assert.ok(certificate.verify(caBundle.publicKey), webhook);
   }
@@ -71,7 +72,7 @@ test("a renewal is served by the running process, and no admission fails meanwhi
   })();
   try {
     const renewing = (async () => {
-      for (const webhook of webhooks) await askToIssue(webhook);
+      for (const webhook of webhooks) await askToIssue(cluster, webhook);
       for (const webhook of webhooks) {
         await until(`a new certificate of ${webhook}`, 60_000, async () => {
           const { serialNumber } = (await stored(webhook)).certificate;
@@ -101,7 +102,7 @@ test("a renewal is served by the running process, and no admission fails meanwhi
 
 /** Fails where the injector has no part in the creation of a pod, or the validator none in that of a wrong profile. */
 async function admit(): Promise<void> {
-  const pod = await core.createNamespacedPod({
+  const pod = await cluster.core.createNamespacedPod({
     namespace: "default",
     dryRun: "All",
     body: {
@@ -115,45 +116,26 @@ async function admit(): Promise<void> {
     "a pod came up without a proxy: the injector was not asked",
   );
   await assert.rejects(
-    kubeConfig()
-      .makeApiClient(CustomObjectsApi)
-      .createNamespacedCustomObject({
-        group: "linkerd.io",
-        version: "v1alpha2",
-        namespace: "default",
-        plural: "serviceprofiles",
-        dryRun: "All",
-        body: {
-          apiVersion: "linkerd.io/v1alpha2",
-          kind: "ServiceProfile",
-          metadata: { name: "app.default.svc.cluster.local" },
-          spec: { routes: [{ name: "all", condition: {} }] },
-        },
-      }),
+    cluster.custom.createNamespacedCustomObject({
+      group: "linkerd.io",
+      version: "v1alpha2",
+      namespace: "default",
+      plural: "serviceprofiles",
+      dryRun: "All",
+      body: {
+        apiVersion: "linkerd.io/v1alpha2",
+        kind: "ServiceProfile",
+        metadata: { name: "app.default.svc.cluster.local" },
+        spec: { routes: [{ name: "all", condition: {} }] },
+      },
+    }),
     /linkerd-sp-validator\.linkerd\.io/,
     "a wrong profile was admitted: the validator was not asked",
   );
 }
 
-/** Asks cert-manager to issue it anew, as `cmctl renew` does. */
-async function askToIssue(certificate: string): Promise<void> {
-  const condition = {
-    type: "Issuing",
-    status: "True",
-    reason: "ManuallyTriggered",
-    message: "Renewed by a test",
-    lastTransitionTime: new Date().toISOString(),
-  };
-  await succeed(
-    environment,
-    "kubectl",
-    ...["patch", "certificate", certificate, "--namespace", namespace, "--subresource=status", "--type=json"],
-    `--patch=${JSON.stringify([{ op: "add", path: "/status/conditions/-", value: condition }])}`,
-  );
-}
-
 async function stored(webhook: string) {
-  const secret = await core.readNamespacedSecret({ namespace, name: `${webhook}-k8s-tls` });
+  const secret = await cluster.core.readNamespacedSecret({ namespace, name: `${webhook}-k8s-tls` });
   const text = (key: string) => Buffer.from(secret.data![key]!, "base64").toString();
   return {
     certificate: new X509Certificate(text("tls.crt")),
@@ -163,11 +145,10 @@ async function stored(webhook: string) {
 }
 
 async function servedSerialNumber(component: string, port: number): Promise<string> {
-  const { items } = await core.listNamespacedPod({
+  const { items } = await cluster.core.listNamespacedPod({
     namespace,
     labelSelector: `linkerd.io/control-plane-component=${component}`,
   });
-  const cluster = { kubeConfig: kubeConfig(), namespace };
   return withPortForward(
     cluster,
     items[0]!.metadata!.name!,
@@ -175,7 +156,7 @@ async function servedSerialNumber(component: string, port: number): Promise<stri
     (localPort) =>
       new Promise((done, failed) => {
         // Which certificate it is, is the question here; the API server verifies it.
-        const socket = connect({ host: "127.0.0.1", port: localPort, rejectUnauthorized: false }, () => {
+        const socket = connectTls({ host: "127.0.0.1", port: localPort, rejectUnauthorized: false }, () => {
           done(socket.getPeerX509Certificate()!.serialNumber);
           socket.destroy();
         });
@@ -186,7 +167,7 @@ async function servedSerialNumber(component: string, port: number): Promise<stri
 
 /** Each container of the control plane, in which pod it is, and how often it was restarted. */
 async function pods(): Promise<string[]> {
-  const { items } = await core.listNamespacedPod({ namespace });
+  const { items } = await cluster.core.listNamespacedPod({ namespace });
   return items
     .flatMap(({ metadata, status }) =>
       (status!.containerStatuses ?? []).map(

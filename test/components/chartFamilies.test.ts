@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
-import { chartFamilies, familyOf, fitsKubernetes } from "../../components/chartFamilies.ts";
+import { chartFamilies, familyOf } from "../../components/chartFamilies.ts";
 import type { HelmValues } from "../../components/helmValues.ts";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
 import { checkLinkerdControlPlane } from "../../components/linkerdControlPlane.ts";
@@ -135,15 +135,6 @@ test("what would undo a safety property is refused at its path in each family", 
     }),
     [],
   );
-});
-
-test("Kubernetes versions", () => {
-  const fits = (chart: string, minor: number, values: HelmValues = {}) =>
-    fitsKubernetes(chartFamilies.find(({ linkerd }) => linkerd === chart)!, minor, values);
-  assert.ok(fits("2.7–2.9", 21) && !fits("2.7–2.9", 22));
-  assert.ok(fits("2.10", 24) && !fits("2.10", 25) && !fits("2.10", 15));
-  assert.ok(fits("2.11", 24) && !fits("2.11", 25) && fits("2.11", 25, { disableHeartBeat: true }));
-  assert.ok(fits("edge-26.5 and newer", 31) && !fits("edge-26.5 and newer", 30));
 });
 
 const release = "kubernetes:helm.sh/v3:Release";

@@ -288,16 +288,20 @@ test("a namespace that is too long for the webhooks' names is refused, where the
 });
 
 test("lifetimes of webhook certificates that cannot be are refused", () => {
-  for (const [settings, refused] of [
-    [{ webhookCertificateDuration: "59m" }, /^59m is shorter than 1h/],
-    [{ webhookCertificateDuration: "43801h" }, /^43801h is longer than 43800h/],
-    [{ webhookCertificateRenewBefore: "24h" }, /^24h is not shorter than webhookCertificateDuration/],
-    [{ webhookCertificateRenewBefore: "4m" }, /^4m is shorter than 5m/],
-    [{ webhookCertificateRenewBefore: "soon" }, /"soon" is not a duration/],
+  for (const [settings, rule, message] of [
+    [{ webhookCertificateDuration: "59m" }, "duration-minimum", /^59m is shorter than 1h/],
+    [{ webhookCertificateDuration: "43801h" }, "webhook-outlives-authority", /^43801h is longer than 43800h/],
+    [
+      { webhookCertificateRenewBefore: "24h" },
+      "renew-before-duration",
+      /^24h is not shorter than webhookCertificateDuration \(24h\)/,
+    ],
+    [{ webhookCertificateRenewBefore: "4m" }, "renew-before-minimum", /^4m is shorter than 5m/],
+    [{ webhookCertificateRenewBefore: "soon" }, "duration-syntax", /"soon" is not a duration/],
   ] as const) {
     const finding = checkRotatingLinkerd(settings).find(({ field }) => field in settings);
-    assert.equal(finding?.rule, "webhook-lifetime");
-    assert.match(finding.message, refused);
+    assert.equal(finding?.rule, rule);
+    assert.match(finding.message, message);
   }
   assert.deepEqual(checkRotatingLinkerd({ webhookCertificateDuration: "43800h" }), []);
 });

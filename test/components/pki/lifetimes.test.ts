@@ -38,7 +38,7 @@ test("each rule names the field, the values and the relation", () => {
     ],
     [
       { issuerRenewBefore: "48h" },
-      "issuerRenewBefore: 48h is not shorter than issuerDuration (48h): the issuer would be due for renewal as soon as it is issued.",
+      "issuerRenewBefore: 48h is not shorter than issuerDuration (48h): the certificate would be due for renewal as soon as it is issued.",
     ],
     [
       { issuerRenewBefore: "24h20s" },
