@@ -218,8 +218,11 @@ function damaged(
   if (!signedAgain) return changed(der, place, xor);
   const headerBytes = (from: number) => (der[from + 1]! < 0x80 ? 2 : 2 + (der[from + 1]! & 0x7f));
   const begin = headerBytes(0);
+  // An earlier damage may have hit the lengths: then there is no telling what was signed.
+  if (der[begin] !== 0x30 || headerBytes(begin) !== 4) return changed(der, place, xor);
   const contentBytes = der.readUIntBE(begin + 2, headerBytes(begin) - 2);
   const end = begin + headerBytes(begin) + contentBytes;
+  if (end + 2 > der.length) return changed(der, place, xor);
   const algorithmEnd = end + 2 + der[end + 1]!;
   const signed = changed(der.subarray(begin, end), place, xor);
   const digest = key.asymmetricKeyType === "ed25519" ? null : hash.replace("-", "");
