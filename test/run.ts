@@ -3,7 +3,7 @@
  *
  *     node test/run.ts [file ...]     all test files, or those that are named
  *
- * Checks that need nothing run first; those that need a sandbox have one of their own for each file, and run two at a
+ * Checks that need nothing run first; those that need a sandbox have one of their own for each file, and run three at a
  * time: most of what they do is wait.
  */
 import { globSync } from "node:fs";
@@ -14,7 +14,7 @@ import { ensureToolchain } from "../sandbox/toolchain.ts";
 
 /** The longest file, on a machine of two cores that is busy with another one, takes half of it. */
 const fileTimeoutMilliseconds = 20 * 60_000;
-const filesAtOnce = 2;
+const filesAtOnce = 3;
 
 const testDirectory = import.meta.dirname;
 const named = process.argv.slice(2).map((file) => resolve(file));
