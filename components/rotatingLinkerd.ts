@@ -383,7 +383,7 @@ function checkTrustAnchorSource(args: RotatingLinkerdArgs): Finding[] {
     return [
       broken("trust-anchor-source", {
         field: "trustAnchorSource",
-        message: `"${source}" is none of them: stack, cluster.`,
+        message: `"${source}" is not where a trust anchor comes from: that is stack or cluster.`,
         fix: "Set it to stack, where Pulumi makes and keeps the trust anchor, or to cluster, where cert-manager does.",
       }),
     ];
@@ -404,7 +404,7 @@ function checkTrustAnchorSource(args: RotatingLinkerdArgs): Finding[] {
     if (value === undefined || isDeepStrictEqual(value, standard)) return [];
     return broken("other-trust-anchor-source", {
       field,
-      message: `It says how another trust anchor lives than the one that trustAnchorSource (${source}) names.`,
+      message: `${pulumi.Output.isInstance(value) ? "Its value" : JSON.stringify(value)} says how another trust anchor lives than the one that trustAnchorSource (${source}) names.`,
       fix: "Remove it, or set the other trustAnchorSource.",
     });
   });
