@@ -20,7 +20,9 @@ type IssuerSpec =
   /** Signs with the CA certificate and key in this Secret. */
   | { readonly ca: { readonly secretName: pulumi.Input<string> } }
   /** Signs each certificate with the certificate's own key. */
-  | { readonly selfSigned: Readonly<Record<string, never>> };
+  | { readonly selfSigned: Readonly<Record<string, never>> }
+  /** Has a Vault sign. */
+  | { readonly vault: object };
 
 interface CertificateSpec {
   readonly secretName: pulumi.Input<string>;

@@ -97,7 +97,7 @@ export class IdentityIssuer extends pulumi.ComponentResource {
         // Verification asks for `server auth` in the whole chain as soon as an issuer lists extended usages at all.
         usages: ["cert sign", "crl sign", "server auth", "client auth"],
       },
-      { parent: this },
+      { parent: this, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
     );
 
     // By way of the Certificate, so that whoever uses it waits until cert-manager has filled the Secret of that name.

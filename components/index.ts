@@ -7,4 +7,5 @@ export { LinkerdNamespace, type LinkerdNamespaceArgs } from "./linkerdNamespace.
 export { RotatingLinkerd, type RotatingLinkerdArgs } from "./rotatingLinkerd.ts";
 export { TrustAnchor, type TrustAnchorArgs } from "./trustAnchor.ts";
 export { TrustManager, type TrustManagerSettings } from "./trustManager.ts";
+export { VaultIssuer, type VaultIssuerArgs } from "./vaultIssuer.ts";
 export { WebhookCredentials, type WebhookCredentialsArgs } from "./webhookCredentials.ts";

@@ -27,6 +27,12 @@ import {
   issuerCommonName,
 } from "./identityIssuer.ts";
 import {
+  checkIssuerSource,
+  type IssuerSourceSettings,
+  isSignedElsewhere,
+  issuerReferenceOf,
+} from "./issuerSource.ts";
+import {
   checkLinkerdControlPlane,
   controlPlaneWebhooks,
   LinkerdControlPlane,
@@ -56,6 +62,7 @@ import {
   TrustAnchor,
 } from "./trustAnchor.ts";
 import { checkTrustManager, TrustManager, type TrustManagerSettings } from "./trustManager.ts";
+import { VaultIssuer } from "./vaultIssuer.ts";
 import {
   defaultWebhookCertificateDuration,
   defaultWebhookCertificateRenewBefore,
@@ -77,6 +84,7 @@ const defaultSigningGeneration = 1;
 export interface RotatingLinkerdArgs
   extends CertManagerArgs,
     IdentityIssuerSettings,
+    IssuerSourceSettings,
     LinkerdControlPlaneSettings,
     WebhookCredentialsSettings,
     TrustManagerSettings,
@@ -100,7 +108,8 @@ export interface RotatingLinkerdArgs
    */
   readonly trustAnchorGenerations?: readonly number[] | undefined;
   /**
-   * The generation that signs the identity issuer; one of `trustAnchorGenerations`. Defaults to 1.
+   * The generation that signs the identity issuer; one of `trustAnchorGenerations`. Defaults to 1. Without effect where
+   * another issuer signs (`identityIssuerRef`, `vaultIssuer`).
    *
    * Let a new generation sign only after every pod of the mesh has been restarted with it in its bundle.
    */
@@ -183,10 +192,25 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     this.trustBundlePem = source.bundlePem;
     this.trustAnchors = source.statuses;
 
+    const afterCertManager = certManager === undefined ? {} : { dependsOn: certManager };
+    const issuerRef =
+      args.vaultIssuer !== undefined
+        ? new VaultIssuer(
+            `${name}-identity-vault`,
+            {
+              ...args.vaultIssuer,
+              linkerdNamespace: namespace.metadata.name,
+              certManagerNamespace: args.certManagerNamespace ?? defaultCertManagerNamespace,
+            },
+            { parent: this, ...afterCertManager },
+          ).issuerRef
+        : args.identityIssuerRef !== undefined
+          ? issuerReferenceOf(args.identityIssuerRef)
+          : source.issuerRef;
     const issuer = new IdentityIssuer(
       `${name}-identity-issuer`,
-      { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef: source.issuerRef },
-      { parent: this },
+      { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef },
+      { parent: this, ...afterCertManager },
     );
     const webhookCredentials =
       (args.rotateWebhookCredentials ?? true)
@@ -256,7 +280,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
           anchor.certificatePem.apply((pem) => ({
             generation: anchor.generation,
             name: anchor.objectName,
-            signs: anchor === signer,
+            signs: anchor === signer && !isSignedElsewhere(args),
             ...certificateFacts(pem),
           })),
         ),
@@ -343,6 +367,8 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
         args.webhookCertificateRenewBefore ?? defaultWebhookCertificateRenewBefore,
       ),
     }),
+    ...checkIssuerSource(args),
+    ...(onCluster && isSignedElsewhere(args) ? [issuerBesideClusterAnchor(args)] : []),
     ...checkLinkerdControlPlane(args, onCluster),
   ];
   if (args.installCertManager ?? true) {
@@ -437,6 +463,15 @@ function checkClusterAnchor(
     );
   }
   return findings;
+}
+
+/** The anchor on the cluster signs by its own ClusterIssuer; beside another issuer it would be trusted for nothing. */
+function issuerBesideClusterAnchor({ vaultIssuer }: RotatingLinkerdArgs): Finding {
+  return broken("one-issuer-source", {
+    field: vaultIssuer === undefined ? "identityIssuerRef" : "vaultIssuer",
+    message: "trustAnchorSource is cluster as well, whose anchor signs the identity issuer and nothing else.",
+    fix: "Remove it, or set trustAnchorSource to stack.",
+  });
 }
 
 function generationsOf(args: RotatingLinkerdArgs): { generations: readonly number[]; signing: number } {

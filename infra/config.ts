@@ -1,10 +1,12 @@
 /** Reads the stack's configuration; nothing else does. */
 import * as pulumi from "@pulumi/pulumi";
 import type { HelmValues } from "../components/helmValues.ts";
+import type { IdentityIssuerRef } from "../components/issuerSource.ts";
 import type { Finding } from "../components/pki/finding.ts";
 import { broken } from "../components/pki/rules.ts";
 import { checkRotatingLinkerd, type RotatingLinkerdArgs } from "../components/rotatingLinkerd.ts";
 import { requireSound } from "../components/settings.ts";
+import type { VaultIssuerSettings } from "../components/vaultIssuer.ts";
 import { closest } from "./closest.ts";
 
 /** Everything that a stack can set. */
@@ -23,7 +25,7 @@ interface Type<Value> {
   readonly description: string;
   /** `undefined` where the text is not of this type. `secret` says whether the stack keeps it encrypted. */
   readonly read: (text: string, secret: boolean) => Value | undefined;
-  /** Whether the empty string stands for "not set": in Pulumi.yaml every key has a default, and this is its own. */
+  /** Whether the empty string, or the empty object, stands for "not set": in Pulumi.yaml every key has a default, and this is its own. */
   readonly emptyIsUnset?: true;
 }
 
@@ -71,6 +73,16 @@ const helmValues: Type<HelmValues> = {
   },
 };
 
+/** An object of strings, nested; the component checks its parts. `{}` stands for "not set". */
+function parts<Settings>(description: string): Type<Settings> {
+  return {
+    name: "object",
+    description,
+    read: (text, secret) => helmValues.read(text, secret) as Settings | undefined,
+    emptyIsUnset: true,
+  };
+}
+
 /** Every key, as Pulumi.yaml declares it. All but the last two are settings of {@link RotatingLinkerdArgs}. */
 export const types = {
   linkerdNamespace: string,
@@ -85,6 +97,8 @@ export const types = {
   protectTrustAnchors: boolean,
   issuerDuration: string,
   issuerRenewBefore: string,
+  identityIssuerRef: parts<IdentityIssuerRef>("an object with the name of an issuer"),
+  vaultIssuer: parts<VaultIssuerSettings>("an object with server, path and auth"),
   issuanceLifetime: string,
   clockSkewAllowance: string,
   rotateWebhookCredentials: boolean,
@@ -154,7 +168,7 @@ function readValues(findings: Finding[]): Values {
       continue;
     }
     const type: Type<unknown> = types[key as Key];
-    if (text === "" && type.emptyIsUnset) continue;
+    if (["", "{}"].includes(text) && type.emptyIsUnset) continue;
     const secret = isSecret(fullKey);
     const value = type.read(text, secret);
     if (value === undefined) findings.push(wrongType(key, secret ? "Its value" : `"${text}"`, type));

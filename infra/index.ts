@@ -2,7 +2,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
 import { readConfiguration } from "./config.ts";
+import { checkIssuerOf } from "./controlPlaneGate.ts";
 import { continueInterruptedReleases, kubectlFor } from "./interruptedReleases.ts";
+import { requireReferences } from "./issuerReferences.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
 
@@ -15,9 +17,13 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
+const kubectl = kubectlFor(kubeconfig, kubeContext);
 const linkerd = new RotatingLinkerd("linkerd", settings, {
   provider,
-  transforms: [continueInterruptedReleases(kubectlFor(kubeconfig, kubeContext))],
+  transforms: [
+    continueInterruptedReleases(kubectl, (release) => checkIssuerOf(kubectl, release)),
+    requireReferences(kubectl),
+  ],
 });
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */

@@ -55,19 +55,29 @@ export function kubectlFor(kubeconfig: string | undefined, context: string | und
   };
 }
 
-/** Makes every Helm release in a component go on from what an interrupted run of the same stack has left. */
-export function continueInterruptedReleases(kubectl: Kubectl): pulumi.ResourceTransform {
+/**
+ * Makes every Helm release in a component go on from what an interrupted run of the same stack has left. Before it is
+ * touched, `gate` can throw.
+ */
+export function continueInterruptedReleases(
+  kubectl: Kubectl,
+  gate: (release: ReleaseInputs) => Promise<void> = async () => {},
+): pulumi.ResourceTransform {
   const installer = `Pulumi stack ${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
   const hooks: pulumi.ResourceHookBinding = {
     beforeCreate: [
-      new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
-        beforeCreate(kubectl, installer, await known(newInputs)),
-      ),
+      new pulumi.ResourceHook("release-before-create", async ({ newInputs }) => {
+        const release = await known(newInputs);
+        await gate(release);
+        await beforeCreate(kubectl, installer, release);
+      }),
     ],
     beforeUpdate: [
-      new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
-        beforeUpdate(kubectl, await known(newInputs)),
-      ),
+      new pulumi.ResourceHook("release-before-update", async ({ newInputs }) => {
+        const release = await known(newInputs);
+        await gate(release);
+        await beforeUpdate(kubectl, release);
+      }),
     ],
   };
   return ({ type, props, opts }) =>

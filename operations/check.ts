@@ -5,9 +5,9 @@ import { checkCredentials } from "../components/pki/credentialRules.ts";
 import { durationSyntax, parseDuration } from "../components/pki/duration.ts";
 import { describeFinding, type Finding, verdictOf } from "../components/pki/finding.ts";
 import { checkDomain } from "../components/pki/names.ts";
+import { parseCertificate } from "../components/pki/parseCertificate.ts";
 import { longestPemBytes, type PemText } from "../components/pki/pemRules.ts";
 import { broken } from "../components/pki/rules.ts";
-import { parseCertificate } from "./parseCertificate.ts";
 
 const exitCodes = { ok: 0, warning: 1, error: 2 } as const;
 

@@ -177,7 +177,7 @@ export const tools: readonly Tool[] = [
     name: "vault",
     module: "vault",
     package: "github.com/hashicorp/vault",
-    // Vault's own way to leave out the storage backends and engines of every cloud; `pki`, `approle` and tokens stay.
+    // Vault's own way to leave out every cloud's part, and Kubernetes login with them; `pki`, tokens and `approle` stay.
     flags: ["-tags=minimal"],
     coldBuildSeconds: 168,
     optional: true,

@@ -81,6 +81,20 @@ const settingRules = {
   },
   "signing-generation": { severity: "error", source: verification },
 
+  "setting-parts": { severity: "error", source: "Pulumi.yaml describes every setting's parts" },
+  "one-issuer-source": { severity: "error", source: "cert-manager: a Certificate has one issuerRef" },
+  "issuer-kind": { severity: "error", source: "cert-manager pkg/apis/certmanager/v1: Issuer, ClusterIssuer" },
+  "vault-server": { severity: "error", source: "Vault: a token in the clear is anyone's" },
+  "vault-path": {
+    severity: "error",
+    source: "Vault's pki: only sign-intermediate answers with an authority; linkerd2#6428, #10391",
+  },
+  "vault-auth": {
+    severity: "error",
+    source: "cert-manager pkg/issuer/vault/setup.go messageAuthFieldsRequired, messageMultipleAuthFieldsSet",
+  },
+  "vault-ca-bundle": { severity: "error", source: "cert-manager internal/vault: AppendCertsFromPEM" },
+
   "chart-name": { severity: "error", source: "helm install takes a chart in these ways" },
   "chart-repository": { severity: "error", source: "helm install --repo takes a URL" },
   "chart-version": { severity: "error", source: "helm install takes the newest chart without --version" },

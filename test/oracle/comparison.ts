@@ -1,8 +1,8 @@
 /** Our verdict beside Linkerd's, set by set, and what that comes to. */
 import { checkCredentials } from "../../components/pki/credentialRules.ts";
 import type { Finding } from "../../components/pki/finding.ts";
+import { parseCertificate } from "../../components/pki/parseCertificate.ts";
 import { rules } from "../../components/pki/rules.ts";
-import { parseCertificate } from "../../operations/parseCertificate.ts";
 import type { IdentityOracle, Outcome, Stage } from "./identityController.ts";
 import { type CredentialTexts, make, type Recipe } from "./recipe.ts";
 

@@ -6,9 +6,9 @@ import * as x509 from "@peculiar/x509";
 import * as fc from "fast-check";
 import { checkCredentials, type Purpose } from "../../../components/pki/credentialRules.ts";
 import { verdictOf } from "../../../components/pki/finding.ts";
+import { parseCertificate } from "../../../components/pki/parseCertificate.ts";
 import { longestPemBytes } from "../../../components/pki/pemRules.ts";
 import { credentialRules, rules } from "../../../components/pki/rules.ts";
-import { parseCertificate } from "../../../operations/parseCertificate.ts";
 import {
   type Authority,
   authority,

@@ -13,7 +13,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509Certificate as X509CertificateWithExtensions,
 } from "@peculiar/x509";
-import type { ParsedCertificate } from "../components/pki/certificate.ts";
+import type { ParsedCertificate } from "./certificate.ts";
 
 /** Extensions that the rules look at, or that limit nothing below the certificate even where they are critical. */
 const understood = new Set([
