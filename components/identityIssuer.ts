@@ -16,7 +16,7 @@ export const defaultIssuanceLifetime = "24h";
 export const defaultClockSkewAllowance = "20s";
 
 /** Name of the Certificate and its Secret: Linkerd's identity controller mounts the Secret by this name. */
-const identityIssuerName = "linkerd-identity-issuer";
+export const identityIssuerName = "linkerd-identity-issuer";
 
 /** How long leaf certificates live. */
 export interface LeafSettings {

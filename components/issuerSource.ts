@@ -1,6 +1,11 @@
 /** Which issuer signs the mesh's identity issuer, where it is none of this program's own anchors. */
 import type * as pulumi from "@pulumi/pulumi";
 import type { IssuerReference } from "./certManagerObjects.ts";
+import {
+  defaultIssuerDuration,
+  defaultIssuerRenewBefore,
+  type IdentityIssuerSettings,
+} from "./identityIssuer.ts";
 import type { Finding } from "./pki/finding.ts";
 import { broken } from "./pki/rules.ts";
 import { checkParts } from "./settingParts.ts";
@@ -19,8 +24,13 @@ export interface IdentityIssuerRef {
   readonly group?: pulumi.Input<string> | undefined;
 }
 
-/** What signs the identity issuer in place of a trust anchor of this program; at most one of these. */
+/** Where the identity issuer comes from; at most one of what is not the default. */
 export interface IssuerSourceSettings {
+  /**
+   * Who keeps the Secret `linkerd-identity-issuer`: `certManager`, by a Certificate of this program; or `secret`, someone
+   * else, whose Secret is awaited and checked. Defaults to `certManager`.
+   */
+  readonly identityIssuerSource?: string | undefined;
   /**
    * The cert-manager issuer that signs the identity issuer. Absent: the trust anchor of `signingGeneration` does.
    *
@@ -36,14 +46,27 @@ export function issuerReferenceOf(ref: IdentityIssuerRef): IssuerReference {
   return { group: ref.group ?? certManagerGroup, kind: ref.kind ?? "Issuer", name: ref.name };
 }
 
-/** Whether another issuer than an anchor of this program signs, so that `signingGeneration` has no effect. */
-export function isSignedElsewhere(settings: IssuerSourceSettings): boolean {
-  return settings.identityIssuerRef !== undefined || settings.vaultIssuer !== undefined;
+/** The setting by which another issuer signs than an anchor of this program; `signingGeneration` has no effect then. */
+export function signedElsewhere(settings: IssuerSourceSettings): keyof IssuerSourceSettings | undefined {
+  if (settings.vaultIssuer !== undefined) return "vaultIssuer";
+  if (settings.identityIssuerRef !== undefined) return "identityIssuerRef";
+  return settings.identityIssuerSource === "secret" ? "identityIssuerSource" : undefined;
 }
 
 /** Checks what is plain of where the identity issuer comes from. */
-export function checkIssuerSource({ identityIssuerRef, vaultIssuer }: IssuerSourceSettings): Finding[] {
+export function checkIssuerSource(settings: IssuerSourceSettings & IdentityIssuerSettings): Finding[] {
+  const { identityIssuerRef, vaultIssuer, identityIssuerSource = "certManager" } = settings;
   const findings: Finding[] = [];
+  if (identityIssuerSource !== "certManager" && identityIssuerSource !== "secret") {
+    findings.push(
+      broken("identity-issuer-source", {
+        field: "identityIssuerSource",
+        message: `"${identityIssuerSource}" is not who keeps the identity issuer: that is certManager or secret.`,
+        fix: "Set it to certManager, or to secret where someone else writes the Secret linkerd-identity-issuer.",
+      }),
+    );
+  }
+  if (identityIssuerSource === "secret") findings.push(...checkUnused(settings));
   if (identityIssuerRef !== undefined && vaultIssuer !== undefined) {
     findings.push(
       broken("one-issuer-source", {
@@ -56,6 +79,28 @@ export function checkIssuerSource({ identityIssuerRef, vaultIssuer }: IssuerSour
   if (identityIssuerRef !== undefined) findings.push(...checkReference(identityIssuerRef));
   if (vaultIssuer !== undefined) findings.push(...checkVaultIssuer(vaultIssuer));
   return findings;
+}
+
+/** Refuses what says how this program's Certificate is made, where it makes none. */
+function checkUnused(settings: IssuerSourceSettings & IdentityIssuerSettings): Finding[] {
+  const defaults = {
+    identityIssuerRef: undefined,
+    vaultIssuer: undefined,
+    issuerDuration: defaultIssuerDuration,
+    issuerRenewBefore: defaultIssuerRenewBefore,
+  };
+  return Object.entries(defaults)
+    .filter(
+      ([field, standard]) =>
+        ![undefined, standard].includes(settings[field as keyof typeof defaults] as never),
+    )
+    .map(([field]) =>
+      broken("other-identity-issuer-source", {
+        field,
+        message: "It says how a Certificate is made, and with identityIssuerSource: secret there is none.",
+        fix: "Remove it, or set identityIssuerSource to certManager.",
+      }),
+    );
 }
 
 function checkReference(ref: IdentityIssuerRef): Finding[] {

@@ -24,13 +24,14 @@ import {
   defaultIssuerRenewBefore,
   IdentityIssuer,
   type IdentityIssuerSettings,
+  identityIssuerName,
   issuerCommonName,
 } from "./identityIssuer.ts";
 import {
   checkIssuerSource,
   type IssuerSourceSettings,
-  isSignedElsewhere,
   issuerReferenceOf,
+  signedElsewhere,
 } from "./issuerSource.ts";
 import {
   checkLinkerdControlPlane,
@@ -54,6 +55,7 @@ import { checkLifetimes } from "./pki/lifetimes.ts";
 import { checkCommonName, checkNamespaceName } from "./pki/names.ts";
 import { broken } from "./pki/rules.ts";
 import { checkWebhookLifetimes } from "./pki/webhookLifetimes.ts";
+import { checkProvidedTrustAnchors, type ProvidedTrustAnchors } from "./providedTrustAnchors.ts";
 import { plain, requireSound } from "./settings.ts";
 import {
   commonNameOf,
@@ -108,8 +110,14 @@ export interface RotatingLinkerdArgs
    */
   readonly trustAnchorGenerations?: readonly number[] | undefined;
   /**
+   * Anchors that are given, not made, by their generation; each is one of `trustAnchorGenerations`. Absent: none. One
+   * without its key is trusted, and cannot sign. A certificate may be renewed with the same subject and key; any other
+   * change would replace the anchor, which protection refuses.
+   */
+  readonly providedTrustAnchors?: ProvidedTrustAnchors | undefined;
+  /**
    * The generation that signs the identity issuer; one of `trustAnchorGenerations`. Defaults to 1. Without effect where
-   * another issuer signs (`identityIssuerRef`, `vaultIssuer`).
+   * another issuer signs (`identityIssuerRef`, `vaultIssuer`, `identityIssuerSource: secret`).
    *
    * Let a new generation sign only after every pod of the mesh has been restarted with it in its bundle.
    */
@@ -159,7 +167,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
   readonly trustAnchors: pulumi.Output<TrustAnchorStatus[]>;
   /** Namespace of the control plane. */
   readonly linkerdNamespace: pulumi.Output<string>;
-  /** Name of the Secret, in that namespace, in which cert-manager keeps the identity issuer. */
+  /** Name of the Secret, in that namespace, in which the identity issuer is. */
   readonly identityIssuerSecretName: pulumi.Output<string>;
   /** Version of cert-manager's chart; absent where cert-manager is not installed here. */
   readonly certManagerChartVersion: pulumi.Output<string> | undefined;
@@ -207,11 +215,14 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         : args.identityIssuerRef !== undefined
           ? issuerReferenceOf(args.identityIssuerRef)
           : source.issuerRef;
-    const issuer = new IdentityIssuer(
-      `${name}-identity-issuer`,
-      { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef },
-      { parent: this, ...afterCertManager },
-    );
+    const issuer =
+      issuerRef === undefined || args.identityIssuerSource === "secret"
+        ? undefined
+        : new IdentityIssuer(
+            `${name}-identity-issuer`,
+            { ...args, namespace: namespace.metadata.name, trustDomain, issuerRef },
+            { parent: this, ...afterCertManager },
+          );
     const webhookCredentials =
       (args.rotateWebhookCredentials ?? true)
         ? new WebhookCredentials(
@@ -233,11 +244,11 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         trustRoots: source.trustRoots,
         webhookValues: webhookCredentials?.values,
       },
-      { parent: this, dependsOn: issuer },
+      { parent: this, ...(issuer === undefined ? {} : { dependsOn: issuer }) },
     );
 
     this.linkerdNamespace = namespace.metadata.name;
-    this.identityIssuerSecretName = issuer.secretName;
+    this.identityIssuerSecretName = issuer?.secretName ?? pulumi.output(identityIssuerName);
     this.certManagerChartVersion = certManager?.chartVersion;
     this.linkerdCrdsChartVersion = controlPlane.crdsChartVersion;
     this.linkerdControlPlaneChartVersion = controlPlane.controlPlaneChartVersion;
@@ -260,6 +271,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
             generation,
             trustDomain: trustDomainOf(args),
             validityPeriodHours: args.trustAnchorValidityPeriodHours,
+            provided: args.providedTrustAnchors?.[generation],
           },
           {
             parent: this,
@@ -269,18 +281,18 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         ),
     );
     const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
-    const signer = anchors.find((anchor) => anchor.generation === signing)!;
+    const signer = anchors.find((anchor) => anchor.generation === signing);
     return {
       components: anchors,
       bundlePem,
       trustRoots: { pem: bundlePem },
-      issuerRef: signer.issuerRef,
+      issuerRef: signer?.issuerRef,
       statuses: pulumi.all(
         anchors.map((anchor) =>
           anchor.certificatePem.apply((pem) => ({
             generation: anchor.generation,
             name: anchor.objectName,
-            signs: anchor === signer && !isSignedElsewhere(args),
+            signs: anchor === signer,
             ...certificateFacts(pem),
           })),
         ),
@@ -334,17 +346,18 @@ interface TrustAnchorSource {
   readonly components: readonly pulumi.ComponentResource[];
   readonly bundlePem: pulumi.Output<string>;
   readonly trustRoots: TrustRoots<pulumi.Output<string>>;
-  /** What signs the identity issuer. */
-  readonly issuerRef: IssuerReference;
+  /** What signs the identity issuer; absent where none of the anchors does. */
+  readonly issuerRef: IssuerReference | undefined;
   readonly statuses: pulumi.Output<TrustAnchorStatus[]>;
 }
 
 /** Checks what is plain of the settings, each by itself and against the others. */
 export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
   const onCluster = args.trustAnchorSource === "cluster";
-  const { generations, signing } = generationsOf(args);
+  const hasCertificate = args.identityIssuerSource !== "secret";
+  const { generations } = generationsOf(args);
   const issuerLifetimes = {
-    issuerDuration: plain(args.issuerDuration ?? defaultIssuerDuration),
+    issuerDuration: hasCertificate ? plain(args.issuerDuration ?? defaultIssuerDuration) : undefined,
     issuanceLifetime: plain(args.issuanceLifetime ?? defaultIssuanceLifetime),
     clockSkewAllowance: plain(args.clockSkewAllowance ?? defaultClockSkewAllowance),
   };
@@ -353,10 +366,12 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
   const findings = [
     ...(linkerdNamespace === undefined ? [] : checkNamespaceName("linkerdNamespace", linkerdNamespace)),
     ...checkTrustAnchorSource(args),
-    ...(onCluster ? checkClusterAnchor(args, issuerLifetimes) : checkGenerations(generations, signing)),
+    ...(onCluster ? checkClusterAnchor(args, issuerLifetimes) : checkStackAnchors(args)),
     ...checkLifetimes({
       ...issuerLifetimes,
-      issuerRenewBefore: plain(args.issuerRenewBefore ?? defaultIssuerRenewBefore),
+      issuerRenewBefore: hasCertificate
+        ? plain(args.issuerRenewBefore ?? defaultIssuerRenewBefore)
+        : undefined,
       trustAnchorValidityPeriodHours: onCluster
         ? undefined
         : plain(args.trustAnchorValidityPeriodHours ?? defaultTrustAnchorValidityPeriodHours),
@@ -368,7 +383,6 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
       ),
     }),
     ...checkIssuerSource(args),
-    ...(onCluster && isSignedElsewhere(args) ? [issuerBesideClusterAnchor(args)] : []),
     ...checkLinkerdControlPlane(args, onCluster),
   ];
   if (args.installCertManager ?? true) {
@@ -423,17 +437,42 @@ function checkTrustAnchorSource(args: RotatingLinkerdArgs): Finding[] {
       trustAnchorGenerations: defaultTrustAnchorGenerations,
       signingGeneration: defaultSigningGeneration,
       trustAnchorValidityPeriodHours: defaultTrustAnchorValidityPeriodHours,
+      providedTrustAnchors: undefined,
     },
   }[source];
   return Object.entries(others).flatMap(([field, standard]) => {
-    const value = args[field as keyof typeof args];
+    const value: unknown = args[field as keyof typeof args];
     if (value === undefined || isDeepStrictEqual(value, standard)) return [];
     return broken("other-trust-anchor-source", {
       field,
-      message: `${pulumi.Output.isInstance(value) ? "Its value" : JSON.stringify(value)} says how another trust anchor lives than the one that trustAnchorSource (${source}) names.`,
+      // An object may hold a key.
+      message: `${isPlainValue(value) ? JSON.stringify(value) : "It"} is about another trust anchor than the one that trustAnchorSource (${source}) names.`,
       fix: "Remove it, or set the other trustAnchorSource.",
     });
   });
+}
+
+const isPlainValue = (value: unknown) => typeof value !== "object" || Array.isArray(value);
+
+/** Checks the anchors that Pulumi makes or is given, and whether one of them can sign. */
+function checkStackAnchors(args: RotatingLinkerdArgs): Finding[] {
+  const { generations, signing } = generationsOf(args);
+  const provided = args.providedTrustAnchors ?? {};
+  const findings = [
+    ...checkGenerations(generations, signing),
+    ...checkProvidedTrustAnchors(provided, generations),
+  ];
+  const signer = signing === undefined ? undefined : provided[signing];
+  if (signer !== undefined && signer.privateKeyPem === undefined) {
+    findings.push(
+      broken("signing-key", {
+        field: "signingGeneration",
+        message: `Generation ${signing} is provided without its private key, and cannot sign.`,
+        fix: `Set providedTrustAnchors.${signing}.privateKeyPem as a secret; or let someone else sign: identityIssuerRef, vaultIssuer, or identityIssuerSource: secret.`,
+      }),
+    );
+  }
+  return findings;
 }
 
 /** Checks what an anchor that is kept on the cluster needs. */
@@ -451,6 +490,8 @@ function checkClusterAnchor(
     }),
     ...((args.installTrustManager ?? true) ? checkTrustManager(args) : []),
   ];
+  const elsewhere = signedElsewhere(args);
+  if (elsewhere !== undefined) findings.push(issuerBesideClusterAnchor(elsewhere));
   const namespace = plain(args.certManagerNamespace ?? defaultCertManagerNamespace);
   const lookedInto = valueAt(args.certManagerValues ?? {}, ["clusterResourceNamespace"]);
   if (typeof lookedInto === "string" && lookedInto !== "" && lookedInto !== namespace) {
@@ -466,17 +507,22 @@ function checkClusterAnchor(
 }
 
 /** The anchor on the cluster signs by its own ClusterIssuer; beside another issuer it would be trusted for nothing. */
-function issuerBesideClusterAnchor({ vaultIssuer }: RotatingLinkerdArgs): Finding {
+function issuerBesideClusterAnchor(field: string): Finding {
   return broken("one-issuer-source", {
-    field: vaultIssuer === undefined ? "identityIssuerRef" : "vaultIssuer",
+    field,
     message: "trustAnchorSource is cluster as well, whose anchor signs the identity issuer and nothing else.",
     fix: "Remove it, or set trustAnchorSource to stack.",
   });
 }
 
-function generationsOf(args: RotatingLinkerdArgs): { generations: readonly number[]; signing: number } {
+/** The generations of the anchor, and the one that signs; `undefined` where none of them does. */
+function generationsOf(args: RotatingLinkerdArgs): {
+  readonly generations: readonly number[];
+  readonly signing: number | undefined;
+} {
   return {
     generations: args.trustAnchorGenerations ?? defaultTrustAnchorGenerations,
-    signing: args.signingGeneration ?? defaultSigningGeneration,
+    signing:
+      signedElsewhere(args) === undefined ? (args.signingGeneration ?? defaultSigningGeneration) : undefined,
   };
 }

@@ -1,8 +1,12 @@
+import { createHash, X509Certificate } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { Issuer, type IssuerReference } from "./certManagerObjects.ts";
+import { joinBundle } from "./pki/bundle.ts";
+import { checkProvidedTrustAnchor, type ProvidedTrustAnchor } from "./providedTrustAnchors.ts";
+import { sound } from "./settings.ts";
 
 /** Ten years: an anchor's end is a rollout over the whole mesh, and no component of Linkerd warns of it in time. */
 export const defaultTrustAnchorValidityPeriodHours = 87_600;
@@ -17,20 +21,31 @@ export interface TrustAnchorArgs {
   readonly trustDomain: pulumi.Input<string>;
   /** Life of the certificate in hours. Defaults to 87600 (ten years); a change replaces the certificate. */
   readonly validityPeriodHours?: pulumi.Input<number> | undefined;
+  /** The certificate, and its key where it is to sign. Absent: both are made. */
+  readonly provided?: ProvidedTrustAnchor | undefined;
+}
+
+/** What an anchor is, wherever it comes from. */
+interface Pair {
+  readonly certificatePem: pulumi.Output<string>;
+  /** A secret. */
+  readonly privateKeyPem: pulumi.Output<string> | undefined;
 }
 
 /**
- * One generation of the mesh's trust anchor: an ECDSA P-256 root made by Pulumi, and the cert-manager Issuer that signs
- * with it.
+ * One generation of the mesh's trust anchor: an ECDSA P-256 root made by Pulumi, or one that is provided, and the
+ * cert-manager Issuer that signs with it.
  *
- * Creates a random identifier, a key, a self-signed certificate, a Secret of type `kubernetes.io/tls`, and an Issuer.
- * Each generation has its own of all of these, so that adding or removing one never touches another; a rotation adds
- * the next generation to the bundle, lets it sign, and then removes the one before.
+ * Creates a random identifier, a key, a self-signed certificate, a Secret of type `kubernetes.io/tls`, and an Issuer; of
+ * an anchor that is provided, no key and certificate, and without its key nothing but the identifier. Each generation
+ * has its own of all of these, so that adding or removing one never touches another; a rotation adds the next
+ * generation to the bundle, lets it sign, and then removes the one before.
  *
  * The key is in Pulumi's state, encrypted, and in the Secret. No output holds it.
  *
  * Pass `protect: true`, and neither the key nor anything else of the anchor can be deleted or replaced: its loss
- * distrusts every certificate of the mesh. Without an early renewal, Pulumi would replace the certificate on the first
+ * distrusts every certificate of the mesh. An anchor that is provided cannot become another one then; its certificate can
+ * be renewed, with the same subject and key. Without an early renewal, Pulumi would replace the certificate on the first
  * `up` after its end; protection turns that into an error as well.
  *
  * What `dependsOn` names, such as cert-manager, is there before the Issuer and goes after it.
@@ -42,27 +57,59 @@ export class TrustAnchor extends pulumi.ComponentResource {
   readonly objectName: string;
   /** The certificate in PEM. */
   readonly certificatePem: pulumi.Output<string>;
-  /** Reference to the Issuer that signs with this anchor. */
-  readonly issuerRef: IssuerReference;
+  /** Reference to the Issuer that signs with this anchor; absent for one that is provided without its key. */
+  readonly issuerRef: IssuerReference | undefined;
 
   constructor(name: string, args: TrustAnchorArgs, opts?: pulumi.ComponentResourceOptions) {
     // The arguments are not handed on: the children's inputs say the same, and the engine would store them twice.
     super("linkerd-rotating-tls:index:TrustAnchor", name, {}, opts);
     const child = { parent: this };
+    this.generation = args.generation;
+    this.objectName = objectNameOf(args.generation);
 
-    const subject = new random.RandomId(`${name}-subject`, { byteLength: 8 }, child);
+    const { certificatePem, privateKeyPem } =
+      args.provided === undefined ? this.#make(name, args) : this.#take(name, args.provided, args.generation);
+    this.certificatePem = certificatePem;
+
+    if (privateKeyPem !== undefined) {
+      const metadata = { name: this.objectName, namespace: args.namespace };
+      const secret = new kubernetes.core.v1.Secret(
+        name,
+        {
+          metadata,
+          type: "kubernetes.io/tls",
+          stringData: { "tls.crt": certificatePem, "tls.key": privateKeyPem },
+        },
+        child,
+      );
+      const issuer = new Issuer(
+        name,
+        metadata,
+        { ca: { secretName: secret.metadata.name } },
+        { ...child, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
+      );
+      this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
+    }
+
+    this.registerOutputs({ certificatePem: this.certificatePem, issuerName: this.issuerRef?.name });
+  }
+
+  #make(name: string, args: TrustAnchorArgs): Pair {
+    const child = { parent: this };
+    const identifier = new random.RandomId(identifierOf(name), { byteLength: 8 }, child);
     const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, child);
+    const privateKeyPem = pulumi.secret(key.privateKeyPem);
     const certificate = new tls.SelfSignedCert(
       `${name}-certificate`,
       {
-        privateKeyPem: pulumi.secret(key.privateKeyPem),
+        privateKeyPem,
         subject: {
           commonName: pulumi
             .output(args.trustDomain)
             .apply((domain) => commonNameOf(args.generation, domain)),
           // Verifiers that find an issuer by its subject alone fail on two roots of one name; joined bundles of several
           // clusters would hold such.
-          serialNumber: subject.hex,
+          serialNumber: identifier.hex,
         },
         isCaCertificate: true,
         allowedUses: ["cert_signing", "crl_signing"],
@@ -70,31 +117,53 @@ export class TrustAnchor extends pulumi.ComponentResource {
       },
       child,
     );
-
-    this.generation = args.generation;
-    this.objectName = objectNameOf(args.generation);
-    this.certificatePem = certificate.certPem;
-
-    const metadata = { name: this.objectName, namespace: args.namespace };
-    const secret = new kubernetes.core.v1.Secret(
-      name,
-      {
-        metadata,
-        type: "kubernetes.io/tls",
-        stringData: { "tls.crt": certificate.certPem, "tls.key": pulumi.secret(key.privateKeyPem) },
-      },
-      child,
-    );
-    const issuer = new Issuer(
-      name,
-      metadata,
-      { ca: { secretName: secret.metadata.name } },
-      { ...child, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
-    );
-    this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
-
-    this.registerOutputs({ certificatePem: this.certificatePem, issuerName: issuer.metadata.name });
+    return { certificatePem: certificate.certPem, privateKeyPem };
   }
+
+  #take(name: string, provided: ProvidedTrustAnchor, generation: number): Pair {
+    const { certificatePem, privateKeyPem } = checked(provided, generation);
+    // Of another anchor, this one changes and has to be replaced, which protection refuses before the Secret changes.
+    const identifier = new random.RandomId(
+      identifierOf(name),
+      { byteLength: 8, keepers: certificatePem.apply(subjectAndKeyOf) },
+      { parent: this },
+    );
+    const behindIdentifier = (pem: pulumi.Output<string>) =>
+      pulumi.all([pem, identifier.id]).apply(([text]) => text);
+    return {
+      certificatePem: behindIdentifier(certificatePem),
+      privateKeyPem: privateKeyPem && behindIdentifier(privateKeyPem),
+    };
+  }
+}
+
+/**
+ * What is provided, once it is known and sound: the certificate as it gets into the bundle, the key as a secret.
+ *
+ * @throws pulumi.RunError where it is plain and not sound; where it is an Output, that Output fails with it.
+ */
+function checked({ certificatePem, privateKeyPem }: ProvidedTrustAnchor, generation: number): Pair {
+  const field = `providedTrustAnchors.${generation}`;
+  const given: Record<string, pulumi.Input<string>> = privateKeyPem === undefined
+    ? { certificatePem }
+    : { certificatePem, privateKeyPem };
+  const parts = sound(given, (known) => checkProvidedTrustAnchor(field, known));
+  return {
+    certificatePem: pulumi.unsecret(pulumi.output(parts.certificatePem!)).apply((pem) => joinBundle([pem])),
+    privateKeyPem: parts.privateKeyPem === undefined ? undefined : pulumi.secret(parts.privateKeyPem),
+  };
+}
+
+/** By these, everyone tells an anchor from another: what one has signed, its renewed certificate verifies as well. */
+function subjectAndKeyOf(certificatePem: string): Record<string, string> {
+  const { subject, publicKey } = new X509Certificate(certificatePem);
+  const der = publicKey.export({ type: "spki", format: "der" });
+  return { subject, publicKeySha256: createHash("sha256").update(der).digest("hex") };
+}
+
+/** The name says what it is for in an anchor that is made; the same in one that is provided, so that neither becomes the other. */
+function identifierOf(name: string): string {
+  return `${name}-subject`;
 }
 
 /** Generations never share a subject: the first is `root`, the later ones carry their number. */

@@ -8,6 +8,7 @@ import { checkRotatingLinkerd, type RotatingLinkerdArgs } from "../components/ro
 import { requireSound } from "../components/settings.ts";
 import type { VaultIssuerSettings } from "../components/vaultIssuer.ts";
 import { closest } from "./closest.ts";
+import { readTrustAnchorFiles, type TrustAnchorFiles } from "./trustAnchorFiles.ts";
 
 /** Everything that a stack can set. */
 export interface Configuration {
@@ -83,6 +84,17 @@ function parts<Settings>(description: string): Type<Settings> {
   };
 }
 
+/** Its certificates are public, and checked before anything is applied; its keys become secrets where they are used. */
+const anchors: Type<TrustAnchorFiles> = {
+  name: "object",
+  description: "an object of anchors by their generation",
+  read: (text) => {
+    const values = readJson(text);
+    return isObject(values) ? (values as TrustAnchorFiles) : undefined;
+  },
+  emptyIsUnset: true,
+};
+
 /** Every key, as Pulumi.yaml declares it. All but the last two are settings of {@link RotatingLinkerdArgs}. */
 export const types = {
   linkerdNamespace: string,
@@ -94,9 +106,11 @@ export const types = {
   trustAnchorGenerations: integers,
   signingGeneration: integer,
   trustAnchorValidityPeriodHours: integer,
+  providedTrustAnchors: anchors,
   protectTrustAnchors: boolean,
   issuerDuration: string,
   issuerRenewBefore: string,
+  identityIssuerSource: string,
   identityIssuerRef: parts<IdentityIssuerRef>("an object with the name of an issuer"),
   vaultIssuer: parts<VaultIssuerSettings>("an object with server, path and auth"),
   issuanceLifetime: string,
@@ -143,7 +157,11 @@ type Values = { [Name in Key]?: Exclude<ReturnType<(typeof types)[Name]["read"]>
  */
 export function readConfiguration(): Configuration {
   const findings: Finding[] = [];
-  const { kubeconfig, kubeContext, ...linkerd } = readValues(findings);
+  const { kubeconfig, kubeContext, providedTrustAnchors: files, ...settings } = readValues(findings);
+  const linkerd =
+    files === undefined
+      ? settings
+      : { ...settings, providedTrustAnchors: readTrustAnchorFiles(files, findings) };
   if (kubeconfig?.includes("\n")) {
     findings.push(
       broken("kubeconfig-path", {

@@ -1,112 +1,129 @@
 /**
- * Looks at the identity issuer that the cluster really holds, right before the control plane is created or changed.
+ * Looks at the identity issuer that the cluster really holds, right before the control plane is created or changed, and at
+ * every run that finds nothing to change.
  *
- * cert-manager calls a Certificate Ready whatever its issuer has answered: a leaf where an authority was asked for, or
- * an authority that leads to none of the mesh's anchors. With such a Secret a new identity controller ends at once, and
- * a running one stops issuing when its present issuer ends.
+ * cert-manager calls a Certificate Ready whatever its issuer has answered: a leaf where an authority was asked for, or an
+ * authority that leads to none of the mesh's anchors; and a Secret that someone else writes nobody has looked at. With a
+ * wrong one, a new identity controller ends at once, and a running one stops issuing when its present issuer ends.
  */
-import { X509Certificate } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
-import type { Finding } from "../components/pki/finding.ts";
-import { broken } from "../components/pki/rules.ts";
+import { valueAt } from "../components/helmValues.ts";
+import { identityIssuerName } from "../components/identityIssuer.ts";
+import type { Purpose } from "../components/pki/credentialRules.ts";
+import { parseDuration } from "../components/pki/duration.ts";
+import { parseCertificate } from "../components/pki/parseCertificate.ts";
+import type { PemText } from "../components/pki/pemRules.ts";
+import { checkStoredIssuer, type StoredIssuer } from "../components/pki/storedIssuerRules.ts";
 import { requireSound } from "../components/settings.ts";
-import type { Kubectl } from "./interruptedReleases.ts";
+import { type Kubectl, known, type ReleaseInputs, releaseType } from "./interruptedReleases.ts";
 
-const secretName = "linkerd-identity-issuer";
+const pollMilliseconds = 1000;
+const trustRootsName = "linkerd-identity-trust-roots";
+const controlPlanes = ["linkerd-control-plane", "linkerd2"];
 
-/** What is read of the control plane's release. */
-interface ControlPlane {
-  readonly name: string;
-  readonly namespace: string;
-  readonly values?: unknown;
+/**
+ * Lets no control plane be registered with the engine before its identity issuer has passed; previews are let through.
+ *
+ * A transform and no hook, since hooks run only where the release itself is about to change: an issuer that has got
+ * another signer changes nothing of the release.
+ */
+export function checkIssuerFirst(kubectl: Kubectl): pulumi.ResourceTransform {
+  return async ({ type, props }) => {
+    if (type === releaseType && controlPlanes.includes(props.name) && !pulumi.runtime.isDryRun()) {
+      await checkIssuerOf(kubectl, await known(props));
+    }
+    return undefined;
+  };
 }
 
 /**
- * Passes where the release is not the control plane's, where its issuer is fit, and where kubectl cannot tell.
+ * Passes where the control plane's issuer is fit for it, or, with a warning, where kubectl cannot tell.
  *
- * @throws pulumi.RunError with what is wrong with the issuer.
+ * @throws pulumi.RunError with what is wrong with the issuer, or where there is none within the release's timeout.
  */
-export async function checkIssuerOf(kubectl: Kubectl, release: ControlPlane): Promise<void> {
-  if (release.name !== "linkerd-control-plane") return;
-  const { identityTrustAnchorsPEM: bundle } = (release.values ?? {}) as { identityTrustAnchorsPEM?: unknown };
-  let encoded: string;
+export async function checkIssuerOf(kubectl: Kubectl, release: ReleaseInputs): Promise<void> {
+  const { namespace, values = {}, timeout } = release;
+  let stored: StoredIssuer | undefined;
+  let bundle: PemText;
   try {
-    // The key stays where it is.
-    const template = "jsonpath={.data.tls\\.crt}";
-    encoded = await kubectl(
-      "get",
-      "secret",
-      "--namespace",
-      release.namespace,
-      secretName,
-      "--output",
-      template,
-    );
+    stored = await awaitIssuer(kubectl, namespace, timeout);
+    bundle = await bundleOf(kubectl, namespace, values);
   } catch (error) {
-    pulumi.log.debug(`The Secret ${release.namespace}/${secretName}: ${(error as Error).message}`);
+    pulumi.log.warn(
+      `The identity issuer in namespace ${namespace} could not be looked at: ${(error as Error).message.trim()}`,
+    );
     return;
   }
-  const chain = Buffer.from(encoded, "base64").toString();
-  requireSound(
-    checkIssuer(
-      `Secret ${release.namespace}/${secretName}`,
-      chain,
-      typeof bundle === "string" ? bundle : undefined,
-    ),
+  if (stored === undefined) {
+    throw new pulumi.RunError(
+      `Secret ${namespace}/${identityIssuerName} is not there after ${timeout} s (helmTimeoutSeconds), and Linkerd's ` +
+        "identity controller does not start without it. Let it be written, with tls.crt, tls.key and ca.crt, and run pulumi up again.",
+    );
+  }
+  requireSound(checkStoredIssuer(stored, bundle, purposeOf(values), parseCertificate));
+}
+
+/** The Secret once it holds anything; `undefined` where it has not after that many seconds. */
+async function awaitIssuer(
+  kubectl: Kubectl,
+  namespace: string,
+  timeoutSeconds: number,
+): Promise<StoredIssuer | undefined> {
+  const field = `Secret ${namespace}/${identityIssuerName}`;
+  const end = Date.now() + timeoutSeconds * 1000;
+  for (let told = false; ; told = true) {
+    const found = await get(kubectl, namespace, "secret", identityIssuerName);
+    if (found?.data !== undefined && Object.keys(found.data).length > 0) return { field, data: found.data };
+    if (Date.now() >= end) return undefined;
+    if (!told) {
+      pulumi.log.info(
+        `Waiting for ${field} to be written, with tls.crt, tls.key and ca.crt, for ${timeoutSeconds} s at most.`,
+      );
+    }
+    await setTimeout(pollMilliseconds);
+  }
+}
+
+/** The anchors that the control plane is given: among its values, or in the ConfigMap that someone else keeps. */
+async function bundleOf(kubectl: Kubectl, namespace: string, values: object): Promise<PemText> {
+  if (valueAt(values, ["identity", "externalCA"]) !== true) {
+    return { field: "The mesh's trust anchors", text: String(meshValue(values, "identityTrustAnchorsPEM")) };
+  }
+  const found = await get(kubectl, namespace, "configmap", trustRootsName);
+  return { field: `ConfigMap ${namespace}/${trustRootsName}`, text: found?.data?.["ca-bundle.crt"] ?? "" };
+}
+
+function purposeOf(values: object): Purpose {
+  const clockSkewAllowance = String(valueAt(values, ["identity", "issuer", "clockSkewAllowance"]));
+  return {
+    trustDomain: String(meshValue(values, "identityTrustDomain")),
+    issuanceLifetime: String(valueAt(values, ["identity", "issuer", "issuanceLifetime"])),
+    clockSkewAllowance,
+    // By the cluster's clock, which may be so much ahead, an issuer of this moment is valid already.
+    now: new Date(Date.now() + Number(parseDuration(clockSkewAllowance) / 1_000_000n)),
+  };
+}
+
+/** Linkerd before 2.10 has the values of the whole mesh below `global`. */
+const meshValue = (values: object, name: string) =>
+  valueAt(values, [name]) ?? valueAt(values, ["global", name]);
+
+/** An object of the cluster, as far as it is read; `undefined` where it is not there. */
+async function get(
+  kubectl: Kubectl,
+  namespace: string,
+  kind: string,
+  name: string,
+): Promise<{ readonly data?: Readonly<Record<string, string>> } | undefined> {
+  const output = await kubectl(
+    "get",
+    kind,
+    "--namespace",
+    namespace,
+    name,
+    "--ignore-not-found",
+    "--output=json",
   );
-}
-
-/** Checks that an issuer is an authority that leads to an anchor of the bundle. */
-function checkIssuer(field: string, chain: string, bundle: string | undefined): Finding[] {
-  const certificates = certificatesOf(chain);
-  const [issuer] = certificates;
-  if (issuer === undefined) {
-    return [
-      broken("pem-certificate", {
-        field,
-        message: "Its tls.crt holds no certificate in PEM.",
-        fix: `See why: kubectl describe certificate ${secretName}`,
-      }),
-    ];
-  }
-  const called = `The certificate ${issuer.subject.replaceAll("\n", ", ")}`;
-  if (!issuer.ca) {
-    return [
-      broken("is-ca", {
-        field,
-        message: `${called} is not an authority (CA:FALSE): its issuer has answered with a leaf, though an authority was asked for.`,
-        fix: "Let an issuer sign that honours isCA; with Vault, by a path that ends in /sign-intermediate, not by a role's.",
-      }),
-    ];
-  }
-  if (bundle === undefined || leadsTo(certificates, certificatesOf(bundle))) return [];
-  return [
-    broken("chain", {
-      field,
-      message: `${called} leads to no trust anchor of the mesh: ${issuer.issuer.replaceAll("\n", ", ")} has signed it.`,
-      fix: "Put the root of the issuer that signs into the mesh's anchors, or let another one sign.",
-    }),
-  ];
-}
-
-function leadsTo(
-  [issuer, ...others]: readonly X509Certificate[],
-  anchors: readonly X509Certificate[],
-): boolean {
-  const isSignedBy = (one: X509Certificate, other: X509Certificate) =>
-    one.checkIssued(other) && one.verify(other.publicKey);
-  let current = issuer;
-  const left = new Set(others);
-  while (current !== undefined) {
-    const below: X509Certificate = current;
-    if (anchors.some((anchor) => isSignedBy(below, anchor))) return true;
-    current = [...left].find((other) => isSignedBy(below, other));
-    if (current !== undefined) left.delete(current);
-  }
-  return false;
-}
-
-function certificatesOf(text: string): X509Certificate[] {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => new X509Certificate(block));
+  return output.trim() === "" ? undefined : JSON.parse(output);
 }

@@ -2,7 +2,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
 import { readConfiguration } from "./config.ts";
-import { checkIssuerOf } from "./controlPlaneGate.ts";
+import { checkIssuerFirst } from "./controlPlaneGate.ts";
 import { continueInterruptedReleases, kubectlFor } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
 
@@ -20,10 +20,7 @@ const provider = new kubernetes.Provider("kubernetes", {
 const kubectl = kubectlFor(kubeconfig, kubeContext);
 const linkerd = new RotatingLinkerd("linkerd", settings, {
   provider,
-  transforms: [
-    continueInterruptedReleases(kubectl, (release) => checkIssuerOf(kubectl, release)),
-    requireReferences(kubectl),
-  ],
+  transforms: [continueInterruptedReleases(kubectl), requireReferences(kubectl), checkIssuerFirst(kubectl)],
 });
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */

@@ -12,18 +12,20 @@ import { isDeepStrictEqual, promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
 
-const releaseType = "kubernetes:helm.sh/v3:Release";
+/** The engine's name for a Helm release. */
+export const releaseType = "kubernetes:helm.sh/v3:Release";
 const pollMilliseconds = 1000;
 
 /** Runs kubectl on the stack's cluster, and gives its output. */
 export type Kubectl = (...args: string[]) => Promise<string>;
 
 /** What is read of a release's inputs. */
-interface ReleaseInputs {
+export interface ReleaseInputs {
   readonly name: string;
   readonly namespace: string;
+  /** In seconds. */
   readonly timeout: number;
-  readonly values?: unknown;
+  readonly values?: object;
 }
 
 /** The newest of Helm's records of a release: a Secret. */
@@ -55,29 +57,19 @@ export function kubectlFor(kubeconfig: string | undefined, context: string | und
   };
 }
 
-/**
- * Makes every Helm release in a component go on from what an interrupted run of the same stack has left. Before it is
- * touched, `gate` can throw.
- */
-export function continueInterruptedReleases(
-  kubectl: Kubectl,
-  gate: (release: ReleaseInputs) => Promise<void> = async () => {},
-): pulumi.ResourceTransform {
+/** Makes every Helm release in a component go on from what an interrupted run of the same stack has left. */
+export function continueInterruptedReleases(kubectl: Kubectl): pulumi.ResourceTransform {
   const installer = `Pulumi stack ${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
   const hooks: pulumi.ResourceHookBinding = {
     beforeCreate: [
-      new pulumi.ResourceHook("release-before-create", async ({ newInputs }) => {
-        const release = await known(newInputs);
-        await gate(release);
-        await beforeCreate(kubectl, installer, release);
-      }),
+      new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
+        beforeCreate(kubectl, installer, await known(newInputs)),
+      ),
     ],
     beforeUpdate: [
-      new pulumi.ResourceHook("release-before-update", async ({ newInputs }) => {
-        const release = await known(newInputs);
-        await gate(release);
-        await beforeUpdate(kubectl, release);
-      }),
+      new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
+        beforeUpdate(kubectl, await known(newInputs)),
+      ),
     ],
   };
   return ({ type, props, opts }) =>

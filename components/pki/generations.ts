@@ -3,11 +3,11 @@ import type { Finding } from "./finding.ts";
 import { broken } from "./rules.ts";
 
 /**
- * Checks a list of generations and the signing one.
+ * Checks a list of generations and the signing one; `undefined` where none of them signs.
  *
  * The list goes up: the numbers count the anchors in the order of their making, so the oldest comes first.
  */
-export function checkGenerations(generations: readonly number[], signing: number): Finding[] {
+export function checkGenerations(generations: readonly number[], signing: number | undefined): Finding[] {
   const findings: Finding[] = [];
   const listed = `[${generations.join(", ")}]`;
   const counts = generations.every((generation) => Number.isSafeInteger(generation) && generation >= 1);
@@ -23,7 +23,7 @@ export function checkGenerations(generations: readonly number[], signing: number
       }),
     );
   }
-  if (!generations.includes(signing)) {
+  if (signing !== undefined && !generations.includes(signing)) {
     findings.push(
       broken("signing-generation", {
         field: "signingGeneration",

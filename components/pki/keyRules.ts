@@ -1,4 +1,4 @@
-/** Rules for the issuer's private key. Nothing of the key is ever part of a finding. */
+/** Rules for the private key of an issuer or an anchor. Nothing of the key is ever part of a finding. */
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { called } from "./authorityRules.ts";
 import { quoted } from "./certificate.ts";
@@ -49,7 +49,7 @@ export function checkKey(
       broken("key-alone", {
         field,
         message: `It holds ${blocks.length} blocks; Linkerd reads the first one only.`,
-        fix: "Keep the issuer's key alone in it.",
+        fix: "Keep the key alone in it.",
       }),
     );
   }

@@ -80,8 +80,19 @@ const settingRules = {
     source: "this program: generations count the anchors in the order of their making",
   },
   "signing-generation": { severity: "error", source: verification },
+  "signing-key": { severity: "error", source: "cert-manager: a CA issuer signs with the key in its Secret" },
+  "provided-generation": {
+    severity: "error",
+    source: "this program: an anchor that is not listed is in no bundle",
+  },
+  "provided-anchor": { severity: "error", source: "this program: each generation is one anchor" },
 
   "setting-parts": { severity: "error", source: "Pulumi.yaml describes every setting's parts" },
+  "identity-issuer-source": { severity: "error", source: "this program knows these sources of the issuer" },
+  "other-identity-issuer-source": {
+    severity: "error",
+    source: "this program: the setting has no effect with this source of the issuer",
+  },
   "one-issuer-source": { severity: "error", source: "cert-manager: a Certificate has one issuerRef" },
   "issuer-kind": { severity: "error", source: "cert-manager pkg/apis/certmanager/v1: Issuer, ClusterIssuer" },
   "vault-server": { severity: "error", source: "Vault: a token in the clear is anyone's" },
@@ -246,6 +257,15 @@ export const credentialRules = {
     severity: "warning",
     source: `${decode} DecodePEMKey`,
     stricter: "it reads the first block and ignores the rest.",
+  },
+  "secret-keys": {
+    severity: "error",
+    source: "linkerd2 controller/cmd/identity/main.go reads tls.crt and tls.key; linkerd2#11972",
+  },
+  "secret-ca-crt": {
+    severity: "warning",
+    source: `${linkerdCheck} FetchExternalIssuerData`,
+    stricter: "it verifies by the mesh's own bundle.",
   },
   "key-match": { severity: "error", source: "linkerd2 pkg/tls/cred.go ValidateAndCreateCreds" },
 } as const satisfies Readonly<Record<string, Rule>>;
