@@ -1,0 +1,300 @@
+/**
+ * Every source of the trust anchor that Pulumi keeps, with every source of the identity issuer: one mesh goes from one to
+ * the next without being installed again.
+ */
+import assert from "node:assert/strict";
+import { generateKeyPairSync, KeyObject, X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { reset } from "../../sandbox/lifecycle.ts";
+import { until } from "../../sandbox/until.ts";
+import { authority, type Fabricated, hoursFromNow, leaf } from "../operations/fabricate.ts";
+import { type CommandResult, execute, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+
+const group = "issuers.example.com";
+const issuerName = "linkerd-identity-issuer";
+let environment: NodeJS.ProcessEnv;
+let folder: string;
+/** An organisation's own root, and another one of the same name. */
+let company: Fabricated;
+let stranger: Fabricated;
+
+const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
+const kubectl = async (...args: string[]) => (await succeed(environment, "kubectl", ...args)).stdout;
+const set = (key: string, value: string) => pulumi("config", "set", "--path", key, value);
+const operation = (name: "renew" | "credentials") =>
+  succeed(environment, process.execPath, `operations/${name}.ts`);
+
+/** Runs `up` twice: the second changes nothing. */
+async function upTwice(): Promise<void> {
+  await pulumi("up", "--yes", "--skip-preview");
+  await pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+}
+
+async function refusedUp(onOutput?: (text: string) => void): Promise<string> {
+  const { code, stdout, stderr }: CommandResult = await execute(
+    environment,
+    "pulumi",
+    ["up", "--yes", "--skip-preview"],
+    onOutput,
+  );
+  assert.notEqual(code, 0, stdout);
+  return stdout + stderr;
+}
+
+/** Sets the reference to the issuer in place of the one before; without parts, removes it. */
+async function refer(parts: Readonly<Record<string, string>>): Promise<void> {
+  await pulumi("config", "rm", "identityIssuerRef");
+  for (const [part, value] of Object.entries(parts)) await set(`identityIssuerRef.${part}`, value);
+}
+
+async function apply(...objects: object[]): Promise<void> {
+  const file = join(folder, "objects.json");
+  writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }), { mode: 0o600 });
+  await kubectl("apply", "--server-side", "--force-conflicts", "--filename", file);
+}
+
+const pemOf = ({ certificate }: Pick<Fabricated, "certificate">) => certificate.toString().trimEnd();
+const keyOf = ({ privateKey }: Pick<Fabricated, "privateKey">) =>
+  KeyObject.from(privateKey).export({ format: "pem", type: "pkcs8" }).toString();
+
+const secretOf = (name: string, stringData: Readonly<Record<string, string>>) => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name, namespace: "linkerd" },
+  stringData,
+});
+
+/** The Secret of the identity issuer, as a third party writes it. */
+const issuerSecret = (issuer: Fabricated, root: Pick<Fabricated, "certificate">) =>
+  secretOf(issuerName, { "tls.crt": pemOf(issuer), "tls.key": keyOf(issuer), "ca.crt": pemOf(root) });
+
+const issuerBelow = (signer: Fabricated) =>
+  authority({ commonName: "identity.linkerd.cluster.local", signer });
+
+const issuerOver = (name: string, secretName: string) => ({
+  apiVersion: "cert-manager.io/v1",
+  kind: "Issuer",
+  metadata: { name, namespace: "linkerd" },
+  spec: { ca: { secretName } },
+});
+
+/** Waits until every running identity controller issues by that issuer, which each is asked to. */
+async function untilIssuedBy({ certificate }: Fabricated): Promise<void> {
+  const serialNumber = certificate.serialNumber.toLowerCase();
+  await until(`every identity controller to use issuer ${serialNumber}`, 120_000, async () => {
+    const { stdout } = await execute(environment, process.execPath, ["operations/credentials.ts", "--json"]);
+    const { loaded } = JSON.parse(stdout) as { loaded: { issuer?: { serialNumber: string } }[] };
+    return (
+      (loaded.length > 0 && loaded.every(({ issuer }) => issuer?.serialNumber === serialNumber)) ||
+      JSON.stringify(loaded)
+    );
+  });
+}
+
+before(async () => {
+  await reset(sandboxName, console.log);
+  environment = await testSandbox();
+  folder = mkdtempSync(join(tmpdir(), "sources-"));
+  const root = { commonName: "company root", notAfter: hoursFromNow(87_600) };
+  company = await authority(root);
+  stranger = await authority(root);
+  for (const [name, one] of Object.entries({ company, stranger })) {
+    // As organisations hand them out: with text around them, and Windows' line ends.
+    writeFileSync(
+      join(folder, `${name}.pem`),
+      `Root of the company\r\n${pemOf(one).replaceAll("\n", "\r\n")}\r\n\r\n`,
+    );
+    writeFileSync(join(folder, `${name}.key`), keyOf(one), { mode: 0o600 });
+  }
+  await set("providedTrustAnchors.1.certificateFile", join(folder, "company.pem"));
+});
+
+after(async () => {
+  rmSync(folder, { recursive: true });
+  await reset(sandboxName, console.log);
+});
+
+/** Answers every request of cert-manager to the external issuer with a leaf, as a careless one would. */
+async function answerWithLeaf(): Promise<void> {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const [key, root, csr, leaf] = ["key", "root", "csr", "leaf"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(key, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+  const openssl = (...args: string[]) => succeed(environment, "openssl", ...args);
+  await openssl("req", "-x509", "-key", key, "-subj", "/CN=external", "-days", "30", "-out", root);
+  let request: { metadata: { name: string }; spec: { request: string; issuerRef: object } } | undefined;
+  await until("cert-manager's request to the external issuer", 180_000, async () => {
+    const { code, stdout } = await execute(environment, "kubectl", [
+      "get",
+      "certificaterequests.cert-manager.io",
+      "--namespace=linkerd",
+      "--output=json",
+    ]);
+    if (code !== 0) return "no CertificateRequests yet";
+    const { items } = JSON.parse(stdout) as { items: NonNullable<typeof request>[] };
+    request = items.find(({ spec }) => (spec.issuerRef as { group?: string }).group === group);
+    return request !== undefined || `${items.length} other requests`;
+  });
+  writeFileSync(csr, Buffer.from(request!.spec.request, "base64"));
+  const signing = ["-CA", root, "-CAkey", key, "-days", "2", "-CAcreateserial"];
+  await openssl("x509", "-req", "-in", csr, ...signing, "-out", leaf);
+  assert.equal(new X509Certificate(readFileSync(leaf)).ca, false);
+  const now = new Date().toISOString().replace(/\.\d+/, "");
+  const condition = (type: string, reason: string) => ({
+    type,
+    status: "True",
+    reason,
+    message: "by the test",
+    lastTransitionTime: now,
+  });
+  const patch = (status: object) =>
+    kubectl(
+      "patch",
+      "certificaterequests.cert-manager.io",
+      request!.metadata.name,
+      "--namespace=linkerd",
+      "--subresource=status",
+      "--type=merge",
+      `--patch=${JSON.stringify({ status })}`,
+    );
+  await patch({ conditions: [condition("Approved", "Test")] });
+  await patch({
+    conditions: [condition("Approved", "Test"), condition("Ready", "Issued")],
+    certificate: readFileSync(leaf).toString("base64"),
+    ca: readFileSync(root).toString("base64"),
+  });
+}
+
+test("an anchor without its key signs nothing, which is said before anything is made", async () => {
+  const output = await refusedUp();
+  assert.match(
+    output,
+    /signingGeneration: Generation 1 is provided without its private key, and cannot sign/,
+  );
+  assert.equal(await kubectl("get", "namespace", "linkerd", "--ignore-not-found"), "");
+});
+
+test("provided anchor, issuer of a third party: awaited, and a leaf in its place refused", async () => {
+  await set("identityIssuerSource", "secret");
+  const signed = await leaf({ commonName: "identity.linkerd.cluster.local", signer: company });
+  const wrong = { ...(await issuerBelow(company)), certificate: signed };
+  let applied: Promise<void> | undefined;
+  let seen = "";
+  const output = await refusedUp((text) => {
+    seen += text;
+    if (/Waiting for Secret linkerd\/linkerd-identity-issuer/.test(seen)) {
+      applied ??= apply(issuerSecret(wrong, company));
+    }
+  });
+  await applied;
+  assert.match(
+    output,
+    /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
+  );
+  assert.equal(await kubectl("get", "deployments", "--namespace=linkerd", "--output=name"), "");
+
+  const first = await issuerBelow(company);
+  await apply(issuerSecret(first, company));
+  await upTwice();
+  await untilIssuedBy(first);
+  const second = await issuerBelow(company);
+  await apply(issuerSecret(second, company));
+  await untilIssuedBy(second);
+  const { stdout: state } = await pulumi("stack", "export", "--show-secrets");
+  for (const one of [first, second, company]) assert.ok(!state.includes(keyOf(one).split("\n")[1]!));
+});
+
+test("provided anchor, issuer by reference", async () => {
+  await apply(
+    secretOf("company", { "tls.crt": pemOf(company), "tls.key": keyOf(company) }),
+    issuerOver("company", "company"),
+  );
+  await pulumi("config", "rm", "identityIssuerSource");
+  await refer({ name: "company" });
+  await upTwice();
+  await operation("renew");
+});
+
+test("an external issuer that is not there, and one that answers with a leaf, are refused", async () => {
+  await apply({
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `signers.${group}` },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: { kind: "Signer", plural: "signers", singular: "signer" },
+      versions: [
+        { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } },
+      ],
+    },
+  });
+  await refer({ name: "careless", kind: "Signer", group });
+  const missing = await refusedUp();
+  assert.match(missing, /identityIssuerRef: the issuer Signer\.issuers\.example\.com careless is not there/);
+
+  await apply({
+    apiVersion: `${group}/v1`,
+    kind: "Signer",
+    metadata: { name: "careless", namespace: "linkerd" },
+  });
+  const [output] = await Promise.all([refusedUp(), answerWithLeaf()]);
+  assert.match(
+    output,
+    /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
+  );
+});
+
+test("provided anchor with its key, issuer of cert-manager", async () => {
+  await refer({});
+  await set("providedTrustAnchors.1.privateKeyFile", join(folder, "company.key"));
+  await upTwice();
+  await operation("renew");
+});
+
+test("a provided anchor does not become another one", async () => {
+  const before = await kubectl(
+    "get",
+    "secret",
+    "linkerd-trust-anchor",
+    "--namespace=linkerd",
+    "--output=json",
+  );
+  for (const part of ["certificateFile", "privateKeyFile"]) {
+    await set(
+      `providedTrustAnchors.1.${part}`,
+      join(folder, part === "certificateFile" ? "stranger.pem" : "stranger.key"),
+    );
+  }
+  assert.match(await refusedUp(), /protect/);
+  await pulumi("config", "rm", "providedTrustAnchors");
+  assert.match(await refusedUp(), /protect/);
+  assert.equal(
+    await kubectl("get", "secret", "linkerd-trust-anchor", "--namespace=linkerd", "--output=json"),
+    before,
+  );
+  await set("providedTrustAnchors.1.certificateFile", join(folder, "company.pem"));
+  await set("providedTrustAnchors.1.privateKeyFile", join(folder, "company.key"));
+});
+
+test("anchor of Pulumi beside it, issuer by reference, then of a third party", async () => {
+  await set("trustAnchorGenerations[0]", "1");
+  await set("trustAnchorGenerations[1]", "2");
+  await pulumi("up", "--yes", "--skip-preview");
+  await apply(issuerOver("by-hand", "linkerd-trust-anchor-2"));
+  await refer({ name: "by-hand" });
+  await upTwice();
+  await operation("renew");
+
+  await refer({});
+  await set("identityIssuerSource", "secret");
+  await upTwice();
+  await operation("credentials");
+});
