@@ -115,10 +115,10 @@ function mismatch(field: string, key: KeyObject, issuer: Member, others: readonl
   return broken("key-match", {
     field,
     message:
-      `It is not the key of the issuer, ${called(issuer).replace(/^C/, "c").replace(/,$/, "")} of ${issuer.field}` +
+      `It is not the key of ${called(issuer).replace(/^C/, "c").replace(/,$/, "")} of ${issuer.field}` +
       (owner === undefined ? "." : `, but of certificate ${owner.place} of ${owner.field}.`),
     fix: isInChain
       ? `Put certificate ${owner.place} of ${issuer.field} first: the issuer comes before what signed it.`
-      : "Give the key that the issuer's certificate was made for, or issue a certificate for this key.",
+      : "Give the key that the certificate was made for, or issue a certificate for this key.",
   });
 }
