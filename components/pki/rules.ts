@@ -258,6 +258,11 @@ export const credentialRules = {
     source: `${decode} DecodePEMKey`,
     stricter: "it reads the first block and ignores the rest.",
   },
+  "key-match": { severity: "error", source: "linkerd2 pkg/tls/cred.go ValidateAndCreateCreds" },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+/** Rules about the Secret in which Linkerd finds its issuer. */
+const secretRules = {
   "secret-keys": {
     severity: "error",
     source: "linkerd2 controller/cmd/identity/main.go reads tls.crt and tls.key; linkerd2#11972",
@@ -267,10 +272,9 @@ export const credentialRules = {
     source: `${linkerdCheck} FetchExternalIssuerData`,
     stricter: "it verifies by the mesh's own bundle.",
   },
-  "key-match": { severity: "error", source: "linkerd2 pkg/tls/cred.go ValidateAndCreateCreds" },
 } as const satisfies Readonly<Record<string, Rule>>;
 
-export const rules = { ...settingRules, ...credentialRules };
+export const rules = { ...settingRules, ...credentialRules, ...secretRules };
 
 /** The finding that a rule is broken. */
 export function broken(

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import { test } from "node:test";
+import { parseCertificate } from "../../components/pki/parseCertificate.ts";
+import { checkStoredIssuer } from "../../components/pki/storedIssuerRules.ts";
 import { checkIssuerOf } from "../../infra/controlPlaneGate.ts";
 import type { Kubectl } from "../../infra/interruptedReleases.ts";
 import { authority, type Fabricated, hoursFromNow } from "../operations/fabricate.ts";
@@ -76,3 +78,18 @@ test("a Secret that is not written in time is missed", () =>
 
 test("a cluster that cannot be asked is no reason to stop", () =>
   checkIssuerOf(() => Promise.reject(new Error("spawn kubectl ENOENT")), release));
+
+test("without ca.crt it passes, with a warning", async () => {
+  const { "ca.crt": _, ...data } = secretOf(issuer);
+  const field = "Secret linkerd/linkerd-identity-issuer";
+  const purpose = { trustDomain: "cluster.local", ...lifetimes, now: new Date() };
+  const bundle = { field: "bundle", text: rootPem };
+  assert.deepEqual(
+    checkStoredIssuer({ field, data }, bundle, purpose, parseCertificate).map(({ rule, severity }) => ({
+      rule,
+      severity,
+    })),
+    [{ rule: "secret-ca-crt", severity: "warning" }],
+  );
+  await checkIssuerOf(holding(data), release);
+});
