@@ -73,7 +73,7 @@ import {
   webhookServerName,
 } from "./webhookCredentials.ts";
 
-const defaultLinkerdNamespace = "linkerd";
+export const defaultLinkerdNamespace = "linkerd";
 const defaultTrustAnchorGenerations: readonly number[] = [1];
 /** Not the newest: a generation that signs as soon as it is listed would meet proxies that do not trust it yet. */
 const defaultSigningGeneration = 1;

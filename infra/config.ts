@@ -1,11 +1,11 @@
-/** Reads the stack's configuration; nothing else does. */
+/** Reads a stack's configuration: the program its own, and `npm run -s check` any. */
 import * as pulumi from "@pulumi/pulumi";
 import type { HelmValues } from "../components/helmValues.ts";
 import type { IdentityIssuerRef } from "../components/issuerSource.ts";
 import type { Finding } from "../components/pki/finding.ts";
 import { broken } from "../components/pki/rules.ts";
 import { checkRotatingLinkerd, type RotatingLinkerdArgs } from "../components/rotatingLinkerd.ts";
-import { requireSound } from "../components/settings.ts";
+import { plain, requireSound } from "../components/settings.ts";
 import type { VaultIssuerSettings } from "../components/vaultIssuer.ts";
 import { closest } from "./closest.ts";
 import { readTrustAnchorFiles, type TrustAnchorFiles } from "./trustAnchorFiles.ts";
@@ -150,19 +150,43 @@ export const types = {
 type Key = keyof typeof types;
 type Values = { [Name in Key]?: Exclude<ReturnType<(typeof types)[Name]["read"]>, undefined> };
 
+/** What a stack sets. */
+export interface StackText {
+  readonly project: string;
+  /** Text of each full key, such as `linkerd-rotating-tls:trustDomain`; `undefined` where it is encrypted, and not known. */
+  readonly texts: Readonly<Record<string, string | undefined>>;
+  /** Whether the stack keeps a full key encrypted, in whole or in part. */
+  readonly isSecret: (fullKey: string) => boolean;
+}
+
 /**
- * The stack's configuration.
+ * The configuration of the stack that is being deployed.
  *
  * @throws pulumi.RunError with all that is wrong with it: unknown keys, wrong types, and values that cannot be.
  */
 export function readConfiguration(): Configuration {
+  const { configuration, findings } = configurationOf({
+    project: pulumi.getProject(),
+    texts: pulumi.runtime.allConfig(),
+    // The SDK exports this without its type.
+    isSecret: (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret,
+  });
+  requireSound(findings);
+  return configuration;
+}
+
+/** A stack's configuration, and all that is wrong with it: unknown keys, wrong types, and values that cannot be. */
+export function configurationOf(stack: StackText): {
+  readonly configuration: Configuration;
+  readonly findings: readonly Finding[];
+} {
   const findings: Finding[] = [];
-  const { kubeconfig, kubeContext, providedTrustAnchors: files, ...settings } = readValues(findings);
+  const { kubeconfig, kubeContext, providedTrustAnchors: files, ...settings } = readValues(stack, findings);
   const linkerd =
     files === undefined
       ? settings
       : { ...settings, providedTrustAnchors: readTrustAnchorFiles(files, findings) };
-  if (kubeconfig?.includes("\n")) {
+  if (plain(kubeconfig)?.includes("\n")) {
     findings.push(
       broken("kubeconfig-path", {
         field: "kubeconfig",
@@ -171,21 +195,25 @@ export function readConfiguration(): Configuration {
       }),
     );
   }
-  requireSound([...findings, ...checkRotatingLinkerd(linkerd)]);
-  return { linkerd, kubeconfig, kubeContext };
+  findings.push(...checkRotatingLinkerd(linkerd));
+  return { configuration: { linkerd, kubeconfig, kubeContext }, findings };
 }
 
-function readValues(findings: Finding[]): Values {
+function readValues({ project, texts, isSecret }: StackText, findings: Finding[]): Values {
   const values: Record<string, unknown> = {};
-  for (const [fullKey, text] of Object.entries(pulumi.runtime.allConfig())) {
+  for (const [fullKey, text] of Object.entries(texts)) {
     const key = fullKey.slice(fullKey.indexOf(":") + 1);
     if (fullKey.startsWith("kubernetes:")) findings.push(kubernetesKey(fullKey, key));
-    if (fullKey !== `${pulumi.getProject()}:${key}`) continue;
+    if (fullKey !== `${project}:${key}`) continue;
     if (!Object.hasOwn(types, key)) {
       findings.push(unknownKey(key));
       continue;
     }
     const type: Type<unknown> = types[key as Key];
+    if (text === undefined) {
+      if (type.name === "string") values[key] = unknownSecret();
+      continue;
+    }
     if (["", "{}"].includes(text) && type.emptyIsUnset) continue;
     const secret = isSecret(fullKey);
     const value = type.read(text, secret);
@@ -225,9 +253,9 @@ function kubernetesKey(fullKey: string, key: string): Finding {
   });
 }
 
-/** Whether the stack keeps this key encrypted, in whole or in part; the SDK exports this without its type. */
-function isSecret(fullKey: string): boolean {
-  return (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret(fullKey);
+/** What is only known to who can decrypt it: checks pass it by, as they do with what only the engine will know. */
+function unknownSecret(): pulumi.Output<string> {
+  return pulumi.secret(pulumi.output(new Promise<string>(() => {})));
 }
 
 /** The engine does not say which part of an object is secret, so all of it is. */
@@ -244,9 +272,12 @@ function isObject(value: unknown): value is HelmValues {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Reads JSON in which a stack's file may have encrypted leaves, as `{ "secure": "v1:…" }`. */
 function readJson(text: string): unknown {
+  const decode = (_key: string, value: unknown) =>
+    isObject(value) && Object.keys(value).join() === "secure" ? unknownSecret() : value;
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, decode);
   } catch {
     return undefined;
   }

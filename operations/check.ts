@@ -1,44 +1,118 @@
 /** `npm run -s check`: everything about a mesh's credentials that Linkerd would choke on, before it gets them. */
 import { createReadStream } from "node:fs";
-import { Command, type CommanderError, InvalidArgumentError } from "commander";
-import { checkCredentials } from "../components/pki/credentialRules.ts";
+import { Command, type CommanderError, InvalidArgumentError, Option } from "commander";
+import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../components/identityIssuer.ts";
+import { checkCredentials, type Purpose } from "../components/pki/credentialRules.ts";
 import { durationSyntax, parseDuration } from "../components/pki/duration.ts";
 import { describeFinding, type Finding, verdictOf } from "../components/pki/finding.ts";
 import { checkDomain } from "../components/pki/names.ts";
 import { parseCertificate } from "../components/pki/parseCertificate.ts";
 import { longestPemBytes, type PemText } from "../components/pki/pemRules.ts";
 import { broken } from "../components/pki/rules.ts";
+import { checkHeldCredentials, readHeldCredentials } from "./checkCluster.ts";
+import { type Cluster, connect } from "./cluster.ts";
+import { issuerSecretName } from "./storedCertificate.ts";
 
 const exitCodes = { ok: 0, warning: 1, error: 2 } as const;
 
 interface Options {
-  readonly bundle: string;
-  readonly issuer: string;
-  readonly key: string;
-  readonly trustDomain: string;
-  readonly issuanceLifetime: string;
-  readonly clockSkew: string;
+  readonly stack?: string;
+  readonly offline: boolean;
+  readonly config?: string;
+  readonly bundle?: string;
+  readonly issuer?: string;
+  readonly key?: string;
+  readonly secret?: { readonly namespace: string; readonly name: string };
+  readonly context?: string;
+  readonly trustDomain?: string;
+  readonly issuanceLifetime?: string;
+  readonly clockSkew?: string;
   readonly now?: Date;
   readonly json: boolean;
 }
 
+/** Options that only go with some of the ways to point the command. */
+const files = ["bundle", "issuer", "key"];
+const purposes = ["trustDomain", "issuanceLifetime", "clockSkew"];
+const notWithFiles = ["stack", "offline", "config", "secret", "context"];
+
+/** How long the cluster may take to answer. */
+const clusterTimeoutMilliseconds = 10_000;
+
 function readOptions(): Options {
-  return new Command("check")
-    .description("Checks credentials in files by the rules of Linkerd and its proxies. No cluster is asked.")
-    .requiredOption("--bundle <pem>", "file with the trust anchors")
-    .requiredOption("--issuer <pem>", "file with the identity issuer's certificate, intermediates after it")
-    .requiredOption("--key <pem>", "file with the issuer's private key; it is never shown")
-    .option("--trust-domain <domain>", "the mesh's trust domain", parseDomain, "cluster.local")
-    .option("--issuance-lifetime <duration>", "life of a proxy's certificate", parseLifetime, "24h")
-    .option("--clock-skew <duration>", "by how much the clocks may differ", parseLifetime, "20s")
+  const option = (flags: string, description: string) => new Option(flags, description);
+  const command = new Command("check")
+    .description(
+      "Checks by the rules of Linkerd, cert-manager and Kubernetes: a stack's configuration and what its cluster holds " +
+        "(the selected stack's, where nothing else is said), or credentials in files, or a Secret of a cluster.",
+    )
+    .addOption(
+      option("--stack <name>", "the stack to check (default: the selected one)").conflicts([
+        "config",
+        "secret",
+        ...purposes,
+      ]),
+    )
+    .addOption(
+      option("--config <file>", "a stack's file, which need not belong to a stack").conflicts([
+        "secret",
+        ...purposes,
+      ]),
+    )
+    .addOption(option("--offline", "look at no cluster").default(false).conflicts("secret"))
+    .addOption(option("--bundle <pem>", "file with the trust anchors").conflicts(notWithFiles))
+    .addOption(
+      option("--issuer <pem>", "file with the identity issuer's certificate, intermediates after it"),
+    )
+    .addOption(option("--key <pem>", "file with the issuer's private key; it is never shown"))
+    .addOption(
+      option(
+        "--secret <namespace/name>",
+        "a Secret with an identity issuer, and the anchors of the mesh beside it",
+      ).argParser(parseSecret),
+    )
+    .option("--context <name>", "context of the kubeconfig (default: the stack's, or the current one)")
+    .option(
+      "--trust-domain <domain>",
+      "the mesh's trust domain (default: what the cluster says, or cluster.local)",
+      parseDomain,
+    )
+    .option(
+      "--issuance-lifetime <duration>",
+      "life of a proxy's certificate (default: the cluster's, or 24h)",
+      parseLifetime,
+    )
+    .option(
+      "--clock-skew <duration>",
+      "by how much the clocks may differ (default: the cluster's, or 20s)",
+      parseLifetime,
+    )
     .option("--now <time>", "time to check for, such as 2027-01-31T12:00:00Z (default: now)", parseTime)
     .option("--json", "print the result as JSON", false)
     .addHelpText("after", "\nExit code: 0 where nothing is wrong; 1 with warnings only; 2 with errors.")
     .exitOverride(({ exitCode }: CommanderError) =>
       process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.error),
     )
-    .parse()
-    .opts<Options>();
+    .parse();
+  const options = command.opts<Options>();
+  const given = files.filter((name) => name in options);
+  const missing = files.filter((name) => !(name in options));
+  if (given.length > 0 && missing.length > 0) {
+    command.error(`error: --${given.join(" and --")} go with --${missing.join(" and --")}`);
+  }
+  const ofPurpose = purposes.filter((name) => name in options);
+  if (ofPurpose.length > 0 && given.length === 0 && options.secret === undefined) {
+    command.error(
+      "error: --trust-domain, --issuance-lifetime and --clock-skew go with --bundle or --secret; a stack sets its own",
+    );
+  }
+  return options;
+}
+
+function parseSecret(text: string): { namespace: string; name: string } {
+  const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
+  if (namespace !== undefined && name !== undefined) return { namespace, name };
+  throw new InvalidArgumentError("Write it like linkerd/linkerd-identity-issuer.");
 }
 
 function parseDomain(text: string): string {
@@ -81,22 +155,93 @@ async function readPem(field: string, path: string): Promise<PemText | Finding> 
   }
 }
 
-async function check(options: Options): Promise<Finding[]> {
+function check(options: Options): Promise<readonly Finding[]> {
+  if (options.secret !== undefined) return checkSecret(options, options.secret);
+  return options.bundle === undefined ? checkConfiguration(options) : checkFiles(options);
+}
+
+async function checkFiles(options: Options): Promise<readonly Finding[]> {
   const [bundle, issuer, key] = await Promise.all([
-    readPem("--bundle", options.bundle),
-    readPem("--issuer", options.issuer),
-    readPem("--key", options.key),
+    readPem("--bundle", options.bundle!),
+    readPem("--issuer", options.issuer!),
+    readPem("--key", options.key!),
   ]);
   if ("rule" in bundle || "rule" in issuer || "rule" in key) {
     return [bundle, issuer, key].filter((input) => "rule" in input);
   }
-  const { trustDomain, issuanceLifetime, clockSkew: clockSkewAllowance, now = new Date() } = options;
-  const purpose = { trustDomain, issuanceLifetime, clockSkewAllowance, now };
-  return checkCredentials({ bundle, issuer, key }, purpose, parseCertificate);
+  return checkCredentials({ bundle, issuer, key }, purposeOf(options), parseCertificate);
+}
+
+async function checkSecret(
+  options: Options,
+  { namespace, name }: NonNullable<Options["secret"]>,
+): Promise<readonly Finding[]> {
+  try {
+    const cluster = connectTo(namespace, options.context);
+    const held = await readHeldCredentials(cluster, name);
+    return checkHeldCredentials(cluster, name, held, purposeOf(options, held.purpose));
+  } catch (error) {
+    return [
+      broken("cluster-readable", {
+        field: `--secret ${namespace}/${name}`,
+        message: (error as Error).message,
+        fix: "Set KUBECONFIG, or --context, to a cluster that answers and lets Secrets and ConfigMaps of this namespace be read.",
+      }),
+    ];
+  }
+}
+
+async function checkConfiguration(options: Options): Promise<readonly Finding[]> {
+  // Loaded here alone: it takes the whole of Pulumi.
+  const { checkStack, readStack, readStackFile } = await import("./checkStack.ts");
+  const stack = options.config === undefined ? await readStack(options.stack) : readStackFile(options.config);
+  if ("rule" in stack) return [stack];
+  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose } = checkStack(stack);
+  if (options.offline) return findings;
+  const skip = (reason: string) => {
+    process.stderr.write(`The cluster was not looked at: ${reason}\n`);
+    return findings;
+  };
+  if (verdictOf(findings) === "error") return skip("the configuration has to be right first.");
+  if (purpose === undefined || linkerdNamespace === undefined)
+    return skip("a part of the configuration is encrypted.");
+  try {
+    if (kubeconfig !== undefined) process.env.KUBECONFIG = kubeconfig;
+    const cluster = connectTo(linkerdNamespace, options.context ?? kubeContext);
+    const held = await readHeldCredentials(cluster, issuerSecretName);
+    if (held.bundle === undefined) return skip(`Linkerd is not installed in namespace ${linkerdNamespace}.`);
+    return [
+      ...findings,
+      ...checkHeldCredentials(cluster, issuerSecretName, held, purposeOf(options, purpose)),
+    ];
+  } catch (error) {
+    return skip((error as Error).message);
+  }
+}
+
+function connectTo(namespace: string, context: string | undefined): Cluster {
+  const signal = AbortSignal.timeout(clusterTimeoutMilliseconds);
+  return connect({ namespace, signal, ...(context === undefined ? {} : { context }) });
+}
+
+function purposeOf(
+  { trustDomain, issuanceLifetime, clockSkew, now = new Date() }: Options,
+  known: Omit<Purpose, "now"> = {
+    trustDomain: "cluster.local",
+    issuanceLifetime: defaultIssuanceLifetime,
+    clockSkewAllowance: defaultClockSkewAllowance,
+  },
+): Purpose {
+  return {
+    trustDomain: trustDomain ?? known.trustDomain,
+    issuanceLifetime: issuanceLifetime ?? known.issuanceLifetime,
+    clockSkewAllowance: clockSkew ?? known.clockSkewAllowance,
+    now,
+  };
 }
 
 function describe(findings: readonly Finding[]): string {
-  if (findings.length === 0) return "All right: Linkerd can work with these credentials.";
+  if (findings.length === 0) return "All right: Linkerd can work with this.";
   return findings
     .map((finding) => `${finding.severity === "error" ? "Error" : "Warning"}: ${describeFinding(finding)}`)
     .join("\n");

@@ -19,6 +19,10 @@ const otherAnchor = "it makes do with another anchor of the bundle, where one is
 
 /** Rules about a stack's settings. */
 const settingRules = {
+  "stack-readable": {
+    severity: "error",
+    source: "pulumi config reads a stack's configuration; its file is YAML",
+  },
   "setting-name": { severity: "error", source: "Pulumi.yaml lists every setting" },
   "setting-type": { severity: "error", source: "Pulumi.yaml declares every setting's type" },
   "provider-setting": { severity: "error", source: "this program makes its own Kubernetes provider" },
@@ -267,6 +271,7 @@ const secretRules = {
     severity: "error",
     source: "linkerd2 controller/cmd/identity/main.go reads tls.crt and tls.key; linkerd2#11972",
   },
+  "cluster-readable": { severity: "error", source: "npm run check --secret" },
   "secret-ca-crt": {
     severity: "warning",
     source: `${linkerdCheck} FetchExternalIssuerData`,

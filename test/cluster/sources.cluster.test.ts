@@ -27,6 +27,13 @@ const set = (key: string, value: string) => pulumi("config", "set", "--path", ke
 const operation = (name: "renew" | "credentials") =>
   succeed(environment, process.execPath, `operations/${name}.ts`);
 
+/** Runs `npm run -s check`; its JSON holds nothing but findings. */
+async function check(...options: string[]): Promise<{ code: number | null; findings: { rule: string }[] }> {
+  const program = ["operations/check.ts", "--json", ...options];
+  const { code, stdout } = await execute(environment, process.execPath, program);
+  return { code, findings: JSON.parse(stdout).findings };
+}
+
 /** Runs `up` twice: the second changes nothing. */
 async function upTwice(): Promise<void> {
   await pulumi("up", "--yes", "--skip-preview");
@@ -209,6 +216,9 @@ test("provided anchor, issuer of a third party: awaited, and a leaf in its place
   await untilIssuedBy(second);
   const { stdout: state } = await pulumi("stack", "export", "--show-secrets");
   for (const one of [first, second, company]) assert.ok(!state.includes(keyOf(one).split("\n")[1]!));
+  for (const options of [[], ["--secret", `linkerd/${issuerName}`]]) {
+    assert.deepEqual(await check(...options), { code: 0, findings: [] });
+  }
 });
 
 test("provided anchor, issuer by reference", async () => {
@@ -250,6 +260,10 @@ test("an external issuer that is not there, and one that answers with a leaf, ar
     output,
     /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
   );
+  const { code, findings } = await check();
+  assert.equal(code, 2);
+  assert.ok(findings.some(({ rule }) => rule === "is-ca"));
+  assert.deepEqual(await check("--offline"), { code: 0, findings: [] });
 });
 
 test("provided anchor with its key, issuer of cert-manager", async () => {

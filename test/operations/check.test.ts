@@ -36,7 +36,7 @@ suite("npm run -s check", () => {
   test("exits with 0 where nothing is wrong", async () => {
     assert.deepEqual(await check(...files), {
       code: 0,
-      stdout: "All right: Linkerd can work with these credentials.\n",
+      stdout: "All right: Linkerd can work with this.\n",
       stderr: "",
     });
     const { code, stdout } = await check(...files, "--json");
@@ -87,7 +87,11 @@ suite("npm run -s check", () => {
 
   test("refuses options that make no sense, without a stack", async () => {
     for (const options of [
-      [],
+      ["--bundle", bundle],
+      [...files, "--offline"],
+      ["--trust-domain", "mesh.example"],
+      ["--secret", "linkerd"],
+      ["--secret", "linkerd/linkerd-identity-issuer", "--config", "Pulumi.dev.yaml"],
       [...files, "--now", "tomorrow"],
       [...files, "--now", "2026-02-31T00:00:00Z"],
       [...files, "--trust-domain", "Cluster.local"],
@@ -100,6 +104,65 @@ suite("npm run -s check", () => {
       assert.deepEqual([code, stdout], [2, ""], options.join(" "));
       assert.match(stderr, /^error: [^\n]*\n$/, options.join(" "));
     }
+  });
+
+  test("checks a stack's file, of which it knows all but what is encrypted", async () => {
+    const sound = write(
+      "Pulumi.sound.yaml",
+      `config:
+  trustDomain: mesh.example
+  linkerd-rotating-tls:signingGeneration: 1
+  linkerd-rotating-tls:certManagerChartRepositoryPassword: { secure: v1:abc }
+  certManagerChartRepositoryUsername: me
+  certManagerChartRepository: https://charts.example.com
+  other-project:key: [1]
+  providedTrustAnchors:
+    "1":
+      certificateFile: ${bundle}
+      privateKeyPem: { secure: v1:abc }
+`,
+    );
+    assert.deepEqual(await check("--config", sound, "--offline"), {
+      code: 0,
+      stdout: "All right: Linkerd can work with this.\n",
+      stderr: "",
+    });
+    const wrong = write(
+      "Pulumi.wrong.yaml",
+      "config:\n  signingGeneration: 2\n  protectTrustAnchors: maybe\n  trustDoman: mesh.example\n",
+    );
+    const { code, stdout } = await check("--config", wrong, "--offline", "--json");
+    assert.equal(code, 2);
+    assert.deepEqual(
+      JSON.parse(stdout).findings.map(({ rule, field }: Record<string, string>) => [rule, field]),
+      [
+        ["setting-type", "protectTrustAnchors"],
+        ["setting-name", "trustDoman"],
+        ["signing-generation", "signingGeneration"],
+      ],
+    );
+  });
+
+  test("says why a stack's file cannot be read", async () => {
+    const notYaml = write("Pulumi.not.yaml", "config: [");
+    const noMap = write("Pulumi.list.yaml", "config: [1]");
+    for (const path of [notYaml, noMap, join(directory, "not-there"), directory]) {
+      const { code, stdout, stderr } = await check("--config", path);
+      assert.deepEqual([code, stderr], [2, ""], path);
+      assert.match(stdout, /^Error: --config: .*\n {4}Fix: .*\n {4}Rule: stack-readable/);
+    }
+  });
+
+  test("says why a stack or a cluster cannot be asked", async () => {
+    const stack = await check("--stack", "there is none");
+    assert.equal(stack.code, 2);
+    assert.match(stack.stdout, /^Error: --stack there is none: pulumi config cannot read it: /);
+    const cluster = await check("--secret", "linkerd/linkerd-identity-issuer", "--context", "none");
+    assert.equal(cluster.code, 2);
+    assert.match(
+      cluster.stdout,
+      /^Error: --secret linkerd\/linkerd-identity-issuer: Context "none" is not in/,
+    );
   });
 
   test("explains itself", async () => {

@@ -465,14 +465,18 @@ func testStreams(t *testing.T, m *machine) {
 	forward := must(m.PortForward(t.Context(), &cri.PortForwardRequest{PodSandboxId: podID, Port: []int32{4191}}))(t)
 	connection = dialStream(t, forward.Url, "portforward.k8s.io")
 	defer connection.Close()
-	header := http.Header{"Port": {"4191"}, "Requestid": {"1"}, "Streamtype": {"error"}}
-	must(connection.CreateStream(header))(t).Close()
-	header.Set("Streamtype", "data")
-	data := must(connection.CreateStream(header))(t)
-	must(data.Write([]byte("GET /ready HTTP/1.0\r\n\r\n")))(t)
-	if got := string(must(io.ReadAll(data))(t)); !strings.HasPrefix(got, "HTTP/1.0 200 OK") || !strings.HasSuffix(got, "ok\n") {
-		t.Errorf("port-forward answered %q", got)
-	}
+	requests := 0
+	// The container has only just started: as long as nobody listens, the answer is empty.
+	await(t, "the pod's answer through a port-forward", func() bool {
+		requests++
+		header := http.Header{"Port": {"4191"}, "Requestid": {strconv.Itoa(requests)}, "Streamtype": {"error"}}
+		must(connection.CreateStream(header))(t).Close()
+		header.Set("Streamtype", "data")
+		data := must(connection.CreateStream(header))(t)
+		must(data.Write([]byte("GET /ready HTTP/1.0\r\n\r\n")))(t)
+		got := string(must(io.ReadAll(data))(t))
+		return strings.HasPrefix(got, "HTTP/1.0 200 OK") && strings.HasSuffix(got, "ok\n")
+	})
 	address, err := url.Parse(forward.Url)
 	check(t, err)
 	if address.Hostname() != "127.0.0.1" {

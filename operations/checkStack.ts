@@ -1,0 +1,125 @@
+/** Checks a stack's configuration as the program would, without running it. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { promisify } from "node:util";
+import { parse } from "yaml";
+import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../components/identityIssuer.ts";
+import { trustDomainOf } from "../components/linkerdControlPlane.ts";
+import type { Purpose } from "../components/pki/credentialRules.ts";
+import type { Finding } from "../components/pki/finding.ts";
+import { broken } from "../components/pki/rules.ts";
+import { defaultLinkerdNamespace } from "../components/rotatingLinkerd.ts";
+import { plain } from "../components/settings.ts";
+import { configurationOf, type StackText } from "../infra/config.ts";
+
+const projectDirectory = resolve(import.meta.dirname, "..");
+
+/** What is wrong with a stack's configuration, and where and how to look at its cluster. */
+export interface CheckedStack {
+  readonly findings: readonly Finding[];
+  readonly kubeconfig?: string | undefined;
+  readonly kubeContext?: string | undefined;
+  readonly linkerdNamespace?: string | undefined;
+  /** Absent where a part of it is encrypted. */
+  readonly purpose?: Omit<Purpose, "now">;
+}
+
+/** Checks what a stack sets. */
+export function checkStack(stack: StackText): CheckedStack {
+  const { configuration, findings } = configurationOf(stack);
+  const { linkerd, kubeconfig, kubeContext } = configuration;
+  const [trustDomain, issuanceLifetime, clockSkewAllowance] = [
+    plain(trustDomainOf(linkerd)),
+    plain(linkerd.issuanceLifetime ?? defaultIssuanceLifetime),
+    plain(linkerd.clockSkewAllowance ?? defaultClockSkewAllowance),
+  ];
+  return {
+    findings,
+    kubeconfig: plain(kubeconfig),
+    kubeContext: plain(kubeContext),
+    linkerdNamespace: plain(linkerd.linkerdNamespace ?? defaultLinkerdNamespace),
+    ...(trustDomain === undefined || issuanceLifetime === undefined || clockSkewAllowance === undefined
+      ? {}
+      : { purpose: { trustDomain, issuanceLifetime, clockSkewAllowance } }),
+  };
+}
+
+/** What a stack sets, decrypted; the selected one where there is no name. */
+export async function readStack(name: string | undefined): Promise<StackText | Finding> {
+  const stack = name === undefined ? [] : ["--stack", name];
+  try {
+    const { stdout } = await promisify(execFile)(
+      "pulumi",
+      ["config", "--json", "--show-secrets", "--non-interactive", ...stack],
+      { cwd: projectDirectory, maxBuffer: 64 * 1024 * 1024 },
+    );
+    const values = JSON.parse(stdout) as Readonly<Record<string, { value?: string; secret?: boolean }>>;
+    const { project, defaults } = readProject();
+    const texts = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value]));
+    return { project, texts: { ...defaults, ...texts }, isSecret: (key) => values[key]?.secret === true };
+  } catch (error) {
+    const { stderr, message } = error as Error & { stderr?: string };
+    return unreadable(
+      name === undefined ? "--stack" : `--stack ${name}`,
+      `pulumi config cannot read it: ${(stderr || message).trim().replace(/^error: /, "")}`,
+      "Select a stack, or name one with --stack; its passphrase or login must be there as for pulumi up. Or give its file: --config.",
+    );
+  }
+}
+
+/** What a stack's file sets; what is encrypted in it stays unknown. */
+export function readStackFile(path: string): StackText | Finding {
+  let content: unknown;
+  try {
+    content = parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    const [reason] = (error as Error).message.split("\n");
+    return unreadable(
+      "--config",
+      `It cannot be read: ${reason}`,
+      "Give a stack's file, such as Pulumi.dev.yaml.",
+    );
+  }
+  const set = isMap(content) ? (content.config ?? {}) : undefined;
+  if (!isMap(set)) {
+    return unreadable(
+      "--config",
+      "It is not a map with config: in it.",
+      "Give a stack's file, such as Pulumi.dev.yaml.",
+    );
+  }
+  const { project, defaults } = readProject();
+  const texts = Object.entries(set).map(([key, value]) => [
+    key.includes(":") ? key : `${project}:${key}`,
+    textOf(value),
+  ]);
+  return { project, texts: { ...defaults, ...Object.fromEntries(texts) }, isSecret: () => false };
+}
+
+/** The project's name, and the defaults of its keys, which a stack has where it sets nothing. */
+function readProject() {
+  const { name, config } = parse(readFileSync(resolve(projectDirectory, "Pulumi.yaml"), "utf8")) as {
+    name: string;
+    config: Readonly<Record<string, { default?: unknown }>>;
+  };
+  const defaults = Object.entries(config).map(([key, declared]) => [
+    `${name}:${key}`,
+    textOf(declared.default),
+  ]);
+  return { project: name, defaults: Object.fromEntries(defaults) as Record<string, string> };
+}
+
+/** A value as the engine hands it to a program; `undefined` for one that is encrypted. */
+function textOf(value: unknown): string | undefined {
+  if (isMap(value) && Object.keys(value).join() === "secure") return undefined;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function unreadable(field: string, message: string, fix: string): Finding {
+  return broken("stack-readable", { field, message, fix });
+}
