@@ -97,7 +97,12 @@ export class TrustAnchor extends pulumi.ComponentResource {
   #make(name: string, args: TrustAnchorArgs): Pair {
     const child = { parent: this };
     const identifier = new random.RandomId(identifierOf(name), { byteLength: 8 }, child);
-    const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, child);
+    const key = new tls.PrivateKey(
+      `${name}-key`,
+      { algorithm: "ECDSA", ecdsaCurve: "P256" },
+      // Where the identifier may not be replaced, nothing is made that protection would keep for good.
+      { ...child, dependsOn: identifier },
+    );
     const privateKeyPem = pulumi.secret(key.privateKeyPem);
     const certificate = new tls.SelfSignedCert(
       `${name}-certificate`,
