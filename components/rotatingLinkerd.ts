@@ -463,7 +463,7 @@ function checkStackAnchors(args: RotatingLinkerdArgs): Finding[] {
     ...checkProvidedTrustAnchors(provided, generations),
   ];
   const signer = signing === undefined ? undefined : provided[signing];
-  if (signer !== undefined && signer.privateKeyPem === undefined) {
+  if (signer && signer.privateKeyPem === undefined) {
     findings.push(
       broken("signing-key", {
         field: "signingGeneration",

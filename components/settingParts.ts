@@ -1,5 +1,5 @@
 /** The shape of settings that are objects. */
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { Finding } from "./pki/finding.ts";
 import { broken } from "./pki/rules.ts";
 import { plain } from "./settings.ts";
@@ -11,6 +11,7 @@ export function checkParts(
   required: readonly string[],
   optional: readonly string[],
 ): Finding[] {
+  if (pulumi.Output.isInstance(value)) return [];
   const known = [...required, ...optional];
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return [

@@ -193,6 +193,7 @@ export function checkVaultIssuer(settings: VaultIssuerSettings): Finding[] {
 }
 
 function checkAuthentication(field: string, auth: VaultAuthentication | undefined): Finding[] {
+  if (pulumi.Output.isInstance(auth)) return [];
   const methods = ["kubernetes", "appRole", "tokenSecretRef"];
   const given = typeof auth === "object" && auth !== null ? Object.keys(auth) : [];
   const [method] = given;
@@ -209,7 +210,9 @@ function checkAuthentication(field: string, auth: VaultAuthentication | undefine
     return checkParts(`${field}.kubernetes`, auth.kubernetes, ["role"], ["mountPath", "serviceAccount"]);
   }
   if (auth.appRole !== undefined) {
-    const { secretRef, ...parts } = auth.appRole;
+    if (pulumi.Output.isInstance(auth.appRole)) return [];
+    // A configuration can have anything here, and null cannot be taken apart.
+    const { secretRef, ...parts } = auth.appRole ?? {};
     return [
       ...checkParts(`${field}.appRole`, parts, ["path", "roleId"], []),
       ...checkParts(`${field}.appRole.secretRef`, secretRef, ["name", "key"], []),

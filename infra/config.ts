@@ -28,9 +28,14 @@ interface Type<Value> {
   readonly read: (text: string, secret: boolean) => Value | undefined;
   /** Whether the empty string, or the empty object, stands for "not set": in Pulumi.yaml every key has a default, and this is its own. */
   readonly emptyIsUnset?: true;
+  /** Whether the components need the value at once: an encrypted one, that only who can decrypt it knows, is no use then. */
+  readonly neededAtOnce?: true;
 }
 
 const string: Type<string> = { name: "string", description: "a string", read: (text) => text };
+
+/** Decides what is made, or which rules hold. */
+const choice: Type<string> = { ...string, neededAtOnce: true };
 
 const optional: Type<string> = { ...string, emptyIsUnset: true };
 
@@ -100,7 +105,7 @@ export const types = {
   linkerdNamespace: string,
   clusterDomain: string,
   trustDomain: optional,
-  trustAnchorSource: string,
+  trustAnchorSource: choice,
   clusterTrustAnchorDuration: string,
   clusterTrustAnchorRenewBefore: string,
   trustAnchorGenerations: integers,
@@ -110,7 +115,7 @@ export const types = {
   protectTrustAnchors: boolean,
   issuerDuration: string,
   issuerRenewBefore: string,
-  identityIssuerSource: string,
+  identityIssuerSource: choice,
   identityIssuerRef: parts<IdentityIssuerRef>("an object with the name of an issuer"),
   vaultIssuer: parts<VaultIssuerSettings>("an object with server, path and auth"),
   issuanceLifetime: string,
@@ -121,25 +126,25 @@ export const types = {
   installCertManager: boolean,
   certManagerNamespace: string,
   keepCertManagerCrds: boolean,
-  certManagerChart: string,
+  certManagerChart: choice,
   certManagerChartVersion: string,
   certManagerChartRepository: string,
   certManagerChartRepositoryUsername: optional,
   certManagerChartRepositoryPassword: password,
   certManagerValues: helmValues,
   installTrustManager: boolean,
-  trustManagerChart: string,
+  trustManagerChart: choice,
   trustManagerChartVersion: string,
   trustManagerValues: helmValues,
   linkerdChartRepository: string,
   linkerdChartRepositoryUsername: optional,
   linkerdChartRepositoryPassword: password,
-  linkerdCrdsChart: string,
+  linkerdCrdsChart: choice,
   linkerdCrdsChartVersion: string,
   linkerdCrdsValues: helmValues,
   installGatewayApi: boolean,
-  linkerdControlPlaneChart: string,
-  linkerdControlPlaneChartVersion: string,
+  linkerdControlPlaneChart: choice,
+  linkerdControlPlaneChartVersion: choice,
   highAvailability: boolean,
   linkerdControlPlaneValues: helmValues,
   helmTimeoutSeconds: integer,
@@ -206,12 +211,13 @@ function readValues({ project, texts, isSecret }: StackText, findings: Finding[]
     if (fullKey.startsWith("kubernetes:")) findings.push(kubernetesKey(fullKey, key));
     if (fullKey !== `${project}:${key}`) continue;
     if (!Object.hasOwn(types, key)) {
-      findings.push(unknownKey(key));
+      findings.push(unknownKey(key === "" ? fullKey : key));
       continue;
     }
     const type: Type<unknown> = types[key as Key];
     if (text === undefined) {
-      if (type.name === "string") values[key] = unknownSecret();
+      if (type.name !== "string" || type.neededAtOnce) findings.push(encrypted(key));
+      else values[key] = unknownSecret();
       continue;
     }
     if (["", "{}"].includes(text) && type.emptyIsUnset) continue;
@@ -232,6 +238,14 @@ function unknownKey(key: string): Finding {
       near === undefined
         ? `Remove it: pulumi config rm ${key}. Pulumi.yaml lists all settings.`
         : `Did you mean ${near}? Remove it: pulumi config rm ${key}`,
+  });
+}
+
+function encrypted(key: string): Finding {
+  return broken("setting-encrypted", {
+    field: key,
+    message: "It is encrypted, and other settings are judged by it: it is taken for not set.",
+    fix: "Check the stack where it can be decrypted, with --stack; or keep it in the clear, where it is no secret.",
   });
 }
 
@@ -269,7 +283,8 @@ function secretLeaves(values: HelmValues): HelmValues {
 }
 
 function isObject(value: unknown): value is HelmValues {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  const isKnown = !pulumi.Output.isInstance(value);
+  return isKnown && typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Reads JSON in which a stack's file may have encrypted leaves, as `{ "secure": "v1:…" }`. */

@@ -1,5 +1,6 @@
 /** Trust anchors that are given in files outside the repository, which the stack's configuration names. */
 import { readFileSync, statSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
 import type { Finding } from "../components/pki/finding.ts";
 import { longestPemBytes, tooLong } from "../components/pki/pemRules.ts";
 import { broken } from "../components/pki/rules.ts";
@@ -28,7 +29,7 @@ export function readTrustAnchorFiles(files: TrustAnchorFiles, findings: Finding[
   return Object.fromEntries(
     Object.entries(files).map(([generation, parts]) => [
       generation,
-      typeof parts === "object" && parts !== null && !Array.isArray(parts)
+      typeof parts === "object" && parts !== null && !Array.isArray(parts) && !pulumi.Output.isInstance(parts)
         ? Object.fromEntries(read(generation, parts))
         : parts,
     ]),

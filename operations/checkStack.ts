@@ -113,6 +113,8 @@ function readProject() {
 /** A value as the engine hands it to a program; `undefined` for one that is encrypted. */
 function textOf(value: unknown): string | undefined {
   if (isMap(value) && Object.keys(value).join() === "secure") return undefined;
+  // Pulumi takes a key without a value for the empty string, and warns of it.
+  if (value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 

@@ -1,5 +1,6 @@
 /** Every rule that settings and credentials must keep, each with its severity and its source. */
 import type { Finding, Severity } from "./finding.ts";
+import { printable } from "./printable.ts";
 
 interface Rule {
   readonly severity: Severity;
@@ -25,6 +26,7 @@ const settingRules = {
   },
   "setting-name": { severity: "error", source: "Pulumi.yaml lists every setting" },
   "setting-type": { severity: "error", source: "Pulumi.yaml declares every setting's type" },
+  "setting-encrypted": { severity: "warning", source: "npm run check --config" },
   "provider-setting": { severity: "error", source: "this program makes its own Kubernetes provider" },
   "kubeconfig-path": {
     severity: "error",
@@ -281,7 +283,10 @@ const secretRules = {
 
 export const rules = { ...settingRules, ...credentialRules, ...secretRules };
 
-/** The finding that a rule is broken. */
+/** Longer than any text of this program's own: so it is the values from outside that are cut. */
+const longestTextCharacters = 1000;
+
+/** The finding that a rule is broken. Values from outside may stand in its texts as they are. */
 export function broken(
   name: keyof typeof rules,
   finding: Pick<Finding, "field" | "message" | "fix">,
@@ -290,9 +295,9 @@ export function broken(
   return {
     rule: name,
     severity,
-    field: finding.field,
-    message: finding.message,
-    fix: finding.fix,
+    field: printable(finding.field, longestTextCharacters),
+    message: printable(finding.message, longestTextCharacters),
+    fix: printable(finding.fix, longestTextCharacters),
     source: stricter === undefined ? source : `${source}. Stricter than the identity controller: ${stricter}`,
   };
 }

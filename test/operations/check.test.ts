@@ -143,6 +143,32 @@ suite("npm run -s check", () => {
     );
   });
 
+  test("a key without a value is the empty string, as Pulumi has it", async () => {
+    const empty = write("Pulumi.empty.yaml", "config:\n  trustDomain:\n  issuerDuration:\n");
+    const { code, stdout } = await check("--config", empty, "--offline", "--json");
+    assert.equal(code, 2);
+    const [finding, ...more] = JSON.parse(stdout).findings;
+    assert.deepEqual(more, []);
+    assert.equal(finding.field, "issuerDuration");
+    assert.match(finding.message, /it is empty/);
+  });
+
+  test("what is encrypted and decides which rules hold is a warning", async () => {
+    const encrypted = write(
+      "Pulumi.encrypted.yaml",
+      "config:\n  linkerdControlPlaneChart: { secure: v1:abc }\n  highAvailability: { secure: v1:abc }\n",
+    );
+    const { code, stdout } = await check("--config", encrypted, "--offline", "--json");
+    assert.equal(code, 1);
+    assert.deepEqual(
+      JSON.parse(stdout).findings.map(({ rule, field }: Record<string, string>) => [rule, field]),
+      [
+        ["setting-encrypted", "linkerdControlPlaneChart"],
+        ["setting-encrypted", "highAvailability"],
+      ],
+    );
+  });
+
   test("says why a stack's file cannot be read", async () => {
     const notYaml = write("Pulumi.not.yaml", "config: [");
     const noMap = write("Pulumi.list.yaml", "config: [1]");
