@@ -133,6 +133,8 @@ export function components(directory: string) {
       `--kubeconfig=${kubeconfig("kubelet")}`,
       `--hostname-override=${nodeName}`,
       `--node-ip=${machineAddress}`,
+      // Kubelets before 1.27 do not read it from their configuration.
+      `--container-runtime-endpoint=unix://${runtimeSocket}`,
     ],
   };
   const kwok: Component = {
@@ -176,7 +178,6 @@ export async function writeConfiguration(directory: string): Promise<void> {
   await write("kubelet.json", {
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
-    containerRuntimeEndpoint: `unix://${runtimeSocket}`,
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: true },

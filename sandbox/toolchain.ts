@@ -30,6 +30,7 @@ import {
   type ChartPackage,
   chartName,
   charts,
+  isOptional,
   optionalNames,
   pulumiVersion,
   type Tool,
@@ -65,6 +66,8 @@ export interface Toolchain {
 /** Something that stands in the cache once it is made. */
 interface Artefact {
   readonly name: string;
+  /** The program whose place it takes. */
+  readonly inPlaceOf?: string | undefined;
   readonly path: string;
   readonly module: string;
   /** Charts are packaged by the helm that is built before them. */
@@ -120,7 +123,8 @@ export async function ensureToolchain(
   const toolchain: Toolchain = {
     programs: {
       ...pulumi,
-      ...Object.fromEntries(artefacts.programs.map(({ name, path }) => [name, path])),
+      // What takes another's place comes after it.
+      ...Object.fromEntries(artefacts.programs.map(({ name, inPlaceOf, path }) => [inPlaceOf ?? name, path])),
     },
     charts: Object.fromEntries(artefacts.charts.map(({ name, path }) => [name.slice("chart:".length), path])),
     kwokStages: artefacts.kwokStages.path,
@@ -252,7 +256,8 @@ function listArtefacts(go: Go, havePulumi: boolean) {
       madeWith: "go",
       path: join(cacheDirectory, "bin", `${tool.name}-${keyOf(tool, go)}`),
       coldSeconds: tool.coldBuildSeconds,
-      optional: tool.optional === true,
+      optional: isOptional(tool),
+      inPlaceOf: tool.inPlaceOf,
       make: (workshop, target) => buildTool(tool, workshop, target),
     }),
   );
@@ -418,7 +423,7 @@ function usesCallersCaches(): boolean {
 /** Free disk that making what is missing needs: of a cold build's, as much as of its time. */
 function neededGigabytes(expectedSeconds: number): number {
   const totalSeconds = tools
-    .filter(({ optional }) => !optional)
+    .filter((tool) => !isOptional(tool))
     .reduce((sum, { coldBuildSeconds }) => sum + coldBuildSeconds, 0);
   return keptGigabytes + (buildGigabytes - keptGigabytes) * Math.min(1, expectedSeconds / totalSeconds);
 }
@@ -435,7 +440,7 @@ export function refuseShortDisk(freeBytes: number, gigabytes: number): void {
 
 /** What determines a program: if it changes, the program is another. */
 function keyOf(tool: Tool, go: Go): string {
-  const { coldBuildSeconds: _seconds, optional: _optional, ...definition } = tool;
+  const { coldBuildSeconds: _seconds, optional: _optional, inPlaceOf: _inPlaceOf, ...definition } = tool;
   const sources =
     tool.ownSources === undefined ? [] : filesBelow(join(goDirectory, tool.module, tool.ownSources));
   return hash([

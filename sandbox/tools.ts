@@ -29,6 +29,8 @@ export interface Tool {
   readonly coldBuildSeconds: number;
   /** Made only for who asks for it by its name: the sandbox itself runs without it. */
   readonly optional?: true;
+  /** The program in whose place a sandbox has it, as another version of the same; it is optional, too, and follows it. */
+  readonly inPlaceOf?: string;
 }
 
 /** A Helm chart that is packaged from the sources in a Go module, as upstream's release process does. */
@@ -49,28 +51,48 @@ export interface ChartPackage {
   readonly optional?: true;
 }
 
-/** Kubernetes version of the sandbox. */
+/** Kubernetes version of the sandbox, and the last that has PodSecurityPolicies, as Linkerd 2.10 and 2.11 need them. */
 const kubernetesVersion = "v1.36.3";
+const oldKubernetesVersion = "v1.24.17";
 /** Version of the Pulumi engine that is built where none on `PATH` serves; also the oldest that serves. */
 export const pulumiVersion = "v3.259.0";
 /** The commit of linkerd2 that the sandbox runs, in the form that upstream's development builds use. */
 const linkerdVersion = "git-e1ba0e03";
+const oldLinkerdVersion = "stable-2.10.2";
 const certManagerVersion = "v1.21.2";
 const trustManagerVersion = "v0.24.0";
 
-const kubernetesVariables = {
-  "k8s.io/component-base/version.gitVersion": kubernetesVersion,
-  "k8s.io/component-base/version.gitMajor": "1",
-  "k8s.io/component-base/version.gitMinor": "36",
-};
+/** What the linker sets in one of Kubernetes' packages that hold its version. */
+function versionVariables(packagePath: string, version: string): Record<string, string> {
+  const [major, minor] = version.slice(1).split(".");
+  return {
+    [`${packagePath}.gitVersion`]: version,
+    [`${packagePath}.gitMajor`]: major!,
+    [`${packagePath}.gitMinor`]: minor!,
+  };
+}
 
 function kubernetesTool(name: string, coldBuildSeconds: number): Tool {
   return {
     name,
     module: "cluster",
     package: `k8s.io/kubernetes/cmd/${name}`,
-    variables: kubernetesVariables,
+    variables: versionVariables("k8s.io/component-base/version", kubernetesVersion),
     coldBuildSeconds,
+  };
+}
+
+function oldKubernetesTool(program: string, coldBuildSeconds: number): Tool {
+  return {
+    ...kubernetesTool(program, coldBuildSeconds),
+    name: `${program}-1.24`,
+    module: "kubernetes-1.24",
+    variables: {
+      ...versionVariables("k8s.io/component-base/version", oldKubernetesVersion),
+      // Its API server answers with this one.
+      ...versionVariables("k8s.io/client-go/pkg/version", oldKubernetesVersion),
+    },
+    inPlaceOf: program,
   };
 }
 
@@ -182,12 +204,25 @@ export const tools: readonly Tool[] = [
     coldBuildSeconds: 168,
     optional: true,
   },
+  oldKubernetesTool("kube-apiserver", 204),
+  oldKubernetesTool("kube-controller-manager", 27),
+  oldKubernetesTool("kube-scheduler", 10),
+  oldKubernetesTool("kubelet", 24),
+  {
+    ...linkerdRelease,
+    name: "linkerd-controller-2.10",
+    module: "linkerd-2.10",
+    package: "github.com/linkerd/linkerd2/controller/cmd",
+    variables: { "github.com/linkerd/linkerd2/pkg/version.Version": oldLinkerdVersion },
+    inPlaceOf: "linkerd-controller",
+    coldBuildSeconds: 97,
+  },
 ];
 
 /** Modules of ours whose Go tests are vetted and compiled beside their program, while the build has its caches. */
 export const testedModules = ["process-runtime", "language-host"] as const;
 
-function linkerdChart(name: string, version: string): ChartPackage {
+function linkerdChart(name: string, version: string, appVersion = linkerdVersion): ChartPackage {
   return {
     name,
     module: "linkerd",
@@ -195,14 +230,15 @@ function linkerdChart(name: string, version: string): ChartPackage {
     directory: `charts/${name}`,
     siblings: ["charts/partials"],
     version,
-    appVersion: linkerdVersion,
-    replacements: { linkerdVersionValue: linkerdVersion },
+    appVersion,
+    replacements: { linkerdVersionValue: appVersion },
   };
 }
 
 export const charts: readonly ChartPackage[] = [
   linkerdChart("linkerd-crds", "1.7.0-edge"),
   linkerdChart("linkerd-control-plane", "1.13.1-edge"),
+  { ...linkerdChart("linkerd2", "2.10.2", oldLinkerdVersion), module: "linkerd-2.10", optional: true },
   {
     name: "cert-manager",
     module: "cluster",
@@ -224,8 +260,13 @@ export const charts: readonly ChartPackage[] = [
 /** Names by which {@link tools} and {@link charts} are asked for and replaced: a program's own, and `chart:<name>`. */
 export const chartName = ({ name }: ChartPackage) => `chart:${name}`;
 
+/** Whether a program is made only for who asks for it. */
+export function isOptional({ optional, inPlaceOf }: Tool): boolean {
+  return optional === true || inPlaceOf !== undefined;
+}
+
 /** Names of what is made only for who asks for it. */
 export const optionalNames: readonly string[] = [
-  ...tools.filter(({ optional }) => optional).map(({ name }) => name),
+  ...tools.filter(isOptional).map(({ name }) => name),
   ...charts.filter(({ optional }) => optional).map(chartName),
 ];
