@@ -23,7 +23,7 @@ import { withPortForward } from "./portForward.ts";
 
 /** Port of the identity service in its pod; every proxy has it built in. */
 const identityPort = 8080;
-/** Identity accepts only tokens that were made for it. */
+/** Identity accepts only tokens that were made for it; before Linkerd 2.11, only those for the API server. */
 const tokenAudience = "identity.l5d.io";
 /** The API server accepts nothing shorter. */
 const tokenLifetimeSeconds = 600;
@@ -41,6 +41,8 @@ export interface Trust {
   readonly anchors: readonly X509Certificate[];
   /** Hash of the bundle's text, where trust-manager distributes it and not Linkerd's chart. */
   readonly distributedSha256?: string;
+  /** Whether the mesh's identity controllers take tokens that are made for them, as from Linkerd 2.11 on. */
+  readonly ownTokens: boolean;
 }
 
 export interface CertifyProof {
@@ -81,7 +83,7 @@ export const identityService: { readonly Certify: MethodDefinition<CertifyReques
 export async function certify(cluster: Cluster, podName: string, trust: Trust): Promise<CertifyProof> {
   const { namespace, signal } = cluster;
   const identity = `${serviceAccount}.${namespace}.serviceaccount.identity.${namespace}.${trust.domain}`;
-  const token = await requestToken(cluster);
+  const token = await requestToken(cluster, trust.ownTokens);
   return withPortForward(cluster, podName, identityPort, (localPort) =>
     certifyAt(`127.0.0.1:${localPort}`, { identity, token, anchors: trust.anchors, signal }),
   );
@@ -142,13 +144,15 @@ function verifyResponse(response: CertifyResponse, expected: Expected): CertifyP
   return { issuer: chain[1]!, anchor: chain.at(-1)!, identity: expected.identity };
 }
 
-async function requestToken({ core, namespace }: Cluster): Promise<string> {
+async function requestToken({ core, namespace }: Cluster, ownToken: boolean): Promise<string> {
+  // Without an audience it is the API server.
+  const audiences = ownToken ? [tokenAudience] : [];
   const request = await requested(
-    `Token of ServiceAccount ${namespace}/${serviceAccount} for ${tokenAudience}`,
+    `Token of ServiceAccount ${namespace}/${serviceAccount} for ${audiences.join() || "the API server"}`,
     core.createNamespacedServiceAccountToken({
       name: serviceAccount,
       namespace,
-      body: { spec: { audiences: [tokenAudience], expirationSeconds: tokenLifetimeSeconds } },
+      body: { spec: { audiences, expirationSeconds: tokenLifetimeSeconds } },
     }),
   );
   return request.status!.token!;

@@ -26,20 +26,32 @@ const trustRootsKey = "ca-bundle.crt";
 
 /** The trust domain and the live bundle of trust anchors, in the bundle's order. */
 export async function readTrust(cluster: Cluster): Promise<Trust> {
-  const bundle = await readConfigMap(cluster, trustRootsName, trustRootsKey);
+  const values = parse(await readConfigMap(cluster, "linkerd-config", "values"));
+  // Linkerd 2.10 has its bundle among its values alone; from 2.11 on it has a ConfigMap, which others may keep.
+  const inValues: string | undefined = (await hasTrustRoots(cluster))
+    ? undefined
+    : values.identityTrustAnchorsPEM;
+  const bundle = inValues ?? (await readConfigMap(cluster, trustRootsName, trustRootsKey));
   const anchors = parseBundle(bundle);
   if (anchors.length === 0) {
+    const bundleHolder =
+      inValues === undefined ? `${trustRootsName}, key ${trustRootsKey},` : "linkerd-config";
     throw new Error(
-      `ConfigMap ${cluster.namespace}/${trustRootsName}, key ${trustRootsKey}, holds no PEM certificate: ` +
+      `ConfigMap ${cluster.namespace}/${bundleHolder} holds no PEM certificate: ` +
         "Linkerd's trust anchors must be there before it starts.",
     );
   }
-  const values = parse(await readConfigMap(cluster, "linkerd-config", "values"));
   return {
     domain: values.identityTrustDomain || values.clusterDomain,
     anchors,
+    ownTokens: inValues === undefined,
     ...(values.identity?.externalCA === true ? { distributedSha256: bundleSha256(bundle) } : {}),
   };
+}
+
+async function hasTrustRoots({ core, namespace }: Cluster): Promise<boolean> {
+  const read = core.readNamespacedConfigMap({ name: trustRootsName, namespace });
+  return (await found(`ConfigMap ${namespace}/${trustRootsName}`, read)) !== undefined;
 }
 
 async function readConfigMap(cluster: Cluster, name: string, key: string): Promise<string> {
