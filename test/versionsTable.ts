@@ -46,6 +46,13 @@ schema for its values, so Helm drops in silence what the chart does not know: he
 ${line(rows.map(([title]) => title))}
 ${line(rows.map(() => "---"))}
 ${chartFamilies.map((family) => line(rows.map(([, cell]) => cell(family)))).join("\n")}
+
+\`npm run test:legacy\` runs the chart \`linkerd2\` 2.10.2 with its own controllers on Kubernetes 1.24.17: installed, renewed
+and destroyed by this program. cert-manager is v1.21.2 there, too, and is installed before, with \`installCertManager\` set
+to false: the definitions of its newest chart have \`selectableFields\`, which Helm refuses on an API server that does not
+know them, unless it is told not to look (\`--disable-openapi-validation\`). \`npm run -s credentials\` and
+\`npm run -s renew\` read Linkerd 2.10's anchors from its values, and ask its identity controller with a token for the API
+server, as its proxies do. They do not know Linkerd before 2.10.
 `;
 }
 
