@@ -4,6 +4,7 @@ export { ClusterTrustAnchor, type ClusterTrustAnchorArgs } from "./clusterTrustA
 export { IdentityIssuer, type IdentityIssuerArgs } from "./identityIssuer.ts";
 export { LinkerdControlPlane, type LinkerdControlPlaneArgs } from "./linkerdControlPlane.ts";
 export { LinkerdNamespace, type LinkerdNamespaceArgs } from "./linkerdNamespace.ts";
+export { LinkerdViz, type LinkerdVizArgs } from "./linkerdViz.ts";
 export { RotatingLinkerd, type RotatingLinkerdArgs } from "./rotatingLinkerd.ts";
 export { TrustAnchor, type TrustAnchorArgs } from "./trustAnchor.ts";
 export { TrustManager, type TrustManagerSettings } from "./trustManager.ts";

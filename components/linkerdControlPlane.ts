@@ -14,17 +14,17 @@ import {
 } from "./chartFamilies.ts";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { checkHelm, type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues, type OwnedValue } from "./helmValues.ts";
+import { checkValues, type HelmValues } from "./helmValues.ts";
 import { highAvailabilityValues } from "./highAvailability.ts";
 import { defaultClockSkewAllowance, defaultIssuanceLifetime, type LeafSettings } from "./identityIssuer.ts";
 import type { Finding } from "./pki/finding.ts";
 import { checkDomain } from "./pki/names.ts";
 import { broken } from "./pki/rules.ts";
 import { plain, requireSound } from "./settings.ts";
-import type { InjectedWebhookValues, Webhook } from "./webhookCredentials.ts";
-import { awaitInjection, type WebhookConfiguration } from "./webhookInjection.ts";
+import { type InjectedWebhookValues, ownedByWebhook, type Webhook } from "./webhookCredentials.ts";
+import { awaitInjection, type InjectedConfiguration } from "./webhookInjection.ts";
 
-const defaultClusterDomain = "cluster.local";
+export const defaultClusterDomain = "cluster.local";
 const defaultLinkerdChartRepository = "https://helm.linkerd.io/edge";
 const defaultLinkerdCrdsChart = "linkerd-crds";
 const defaultLinkerdCrdsChartVersion = "2026.8.3";
@@ -51,7 +51,7 @@ export const controlPlaneWebhooks = [
     serviceName: "linkerd-policy-validator",
     secretName: "linkerd-policy-validator-k8s-tls",
   },
-] as const satisfies readonly (Webhook & Pick<WebhookConfiguration, "kind">)[];
+] as const satisfies readonly (Webhook & Pick<InjectedConfiguration, "kind">)[];
 
 /** How the control plane is installed. */
 export interface LinkerdControlPlaneSettings extends HelmSettings, LeafSettings {
@@ -307,24 +307,12 @@ function checkAgainstFamily(settings: LinkerdControlPlaneSettings, externalCA: b
   return findings;
 }
 
-function familyOfControlPlane(settings: LinkerdControlPlaneSettings): ChartFamily | undefined {
+/** The family of the control plane's chart; `undefined` where it cannot be told. */
+export function familyOfControlPlane(settings: LinkerdControlPlaneSettings): ChartFamily | undefined {
   return familyOf(
     settings.linkerdControlPlaneChart ?? defaultLinkerdControlPlaneChart,
     settings.linkerdControlPlaneChartVersion ?? defaultLinkerdControlPlaneChartVersion,
   );
-}
-
-/** The values by which one webhook's credentials would come from elsewhere. */
-function ownedByWebhook({ valuesKey }: Webhook): OwnedValue[] {
-  const fix =
-    "Remove it: cert-manager keeps this webhook's credentials. Or set rotateWebhookCredentials to false.";
-  return [
-    { path: `${valuesKey}.externalSecret`, value: true, fix },
-    ...["injectCaFrom", "injectCaFromSecret", "caBundle", "crtPEM", "keyPEM"].map((key) => ({
-      path: `${valuesKey}.${key}`,
-      fix,
-    })),
-  ];
 }
 
 function crdsChart(settings: LinkerdControlPlaneSettings): HelmChart {
@@ -343,7 +331,8 @@ function controlPlaneChart(settings: LinkerdControlPlaneSettings): HelmChart {
   };
 }
 
-function repositoryOf(settings: LinkerdControlPlaneSettings): Omit<HelmChart, "chart" | "version"> {
+/** The repository of all of Linkerd's charts. */
+export function repositoryOf(settings: LinkerdControlPlaneSettings): Omit<HelmChart, "chart" | "version"> {
   return {
     repository: settings.linkerdChartRepository ?? defaultLinkerdChartRepository,
     username: settings.linkerdChartRepositoryUsername,

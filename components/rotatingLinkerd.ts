@@ -42,6 +42,13 @@ import {
 } from "./linkerdControlPlane.ts";
 import { LinkerdNamespace } from "./linkerdNamespace.ts";
 import {
+  checkLinkerdViz,
+  defaultLinkerdVizNamespace,
+  LinkerdViz,
+  type LinkerdVizSettings,
+  vizWebhooks,
+} from "./linkerdViz.ts";
+import {
   bundleSha256,
   type CertificateFacts,
   certificateFacts,
@@ -68,6 +75,7 @@ import { VaultIssuer } from "./vaultIssuer.ts";
 import {
   defaultWebhookCertificateDuration,
   defaultWebhookCertificateRenewBefore,
+  type Webhook,
   WebhookCredentials,
   type WebhookCredentialsSettings,
   webhookServerName,
@@ -88,6 +96,7 @@ export interface RotatingLinkerdArgs
     IdentityIssuerSettings,
     IssuerSourceSettings,
     LinkerdControlPlaneSettings,
+    LinkerdVizSettings,
     WebhookCredentialsSettings,
     TrustManagerSettings,
     ClusterTrustAnchorSettings {
@@ -247,6 +256,14 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       { parent: this, ...(issuer === undefined ? {} : { dependsOn: issuer }) },
     );
 
+    if (args.installLinkerdViz === true) {
+      new LinkerdViz(
+        `${name}-viz`,
+        { ...args, linkerdNamespace: namespace.metadata.name },
+        { parent: this, dependsOn: controlPlane },
+      );
+    }
+
     this.linkerdNamespace = namespace.metadata.name;
     this.identityIssuerSecretName = issuer?.secretName ?? pulumi.output(identityIssuerName);
     this.certManagerChartVersion = certManager?.chartVersion;
@@ -398,12 +415,31 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
       );
     }
   }
-  if (linkerdNamespace !== undefined && (args.rotateWebhookCredentials ?? true)) {
-    const serverNames = controlPlaneWebhooks.map(({ serviceName }) =>
-      webhookServerName(serviceName, linkerdNamespace),
+  findings.push(...checkWebhookNames("linkerdNamespace", linkerdNamespace, controlPlaneWebhooks, args));
+  if (args.installLinkerdViz === true) {
+    const vizNamespace = plain(args.linkerdVizNamespace ?? defaultLinkerdVizNamespace);
+    findings.push(
+      ...checkLinkerdViz(args),
+      ...(vizNamespace === undefined ? [] : checkNamespaceName("linkerdVizNamespace", vizNamespace)),
+      ...checkWebhookNames("linkerdVizNamespace", vizNamespace, vizWebhooks, args),
     );
-    const longest = serverNames.reduce((left, right) => (right.length > left.length ? right : left));
-    findings.push(...checkCommonName("linkerdNamespace", longest));
+    const others = {
+      linkerdNamespace,
+      certManagerNamespace:
+        (args.installCertManager ?? true)
+          ? plain(args.certManagerNamespace ?? defaultCertManagerNamespace)
+          : undefined,
+    };
+    for (const [field, other] of Object.entries(others)) {
+      if (vizNamespace === undefined || vizNamespace !== other) continue;
+      findings.push(
+        broken("distinct-namespaces", {
+          field: "linkerdVizNamespace",
+          message: `"${vizNamespace}" is ${field} as well, and one namespace cannot be made twice.`,
+          fix: "Give the viz extension a namespace of its own.",
+        }),
+      );
+    }
   }
   if (trustDomain !== undefined && linkerdNamespace !== undefined) {
     const commonNames = [
@@ -414,6 +450,21 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
     findings.push(...checkCommonName("trustDomain", longest));
   }
   return findings;
+}
+
+/** Checks that the names of these webhooks fit into their certificates. */
+function checkWebhookNames(
+  field: string,
+  namespace: string | undefined,
+  webhooks: readonly Webhook[],
+  { rotateWebhookCredentials }: RotatingLinkerdArgs,
+): Finding[] {
+  if (namespace === undefined || !(rotateWebhookCredentials ?? true)) return [];
+  const serverNames = webhooks.map(({ serviceName }) => webhookServerName(serviceName, namespace));
+  return checkCommonName(
+    field,
+    serverNames.reduce((left, right) => (right.length > left.length ? right : left)),
+  );
 }
 
 /** Checks the anchor's source, and refuses settings of the other one, which would have no effect. */

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Certificate, Issuer } from "./certManagerObjects.ts";
+import type { OwnedValue } from "./helmValues.ts";
 import { checkWebhookLifetimes, webhookAuthorityLifetimes } from "./pki/webhookLifetimes.ts";
 import { sound } from "./settings.ts";
 
@@ -141,6 +142,19 @@ export class WebhookCredentials extends pulumi.ComponentResource {
 /** The name by which the API server calls a webhook. */
 export function webhookServerName(serviceName: string, namespace: string): string {
   return `${serviceName}.${namespace}.svc`;
+}
+
+/** The values by which one webhook's credentials would come from elsewhere. */
+export function ownedByWebhook({ valuesKey }: Webhook): OwnedValue[] {
+  const fix =
+    "Remove it: cert-manager keeps this webhook's credentials. Or set rotateWebhookCredentials to false.";
+  return [
+    { path: `${valuesKey}.externalSecret`, value: true, fix },
+    ...["injectCaFrom", "injectCaFromSecret", "caBundle", "crtPEM", "keyPEM"].map((key) => ({
+      path: `${valuesKey}.${key}`,
+      fix,
+    })),
+  ];
 }
 
 function referenceTo(issuer: Issuer) {

@@ -1,20 +1,32 @@
-/** Waiting for cert-manager's cainjector, which writes the caBundle of webhook configurations. */
+/** Waiting for cert-manager's cainjector, which writes the caBundle of webhook configurations and API services. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 
-const patches = {
-  Mutating: kubernetes.admissionregistration.v1.MutatingWebhookConfigurationPatch,
-  Validating: kubernetes.admissionregistration.v1.ValidatingWebhookConfigurationPatch,
+const webhookCaBundle = "jsonpath={.webhooks[0].clientConfig.caBundle}";
+
+const kinds = {
+  Mutating: {
+    patch: kubernetes.admissionregistration.v1.MutatingWebhookConfigurationPatch,
+    waitFor: webhookCaBundle,
+  },
+  Validating: {
+    patch: kubernetes.admissionregistration.v1.ValidatingWebhookConfigurationPatch,
+    waitFor: webhookCaBundle,
+  },
+  APIService: {
+    patch: kubernetes.apiregistration.v1.APIServicePatch,
+    waitFor: "jsonpath={.spec.caBundle}",
+  },
 };
 
-/** A webhook configuration that a chart makes. */
-export interface WebhookConfiguration {
-  readonly kind: keyof typeof patches;
+/** What a chart makes for the API server to call, and leaves to cainjector. */
+export interface InjectedConfiguration {
+  readonly kind: keyof typeof kinds;
   readonly name: string;
 }
 
 /**
- * Makes the engine wait until the API server can verify a chart's webhook.
+ * Makes the engine wait until the API server can verify a server of a chart's.
  *
  * The chart leaves the caBundle to cainjector, and Helm is done when the pods are ready, whether the caBundle is there
  * or not. Linkerd's webhooks are ignored where they cannot be verified, so a pod that is created before that would come
@@ -22,16 +34,17 @@ export interface WebhookConfiguration {
  */
 export function awaitInjection(
   name: string,
-  { kind, name: configurationName }: WebhookConfiguration,
+  { kind, name: configurationName }: InjectedConfiguration,
   release: kubernetes.helm.v3.Release,
   parent: pulumi.Resource,
 ): void {
-  new patches[kind](
+  const { patch: Patch, waitFor } = kinds[kind];
+  new Patch(
     name,
     {
       metadata: {
         name: configurationName,
-        annotations: { "pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}" },
+        annotations: { "pulumi.com/waitFor": waitFor },
       },
     },
     { parent, dependsOn: release },

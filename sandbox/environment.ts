@@ -100,6 +100,7 @@ async function writeStackConfiguration(name: string): Promise<void> {
     ["trustManagerChart", "trust-manager"],
     ["linkerdCrdsChart", "linkerd-crds"],
     ["linkerdControlPlaneChart", "linkerd-control-plane"],
+    ["linkerdVizChart", "linkerd-viz"],
   ] as const) {
     config[`${project}:${key}`] = await chartArchive(name, chart);
   }

@@ -20,6 +20,12 @@ export const images: readonly Image[] = [
   { repository: "linkerd/controller", program: ["linkerd-controller"] },
   // An optional program: without it, its containers cannot start.
   { repository: "hashicorp/vault", program: ["vault"] },
+  // An optional program as well.
+  { repository: "linkerd/tap", program: ["linkerd-tap"] },
+  { repository: "linkerd/metrics-api", standIn: { ports: [8085, 9995] } },
+  { repository: "linkerd/web", standIn: { ports: [8084, 9994] } },
+  { repository: "prom/prometheus", standIn: { ports: [9090] } },
+  { repository: "linkerd/extension-init", standIn: { exits: true } },
   // Written in Rust, and not to be had here.
   { repository: "linkerd/proxy", standIn: { ports: [4191] } },
   { repository: "linkerd/policy-controller", standIn: { ports: [9990] } },

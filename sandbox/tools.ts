@@ -204,6 +204,13 @@ export const tools: readonly Tool[] = [
     coldBuildSeconds: 168,
     optional: true,
   },
+  {
+    name: "linkerd-tap",
+    ...linkerdRelease,
+    package: "github.com/linkerd/linkerd2/viz/tap/cmd",
+    coldBuildSeconds: 8,
+    optional: true,
+  },
   oldKubernetesTool("kube-apiserver", 204),
   oldKubernetesTool("kube-controller-manager", 27),
   oldKubernetesTool("kube-scheduler", 10),
@@ -238,6 +245,7 @@ function linkerdChart(name: string, version: string, appVersion = linkerdVersion
 export const charts: readonly ChartPackage[] = [
   linkerdChart("linkerd-crds", "1.7.0-edge"),
   linkerdChart("linkerd-control-plane", "1.13.1-edge"),
+  { ...linkerdChart("linkerd-viz", "30.9.1-edge"), directory: "viz/charts/linkerd-viz" },
   { ...linkerdChart("linkerd2", "2.10.2", oldLinkerdVersion), module: "linkerd-2.10", optional: true },
   {
     name: "cert-manager",

@@ -5,6 +5,7 @@ go 1.26.0
 tool (
 	github.com/linkerd/linkerd2/cli
 	github.com/linkerd/linkerd2/controller/cmd
+	github.com/linkerd/linkerd2/viz/tap/cmd
 )
 
 require (
@@ -69,6 +70,7 @@ require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/josharian/intern v1.0.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
+	github.com/julienschmidt/httprouter v1.3.0 // indirect
 	github.com/klauspost/compress v1.16.0 // indirect
 	github.com/liggitt/tabwriter v0.0.0-20181228230101-89fcab3d43de // indirect
 	github.com/linkerd/linkerd2-proxy-api v0.9.0 // indirect

@@ -1,0 +1,180 @@
+/** The viz extension: tap and its injector serve what cert-manager renews, and the API server verifies it throughout. */
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { after, before, test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { ApiregistrationV1Api } from "@kubernetes/client-node";
+import { askToIssue } from "../../operations/certManager.ts";
+import { type Cluster, connect } from "../../operations/cluster.ts";
+import { withPortForward } from "../../operations/portForward.ts";
+import { reset } from "../../sandbox/lifecycle.ts";
+import { until } from "../../sandbox/until.ts";
+import { kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+
+const namespace = "linkerd-viz";
+const servers = [
+  { webhook: "tap", port: 8089 },
+  { webhook: "tap-injector", port: 8443 },
+] as const;
+
+let environment: NodeJS.ProcessEnv;
+let cluster: Cluster;
+let registrations: ApiregistrationV1Api;
+
+before(async () => {
+  await reset(sandboxName, console.log);
+  environment = await testSandbox(sandboxName, ["linkerd-tap"]);
+  process.env.KUBECONFIG = environment.KUBECONFIG;
+  cluster = connect({ namespace, signal: new AbortController().signal });
+  registrations = kubeConfig().makeApiClient(ApiregistrationV1Api);
+  await succeed(environment, "pulumi", "config", "set", "installLinkerdViz", "true");
+  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+});
+
+after(() => reset(sandboxName, console.log));
+
+test("right after the installation, tap's API answers and its injector is asked", async () => {
+  await until("tap's APIService to be Available", 60_000, async () => {
+    const { status, message } = await availability();
+    return status === "True" || message;
+  });
+  await ask();
+});
+
+test("cert-manager's certificates are the only ones: the API server verifies each by its caBundle", async () => {
+  const apiService = await registrations.readAPIService({ name: "v1alpha1.tap.linkerd.io" });
+  const configuration = await cluster.admission.readMutatingWebhookConfiguration({
+    name: "linkerd-tap-injector-webhook-config",
+  });
+  const caBundles = {
+    tap: apiService.spec!.caBundle!,
+    "tap-injector": configuration.webhooks![0]!.clientConfig.caBundle!,
+  };
+  for (const { webhook } of servers) {
+    const { certificate, annotations } = await stored(webhook);
+    assert.equal(certificate.issuer, `CN=webhooks.${namespace}.svc`);
+    assert.equal(certificate.subjectAltName, `DNS:${webhook}.${namespace}.svc`);
+    assert.equal(annotations["meta.helm.sh/release-name"], undefined, "the chart has made no Secret");
+    const authority = new X509Certificate(Buffer.from(caBundles[webhook], "base64"));
+    assert.ok(certificate.verify(authority.publicKey), webhook);
+  }
+});
+
+test("a second up changes nothing, and restarts nothing", async () => {
+  const running = await pods();
+  await succeed(environment, "pulumi", "up", "--yes", "--expect-no-changes");
+  assert.deepEqual(await pods(), running);
+});
+
+test("a renewal is served by the running process, and the API server verifies it throughout", async () => {
+  const running = await pods();
+  const old = new Map<string, string>();
+  for (const { webhook } of servers) old.set(webhook, (await stored(webhook)).certificate.serialNumber);
+
+  const asked = { count: 0, until: new AbortController() };
+  const asking = (async () => {
+    for (; !asked.until.signal.aborted; asked.count++) await ask();
+  })();
+  try {
+    const renewing = (async () => {
+      for (const { webhook } of servers) await askToIssue(cluster, webhook);
+      for (const { webhook, port } of servers) {
+        await until(`${webhook} to serve a new certificate`, 120_000, async () => {
+          const { serialNumber } = (await stored(webhook)).certificate;
+          if (serialNumber === old.get(webhook)) return `its Secret still has ${serialNumber}`;
+          const served = await servedSerialNumber(webhook, port);
+          return served === serialNumber || `it serves ${served}, and its Secret has ${serialNumber}`;
+        });
+      }
+      const done = asked.count;
+      await until("answers by the new certificates", 30_000, async () => asked.count > done + 3);
+    })();
+    // A failure to answer ends the test at once.
+    await Promise.race([asking, renewing]);
+    await renewing;
+  } finally {
+    asked.until.abort();
+    await asking;
+  }
+  assert.deepEqual(await pods(), running);
+});
+
+test("turned off again, the extension is gone, with its namespace and what it has registered", async () => {
+  await succeed(environment, "pulumi", "config", "set", "installLinkerdViz", "false");
+  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+  const { items } = await cluster.core.listNamespace();
+  assert.ok(!items.some(({ metadata }) => metadata!.name === namespace));
+  const services = await registrations.listAPIService();
+  assert.ok(!services.items.some(({ spec }) => spec!.group === "tap.linkerd.io"));
+  const { items: configurations } = await cluster.admission.listMutatingWebhookConfiguration();
+  assert.ok(!configurations.some(({ metadata }) => metadata!.name!.includes("tap-injector")));
+});
+
+/** Fails where the API server cannot reach tap, or creates a meshed pod without asking the tap injector. */
+async function ask(): Promise<void> {
+  const { status, message } = await availability();
+  assert.equal(status, "True", message);
+  await cluster.custom.getAPIResources({ group: "tap.linkerd.io", version: "v1alpha1" });
+  const pod = await cluster.core.createNamespacedPod({
+    namespace: "default",
+    dryRun: "All",
+    body: {
+      metadata: { name: "tapped", annotations: { "linkerd.io/inject": "enabled" } },
+      spec: { containers: [{ name: "app", image: "app" }] },
+    },
+  });
+  const proxy = [...pod.spec!.containers, ...(pod.spec!.initContainers ?? [])].find(
+    ({ name }) => name === "linkerd-proxy",
+  );
+  assert.ok(
+    proxy?.env?.some(({ name }) => name === "LINKERD2_PROXY_TAP_SVC_NAME"),
+    "a pod came up without tap: its injector was not asked",
+  );
+}
+
+async function availability() {
+  const { status } = await registrations.readAPIService({ name: "v1alpha1.tap.linkerd.io" });
+  const available = status?.conditions?.find(({ type }) => type === "Available");
+  return { status: available?.status, message: available?.message ?? "it has no condition Available" };
+}
+
+async function stored(webhook: string) {
+  const secret = await cluster.core.readNamespacedSecret({ namespace, name: `${webhook}-k8s-tls` });
+  return {
+    certificate: new X509Certificate(Buffer.from(secret.data!["tls.crt"]!, "base64")),
+    annotations: secret.metadata!.annotations ?? {},
+  };
+}
+
+async function servedSerialNumber(component: string, port: number): Promise<string> {
+  const { items } = await cluster.core.listNamespacedPod({
+    namespace,
+    labelSelector: `component=${component}`,
+  });
+  return withPortForward(
+    cluster,
+    items[0]!.metadata!.name!,
+    port,
+    (localPort) =>
+      new Promise((done, failed) => {
+        // Which certificate it is, is the question here; the API server verifies it.
+        const socket = connectTls({ host: "127.0.0.1", port: localPort, rejectUnauthorized: false }, () => {
+          done(socket.getPeerX509Certificate()!.serialNumber);
+          socket.destroy();
+        });
+        socket.on("error", failed);
+      }),
+  );
+}
+
+/** Each container of the extension, in which pod it is, and how often it was restarted. */
+async function pods(): Promise<string[]> {
+  const { items } = await cluster.core.listNamespacedPod({ namespace });
+  return items
+    .flatMap(({ metadata, status }) =>
+      (status!.containerStatuses ?? []).map(
+        ({ name, restartCount }) => `${metadata!.uid} ${name} ${restartCount}`,
+      ),
+    )
+    .sort();
+}

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as kubernetes from "@pulumi/kubernetes";
+import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
+import { record } from "./registrations.ts";
+
+const build = (args: RotatingLinkerdArgs) =>
+  record(() => new RotatingLinkerd("linkerd", args, { provider: new kubernetes.Provider("kubernetes", {}) }));
+
+const refusals = (args: RotatingLinkerdArgs) =>
+  checkRotatingLinkerd({ installLinkerdViz: true, ...args }).map(({ rule, field }) => [rule, field]);
+
+test("the extension is installed after the control plane, over credentials of its own", async () => {
+  const { find } = await build({
+    installLinkerdViz: true,
+    linkerdNamespace: "mesh",
+    trustDomain: "example.org",
+    linkerdVizValues: { tap: { replicas: 2 } },
+  });
+  const release = find("kubernetes:helm.sh/v3:Release", "linkerd-viz");
+  assert.deepEqual(release.inputs.values, {
+    linkerdNamespace: "mesh",
+    clusterDomain: "cluster.local",
+    identityTrustDomain: "example.org",
+    tap: { replicas: 2, externalSecret: true, injectCaFrom: "linkerd-viz/tap" },
+    tapInjector: { externalSecret: true, injectCaFrom: "linkerd-viz/tap-injector" },
+  });
+  assert.ok(release.dependencies.includes("kubernetes:helm.sh/v3:Release linkerd-control-plane"));
+  assert.deepEqual(find("kubernetes:core/v1:Namespace", "linkerd-viz-namespace").inputs.metadata, {
+    name: "linkerd-viz",
+    labels: { "linkerd.io/extension": "viz", "pod-security.kubernetes.io/enforce": "privileged" },
+  });
+  const patch = find("kubernetes:apiregistration.k8s.io/v1:APIServicePatch", "linkerd-viz-tap");
+  assert.deepEqual(patch.inputs.metadata, {
+    name: "v1alpha1.tap.linkerd.io",
+    annotations: { "pulumi.com/waitFor": "jsonpath={.spec.caBundle}" },
+  });
+});
+
+test("nothing of it is made where it is not asked for", async () => {
+  const { registrations } = await build({});
+  assert.deepEqual(
+    registrations.filter(({ name }) => name.includes("viz")),
+    [],
+  );
+});
+
+test("where the chart makes the credentials, nothing of them is made here", async () => {
+  const { registrations, find } = await build({ installLinkerdViz: true, rotateWebhookCredentials: false });
+  assert.ok(!registrations.some(({ name }) => /^linkerd-viz-(webhooks|tap)/.test(name)));
+  const { values } = find("kubernetes:helm.sh/v3:Release", "linkerd-viz").inputs;
+  assert.equal((values as Record<string, unknown>).tap, undefined);
+});
+
+test("values that would undo its credentials are refused", () => {
+  const linkerdVizValues = { tap: { crtPEM: "…" }, tapInjector: { injectCaFrom: "a/b" } };
+  assert.deepEqual(refusals({ linkerdVizValues }), [
+    ["owned-value", "linkerdVizValues.tap.crtPEM"],
+    ["owned-value", "linkerdVizValues.tapInjector.injectCaFrom"],
+  ]);
+  assert.deepEqual(refusals({ linkerdVizValues, rotateWebhookCredentials: false }), []);
+});
+
+test("a namespace that is another's, or too long for its webhooks' names, is refused", () => {
+  assert.deepEqual(refusals({ linkerdVizNamespace: "linkerd" }), [
+    ["distinct-namespaces", "linkerdVizNamespace"],
+  ]);
+  assert.deepEqual(refusals({ linkerdVizNamespace: "cert-manager" }), [
+    ["distinct-namespaces", "linkerdVizNamespace"],
+  ]);
+  assert.deepEqual(refusals({ linkerdVizNamespace: "n".repeat(48) }), [
+    ["common-name-length", "linkerdVizNamespace"],
+  ]);
+  assert.deepEqual(refusals({ linkerdVizNamespace: "n".repeat(46) }), []);
+});
+
+test("it is refused with Linkerd before 2.12, whose extension cannot take its CA from cert-manager", () => {
+  const settings = {
+    linkerdControlPlaneChart: "linkerd2",
+    linkerdControlPlaneChartVersion: "2.11.5",
+    rotateWebhookCredentials: false,
+  };
+  assert.deepEqual(refusals(settings), [["chart-feature", "installLinkerdViz"]]);
+  assert.deepEqual(refusals({ ...settings, installLinkerdViz: false }), []);
+});
