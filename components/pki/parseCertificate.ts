@@ -2,7 +2,22 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import { AsnConvert } from "@peculiar/asn1-schema";
-import { Certificate } from "@peculiar/asn1-x509";
+import {
+  AuthorityInfoAccessSyntax,
+  AuthorityKeyIdentifier,
+  BasicConstraints,
+  Certificate,
+  CertificatePolicies,
+  CRLDistributionPoints,
+  ExtendedKeyUsage,
+  InhibitAnyPolicy,
+  KeyUsage,
+  NameConstraints,
+  PolicyConstraints,
+  PolicyMappings,
+  SubjectAlternativeName,
+  SubjectKeyIdentifier,
+} from "@peculiar/asn1-x509";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -24,14 +39,31 @@ const understood = new Set([
   "2.5.29.35", // authority key identifier
   "2.5.29.37", // extended key usage
 ]);
-/** Go heeds it even where it is not critical. */
-const nameConstraints = "2.5.29.30";
+/** Go heeds these even where they are not critical: name and policy constraints, policy mappings, inhibited policies. */
+const heeded = new Set(["2.5.29.30", "2.5.29.33", "2.5.29.36", "2.5.29.54"]);
+
+/** The extensions that Go parses, and refuses a certificate for where they are malformed. */
+const parsedByGo: Readonly<Record<string, new () => unknown>> = {
+  "1.3.6.1.5.5.7.1.1": AuthorityInfoAccessSyntax,
+  "2.5.29.14": SubjectKeyIdentifier,
+  "2.5.29.15": KeyUsage,
+  "2.5.29.17": SubjectAlternativeName,
+  "2.5.29.19": BasicConstraints,
+  "2.5.29.30": NameConstraints,
+  "2.5.29.31": CRLDistributionPoints,
+  "2.5.29.32": CertificatePolicies,
+  "2.5.29.33": PolicyMappings,
+  "2.5.29.35": AuthorityKeyIdentifier,
+  "2.5.29.36": PolicyConstraints,
+  "2.5.29.37": ExtendedKeyUsage,
+  "2.5.29.54": InhibitAnyPolicy,
+};
 
 /**
  * Reads a certificate in DER.
  *
- * @throws where Go's `ParseCertificate` would refuse it for more than one certificate's bytes, repeated extensions or two
- * different signature algorithms, or where it is no certificate.
+ * @throws where it is no certificate, or Go's `ParseCertificate` would refuse it: for more than one certificate's bytes,
+ * repeated or malformed extensions, two different signature algorithms, or an encoding that is not the one of DER.
  */
 export function parseCertificate(der: Buffer): ParsedCertificate {
   const x509 = new X509Certificate(der);
@@ -39,7 +71,12 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
   if (Number.isNaN(x509.validFromDate.getTime()) || Number.isNaN(x509.validToDate.getTime())) {
     throw new Error("Its validity is no time.");
   }
-  const { tbsCertificate, signatureAlgorithm: outer } = AsnConvert.parse(der, Certificate);
+  const certificate = parseExactly(der, Certificate);
+  const { tbsCertificate, signatureAlgorithm: outer } = certificate;
+  for (const { extnID, extnValue } of tbsCertificate.extensions ?? []) {
+    const type = Object.hasOwn(parsedByGo, extnID) ? parsedByGo[extnID] : undefined;
+    if (type !== undefined) parseExactly(Buffer.from(extnValue.buffer), type);
+  }
   const [innerDer, outerDer] = [tbsCertificate.signature, outer].map((algorithm) =>
     AsnConvert.serialize(algorithm),
   );
@@ -72,11 +109,18 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
       extendedKeyUsages === null ? undefined : Array.from(extendedKeyUsages.usages, String),
     ),
     otherConstraints: Array.from(parsed.extensions)
-      .filter(({ type, critical }) => type === nameConstraints || (critical && !understood.has(type)))
+      .filter(({ type, critical }) => heeded.has(type) || (critical && !understood.has(type)))
       .map(({ type }) => type),
     ...defined("subjectKeyIdentifier", parsed.getExtension(SubjectKeyIdentifierExtension)?.keyId),
     ...defined("authorityKeyIdentifier", parsed.getExtension(AuthorityKeyIdentifierExtension)?.keyId),
   };
+}
+
+/** Reads what has one encoding alone in DER: written again, it is the same, byte for byte. */
+function parseExactly<Value>(der: Buffer, type: new () => Value): Value {
+  const value = AsnConvert.parse(der, type);
+  if (!der.equals(Buffer.from(AsnConvert.serialize(value)))) throw new Error("It is not in DER.");
+  return value;
 }
 
 /** OpenSSL's names of NIST's curves. */

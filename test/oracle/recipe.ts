@@ -247,7 +247,7 @@ function tagged(tag: number, content: Buffer): Buffer {
 
 async function keyText(name: KeyName, encoding: KeyEncoding): Promise<string> {
   const { privateKey } = await keyPair(name);
-  const key = createPrivateKey(KeyObject.from(privateKey).export({ format: "pem", type: "pkcs8" }));
+  const key = createPrivateKey({ key: KeyObject.from(privateKey).export({ format: "jwk" }), format: "jwk" });
   const native =
     key.asymmetricKeyType === "ec" ? "sec1" : key.asymmetricKeyType === "rsa" ? "pkcs1" : "pkcs8";
   const type = encoding.endsWith("native") ? native : "pkcs8";
