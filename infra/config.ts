@@ -292,10 +292,12 @@ function isObject(value: unknown): value is HelmValues {
   return isKnown && typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Reads JSON in which a stack's file may have encrypted leaves, as `{ "secure": "v1:…" }`. */
+/** What stands in a {@link StackText} for an encrypted leaf of an object: no value that anyone sets. */
+export const encryptedLeaf = "\0encrypted";
+
+/** Reads JSON, in which a leaf may be encrypted, and not known. */
 function readJson(text: string): unknown {
-  const decode = (_key: string, value: unknown) =>
-    isObject(value) && Object.keys(value).join() === "secure" ? unknownSecret() : value;
+  const decode = (_key: string, value: unknown) => (value === encryptedLeaf ? unknownSecret() : value);
   try {
     return JSON.parse(text, decode);
   } catch {

@@ -11,7 +11,7 @@ import type { Finding } from "../components/pki/finding.ts";
 import { broken } from "../components/pki/rules.ts";
 import { defaultLinkerdNamespace } from "../components/rotatingLinkerd.ts";
 import { plain } from "../components/settings.ts";
-import { configurationOf, type StackText } from "../infra/config.ts";
+import { configurationOf, encryptedLeaf, type StackText } from "../infra/config.ts";
 
 const projectDirectory = resolve(import.meta.dirname, "..");
 
@@ -112,11 +112,15 @@ function readProject() {
 
 /** A value as the engine hands it to a program; `undefined` for one that is encrypted. */
 function textOf(value: unknown): string | undefined {
-  if (isMap(value) && Object.keys(value).join() === "secure") return undefined;
+  if (isEncrypted(value)) return undefined;
   // Pulumi takes a key without a value for the empty string, and warns of it.
   if (value === null) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  const known = (_key: string, part: unknown) => (isEncrypted(part) ? encryptedLeaf : part);
+  return typeof value === "object" ? JSON.stringify(value, known) : String(value);
 }
+
+/** As Pulumi writes it: `{ secure: "v1:…" }`. */
+const isEncrypted = (value: unknown) => isMap(value) && Object.keys(value).join() === "secure";
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -109,9 +109,10 @@ function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
   const signers = anchors.filter((anchor) => levels.has(anchor));
   return [
     ...checkIssuerSubjects(chain),
-    ...(signers.length === 0 ? [noChain(chain)] : []),
+    // An issuer that is an anchor itself is refused already, for its subject.
+    ...(signers.length === 0 && !includes(anchors, issuer) ? [noChain(chain)] : []),
     ...checkOrder(chain),
-    ...checkKeyIdentifiers(issuer, [...levels.keys()]),
+    ...checkKeyIdentifiers([...levels.keys()]),
     ...checkPathLengths(chain, levels),
     ...checkLifetimes(issuer, signers, purpose),
   ];
@@ -185,22 +186,23 @@ function checkOrder({ issuer, following }: Chain): Finding[] {
   ];
 }
 
-function checkKeyIdentifiers(issuer: Member, above: readonly Member[]): Finding[] {
-  const { authorityKeyIdentifier } = issuer.certificate;
-  const signers = above.filter(({ certificate }) => isSignedBy(issuer.certificate, certificate));
-  const matches = ({ certificate: { subjectKeyIdentifier } }: Member) =>
-    authorityKeyIdentifier === undefined ||
-    subjectKeyIdentifier === undefined ||
-    authorityKeyIdentifier === subjectKeyIdentifier;
-  if (signers.length === 0 || signers.some(matches)) return [];
-  const [signer] = signers;
-  return [
-    broken("chain-key-identifiers", {
-      field: issuer.field,
-      message: `${called(issuer)} names ${authorityKeyIdentifier} as the identifier of the key that signed it; certificate ${signer!.place} of ${signer!.field}, which did, says ${signer!.certificate.subjectKeyIdentifier}.`,
-      fix: "Let the authority sign the issuer again with its present certificate.",
-    }),
-  ];
+/** Checks the issuer and all that it leads to; a root names its own key. */
+function checkKeyIdentifiers(members: readonly Member[]): Finding[] {
+  return members.flatMap((member) => {
+    const { authorityKeyIdentifier } = member.certificate;
+    const signers = members.filter(({ certificate }) => isSignedBy(member.certificate, certificate));
+    const matches = ({ certificate: { subjectKeyIdentifier } }: Member) =>
+      authorityKeyIdentifier === undefined ||
+      subjectKeyIdentifier === undefined ||
+      authorityKeyIdentifier === subjectKeyIdentifier;
+    if (signers.length === 0 || signers.some(matches)) return [];
+    const [signer] = signers;
+    return broken("chain-key-identifiers", {
+      field: member.field,
+      message: `${called(member)} names ${authorityKeyIdentifier} as the identifier of the key that signed it; certificate ${signer!.place} of ${signer!.field}, which did, says ${signer!.certificate.subjectKeyIdentifier}.`,
+      fix: "Let the authority sign it again with its present certificate.",
+    });
+  });
 }
 
 function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap<Member, number>): Finding[] {

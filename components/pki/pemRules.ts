@@ -76,6 +76,16 @@ export function readCertificates(
       }),
     );
   }
+  if (/-----BEGIN CERTIFICATE-----[^-:]*\n[ \t\r]*\n[^-:]*-----END CERTIFICATE-----/.test(text)) {
+    findings.push(
+      broken("pem-blank-lines", {
+        field,
+        message:
+          "There are blank lines between the BEGIN and the END of a certificate: not everything in a mesh reads it.",
+        fix: rewrite(field),
+      }),
+    );
+  }
   return { members, findings: [...findings, ...checkDuplicates(field, members)] };
 }
 

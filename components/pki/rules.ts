@@ -173,7 +173,16 @@ export const credentialRules = {
     stricter: "it ignores headers, where Linkerd's proxies and Go's own certificate pools do not.",
   },
   "pem-duplicate": { severity: "warning", source: decode, stricter: "it adds nothing but size." },
-  "certificate-readable": { severity: "error", source: `${decode}: Go crypto/x509 ParseCertificate` },
+  "pem-blank-lines": {
+    severity: "error",
+    source: "RFC 7468, section 3",
+    stricter: "it reads over blank lines inside a block, where OpenSSL does not.",
+  },
+  "certificate-readable": {
+    severity: "error",
+    source: `${decode}: Go crypto/x509 ParseCertificate`,
+    stricter: "it reads some certificates that are not encoded as DER demands, and others do not.",
+  },
   "anchor-algorithm": { severity: "error", source: linkerdCheck, stricter: fatalInCheck },
   "issuer-algorithm": {
     severity: "error",

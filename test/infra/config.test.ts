@@ -204,3 +204,9 @@ test("whatever the configuration says, it is read or refused with a message", as
     { numRuns: 300 },
   );
 });
+
+test("a Helm value that is called secure is a value, and nothing is waited for", async () => {
+  const values = { proxy: { secure: "v1:abc" } };
+  const { linkerd } = await accepted({ config: { linkerdControlPlaneValues: JSON.stringify(values) } });
+  assert.deepEqual(linkerd.linkerdControlPlaneValues, values);
+});

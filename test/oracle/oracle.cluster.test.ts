@@ -1,6 +1,6 @@
 /**
- * Linkerd's own identity controller decides about every known trap, and our verdict agrees. Random sets, many thousand of
- * them, are for `npm run test:oracle`.
+ * Linkerd's own identity controller decides about every known trap and some hundred random sets, and our verdict agrees.
+ * Many thousand random sets are for `npm run test:oracle`.
  */
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
@@ -9,6 +9,7 @@ import { reset, up } from "../../sandbox/lifecycle.ts";
 import { sandboxName } from "../cluster/sandbox.ts";
 import { type Compared, compareAll, describeDifference, describeReport, reportOn } from "./comparison.ts";
 import { type IdentityOracle, identityOracles } from "./identityController.ts";
+import { randomRecipes } from "./randomRecipe.ts";
 import { make, soundRecipe } from "./recipe.ts";
 import { allTraps, traps } from "./traps.ts";
 
@@ -36,6 +37,13 @@ test("every trap is what it is said to be, and is refused where Linkerd refuses 
     compared.map(({ changes, outcome }) => `${changes[0]}: ${outcome.stage}`),
     Object.entries(traps).map(([name, { outcome }]) => `${name}: ${outcome}`),
   );
+});
+
+test("random sets, the same in every run, are refused where Linkerd refuses them", async () => {
+  const compared = await compareAll(randomRecipes(20261124, 300), oracles, (oracle, texts) =>
+    oracle.start(texts),
+  );
+  assertAgreement(compared);
 });
 
 test("a running controller refuses at a reload what it refuses at its start, and keeps the issuer that it has", async () => {

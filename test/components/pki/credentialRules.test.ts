@@ -155,6 +155,7 @@ suite("Text", () => {
     breaks({ bundle: pemOf(anchor, other, anchor) }, ["pem-duplicate"]);
     const header = sound.bundle.replace("-----\n", "-----\nOrigin: here\n\n");
     breaks({ bundle: header }, ["pem-headers"]);
+    breaks({ issuer: sound.issuer.replace(/(\n.{64}\n)/, "$1 \n") }, ["pem-blank-lines"]);
   });
 
   test("is no longer than a ConfigMap", () => {
