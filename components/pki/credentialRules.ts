@@ -51,6 +51,9 @@ export function checkCredentials(
   const [issuer, ...following] = chain.members;
   // An anchor that follows the issuer does no harm, and is looked at in the bundle.
   const intermediates = withoutDuplicates(following).filter((member) => !includes(anchors, member));
+  const isComplete = [...bundle.findings, ...chain.findings].every(
+    ({ rule }) => rule !== "certificate-readable",
+  );
   return [
     ...bundle.findings,
     ...anchors.flatMap((anchor) => checkAuthority(anchor, "anchor", purpose.now)),
@@ -60,7 +63,7 @@ export function checkCredentials(
     ...intermediates.flatMap((member) => checkAuthority(member, "intermediate", purpose.now)),
     ...(issuer === undefined || anchors.length === 0
       ? []
-      : checkIssuer({ issuer, following, intermediates, anchors }, purpose)),
+      : checkIssuer({ issuer, following, intermediates, anchors, isComplete }, purpose)),
     ...checkNames(anchors, issuer, purpose.trustDomain),
     ...checkKey(credentials.key, issuer, [...following, ...anchors]),
   ];
@@ -73,6 +76,8 @@ interface Chain {
   /** Those of them that are no anchors, once each. */
   readonly intermediates: readonly Member[];
   readonly anchors: readonly Member[];
+  /** Whether all of them could be read. */
+  readonly isComplete: boolean;
 }
 
 const isSame = (one: Member, other: Member) => one.certificate.x509.raw.equals(other.certificate.x509.raw);
@@ -110,7 +115,7 @@ function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
   return [
     ...checkIssuerSubjects(chain),
     // An issuer that is an anchor itself is refused already, for its subject.
-    ...(signers.length === 0 && !includes(anchors, issuer) ? [noChain(chain)] : []),
+    ...(chain.isComplete && signers.length === 0 && !includes(anchors, issuer) ? [noChain(chain)] : []),
     ...checkOrder(chain),
     ...checkKeyIdentifiers([...levels.keys()]),
     ...checkPathLengths(chain, levels),
