@@ -81,6 +81,7 @@ import {
   webhookServerName,
 } from "./webhookCredentials.ts";
 
+/** Namespace of the control plane where none is set. */
 export const defaultLinkerdNamespace = "linkerd";
 const defaultTrustAnchorGenerations: readonly number[] = [1];
 /** Not the newest: a generation that signs as soon as it is listed would meet proxies that do not trust it yet. */

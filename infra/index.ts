@@ -1,12 +1,15 @@
 /** The program: Linkerd with credentials that rotate by themselves, on the cluster that the stack names. */
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
+import { previewFit, requireFit } from "./clusterFit.ts";
 import { readConfiguration } from "./config.ts";
 import { checkIssuerFirst } from "./controlPlaneGate.ts";
 import { continueInterruptedReleases, kubectlFor } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
+
+await previewFit(kubeconfig, kubeContext, settings);
 
 const provider = new kubernetes.Provider("kubernetes", {
   // A trust anchor's Secret is changed in place: deleted and made again, it would leave the mesh without its signer.
@@ -20,7 +23,12 @@ const provider = new kubernetes.Provider("kubernetes", {
 const kubectl = kubectlFor(kubeconfig, kubeContext);
 const linkerd = new RotatingLinkerd("linkerd", settings, {
   provider,
-  transforms: [continueInterruptedReleases(kubectl), requireReferences(kubectl), checkIssuerFirst(kubectl)],
+  transforms: [
+    continueInterruptedReleases(kubectl),
+    requireReferences(kubectl),
+    requireFit(kubectl, settings),
+    checkIssuerFirst(kubectl),
+  ],
 });
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */

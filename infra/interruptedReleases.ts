@@ -42,8 +42,16 @@ interface ReleaseRecord {
 const isUnfinished = ({ status }: ReleaseRecord) =>
   status.startsWith("pending-") || status === "uninstalling";
 
-/** kubectl with the kubeconfig and context that the stack names; each absent: as kubectl finds it. */
-export function kubectlFor(kubeconfig: string | undefined, context: string | undefined): Kubectl {
+/**
+ * kubectl with the kubeconfig and context that the stack names; each absent: as kubectl finds it.
+ *
+ * @param timeoutMilliseconds after which it is killed. Defaults to 0: never.
+ */
+export function kubectlFor(
+  kubeconfig: string | undefined,
+  context: string | undefined,
+  timeoutMilliseconds = 0,
+): Kubectl {
   return async (...args) => {
     const { stdout } = await promisify(execFile)(
       "kubectl",
@@ -51,6 +59,7 @@ export function kubectlFor(kubeconfig: string | undefined, context: string | und
       {
         env: kubeconfig === undefined ? process.env : { ...process.env, KUBECONFIG: kubeconfig },
         maxBuffer: 256 * 1024 * 1024,
+        timeout: timeoutMilliseconds,
       },
     );
     return stdout;

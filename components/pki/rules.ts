@@ -127,6 +127,18 @@ const settingRules = {
     severity: "error",
     source: "linkerd2 #6455 (externalCA, 2.11), charts/partials/templates/_validate.tpl (injectCaFrom, 2.12)",
   },
+  "kubernetes-version": {
+    severity: "error",
+    source: "docs/versions.md: kubeVersion and the API versions of linkerd2's charts",
+  },
+  "gateway-api-owner": {
+    severity: "error",
+    source: "helm: an object belongs to one release, which its annotations name",
+  },
+  "gateway-api-absent": {
+    severity: "warning",
+    source: "linkerd check looks for the Gateway API's definitions",
+  },
   "chart-login": { severity: "error", source: "helm install --username and --password go with --repo" },
   "helm-timeout": { severity: "error", source: "helm install --timeout" },
   "owned-value": { severity: "error", source: "this program sets it, and something else depends on it" },

@@ -1,0 +1,73 @@
+/** The cluster is looked at before Linkerd is installed: at preview, and right before a release is touched. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { reset } from "../../sandbox/lifecycle.ts";
+import { execute, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+
+const group = "gateway.networking.k8s.io";
+let environment: NodeJS.ProcessEnv;
+let folder: string;
+
+const set = (key: string, value: string) => succeed(environment, "pulumi", "config", "set", key, value);
+
+async function refused(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await execute(environment, "pulumi", args);
+  assert.notEqual(code, 0, stdout);
+  return stdout + stderr;
+}
+
+before(async () => {
+  await reset(sandboxName, console.log);
+  environment = await testSandbox();
+  folder = mkdtempSync(join(tmpdir(), "fit-"));
+});
+
+after(async () => {
+  rmSync(folder, { recursive: true });
+  await reset(sandboxName, console.log);
+});
+
+test("a Linkerd that is too old for the cluster's Kubernetes is refused at preview", async () => {
+  await set("linkerdControlPlaneChart", "linkerd2");
+  await set("linkerdControlPlaneChartVersion", "2.11.5");
+  await set("rotateWebhookCredentials", "false");
+  assert.match(
+    await refused("preview"),
+    /linkerdControlPlaneChartVersion: Linkerd 2\.11 needs Kubernetes 1\.17 to 1\.24, and the cluster runs v1\.36/,
+  );
+});
+
+test("definitions of the Gateway API that someone else has applied are refused at preview", async () => {
+  const file = join(folder, "definition.json");
+  const definition = {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: {
+      name: `httproutes.${group}`,
+      annotations: { "api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/gateway-api" },
+    },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: { kind: "HTTPRoute", plural: "httproutes", singular: "httproute" },
+      versions: [
+        { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } },
+      ],
+    },
+  };
+  writeFileSync(file, JSON.stringify(definition));
+  await succeed(environment, "kubectl", "apply", "--filename", file);
+  await set("linkerdControlPlaneChart", "linkerd-control-plane");
+  await set("linkerdControlPlaneChartVersion", "2026.8.3");
+  await set("installGatewayApi", "true");
+  assert.match(await refused("preview"), /httproutes\S+ is on the cluster already, not from a Helm release/);
+});
+
+test("without a preview, it is refused before a release of Linkerd is touched", async () => {
+  assert.match(await refused("up", "--yes", "--skip-preview"), /httproutes\S+ is on the cluster already/);
+  const { stdout } = await succeed(environment, "helm", "list", "--all", "--namespace=linkerd", "--short");
+  assert.equal(stdout, "");
+});
