@@ -124,7 +124,9 @@ async function checkGatewayApi(
     .split("\n")
     .map((text) => text.split(" ") as [string, string])
     .filter(([name]) => definitions.includes(name));
-  if (!install) return owners.length > 0 ? [] : [absentDefinitions(family)];
+  // An older Linkerd works without, and its linkerd check does not look for them.
+  const isNeeded = family.gatewayApi === "installGatewayAPI";
+  if (!install) return owners.length > 0 || !isNeeded ? [] : [absentDefinitions(family)];
   return owners
     .filter(([, found]) => found !== owner)
     .map(([name, found]) =>
