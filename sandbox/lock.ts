@@ -61,7 +61,8 @@ async function tryListen(path: string): Promise<(() => void) | undefined> {
 /** Resolves once the process behind `path` has let go. */
 async function holderEnds(path: string): Promise<void> {
   const connection = connect(path);
+  // Refused or reset, it closes as well: its holder has just ended.
   connection.on("error", () => {});
   connection.resume();
-  await once(connection, "close");
+  await new Promise((closed) => connection.once("close", closed));
 }

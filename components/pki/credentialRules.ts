@@ -145,17 +145,18 @@ function levelsAbove(
 }
 
 function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): Finding[] {
-  const twin = [...intermediates, ...anchors].find(
-    ({ certificate }) => certificate.subjectDer === issuer.certificate.subjectDer,
-  );
-  if (twin === undefined) return [];
-  return [
-    broken("distinct-issuer", {
-      field: issuer.field,
-      message: `The issuer and certificate ${twin.place} of ${twin.field} have the same subject, ${quotedName(issuer.certificate)}: a leaf's issuer could be either.`,
-      fix: "Give the issuer a subject of its own: identity.linkerd.<trust domain> below root.linkerd.<trust domain>.",
-    }),
-  ];
+  const below = [issuer, ...intermediates];
+  return below.flatMap((member, index) => {
+    const twin = [...below.slice(index + 1), ...anchors].find(
+      ({ certificate }) => certificate.subjectDer === member.certificate.subjectDer,
+    );
+    if (twin === undefined) return [];
+    return broken("distinct-issuer", {
+      field: member.field,
+      message: `${called(member)} and certificate ${twin.place} of ${twin.field} have the same subject: what they sign could be either's.`,
+      fix: "Give each authority a subject of its own: identity.linkerd.<trust domain> below root.linkerd.<trust domain>.",
+    });
+  });
 }
 
 function noChain({ issuer, anchors, intermediates }: Chain): Finding {

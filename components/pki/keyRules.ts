@@ -1,5 +1,5 @@
 /** Rules for the private key of an issuer or an anchor. Nothing of the key is ever part of a finding. */
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import { createECDH, createPrivateKey, type KeyObject } from "node:crypto";
 import { called } from "./authorityRules.ts";
 import { quoted } from "./certificate.ts";
 import type { Finding } from "./finding.ts";
@@ -77,7 +77,7 @@ function readKey(field: string, { type, headers, content }: PemBlock): KeyObject
   }
   try {
     const key = createPrivateKey({ key: content, format: "der", type: encoding.type });
-    if (isReadByGo(key, content, encoding)) return key;
+    if (isReadByGo(key, content, encoding) && hasOwnPublicHalf(key)) return key;
   } catch {
     // Told like a key that only OpenSSL can read.
   }
@@ -92,6 +92,17 @@ function readKey(field: string, { type, headers, content }: PemBlock): KeyObject
 function isReadByGo({ asymmetricKeyDetails }: KeyObject, content: Buffer, { tag }: Encoding): boolean {
   const isP256 = asymmetricKeyDetails?.namedCurve === "prime256v1";
   return tagAfterVersion(content) === tag && (!isP256 || content.includes(p256Identifier));
+}
+
+/** OpenSSL takes the public half of an elliptic key as it stands there, Go makes it from the private one. */
+function hasOwnPublicHalf(key: KeyObject): boolean {
+  const { namedCurve } = key.asymmetricKeyDetails ?? {};
+  if (namedCurve !== "prime256v1") return true;
+  const { d, x, y } = key.export({ format: "jwk" });
+  const pair = createECDH(namedCurve);
+  pair.setPrivateKey(Buffer.from(d!, "base64url"));
+  const made = pair.getPublicKey().subarray(1);
+  return made.equals(Buffer.concat([x!, y!].map((part) => Buffer.from(part, "base64url"))));
 }
 
 /** The second element's tag in a SEQUENCE whose first one is a short INTEGER. */

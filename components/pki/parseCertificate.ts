@@ -39,6 +39,8 @@ const understood = new Set([
   "2.5.29.35", // authority key identifier
   "2.5.29.37", // extended key usage
 ]);
+const alternativeNamesType = "2.5.29.17";
+
 /** Go heeds these even where they are not critical: name and policy constraints, policy mappings, inhibited policies. */
 const heeded = new Set(["2.5.29.30", "2.5.29.33", "2.5.29.36", "2.5.29.54"]);
 
@@ -82,6 +84,7 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
   );
   if (hexadecimal(innerDer!) !== hexadecimal(outerDer!))
     throw new Error("It names two signature algorithms.");
+  if (![0, 1, 2].includes(tbsCertificate.version)) throw new Error("There is no such version of X.509.");
   const parsed = new X509CertificateWithExtensions(der);
   const types = parsed.extensions.map(({ type }) => type);
   if (new Set(types).size < types.length) throw new Error("An extension is there twice.");
@@ -90,6 +93,9 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
   const keyUsages = parsed.getExtension(KeyUsagesExtension);
   const extendedKeyUsages = parsed.getExtension(ExtendedKeyUsageExtension);
   const alternativeNames = parsed.getExtension(SubjectAlternativeNameExtension);
+  // Go handles critical alternative names only where it knows one of them.
+  const hasKnownNames =
+    alternativeNames?.names.items.some(({ type }) => ["dns", "email", "ip", "url"].includes(type)) ?? false;
   return {
     x509,
     subjectDer: hexadecimal(parsed.subjectName.toArrayBuffer()),
@@ -109,7 +115,11 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
       extendedKeyUsages === null ? undefined : Array.from(extendedKeyUsages.usages, String),
     ),
     otherConstraints: Array.from(parsed.extensions)
-      .filter(({ type, critical }) => heeded.has(type) || (critical && !understood.has(type)))
+      .filter(
+        ({ type, critical }) =>
+          heeded.has(type) ||
+          (critical && (!understood.has(type) || (type === alternativeNamesType && !hasKnownNames))),
+      )
       .map(({ type }) => type),
     ...defined("subjectKeyIdentifier", parsed.getExtension(SubjectKeyIdentifierExtension)?.keyId),
     ...defined("authorityKeyIdentifier", parsed.getExtension(AuthorityKeyIdentifierExtension)?.keyId),
