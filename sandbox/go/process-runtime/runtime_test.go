@@ -462,14 +462,13 @@ func testStreams(t *testing.T, m *machine) {
 	}
 	connection.Close()
 
-	forward := must(m.PortForward(t.Context(), &cri.PortForwardRequest{PodSandboxId: podID, Port: []int32{4191}}))(t)
-	connection = dialStream(t, forward.Url, "portforward.k8s.io")
-	defer connection.Close()
-	requests := 0
+	var forward *cri.PortForwardResponse
 	// The container has only just started: as long as nobody listens, the answer is empty.
 	await(t, "the pod's answer through a port-forward", func() bool {
-		requests++
-		header := http.Header{"Port": {"4191"}, "Requestid": {strconv.Itoa(requests)}, "Streamtype": {"error"}}
+		forward = must(m.PortForward(t.Context(), &cri.PortForwardRequest{PodSandboxId: podID, Port: []int32{4191}}))(t)
+		connection := dialStream(t, forward.Url, "portforward.k8s.io")
+		defer connection.Close()
+		header := http.Header{"Port": {"4191"}, "Requestid": {"1"}, "Streamtype": {"error"}}
 		must(connection.CreateStream(header))(t).Close()
 		header.Set("Streamtype", "data")
 		data := must(connection.CreateStream(header))(t)
