@@ -269,74 +269,96 @@ export function ownedValues(family: ChartFamily, externalCA: boolean): OwnedValu
 
 const webhooks = ["proxyInjector", "profileValidator", "policyValidator"];
 
-/** Paths that other families know and this one ignores, each with what to do. */
-function ignoredPaths(family: ChartFamily): Readonly<Record<string, string>> {
-  const paths: Record<string, string> = {};
-  if (family.root === "") {
-    paths.global = "Write what is below global without it: from Linkerd 2.10 on, it is at the top.";
-  } else {
-    for (const path of [
-      "clusterDomain",
-      "identityTrustDomain",
-      "identityTrustAnchorsPEM",
-      "namespace",
-      "cniEnabled",
-      "proxy",
-      "proxyInit",
-    ]) {
-      paths[path] = `Write it as global.${path}: up to Linkerd 2.9, it is below global.`;
-    }
-  }
-  if (!family.ownsNamespace) {
-    paths.installNamespace =
-      "Remove it: this program makes the namespace, and from Linkerd 2.12 on the chart does not.";
-    paths.namespace = "Remove it, and set linkerdNamespace of this program instead.";
-  }
-  // Known or not: it is of an issuer that is given with its key.
-  for (const path of ["identity.issuer.crtExpiry", "identity.issuer.crtExpiryAnnotation"]) {
-    paths[path] = "Remove it: the issuer's end is in its certificate, which cert-manager renews.";
-  }
-  return paths;
+/** A value of the user's that a chart ignores, and the rule that it breaks. */
+interface IgnoredValue {
+  readonly rule: "chart-value" | "chart-feature";
+  /** Path in the values, with dots. */
+  readonly path: string;
+  readonly fix: string;
 }
 
-/** Features that this family does not have, by the paths that would turn them on. */
-function missingFeatures(family: ChartFamily): Readonly<Record<string, string>> {
-  const paths: Record<string, string> = {};
-  if (!family.externalCA) paths["identity.externalCA"] = "Install Linkerd 2.11 or newer, or remove it.";
-  if (!family.injectCaFrom) {
-    for (const webhook of webhooks) {
-      for (const path of ["injectCaFrom", "injectCaFromSecret"]) {
-        paths[`${webhook}.${path}`] = "Install Linkerd 2.12 or newer, or set caBundle.";
-      }
-    }
-  }
-  return paths;
+/** Values that other families know, and this one ignores. */
+function ignoredValues(family: ChartFamily): readonly IgnoredValue[] {
+  const below: readonly IgnoredValue[] =
+    family.root === ""
+      ? [
+          {
+            rule: "chart-value",
+            path: "global",
+            fix: "Write what is below global without it: from Linkerd 2.10 on, it is at the top.",
+          },
+        ]
+      : [
+          "clusterDomain",
+          "identityTrustDomain",
+          "identityTrustAnchorsPEM",
+          "namespace",
+          "cniEnabled",
+          "proxy",
+          "proxyInit",
+        ].map((path) => ({
+          rule: "chart-value",
+          path,
+          fix: `Write it as global.${path}: up to Linkerd 2.9, it is below global.`,
+        }));
+  const namespaces: readonly IgnoredValue[] = family.ownsNamespace
+    ? []
+    : [
+        {
+          rule: "chart-value",
+          path: "installNamespace",
+          fix: "Remove it: this program makes the namespace, and from Linkerd 2.12 on the chart does not.",
+        },
+        {
+          rule: "chart-value",
+          path: "namespace",
+          fix: "Remove it, and set linkerdNamespace of this program instead.",
+        },
+      ];
+  // Known or not: it is of an issuer that is given with its key.
+  const issuer = ["identity.issuer.crtExpiry", "identity.issuer.crtExpiryAnnotation"].map(
+    (path): IgnoredValue => ({
+      rule: "chart-value",
+      path,
+      fix: "Remove it: the issuer's end is in its certificate, which cert-manager renews.",
+    }),
+  );
+  const externalCA: readonly IgnoredValue[] = family.externalCA
+    ? []
+    : [
+        {
+          rule: "chart-feature",
+          path: "identity.externalCA",
+          fix: "Install Linkerd 2.11 or newer, or remove it.",
+        },
+      ];
+  const injection = family.injectCaFrom
+    ? []
+    : webhooks.flatMap((webhook) =>
+        ["injectCaFrom", "injectCaFromSecret"].map(
+          (value): IgnoredValue => ({
+            rule: "chart-feature",
+            path: `${webhook}.${value}`,
+            fix: "Install Linkerd 2.12 or newer, or set caBundle.",
+          }),
+        ),
+      );
+  return [...below, ...namespaces, ...issuer, ...externalCA, ...injection];
 }
 
 /** Refuses values of the user's that this family's chart would ignore without a word. */
 export function checkKnownToChart(field: string, values: HelmValues, family: ChartFamily): Finding[] {
-  const find = (
-    paths: Readonly<Record<string, string>>,
-    rule: "chart-value" | "chart-feature",
-    what: string,
-  ) =>
-    Object.entries(paths)
-      .filter(([path]) => valueAt(values, path.split(".")) !== undefined)
-      .map(([path, fix]) =>
-        broken(rule, {
-          field: `${field}.${path}`,
-          message: `The chart ${family.chart} of Linkerd ${family.linkerd} ${what}.`,
-          fix,
-        }),
-      );
-  return [
-    ...find(ignoredPaths(family), "chart-value", "ignores this value in silence"),
-    ...find(
-      missingFeatures(family),
-      "chart-feature",
-      "does not have this feature, and ignores the value in silence",
-    ),
-  ];
+  return ignoredValues(family)
+    .filter(({ path }) => valueAt(values, path.split(".")) !== undefined)
+    .map(({ rule, path, fix }) =>
+      broken(rule, {
+        field: `${field}.${path}`,
+        message: `The chart ${family.chart} of Linkerd ${family.linkerd} ${
+          rule === "chart-value" ? "" : "does not have this feature, and "
+        }ignores this value in silence.`,
+        fix,
+      }),
+    );
 }
 
 /** The finding that a chart's family cannot be told. */

@@ -152,7 +152,7 @@ function noCertificate(field: string, text: string): Finding {
   const der = text.startsWith("0");
   return broken("pem-certificate", {
     field,
-    message: `It holds no certificate in PEM${text.trim() === "" ? ": it is empty" : der ? "; it may be one in DER" : ""}.`,
+    message: `It holds no certificate in PEM${der ? "; it may be one in DER" : text.trim() === "" ? ": it is empty" : ""}.`,
     fix: der
       ? "Convert it: openssl x509 -inform der -in FILE -out FILE.pem"
       : "Give a text with BEGIN CERTIFICATE and END CERTIFICATE lines, encoded as ASCII or UTF-8 without a byte order mark.",

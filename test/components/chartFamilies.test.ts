@@ -97,7 +97,7 @@ test("a feature that the chart does not have is refused", () => {
   ] as const) {
     const [refusal, ...others] = refusals(at(version, values));
     assert.deepEqual(others, [], version);
-    assert.match(refusal!, /does not have this feature/);
+    assert.match(refusal!, /does not have this feature, and ignores this value in silence/);
   }
   assert.deepEqual(refusals(at("1.9.8", { proxyInjector: { injectCaFrom: "linkerd/x" } })), []);
   assert.match(refusals({ ...at("1.9.8", {}), installGatewayApi: true })[0]!, /^installGatewayApi: /);
