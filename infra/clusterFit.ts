@@ -11,7 +11,8 @@ import type { Finding } from "../components/pki/finding.ts";
 import { broken } from "../components/pki/rules.ts";
 import { defaultLinkerdNamespace, type RotatingLinkerdArgs } from "../components/rotatingLinkerd.ts";
 import { plain, requireSound } from "../components/settings.ts";
-import { type Kubectl, known, kubectlFor, releaseType } from "./interruptedReleases.ts";
+import { known, releaseType } from "./interruptedReleases.ts";
+import { type Kubectl, kubectlFor } from "./kubectl.ts";
 
 const previewTimeoutMilliseconds = 500;
 

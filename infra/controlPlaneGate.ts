@@ -16,7 +16,8 @@ import { parseCertificate } from "../components/pki/parseCertificate.ts";
 import type { PemText } from "../components/pki/pemRules.ts";
 import { checkStoredIssuer, type StoredIssuer } from "../components/pki/storedIssuerRules.ts";
 import { requireSound } from "../components/settings.ts";
-import { type Kubectl, known, type ReleaseInputs, releaseType } from "./interruptedReleases.ts";
+import { known, type ReleaseInputs, releaseType } from "./interruptedReleases.ts";
+import type { Kubectl } from "./kubectl.ts";
 
 const pollMilliseconds = 1000;
 const trustRootsName = "linkerd-identity-trust-roots";
@@ -38,9 +39,10 @@ export function checkIssuerFirst(kubectl: Kubectl): pulumi.ResourceTransform {
 }
 
 /**
- * Passes where the control plane's issuer is fit for it, or, with a warning, where kubectl cannot tell.
+ * Passes where the control plane's issuer is fit for it.
  *
- * @throws pulumi.RunError with what is wrong with the issuer, or where there is none within the release's timeout.
+ * @throws pulumi.RunError with what is wrong with the issuer, where it cannot be looked at, or where there is none
+ *   within the release's timeout.
  */
 export async function checkIssuerOf(kubectl: Kubectl, release: ReleaseInputs): Promise<void> {
   const { namespace, values = {}, timeout } = release;
@@ -50,10 +52,11 @@ export async function checkIssuerOf(kubectl: Kubectl, release: ReleaseInputs): P
     stored = await awaitIssuer(kubectl, namespace, timeout);
     bundle = await bundleOf(kubectl, namespace, values);
   } catch (error) {
-    pulumi.log.warn(
-      `The identity issuer in namespace ${namespace} could not be looked at: ${(error as Error).message.trim()}`,
+    throw new pulumi.RunError(
+      `The identity issuer in namespace ${namespace} cannot be looked at, and the control plane is not touched before ` +
+        `that: ${(error as Error).message.trim()}. ` +
+        "kubectl must reach the cluster (kubeconfig, kubeContext), and may read Secrets and ConfigMaps of that namespace.",
     );
-    return;
   }
   if (stored === undefined) {
     throw new pulumi.RunError(

@@ -4,8 +4,9 @@ import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
 import { previewFit, requireFit } from "./clusterFit.ts";
 import { readConfiguration } from "./config.ts";
 import { checkIssuerFirst } from "./controlPlaneGate.ts";
-import { continueInterruptedReleases, kubectlFor } from "./interruptedReleases.ts";
+import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
+import { kubectlFor, requireKubectl } from "./kubectl.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
 
@@ -24,6 +25,7 @@ const kubectl = kubectlFor(kubeconfig, kubeContext);
 const linkerd = new RotatingLinkerd("linkerd", settings, {
   provider,
   transforms: [
+    requireKubectl(kubectl),
     continueInterruptedReleases(kubectl),
     requireReferences(kubectl),
     requireFit(kubectl, settings),

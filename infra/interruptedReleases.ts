@@ -6,18 +6,15 @@
  * "another operation is in progress". So before a release is created or changed, its record is looked at through
  * `kubectl`; where that is not possible, Helm has the last word as ever.
  */
-import { execFile } from "node:child_process";
 import { setTimeout } from "node:timers/promises";
-import { isDeepStrictEqual, promisify } from "node:util";
+import { isDeepStrictEqual } from "node:util";
 import { gunzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
+import type { Kubectl } from "./kubectl.ts";
 
 /** The engine's name for a Helm release. */
 export const releaseType = "kubernetes:helm.sh/v3:Release";
 const pollMilliseconds = 1000;
-
-/** Runs kubectl on the stack's cluster, and gives its output. */
-export type Kubectl = (...args: string[]) => Promise<string>;
 
 /** What is read of a release's inputs. */
 export interface ReleaseInputs {
@@ -41,30 +38,6 @@ interface ReleaseRecord {
 /** Helm is at work, or was when it was killed. */
 const isUnfinished = ({ status }: ReleaseRecord) =>
   status.startsWith("pending-") || status === "uninstalling";
-
-/**
- * kubectl with the kubeconfig and context that the stack names; each absent: as kubectl finds it.
- *
- * @param timeoutMilliseconds after which it is killed. Defaults to 0: never.
- */
-export function kubectlFor(
-  kubeconfig: string | undefined,
-  context: string | undefined,
-  timeoutMilliseconds = 0,
-): Kubectl {
-  return async (...args) => {
-    const { stdout } = await promisify(execFile)(
-      "kubectl",
-      context === undefined ? args : ["--context", context, ...args],
-      {
-        env: kubeconfig === undefined ? process.env : { ...process.env, KUBECONFIG: kubeconfig },
-        maxBuffer: 256 * 1024 * 1024,
-        timeout: timeoutMilliseconds,
-      },
-    );
-    return stdout;
-  };
-}
 
 /** Makes every Helm release in a component go on from what an interrupted run of the same stack has left. */
 export function continueInterruptedReleases(kubectl: Kubectl): pulumi.ResourceTransform {

@@ -4,7 +4,7 @@
  * Without this, Pulumi would wait for the object to get ready for ten minutes, and say no more than that it did not.
  */
 import * as pulumi from "@pulumi/pulumi";
-import type { Kubectl } from "./interruptedReleases.ts";
+import type { Kubectl } from "./kubectl.ts";
 
 const issuerType = "kubernetes:cert-manager.io/v1:Issuer";
 const certificateType = "kubernetes:cert-manager.io/v1:Certificate";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LinkerdControlPlaneSettings } from "../../components/linkerdControlPlane.ts";
 import { checkFitOf } from "../../infra/clusterFit.ts";
-import type { Kubectl } from "../../infra/interruptedReleases.ts";
+import type { Kubectl } from "../../infra/kubectl.ts";
 
 const controlPlane = { name: "linkerd-control-plane", namespace: "mesh" };
 const httpRoutes = "httproutes.gateway.networking.k8s.io";

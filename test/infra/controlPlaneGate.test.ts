@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { parseCertificate } from "../../components/pki/parseCertificate.ts";
 import { checkStoredIssuer } from "../../components/pki/storedIssuerRules.ts";
 import { checkIssuerOf } from "../../infra/controlPlaneGate.ts";
-import type { Kubectl } from "../../infra/interruptedReleases.ts";
+import type { Kubectl } from "../../infra/kubectl.ts";
 import { authority, type Fabricated, hoursFromNow } from "../operations/fabricate.ts";
 
 const root = await authority({
@@ -76,8 +76,11 @@ test("a Secret with other keys is refused", () =>
 test("a Secret that is not written in time is missed", () =>
   assert.rejects(checkIssuerOf(holding(undefined), release), /is not there after 0 s/));
 
-test("a cluster that cannot be asked is no reason to stop", () =>
-  checkIssuerOf(() => Promise.reject(new Error("spawn kubectl ENOENT")), release));
+test("without an answer of the cluster, the control plane is not touched", () =>
+  assert.rejects(
+    checkIssuerOf(() => Promise.reject(new Error("Forbidden")), release),
+    /identity issuer in namespace linkerd cannot be looked at.*: Forbidden\. kubectl must reach the cluster/,
+  ));
 
 test("without ca.crt it passes, with a warning", async () => {
   const { "ca.crt": _, ...data } = secretOf(issuer);

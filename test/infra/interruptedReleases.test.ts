@@ -4,7 +4,8 @@ import { resolve } from "node:path";
 import { beforeEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
-import { beforeCreate, beforeUpdate, type Kubectl, known } from "../../infra/interruptedReleases.ts";
+import { beforeCreate, beforeUpdate, known } from "../../infra/interruptedReleases.ts";
+import type { Kubectl } from "../../infra/kubectl.ts";
 import { record } from "../components/registrations.ts";
 
 const installer = "Pulumi stack organization/project/dev";

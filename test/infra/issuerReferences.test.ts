@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Kubectl } from "../../infra/interruptedReleases.ts";
 import { checkReferences } from "../../infra/issuerReferences.ts";
+import type { Kubectl } from "../../infra/kubectl.ts";
 
 const answering =
   (output: string): Kubectl =>
