@@ -1,6 +1,7 @@
 /** cert-manager's Issuer and Certificate, typed as far as they are used here. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { deleteAtOnce } from "./deletion.ts";
 
 const apiVersion = "cert-manager.io/v1";
 
@@ -54,16 +55,12 @@ interface CertificateSpec {
  * lifetime has changed is Ready again only once its Secret was issued anew, since cert-manager compares both with the
  * request behind the Secret.
  */
-const awaitReady = { "pulumi.com/waitFor": "condition=Ready" };
+const annotations = { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce };
 
 /** A cert-manager Issuer: signs the Certificates of its namespace. */
 export class Issuer extends kubernetes.apiextensions.CustomResource {
   constructor(name: string, metadata: ObjectName, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
-    super(
-      name,
-      { apiVersion, kind: "Issuer", metadata: { ...metadata, annotations: awaitReady }, spec },
-      opts,
-    );
+    super(name, { apiVersion, kind: "Issuer", metadata: { ...metadata, annotations }, spec }, opts);
   }
 }
 
@@ -72,7 +69,7 @@ export class ClusterIssuer extends kubernetes.apiextensions.CustomResource {
   constructor(name: string, issuerName: string, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
     super(
       name,
-      { apiVersion, kind: "ClusterIssuer", metadata: { name: issuerName, annotations: awaitReady }, spec },
+      { apiVersion, kind: "ClusterIssuer", metadata: { name: issuerName, annotations }, spec },
       opts,
     );
   }
@@ -86,10 +83,6 @@ export class Certificate extends kubernetes.apiextensions.CustomResource {
     spec: CertificateSpec,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    super(
-      name,
-      { apiVersion, kind: "Certificate", metadata: { ...metadata, annotations: awaitReady }, spec },
-      opts,
-    );
+    super(name, { apiVersion, kind: "Certificate", metadata: { ...metadata, annotations }, spec }, opts);
   }
 }

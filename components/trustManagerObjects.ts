@@ -1,6 +1,7 @@
 /** trust-manager's Bundle, typed as far as it is used here, and waiting for what it writes. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { deleteAtOnce } from "./deletion.ts";
 
 interface BundleSpec {
   /** Secrets in trust-manager's trust namespace. */
@@ -26,7 +27,10 @@ export class Bundle extends kubernetes.apiextensions.CustomResource {
       {
         apiVersion: "trust.cert-manager.io/v1alpha1",
         kind: "Bundle",
-        metadata: { name: bundleName, annotations: { "pulumi.com/waitFor": "condition=Synced" } },
+        metadata: {
+          name: bundleName,
+          annotations: { "pulumi.com/waitFor": "condition=Synced", ...deleteAtOnce },
+        },
         spec,
       },
       opts,

@@ -136,13 +136,26 @@ test("a renewed anchor: the previous one stays in the bundle, up rolls the contr
   assert.notEqual(loaded[0].anchor.serialNumber, old.serialNumber.toLowerCase());
 });
 
-test("a changed life of the anchor is refused", async () => {
-  await configure("set", "clusterTrustAnchorDuration", "87601h");
-  const { code, stdout, stderr } = await execute(environment, "pulumi", ["preview"]);
-  assert.notEqual(code, 0);
-  assert.match(stdout + stderr, /protect/);
-  await configure("rm", "clusterTrustAnchorDuration");
-});
+for (const [title, change, back] of [
+  [
+    "a changed life of the anchor",
+    ["set", "clusterTrustAnchorDuration", "87601h"],
+    ["rm", "clusterTrustAnchorDuration"],
+  ],
+  [
+    "another source of the anchor",
+    ["set", "trustAnchorSource", "stack"],
+    ["set", "trustAnchorSource", "cluster"],
+  ],
+] as const) {
+  test(`${title} is refused`, async () => {
+    await configure(...change);
+    const { code, stdout, stderr } = await execute(environment, "pulumi", ["preview"]);
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /protect/);
+    await configure(...back);
+  });
+}
 
 test("destroy leaves nothing once the protection is lifted", async () => {
   await configure("set", "protectTrustAnchors", "false");

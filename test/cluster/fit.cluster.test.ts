@@ -1,11 +1,11 @@
 /** The cluster is looked at before Linkerd is installed: at preview, and right before a release is touched. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
 import { reset } from "../../sandbox/lifecycle.ts";
-import { execute, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import { execute, projectDirectory, sandboxName, succeed, testSandbox } from "./sandbox.ts";
 
 const group = "gateway.networking.k8s.io";
 let environment: NodeJS.ProcessEnv;
@@ -13,8 +13,10 @@ let folder: string;
 
 const set = (key: string, value: string) => succeed(environment, "pulumi", "config", "set", key, value);
 
-async function refused(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await execute(environment, "pulumi", args);
+const refused = (...args: string[]) => refusedIn(environment, ...args);
+
+async function refusedIn(variables: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await execute(variables, "pulumi", args);
   assert.notEqual(code, 0, stdout);
   return stdout + stderr;
 }
@@ -28,6 +30,21 @@ before(async () => {
 after(async () => {
   rmSync(folder, { recursive: true });
   await reset(sandboxName, console.log);
+});
+
+test("without kubectl, a preview works, and up changes nothing", async () => {
+  const programs = environment.PATH!.split(delimiter)[0]!;
+  for (const name of readdirSync(programs)) {
+    if (name !== "kubectl") symlinkSync(join(programs, name), join(folder, name));
+  }
+  const variables = {
+    ...environment,
+    PATH: [folder, join(projectDirectory, "node_modules", ".bin")].join(delimiter),
+  };
+  await succeed(variables, "pulumi", "preview");
+  assert.match(await refusedIn(variables, "up", "--yes", "--skip-preview"), /kubectl cannot be run/);
+  const { stdout } = await succeed(environment, "kubectl", "get", "namespaces", "--output=name");
+  assert.doesNotMatch(stdout, /linkerd|cert-manager/);
 });
 
 test("a Linkerd that is too old for the cluster's Kubernetes is refused at preview", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
+import { deleteAtOnce } from "../../components/deletion.ts";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
 import { bundleSha256, trustRootsAnnotation } from "../../components/pki/bundle.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
@@ -73,7 +74,11 @@ test("the previous anchor has the certificate alone, and nothing of cert-manager
   assert.deepEqual(inputs, {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { name: "linkerd-previous-anchor", namespace: "cert-manager" },
+    metadata: {
+      name: "linkerd-previous-anchor",
+      namespace: "cert-manager",
+      annotations: deleteAtOnce,
+    },
     type: "kubernetes.io/tls",
     stringData: {
       secret: { "tls.crt": await certificateOf("linkerd-trust-anchor-certificate"), "tls.key": "" },
