@@ -14,6 +14,13 @@ export const defaultWebhookCertificateRenewBefore = "1h";
 const authorityName = "webhook-issuer";
 const authoritySecretName = "webhook-issuer-tls";
 
+/**
+ * Where the chart has made a Secret until now, Helm would delete it under the running webhook; and where the chart is to
+ * make it again, Helm would take it for its own and write into it, with cert-manager writing there as well and a
+ * caBundle that fits one of them. So Helm keeps it, and finds no release's name on it: then it refuses to take it over.
+ */
+const notOfHelm = { "helm.sh/resource-policy": "keep", "meta.helm.sh/release-name": "" };
+
 /** How webhook credentials live. */
 export interface WebhookCredentialsSettings {
   /**
@@ -126,8 +133,7 @@ export class WebhookCredentials extends pulumi.ComponentResource {
             // Linkerd's policy controller reads its key in PKCS #8 alone; the others read every encoding.
             privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always", encoding: "PKCS8" },
             usages: ["server auth"],
-            // Where the chart has made the Secret until now, Helm would delete it under the running webhook.
-            secretTemplate: { annotations: { "helm.sh/resource-policy": "keep" } },
+            secretTemplate: { annotations: notOfHelm },
           },
           child,
         );

@@ -72,8 +72,18 @@ for (const [what, key, value, message] of [
   });
 }
 
-test("up installs everything", async () => {
+test("up installs everything, and a pod that is created right after it is injected", async () => {
   await up();
+  const { spec } = await core.createNamespacedPod({
+    namespace: "default",
+    dryRun: "All",
+    body: {
+      metadata: { name: "meshed", annotations: { "linkerd.io/inject": "enabled" } },
+      spec: { containers: [{ name: "app", image: "app" }] },
+    },
+  });
+  const containers = [...spec!.containers, ...(spec!.initContainers ?? [])].map(({ name }) => name);
+  assert.ok(containers.includes("linkerd-proxy"), containers.join(", "));
 });
 
 test("a second up changes nothing", async () => {

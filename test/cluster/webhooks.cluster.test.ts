@@ -8,7 +8,7 @@ import { type Cluster, connect } from "../../operations/cluster.ts";
 import { withPortForward } from "../../operations/portForward.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
-import { sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import { execute, sandboxName, succeed, testSandbox } from "./sandbox.ts";
 
 const namespace = "linkerd";
 const webhooks = ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"] as const;
@@ -27,25 +27,35 @@ before(async () => {
   environment = await testSandbox();
   process.env.KUBECONFIG = environment.KUBECONFIG;
   cluster = connect({ namespace, signal: new AbortController().signal });
+  await rotate(false);
   await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
 });
 
 after(() => reset(sandboxName, console.log));
 
-test("right after the installation, pods are injected and wrong profiles refused", async () => {
+test("the chart makes its own, and a mesh that runs with them takes to cert-manager's", async () => {
+  for (const webhook of webhooks) {
+    assert.equal((await stored(webhook)).release, "linkerd-control-plane");
+  }
+  await admit();
+  await rotate(true);
+  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+});
+
+test("right after that, pods are injected and wrong profiles refused", async () => {
   await admit();
 });
 
 test("cert-manager's certificates are the only ones: the API server verifies each by its caBundle", async () => {
   for (const webhook of webhooks) {
-    const { certificate, key, annotations } = await stored(webhook);
+    const { certificate, key, release } = await stored(webhook);
+    assert.equal(release, "", "no release of Helm's owns it");
     assert.equal(certificate.issuer, `CN=webhooks.${namespace}.svc`);
     assert.equal(certificate.subjectAltName, `DNS:${webhook}.${namespace}.svc`);
     assert.equal(certificate.ca, false);
     assert.deepEqual(certificate.keyUsage, ["1.3.6.1.5.5.7.3.1"]);
     assert.ok(certificate.checkPrivateKey(createPrivateKey(key)));
     assert.match(key, /^-----BEGIN PRIVATE KEY-----/, "the policy validator reads PKCS #8 alone");
-    assert.equal(annotations["meta.helm.sh/release-name"], undefined, "the chart has made no Secret");
     const configuration = { name: `${webhook}-webhook-config` };
     const { webhooks: served } = await (webhook === "linkerd-proxy-injector"
       ? cluster.admission.readMutatingWebhookConfiguration(configuration)
@@ -100,6 +110,21 @@ test("a renewal is served by the running process, and no admission fails meanwhi
   assert.deepEqual(await pods(), running);
 });
 
+test("back again, Helm refuses Secrets that it has not made, and nothing changes", async () => {
+  const running = await pods();
+  await rotate(false);
+  const { code, stdout } = await execute(environment, "pulumi", ["up", "--yes", "--skip-preview"]);
+  assert.notEqual(code, 0);
+  assert.match(stdout, /linkerd-\S+-k8s-tls" in namespace "linkerd" exists and cannot be imported/);
+  await rotate(true);
+  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview", "--expect-no-changes");
+  assert.deepEqual(await pods(), running);
+  await admit();
+});
+
+const rotate = (on: boolean) =>
+  succeed(environment, "pulumi", "config", "set", "rotateWebhookCredentials", String(on));
+
 /** Fails where the injector has no part in the creation of a pod, or the validator none in that of a wrong profile. */
 async function admit(): Promise<void> {
   const pod = await cluster.core.createNamespacedPod({
@@ -140,7 +165,7 @@ async function stored(webhook: string) {
   return {
     certificate: new X509Certificate(text("tls.crt")),
     key: text("tls.key"),
-    annotations: secret.metadata!.annotations ?? {},
+    release: secret.metadata!.annotations?.["meta.helm.sh/release-name"],
   };
 }
 

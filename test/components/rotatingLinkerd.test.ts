@@ -250,7 +250,9 @@ test("the webhooks' CA keeps its key, and signs for servers alone", () => {
       isCA: false,
       privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always", encoding: "PKCS8" },
       usages: ["server auth"],
-      secretTemplate: { annotations: { "helm.sh/resource-policy": "keep" } },
+      secretTemplate: {
+        annotations: { "helm.sh/resource-policy": "keep", "meta.helm.sh/release-name": "" },
+      },
     });
   }
 });
