@@ -199,9 +199,17 @@ export const tools: readonly Tool[] = [
     name: "vault",
     module: "vault",
     package: "github.com/hashicorp/vault",
-    // Vault's own way to leave out every cloud's part, and Kubernetes login with them; `pki`, tokens and `approle` stay.
+    // Vault's own way to leave out every cloud's part; `pki`, tokens and `approle` stay.
     flags: ["-tags=minimal"],
     coldBuildSeconds: 168,
+    optional: true,
+  },
+  {
+    // Kubernetes login is left out with the clouds' parts; a Vault runs it as a plugin as well.
+    name: "vault-plugin-auth-kubernetes",
+    module: "vault",
+    package: "github.com/hashicorp/vault-plugin-auth-kubernetes/cmd/vault-plugin-auth-kubernetes",
+    coldBuildSeconds: 3,
     optional: true,
   },
   {
