@@ -83,7 +83,7 @@ import {
 
 /** Namespace of the control plane where none is set. */
 export const defaultLinkerdNamespace = "linkerd";
-const defaultTrustAnchorGenerations: readonly number[] = [1];
+export const defaultTrustAnchorGenerations: readonly number[] = [1];
 /** Not the newest: a generation that signs as soon as it is listed would meet proxies that do not trust it yet. */
 const defaultSigningGeneration = 1;
 

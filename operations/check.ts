@@ -196,7 +196,7 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
   const { checkStack, readStack, readStackFile } = await import("./checkStack.ts");
   const stack = options.config === undefined ? await readStack(options.stack) : readStackFile(options.config);
   if ("rule" in stack) return [stack];
-  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose } = checkStack(stack);
+  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle } = checkStack(stack);
   if (options.offline) return findings;
   const skip = (reason: string) => {
     process.stderr.write(`The cluster was not looked at: ${reason}\n`);
@@ -209,10 +209,15 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
     if (kubeconfig !== undefined) process.env.KUBECONFIG = kubeconfig;
     const cluster = connectTo(linkerdNamespace, options.context ?? kubeContext);
     const held = await readHeldCredentials(cluster, issuerSecretName);
-    if (held.bundle === undefined) return skip(`Linkerd is not installed in namespace ${linkerdNamespace}.`);
+    const installed = held.bundle !== undefined;
+    if (!installed && (bundle === undefined || held.secret === undefined)) {
+      return skip(`Linkerd is not installed in namespace ${linkerdNamespace}.`);
+    }
+    // The Secret may be there before Linkerd, for the anchors that the stack is going to install.
+    const expected = installed ? held : { ...held, bundle };
     return [
       ...findings,
-      ...checkHeldCredentials(cluster, issuerSecretName, held, purposeOf(options, purpose)),
+      ...checkHeldCredentials(cluster, issuerSecretName, expected, purposeOf(options, purpose)),
     ];
   } catch (error) {
     return skip((error as Error).message);

@@ -4,6 +4,7 @@ import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../component
 import type { Purpose } from "../components/pki/credentialRules.ts";
 import type { Finding } from "../components/pki/finding.ts";
 import { parseCertificate } from "../components/pki/parseCertificate.ts";
+import type { PemText } from "../components/pki/pemRules.ts";
 import { broken } from "../components/pki/rules.ts";
 import { checkStoredIssuer } from "../components/pki/storedIssuerRules.ts";
 import { type Cluster, found } from "./cluster.ts";
@@ -13,9 +14,12 @@ const trustRootsName = "linkerd-identity-trust-roots";
 /** What a cluster holds, and what the installed mesh says that it is for. */
 export interface HeldCredentials {
   readonly secret: Readonly<Record<string, string>> | undefined;
-  readonly bundle: string | undefined;
+  /** The mesh's anchors: of its ConfigMap, which is there once Linkerd is installed. */
+  readonly bundle: PemText | undefined;
   readonly purpose: Omit<Purpose, "now">;
 }
+
+const bundleField = (namespace: string) => `ConfigMap ${namespace}/${trustRootsName}`;
 
 /** Reads an issuer's Secret, and the anchors and the settings of the mesh in its namespace. */
 export async function readHeldCredentials(
@@ -31,9 +35,10 @@ export async function readHeldCredentials(
   ]);
   const values = parse(config?.data?.values ?? "{}");
   const { issuer } = values.identity ?? {};
+  const anchors = roots?.data?.["ca-bundle.crt"];
   return {
     secret: secret === undefined ? undefined : (secret.data ?? {}),
-    bundle: roots?.data?.["ca-bundle.crt"],
+    bundle: anchors === undefined ? undefined : { field: bundleField(namespace), text: anchors },
     purpose: {
       trustDomain: values.identityTrustDomain || values.clusterDomain || "cluster.local",
       issuanceLifetime: issuer?.issuanceLifetime || defaultIssuanceLifetime,
@@ -50,7 +55,6 @@ export function checkHeldCredentials(
   purpose: Purpose,
 ): Finding[] {
   const field = `Secret ${namespace}/${secretName}`;
-  const bundleField = `ConfigMap ${namespace}/${trustRootsName}`;
   const absent = (name: string, fix: string) =>
     broken("cluster-readable", {
       field: name,
@@ -62,15 +66,10 @@ export function checkHeldCredentials(
   if (bundle === undefined) {
     return [
       absent(
-        bundleField,
+        bundleField(namespace),
         "Look into the namespace of a control plane, whose chart or trust-manager makes it.",
       ),
     ];
   }
-  return checkStoredIssuer(
-    { field, data: secret },
-    { field: bundleField, text: bundle },
-    purpose,
-    parseCertificate,
-  );
+  return checkStoredIssuer({ field, data: secret }, bundle, purpose, parseCertificate);
 }

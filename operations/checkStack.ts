@@ -8,8 +8,13 @@ import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../component
 import { trustDomainOf } from "../components/linkerdControlPlane.ts";
 import type { Purpose } from "../components/pki/credentialRules.ts";
 import type { Finding } from "../components/pki/finding.ts";
+import type { PemText } from "../components/pki/pemRules.ts";
 import { broken } from "../components/pki/rules.ts";
-import { defaultLinkerdNamespace } from "../components/rotatingLinkerd.ts";
+import {
+  defaultLinkerdNamespace,
+  defaultTrustAnchorGenerations,
+  type RotatingLinkerdArgs,
+} from "../components/rotatingLinkerd.ts";
 import { plain } from "../components/settings.ts";
 import { configurationOf, encryptedLeaf, type StackText } from "../infra/config.ts";
 
@@ -23,6 +28,8 @@ export interface CheckedStack {
   readonly linkerdNamespace?: string | undefined;
   /** Absent where a part of it is encrypted. */
   readonly purpose?: Omit<Purpose, "now">;
+  /** The mesh's anchors, where every one of them is provided; else the cluster alone has them. */
+  readonly bundle?: PemText | undefined;
 }
 
 /** Checks what a stack sets. */
@@ -39,10 +46,23 @@ export function checkStack(stack: StackText): CheckedStack {
     kubeconfig: plain(kubeconfig),
     kubeContext: plain(kubeContext),
     linkerdNamespace: plain(linkerd.linkerdNamespace ?? defaultLinkerdNamespace),
+    bundle: providedBundle(linkerd),
     ...(trustDomain === undefined || issuanceLifetime === undefined || clockSkewAllowance === undefined
       ? {}
       : { purpose: { trustDomain, issuanceLifetime, clockSkewAllowance } }),
   };
+}
+
+function providedBundle({
+  trustAnchorGenerations = defaultTrustAnchorGenerations,
+  providedTrustAnchors = {},
+}: RotatingLinkerdArgs): PemText | undefined {
+  const certificates = trustAnchorGenerations.map((generation) =>
+    plain(providedTrustAnchors[generation]?.certificatePem),
+  );
+  return certificates.every((pem) => pem !== undefined)
+    ? { field: "providedTrustAnchors", text: certificates.map((pem) => pem.trimEnd()).join("\n") }
+    : undefined;
 }
 
 /** What a stack sets, decrypted; the selected one where there is no name. */

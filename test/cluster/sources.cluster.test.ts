@@ -206,6 +206,9 @@ test("provided anchor, issuer of a third party: awaited, and a leaf in its place
     /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
   );
   assert.equal(await kubectl("get", "deployments", "--namespace=linkerd", "--output=name"), "");
+  const early = await check();
+  assert.equal(early.code, 2);
+  assert.ok(early.findings.some(({ rule }) => rule === "is-ca"));
 
   const first = await issuerBelow(company);
   await apply(issuerSecret(first, company));
