@@ -4,26 +4,26 @@
  * No chart has a schema for its values: what it does not know, it ignores in silence. So the values are made from this
  * table, and a value of the user's that the chosen chart would ignore is refused.
  */
-import { type HelmValues, mergeValues, type OwnedValue, valueAt } from "./helmValues.ts";
+import { isWithin, namedChart, type VersionRange } from "./chartVersion.ts";
+import {
+  checkIgnored,
+  type HelmValues,
+  type IgnoredValue,
+  mergeValues,
+  type OwnedValue,
+} from "./helmValues.ts";
 import { trustRootsAnnotation } from "./pki/bundle.ts";
 import type { Finding } from "./pki/finding.ts";
 import { broken } from "./pki/rules.ts";
-
-/** Major, minor and patch; what follows them, such as `-edge`, does not count. */
-type Version = readonly [number, number, number];
 
 /** Charts that install a control plane. */
 type ControlPlaneChart = "linkerd2" | "linkerd-control-plane";
 
 /** Charts between two versions that take the same values. */
-export interface ChartFamily {
+export interface ChartFamily extends VersionRange {
   /** Versions of Linkerd, as a user knows them. */
   readonly linkerd: string;
   readonly chart: ControlPlaneChart;
-  /** First version of the chart. */
-  readonly from: Version;
-  /** First version of the next family; none for the newest. */
-  readonly below?: Version;
   /** Where the values of the whole mesh are: at the top, or below `global`. */
   readonly root: "" | "global";
   /** Whether the chart knows `installNamespace` and `namespace`; else both are the release's. */
@@ -36,6 +36,8 @@ export interface ChartFamily {
   readonly enforcesIsCa: boolean;
   /** Whether its webhooks take their CA from cert-manager's cainjector (`injectCaFrom`). */
   readonly injectCaFrom: boolean;
+  /** Whether its pods keep to the pod-security level `restricted`, where a CNI plugin sets up their network. */
+  readonly restrictedPods: boolean;
   /** The value of linkerd-crds that installs the Gateway API's definitions; none where the chart has none of them. */
   readonly gatewayApi?: "enableHttpRoutes" | "installGatewayAPI";
   /** Minor versions of Kubernetes 1 that it fits. */
@@ -46,6 +48,7 @@ const beforeSplit = {
   chart: "linkerd2",
   ownsNamespace: true,
   injectCaFrom: false,
+  restrictedPods: false,
 } as const;
 
 const afterSplit = {
@@ -56,6 +59,7 @@ const afterSplit = {
   externalCA: true,
   enforcesIsCa: true,
   injectCaFrom: true,
+  restrictedPods: true,
 } as const;
 
 /** Every family, oldest first. */
@@ -99,8 +103,16 @@ export const chartFamilies: readonly ChartFamily[] = [
   },
   {
     ...afterSplit,
-    linkerd: "2.12–2.13, and edges to edge-23.6",
+    linkerd: "2.12, and edges to edge-22.12",
     from: [1, 9, 0],
+    below: [1, 11, 1],
+    restrictedPods: false,
+    kubernetes: { from: 21 },
+  },
+  {
+    ...afterSplit,
+    linkerd: "2.13, and edges from edge-23.1 to edge-23.6",
+    from: [1, 11, 1],
     below: [1, 13, 8],
     kubernetes: { from: 21 },
   },
@@ -137,25 +149,11 @@ export const chartFamilies: readonly ChartFamily[] = [
   },
 ];
 
-/**
- * The family of a chart; `undefined` where it cannot be told, or there is none.
- *
- * @param chart as a setting has it: a name, a reference `oci://…`, or the path of an archive `<name>-<version>.tgz`,
- *   whose own version counts.
- */
+/** The family of a chart, as a setting has it; `undefined` where it cannot be told, or there is none. */
 export function familyOf(chart: string, version: string): ChartFamily | undefined {
-  const file = chart.slice(chart.lastIndexOf("/") + 1);
-  const archive = /^(?<name>.+?)-(?<version>v?\d+\.\d+\.\d+.*)\.tgz$/.exec(file)?.groups;
-  const local = chart.startsWith("./") || chart.startsWith("../");
-  if (local && archive === undefined) return undefined;
-  const name = local ? archive!.name : file;
-  const numbers = parseVersion(local ? archive!.version! : version);
-  if (numbers === undefined) return undefined;
-  return chartFamilies.find(
-    (family) =>
-      family.chart === name &&
-      compare(numbers, family.from) >= 0 &&
-      (family.below === undefined || compare(numbers, family.below) < 0),
+  const known = namedChart(chart, version);
+  return (
+    known && chartFamilies.find((family) => family.chart === known.name && isWithin(known.version, family))
   );
 }
 
@@ -172,6 +170,8 @@ export type TrustRoots<Text> =
 
 /** What the control plane's values are made from, whatever the chart. */
 export interface MeshValues {
+  /** Whether this program installs Linkerd's CNI plugin. */
+  readonly cniInstalled: boolean;
   readonly namespace: unknown;
   readonly clusterDomain: unknown;
   readonly identityTrustDomain: unknown;
@@ -182,12 +182,13 @@ export interface MeshValues {
 
 /** The values of a control plane whose issuer's Secret cert-manager writes, at the paths where this family has them. */
 export function controlPlaneValues(family: ChartFamily, mesh: MeshValues): HelmValues {
-  const { namespace, clusterDomain, identityTrustDomain, trustRoots, ...leaves } = mesh;
+  const { cniInstalled, namespace, clusterDomain, identityTrustDomain, trustRoots, ...leaves } = mesh;
   const wide = {
     clusterDomain,
     identityTrustDomain,
     ...("pem" in trustRoots ? { identityTrustAnchorsPEM: trustRoots.pem } : {}),
     ...(family.ownsNamespace ? { namespace } : {}),
+    ...(cniInstalled ? { cniEnabled: true } : {}),
   };
   const issuer = { scheme: "kubernetes.io/tls", ...leaves };
   return {
@@ -208,14 +209,32 @@ export function gatewayApiValues(family: ChartFamily, install: boolean): HelmVal
   return family.gatewayApi === undefined ? {} : { [family.gatewayApi]: install };
 }
 
-/** Values that are this program's to set: each guards a property of the mesh's credentials, which its fix names. */
-export function ownedValues(family: ChartFamily, externalCA: boolean): OwnedValue[] {
-  const wide = (path: string) => (family.root === "" ? path : `${family.root}.${path}`);
+/** Path of a value of the whole mesh in this family's values. */
+export function meshPath({ root }: ChartFamily, path: string): string {
+  return root === "" ? path : `${root}.${path}`;
+}
+
+/** Whose the control plane's surroundings are: its values must fit them. */
+export interface Surroundings {
+  /** Someone else keeps the ConfigMap with the mesh's anchors. */
+  readonly externalCA: boolean;
+  /** This program installs Linkerd's CNI plugin. */
+  readonly cniInstalled: boolean;
+}
+
+/** Values that are this program's to set: each guards a property of the mesh, which its fix names. */
+export function ownedValues(family: ChartFamily, { externalCA, cniInstalled }: Surroundings): OwnedValue[] {
   return [
-    { path: wide("clusterDomain"), fix: "Remove it, and set clusterDomain of this program instead." },
-    { path: wide("identityTrustDomain"), fix: "Remove it, and set trustDomain of this program instead." },
     {
-      path: wide("identityTrustAnchorsPEM"),
+      path: meshPath(family, "clusterDomain"),
+      fix: "Remove it, and set clusterDomain of this program instead.",
+    },
+    {
+      path: meshPath(family, "identityTrustDomain"),
+      fix: "Remove it, and set trustDomain of this program instead.",
+    },
+    {
+      path: meshPath(family, "identityTrustAnchorsPEM"),
       fix: "Remove it: trustAnchorSource says where the bundle comes from.",
     },
     ...(family.ownsNamespace
@@ -225,7 +244,10 @@ export function ownedValues(family: ChartFamily, externalCA: boolean): OwnedValu
             value: false,
             fix: "Remove it: this program makes the namespace, with every label, before the chart is installed.",
           },
-          { path: wide("namespace"), fix: "Remove it, and set linkerdNamespace of this program instead." },
+          {
+            path: meshPath(family, "namespace"),
+            fix: "Remove it, and set linkerdNamespace of this program instead.",
+          },
         ]
       : []),
     ...(family.externalCA
@@ -236,6 +258,15 @@ export function ownedValues(family: ChartFamily, externalCA: boolean): OwnedValu
             fix: externalCA
               ? "Remove it: the bundle is trust-manager's, and the chart would make another."
               : "Remove it: with an external CA the chart would not hand the bundle to the mesh.",
+          },
+        ]
+      : []),
+    ...(cniInstalled
+      ? [
+          {
+            path: meshPath(family, "cniEnabled"),
+            value: true,
+            fix: "Remove it: the CNI plugin is installed (installLinkerdCni), and pods with linkerd-init would be refused in Linkerd's namespace.",
           },
         ]
       : []),
@@ -268,14 +299,6 @@ export function ownedValues(family: ChartFamily, externalCA: boolean): OwnedValu
 }
 
 const webhooks = ["proxyInjector", "profileValidator", "policyValidator"];
-
-/** A value of the user's that a chart ignores, and the rule that it breaks. */
-interface IgnoredValue {
-  readonly rule: "chart-value" | "chart-feature";
-  /** Path in the values, with dots. */
-  readonly path: string;
-  readonly fix: string;
-}
 
 /** Values that other families know, and this one ignores. */
 function ignoredValues(family: ChartFamily): readonly IgnoredValue[] {
@@ -346,19 +369,38 @@ function ignoredValues(family: ChartFamily): readonly IgnoredValue[] {
   return [...below, ...namespaces, ...issuer, ...externalCA, ...injection];
 }
 
-/** Refuses values of the user's that this family's chart would ignore without a word. */
-export function checkKnownToChart(field: string, values: HelmValues, family: ChartFamily): Finding[] {
-  return ignoredValues(family)
-    .filter(({ path }) => valueAt(values, path.split(".")) !== undefined)
-    .map(({ rule, path, fix }) =>
-      broken(rule, {
-        field: `${field}.${path}`,
-        message: `The chart ${family.chart} of Linkerd ${family.linkerd} ${
-          rule === "chart-value" ? "" : "does not have this feature, and "
-        }ignores this value in silence.`,
-        fix,
+/** Values of linkerd-init, the init container that pods do not have where a CNI plugin sets up their network. */
+function initContainerValues(family: ChartFamily): readonly IgnoredValue[] {
+  return [
+    ...["ignoreInboundPorts", "ignoreOutboundPorts", "iptablesMode"].map(
+      (name): IgnoredValue => ({
+        rule: "chart-value",
+        path: meshPath(family, `proxyInit.${name}`),
+        fix: `Set ${name} among the values of the CNI plugin instead (linkerdCniValues).`,
       }),
-    );
+    ),
+    {
+      rule: "chart-value",
+      path: meshPath(family, "proxyInit.skipSubnets"),
+      fix: "Set the annotation config.linkerd.io/skip-subnets of the pods or their namespaces instead.",
+    },
+  ];
+}
+
+/** Refuses values of the user's that this family's chart would ignore without a word. */
+export function checkKnownToChart(
+  field: string,
+  values: HelmValues,
+  family: ChartFamily,
+  cniEnabled: boolean,
+): Finding[] {
+  const ofFamily = `The chart ${family.chart} of Linkerd ${family.linkerd}`;
+  return [
+    ...checkIgnored(field, values, ofFamily, ignoredValues(family)),
+    ...(cniEnabled
+      ? checkIgnored(field, values, `${ofFamily} with cniEnabled`, initContainerValues(family))
+      : []),
+  ];
 }
 
 /** The finding that a chart's family cannot be told. */
@@ -387,14 +429,4 @@ function knownCharts(): string {
       return `${chart} from ${ofChart[0]!.from.join(".")}${end}`;
     })
     .join(", ");
-}
-
-function parseVersion(version: string): Version | undefined {
-  const match = /^v?(\d+)\.(\d+)\.(\d+)(?![\d.])/.exec(version);
-  return match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3])];
-}
-
-function compare(left: Version, right: Version): number {
-  const different = left.findIndex((part, index) => part !== right[index]);
-  return different < 0 ? 0 : left[different]! - right[different]!;
 }

@@ -7,7 +7,7 @@ import { broken } from "./pki/rules.ts";
 import { plain } from "./settings.ts";
 
 /** Enough for images that come through a slow link; short enough to end a hopeless wait. */
-const defaultHelmTimeoutSeconds = 600;
+export const defaultHelmTimeoutSeconds = 600;
 
 /** How long to wait for Helm. */
 export interface HelmSettings {

@@ -18,6 +18,15 @@ export interface OwnedValue {
   readonly fix: string;
 }
 
+/** A value that a chart does not have, though another one or another version does; and the rule that it breaks. */
+export interface IgnoredValue {
+  readonly rule: "chart-value" | "chart-feature";
+  /** Path in the values, with dots. */
+  readonly path: string;
+  /** What to do instead. */
+  readonly fix: string;
+}
+
 /** Merges nested values; where both have a leaf, the one of `over` stays. Lists are leaves. */
 export function mergeValues(under: HelmValues, over: HelmValues): HelmValues {
   const merged: Record<string, unknown> = { ...under };
@@ -36,6 +45,30 @@ export function checkValues(field: string, values: HelmValues, owned: readonly O
     const rule = value === undefined ? "is not set here" : `is always ${JSON.stringify(value)} here`;
     return broken("owned-value", { field: `${field}.${path}`, message: `This value ${rule}.`, fix });
   });
+}
+
+/**
+ * Refuses values of the user that the chart would ignore without a word, each by its path.
+ *
+ * @param chart what ignores them, as the subject of a sentence.
+ */
+export function checkIgnored(
+  field: string,
+  values: HelmValues,
+  chart: string,
+  ignored: readonly IgnoredValue[],
+): Finding[] {
+  return ignored
+    .filter(({ path }) => valueAt(values, path.split(".")) !== undefined)
+    .map(({ rule, path, fix }) =>
+      broken(rule, {
+        field: `${field}.${path}`,
+        message: `${chart} ${
+          rule === "chart-value" ? "" : "does not have this feature, and "
+        }ignores this value in silence.`,
+        fix,
+      }),
+    );
 }
 
 /** The value at a path; `undefined` where there is none. */

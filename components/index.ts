@@ -2,6 +2,7 @@
 export { CertManager, type CertManagerArgs } from "./certManager.ts";
 export { ClusterTrustAnchor, type ClusterTrustAnchorArgs } from "./clusterTrustAnchor.ts";
 export { IdentityIssuer, type IdentityIssuerArgs } from "./identityIssuer.ts";
+export { LinkerdCni, type LinkerdCniArgs } from "./linkerdCni.ts";
 export { LinkerdControlPlane, type LinkerdControlPlaneArgs } from "./linkerdControlPlane.ts";
 export { LinkerdNamespace, type LinkerdNamespaceArgs } from "./linkerdNamespace.ts";
 export { LinkerdViz, type LinkerdVizArgs } from "./linkerdViz.ts";

@@ -7,14 +7,16 @@ import {
   familyOf,
   gatewayApiValues,
   hasCrdsChart,
+  meshPath,
   ownedValues,
+  type Surroundings,
   type TrustRoots,
   unknownFamily,
   withUserValues,
 } from "./chartFamilies.ts";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { checkHelm, type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues } from "./helmValues.ts";
+import { checkValues, type HelmValues, valueAt } from "./helmValues.ts";
 import { highAvailabilityValues } from "./highAvailability.ts";
 import { defaultClockSkewAllowance, defaultIssuanceLifetime, type LeafSettings } from "./identityIssuer.ts";
 import type { Finding } from "./pki/finding.ts";
@@ -109,6 +111,11 @@ export interface LinkerdControlPlaneArgs extends LinkerdControlPlaneSettings {
    * someone else keeps. A change rolls the control plane's pods; meshed pods take it when they are restarted.
    */
   readonly trustRoots: TrustRoots<pulumi.Input<string>>;
+  /**
+   * Whether Linkerd's CNI plugin is installed, and sets up the pods' network in place of an init container. Defaults to
+   * false; pass the plugin as `dependsOn` then.
+   */
+  readonly cniInstalled?: boolean | undefined;
   /** Values of the webhooks whose credentials come from cert-manager; absent where the chart makes them itself. */
   readonly webhookValues?: Readonly<Record<string, InjectedWebhookValues>> | undefined;
 }
@@ -130,8 +137,9 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
 
   constructor(name: string, args: LinkerdControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:LinkerdControlPlane", name, {}, opts);
+    const cniInstalled = args.cniInstalled ?? false;
     const externalCA = "externalSha256" in args.trustRoots;
-    requireSound(checkLinkerdControlPlane(args, externalCA));
+    requireSound(checkLinkerdControlPlane(args, { externalCA, cniInstalled }));
     const family = familyOfControlPlane(args)!;
     const crds = hasCrdsChart(family)
       ? new kubernetes.helm.v3.Release(
@@ -160,6 +168,7 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
           args.linkerdControlPlaneValues ?? {},
           {
             ...controlPlaneValues(family, {
+              cniInstalled,
               namespace: args.namespace,
               clusterDomain: args.clusterDomain ?? defaultClusterDomain,
               identityTrustDomain: trustDomainOf(args),
@@ -204,14 +213,39 @@ export function trustDomainOf(
   return settings.trustDomain ?? settings.clusterDomain ?? defaultClusterDomain;
 }
 
+/** A level of Kubernetes' pod-security admission. */
+export type PodSecurityLevel = "privileged" | "restricted";
+
 /**
- * Checks what is plain of the control plane's settings.
+ * The pod-security level that meshed pods keep to, by these settings.
  *
- * @param externalCA whether someone else keeps the ConfigMap with the mesh's anchors.
+ * Without a CNI plugin, an init container sets up each pod's network, and needs capabilities that only `privileged` allows.
  */
+export function podSecurityLevelOf(
+  settings: LinkerdControlPlaneSettings,
+  cniInstalled: boolean,
+): pulumi.Input<PodSecurityLevel> {
+  const family = familyOfControlPlane(settings);
+  if (family === undefined || !family.restrictedPods) return "privileged";
+  const levelWith = (cniEnabled: unknown) => (cniEnabled === true ? "restricted" : "privileged");
+  const enabled = cniInstalled || cniEnabledIn(settings, family);
+  if (!pulumi.Output.isInstance(enabled)) return levelWith(enabled);
+  // An encrypted setting; the level of a namespace can be seen by whoever sees the namespace.
+  return pulumi.unsecret(enabled).apply(levelWith);
+}
+
+/** What the user's own values say of a CNI plugin. */
+function cniEnabledIn(
+  { linkerdControlPlaneValues }: LinkerdControlPlaneSettings,
+  family: ChartFamily,
+): unknown {
+  return valueAt(linkerdControlPlaneValues ?? {}, meshPath(family, "cniEnabled").split("."));
+}
+
+/** Checks what is plain of the control plane's settings. */
 export function checkLinkerdControlPlane(
   settings: LinkerdControlPlaneSettings,
-  externalCA = false,
+  surroundings: Surroundings = { externalCA: false, cniInstalled: false },
 ): Finding[] {
   const domains = (["clusterDomain", "trustDomain"] as const).flatMap((field) => {
     const domain = plain(settings[field]);
@@ -235,14 +269,14 @@ export function checkLinkerdControlPlane(
       version: "linkerdControlPlaneChartVersion",
       ...credentials,
     }),
-    ...checkAgainstFamily(settings, externalCA),
+    ...checkAgainstFamily(settings, surroundings),
   ];
 }
 
 /** Checks what the chosen chart makes of the settings. */
-function checkAgainstFamily(settings: LinkerdControlPlaneSettings, externalCA: boolean): Finding[] {
-  const { chart } = controlPlaneChart(settings);
-  const version = settings.linkerdControlPlaneChartVersion ?? defaultLinkerdControlPlaneChartVersion;
+function checkAgainstFamily(settings: LinkerdControlPlaneSettings, surroundings: Surroundings): Finding[] {
+  const { externalCA, cniInstalled } = surroundings;
+  const { chart, version } = controlPlaneChart(settings);
   const family = familyOfControlPlane(settings);
   if (family === undefined) {
     return [unknownFamily("linkerdControlPlaneChart", "linkerdControlPlaneChartVersion", chart, version)];
@@ -250,12 +284,17 @@ function checkAgainstFamily(settings: LinkerdControlPlaneSettings, externalCA: b
   const values = settings.linkerdControlPlaneValues ?? {};
   const findings = [
     ...checkValues("linkerdControlPlaneValues", values, [
-      ...ownedValues(family, externalCA),
+      ...ownedValues(family, surroundings),
       ...(family.injectCaFrom && (settings.rotateWebhookCredentials ?? true)
         ? controlPlaneWebhooks.flatMap(ownedByWebhook)
         : []),
     ]),
-    ...checkKnownToChart("linkerdControlPlaneValues", values, family),
+    ...checkKnownToChart(
+      "linkerdControlPlaneValues",
+      values,
+      family,
+      cniInstalled || cniEnabledIn(settings, family) === true,
+    ),
   ];
   if (!family.injectCaFrom && (settings.rotateWebhookCredentials ?? true)) {
     findings.push(
@@ -309,10 +348,8 @@ function checkAgainstFamily(settings: LinkerdControlPlaneSettings, externalCA: b
 
 /** The family of the control plane's chart; `undefined` where it cannot be told. */
 export function familyOfControlPlane(settings: LinkerdControlPlaneSettings): ChartFamily | undefined {
-  return familyOf(
-    settings.linkerdControlPlaneChart ?? defaultLinkerdControlPlaneChart,
-    settings.linkerdControlPlaneChartVersion ?? defaultLinkerdControlPlaneChartVersion,
-  );
+  const { chart, version } = controlPlaneChart(settings);
+  return familyOf(chart, version);
 }
 
 function crdsChart(settings: LinkerdControlPlaneSettings): HelmChart {
@@ -323,7 +360,10 @@ function crdsChart(settings: LinkerdControlPlaneSettings): HelmChart {
   };
 }
 
-function controlPlaneChart(settings: LinkerdControlPlaneSettings): HelmChart {
+/** The chart of the control plane. */
+export function controlPlaneChart(
+  settings: LinkerdControlPlaneSettings,
+): HelmChart & { readonly version: string } {
   return {
     chart: settings.linkerdControlPlaneChart ?? defaultLinkerdControlPlaneChart,
     version: settings.linkerdControlPlaneChartVersion ?? defaultLinkerdControlPlaneChartVersion,

@@ -1,15 +1,16 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import type { PodSecurityLevel } from "./linkerdControlPlane.ts";
 
 /** What a {@link LinkerdNamespace} is made from. */
 export interface LinkerdNamespaceArgs {
   /** Its name. */
   readonly name: pulumi.Input<string>;
   /**
-   * Whether Linkerd's CNI plugin sets up the pods' network. Defaults to false: then an init container in each pod does
-   * it, and needs capabilities that only the pod-security level `privileged` allows.
+   * Pod-security level that is enforced in it. Defaults to `privileged`, which the init container of each pod needs; where
+   * Linkerd's CNI plugin is in its place, the pods keep to `restricted`.
    */
-  readonly cniEnabled?: boolean;
+  readonly podSecurityLevel?: pulumi.Input<PodSecurityLevel> | undefined;
 }
 
 /**
@@ -30,7 +31,7 @@ export class LinkerdNamespace extends kubernetes.core.v1.Namespace {
             "linkerd.io/is-control-plane": "true",
             "config.linkerd.io/admission-webhooks": "disabled",
             "linkerd.io/control-plane-ns": args.name,
-            "pod-security.kubernetes.io/enforce": args.cniEnabled === true ? "restricted" : "privileged",
+            "pod-security.kubernetes.io/enforce": args.podSecurityLevel ?? "privileged",
           },
           annotations: { "linkerd.io/inject": "disabled" },
         },

@@ -2,11 +2,12 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues, mergeValues } from "./helmValues.ts";
+import { checkIgnored, checkValues, type HelmValues, type IgnoredValue, mergeValues } from "./helmValues.ts";
 import {
   defaultClusterDomain,
   familyOfControlPlane,
   type LinkerdControlPlaneSettings,
+  type PodSecurityLevel,
   repositoryOf,
   trustDomainOf,
 } from "./linkerdControlPlane.ts";
@@ -53,7 +54,10 @@ export interface LinkerdVizSettings {
   readonly linkerdVizChart?: string | undefined;
   /** Exact version of that chart. Defaults to 2026.8.3; not used where the chart is a local archive. */
   readonly linkerdVizChartVersion?: pulumi.Input<string> | undefined;
-  /** More Helm values for that chart. They win over the chart's, and may not touch its credentials. */
+  /**
+   * More Helm values for that chart. They win over the chart's, and may not touch its credentials. Those that the chart
+   * would ignore are refused.
+   */
   readonly linkerdVizValues?: HelmValues | undefined;
 }
 
@@ -65,6 +69,8 @@ export interface LinkerdVizArgs
     LinkerdControlPlaneSettings {
   /** Namespace of the control plane. */
   readonly linkerdNamespace: pulumi.Input<string>;
+  /** Pod-security level that is enforced in its namespace: that of the control plane's. Defaults to `privileged`. */
+  readonly podSecurityLevel?: pulumi.Input<PodSecurityLevel> | undefined;
 }
 
 /**
@@ -87,8 +93,8 @@ export class LinkerdViz extends pulumi.ComponentResource {
           name: args.linkerdVizNamespace ?? defaultLinkerdVizNamespace,
           labels: {
             "linkerd.io/extension": "viz",
-            // The init container of meshed pods needs capabilities that no other level allows.
-            "pod-security.kubernetes.io/enforce": "privileged",
+            // The chart's own Job would set the same: it looks whether the control plane has a CNI plugin.
+            "pod-security.kubernetes.io/enforce": args.podSecurityLevel ?? "privileged",
           },
         },
       },
@@ -152,8 +158,52 @@ export function checkLinkerdViz(settings: LinkerdVizSettings & LinkerdControlPla
       { path: "identityTrustDomain", fix: "Remove it, and set trustDomain of this program instead." },
       ...((settings.rotateWebhookCredentials ?? true) ? vizWebhooks.flatMap(ownedByWebhook) : []),
     ]),
+    ...checkIgnored(
+      "linkerdVizValues",
+      settings.linkerdVizValues ?? {},
+      "The viz extension's chart",
+      ignoredValues,
+    ),
   ];
 }
+
+/** Values of the extension's chart before Linkerd 2.12, or of Linkerd's other charts, which this one ignores. */
+const ignoredValues: readonly IgnoredValue[] = [
+  {
+    rule: "chart-value",
+    path: "installNamespace",
+    fix: "Remove it: this program makes the namespace, and from Linkerd 2.12 on the chart does not.",
+  },
+  {
+    rule: "chart-value",
+    path: "namespace",
+    fix: "Remove it, and set linkerdVizNamespace of this program instead.",
+  },
+  {
+    rule: "chart-value",
+    path: "cniEnabled",
+    fix: "Remove it: the namespace's pod-security level follows that of the control plane's.",
+  },
+  {
+    rule: "chart-value",
+    path: "global",
+    fix: "Write what is below global without it: this chart has its values at the top.",
+  },
+  { rule: "chart-value", path: "imagePullPolicy", fix: "Write it as defaultImagePullPolicy." },
+  {
+    rule: "chart-value",
+    path: "proxy",
+    fix: "Write it below the workload that it is for, such as tap.proxy.",
+  },
+  { rule: "chart-value", path: "grafanaUrl", fix: "Write it as grafana.url." },
+  ...["enabled", "image", "resources"].map(
+    (name): IgnoredValue => ({
+      rule: "chart-value",
+      path: `grafana.${name}`,
+      fix: "Remove it: from Linkerd 2.12 on, Grafana is installed apart, and found by grafana.url.",
+    }),
+  ),
+];
 
 function vizChart(settings: LinkerdVizSettings & LinkerdControlPlaneSettings): HelmChart {
   return {

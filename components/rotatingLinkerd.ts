@@ -34,10 +34,17 @@ import {
   signedElsewhere,
 } from "./issuerSource.ts";
 import {
+  checkLinkerdCni,
+  defaultLinkerdCniNamespace,
+  LinkerdCni,
+  type LinkerdCniSettings,
+} from "./linkerdCni.ts";
+import {
   checkLinkerdControlPlane,
   controlPlaneWebhooks,
   LinkerdControlPlane,
   type LinkerdControlPlaneSettings,
+  podSecurityLevelOf,
   trustDomainOf,
 } from "./linkerdControlPlane.ts";
 import { LinkerdNamespace } from "./linkerdNamespace.ts";
@@ -97,6 +104,7 @@ export interface RotatingLinkerdArgs
     IdentityIssuerSettings,
     IssuerSourceSettings,
     LinkerdControlPlaneSettings,
+    LinkerdCniSettings,
     LinkerdVizSettings,
     WebhookCredentialsSettings,
     TrustManagerSettings,
@@ -157,8 +165,8 @@ export interface TrustAnchorStatus extends CertificateFacts {
  * Linkerd with control-plane TLS credentials that rotate by themselves.
  *
  * Creates the control plane's namespace, cert-manager where it is wanted, each generation of the trust anchor, the
- * identity issuer, the webhooks' credentials, and Linkerd's two Helm releases – each only when what it needs is ready,
- * and removed in the opposite order.
+ * identity issuer, the webhooks' credentials, Linkerd's CNI plugin where it is wanted, and Linkerd's two Helm releases –
+ * each only when what it needs is ready, and removed in the opposite order.
  *
  * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs, with
  * restarts of the meshed pods between: list the next generation; let it sign; remove the one before.
@@ -189,13 +197,12 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:RotatingLinkerd", name, {}, opts);
     requireSound(checkRotatingLinkerd(args));
     const trustDomain = trustDomainOf(args);
+    const cniInstalled = args.installLinkerdCni ?? false;
+    const podSecurityLevel = podSecurityLevelOf(args, cniInstalled);
 
     const namespace = new LinkerdNamespace(
       `${name}-namespace`,
-      {
-        name: args.linkerdNamespace ?? defaultLinkerdNamespace,
-        cniEnabled: args.linkerdControlPlaneValues?.cniEnabled === true,
-      },
+      { name: args.linkerdNamespace ?? defaultLinkerdNamespace, podSecurityLevel },
       { parent: this },
     );
     const certManager =
@@ -246,21 +253,23 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
             },
           )
         : undefined;
+    const cni = cniInstalled ? new LinkerdCni(`${name}-cni`, args, { parent: this }) : undefined;
     const controlPlane = new LinkerdControlPlane(
       `${name}-control-plane`,
       {
         ...args,
+        cniInstalled,
         namespace: namespace.metadata.name,
         trustRoots: source.trustRoots,
         webhookValues: webhookCredentials?.values,
       },
-      { parent: this, ...(issuer === undefined ? {} : { dependsOn: issuer }) },
+      { parent: this, dependsOn: [issuer, cni].filter((needed) => needed !== undefined) },
     );
 
     if (args.installLinkerdViz === true) {
       new LinkerdViz(
         `${name}-viz`,
-        { ...args, linkerdNamespace: namespace.metadata.name },
+        { ...args, linkerdNamespace: namespace.metadata.name, podSecurityLevel },
         { parent: this, dependsOn: controlPlane },
       );
     }
@@ -401,22 +410,21 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
       ),
     }),
     ...checkIssuerSource(args),
-    ...checkLinkerdControlPlane(args, onCluster),
+    ...checkLinkerdControlPlane(args, {
+      externalCA: onCluster,
+      cniInstalled: args.installLinkerdCni ?? false,
+    }),
+    ...checkWebhookNames("linkerdNamespace", linkerdNamespace, controlPlaneWebhooks, args),
+    ...checkDistinctNamespaces(args),
   ];
-  if (args.installCertManager ?? true) {
-    findings.push(...checkCertManager(args));
-    const certManagerNamespace = plain(args.certManagerNamespace ?? defaultCertManagerNamespace);
-    if (certManagerNamespace !== undefined && certManagerNamespace === linkerdNamespace) {
-      findings.push(
-        broken("distinct-namespaces", {
-          field: "certManagerNamespace",
-          message: `"${certManagerNamespace}" is linkerdNamespace as well, and one namespace cannot be made twice.`,
-          fix: "Give cert-manager a namespace of its own.",
-        }),
-      );
-    }
+  if (args.installCertManager ?? true) findings.push(...checkCertManager(args));
+  if (args.installLinkerdCni === true) {
+    const cniNamespace = plain(args.linkerdCniNamespace ?? defaultLinkerdCniNamespace);
+    findings.push(
+      ...checkLinkerdCni(args),
+      ...(cniNamespace === undefined ? [] : checkNamespaceName("linkerdCniNamespace", cniNamespace)),
+    );
   }
-  findings.push(...checkWebhookNames("linkerdNamespace", linkerdNamespace, controlPlaneWebhooks, args));
   if (args.installLinkerdViz === true) {
     const vizNamespace = plain(args.linkerdVizNamespace ?? defaultLinkerdVizNamespace);
     findings.push(
@@ -424,23 +432,6 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
       ...(vizNamespace === undefined ? [] : checkNamespaceName("linkerdVizNamespace", vizNamespace)),
       ...checkWebhookNames("linkerdVizNamespace", vizNamespace, vizWebhooks, args),
     );
-    const others = {
-      linkerdNamespace,
-      certManagerNamespace:
-        (args.installCertManager ?? true)
-          ? plain(args.certManagerNamespace ?? defaultCertManagerNamespace)
-          : undefined,
-    };
-    for (const [field, other] of Object.entries(others)) {
-      if (vizNamespace === undefined || vizNamespace !== other) continue;
-      findings.push(
-        broken("distinct-namespaces", {
-          field: "linkerdVizNamespace",
-          message: `"${vizNamespace}" is ${field} as well, and one namespace cannot be made twice.`,
-          fix: "Give the viz extension a namespace of its own.",
-        }),
-      );
-    }
   }
   if (trustDomain !== undefined && linkerdNamespace !== undefined) {
     const commonNames = [
@@ -451,6 +442,41 @@ export function checkRotatingLinkerd(args: RotatingLinkerdArgs): Finding[] {
     findings.push(...checkCommonName("trustDomain", longest));
   }
   return findings;
+}
+
+/** Checks that no namespace is to be made twice: each is another than those before it. */
+function checkDistinctNamespaces(args: RotatingLinkerdArgs): Finding[] {
+  const { linkerdNamespace, certManagerNamespace, linkerdCniNamespace, linkerdVizNamespace } = args;
+  const made = [
+    { field: "linkerdNamespace", name: linkerdNamespace ?? defaultLinkerdNamespace, isMade: true },
+    {
+      field: "certManagerNamespace",
+      name: certManagerNamespace ?? defaultCertManagerNamespace,
+      isMade: args.installCertManager ?? true,
+    },
+    {
+      field: "linkerdCniNamespace",
+      name: linkerdCniNamespace ?? defaultLinkerdCniNamespace,
+      isMade: args.installLinkerdCni ?? false,
+    },
+    {
+      field: "linkerdVizNamespace",
+      name: linkerdVizNamespace ?? defaultLinkerdVizNamespace,
+      isMade: args.installLinkerdViz ?? false,
+    },
+  ].flatMap(({ field, name, isMade }) => {
+    const known = plain(name);
+    return isMade && known !== undefined ? [{ field, name: known }] : [];
+  });
+  return made.flatMap(({ field, name }, index) => {
+    const other = made.slice(0, index).find((earlier) => earlier.name === name);
+    if (other === undefined) return [];
+    return broken("distinct-namespaces", {
+      field,
+      message: `"${name}" is ${other.field} as well, and one namespace cannot be made twice.`,
+      fix: "Give each a namespace of its own.",
+    });
+  });
 }
 
 /** Checks that the names of these webhooks fit into their certificates. */

@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type ChartFamily, chartFamilies, hasCrdsChart } from "../components/chartFamilies.ts";
+import { cniChartValues, writtenRange } from "../components/cniChart.ts";
 
 const file = resolve(import.meta.dirname, "..", "docs", "versions.md");
 
@@ -28,6 +29,7 @@ export function versionsPage(): string {
     ["`identity.externalCA`", ({ externalCA }) => yes(externalCA)],
     ["Issuer must be a CA", ({ enforcesIsCa }) => yes(enforcesIsCa)],
     ["`injectCaFrom`", ({ injectCaFrom }) => yes(injectCaFrom)],
+    ["`restricted` with a CNI plugin", ({ restrictedPods }) => yes(restrictedPods)],
     ["Gateway API by", ({ gatewayApi }) => (gatewayApi === undefined ? "–" : `\`${gatewayApi}\``)],
     [
       "Kubernetes",
@@ -36,7 +38,7 @@ export function versionsPage(): string {
     ],
   ];
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return `<!-- Written by \`npm run -s tables\` from components/chartFamilies.ts. -->
+  return `<!-- Written by \`npm run -s tables\` from components/chartFamilies.ts and components/cniChart.ts. -->
 # Which Linkerd
 
 What each family of Linkerd's charts accepts. The values of the control plane are made from this table; the family
@@ -46,6 +48,24 @@ schema for its values, so Helm drops in silence what the chart does not know: he
 ${line(rows.map(([title]) => title))}
 ${line(rows.map(() => "---"))}
 ${chartFamilies.map((family) => line(rows.map(([, cell]) => cell(family)))).join("\n")}
+
+## The CNI plugin
+
+\`installLinkerdCni\` installs the chart \`linkerd2-cni\` before the control plane, and removes it after. Where the table says
+so, the namespaces of the control plane and of the viz extension then enforce the pod-security level \`restricted\`, with any
+other Linkerd \`privileged\`. The same holds for a CNI plugin of your own, with \`cniEnabled\` among
+\`linkerdControlPlaneValues\`.
+
+From 2.12 until 2023 the chart's versions begin with 30; from 2024 on they are those of the control plane's, and a plugin
+of another release is warned of. Before 2.9.0 it always makes its namespace itself, and is not supported.
+
+| Value of \`linkerd2-cni\` | Chart versions |
+| --- | --- |
+${Object.entries(cniChartValues)
+  .map(([name, ranges]) => line([`\`${name}\``, ranges.map(writtenRange).join(", ")]))
+  .join("\n")}
+
+## Linkerd 2.10
 
 \`npm run test:legacy\` runs the chart \`linkerd2\` 2.10.2 with its own controllers on Kubernetes 1.24.17: installed, renewed
 and destroyed by this program. cert-manager is v1.21.2 there, too, and is installed before, with \`installCertManager\` set

@@ -127,6 +127,14 @@ const settingRules = {
     severity: "error",
     source: "linkerd2 #6455 (externalCA, 2.11), charts/partials/templates/_validate.tpl (injectCaFrom, 2.12)",
   },
+  "cni-proxy": {
+    severity: "error",
+    source: "linkerd.io, CNI Plugin: what is changed for linkerd install-cni is changed for the proxies, too",
+  },
+  "cni-release": {
+    severity: "warning",
+    source: "linkerd.io, Helm Chart Version Matrix: linkerd2-cni is published with the control plane",
+  },
   "kubernetes-version": {
     severity: "error",
     source: "docs/versions.md: kubeVersion and the API versions of linkerd2's charts",

@@ -18,8 +18,8 @@ test("the family follows from name and version", () => {
     ["linkerd2", "2.9.5", "2.7–2.9"],
     ["linkerd2", "2.10.2", "2.10"],
     ["linkerd2", "2.11.5", "2.11"],
-    ["linkerd-control-plane", "1.9.8", "2.12–2.13, and edges to edge-23.6"],
-    ["linkerd-control-plane", "1.12.7", "2.12–2.13, and edges to edge-23.6"],
+    ["linkerd-control-plane", "1.9.8", "2.12, and edges to edge-22.12"],
+    ["linkerd-control-plane", "1.12.7", "2.13, and edges from edge-23.1 to edge-23.6"],
     ["linkerd-control-plane", "1.13.8-edge", "2.14, and edges from edge-23.7"],
     ["linkerd-control-plane", "1.16.11", "2.14, and edges from edge-23.7"],
     ["linkerd-control-plane", "2025.3.1", "edge-25.3 to edge-26.4"],
@@ -32,7 +32,10 @@ test("the family follows from name and version", () => {
 
 test("a local archive's own name counts, in Helm's form", () => {
   assert.equal(family("./charts/linkerd2-2.10.2.tgz", "2026.8.3"), "2.10");
-  assert.equal(family("../linkerd-control-plane-1.13.1-edge.tgz"), "2.12–2.13, and edges to edge-23.6");
+  assert.equal(
+    family("../linkerd-control-plane-1.13.1-edge.tgz"),
+    "2.13, and edges from edge-23.1 to edge-23.6",
+  );
 });
 
 test("where it cannot be told, the error says what to set", () => {
@@ -86,6 +89,28 @@ test("a value that the chart ignores in silence is refused", () => {
       new RegExp(`^linkerdControlPlaneValues\\.${field}: The chart .* ignores this value`),
     );
   }
+});
+
+test("where a CNI plugin is, values of the init container in its place are refused", () => {
+  for (const [version, proxyInit] of [
+    ["2026.8.3", { ignoreInboundPorts: "25" }],
+    ["2026.8.3", { skipSubnets: "10.0.0.0/8" }],
+    ["2.10.2", { ignoreOutboundPorts: "25" }],
+  ] as const) {
+    const [name] = Object.keys(proxyInit);
+    const [refusal, ...others] = refusals(at(version, { cniEnabled: true, proxyInit }));
+    assert.deepEqual(others, [], version);
+    assert.match(
+      refusal!,
+      new RegExp(
+        `^linkerdControlPlaneValues\\.proxyInit\\.${name}: The chart .* with cniEnabled ignores this value`,
+      ),
+    );
+    assert.deepEqual(refusals(at(version, { cniEnabled: false, proxyInit })), []);
+  }
+  const legacy = at("2.9.5", { global: { cniEnabled: true, proxyInit: { ignoreInboundPorts: "25" } } });
+  assert.match(refusals(legacy)[0]!, /^linkerdControlPlaneValues\.global\.proxyInit\.ignoreInboundPorts: /);
+  assert.deepEqual(refusals(at("2026.8.3", { cniEnabled: true, proxyInit: { resources: {} } })), []);
 });
 
 test("a feature that the chart does not have is refused", () => {

@@ -62,6 +62,34 @@ test("values that would undo its credentials are refused", () => {
   assert.deepEqual(refusals({ linkerdVizValues, rotateWebhookCredentials: false }), []);
 });
 
+test("values that its chart would ignore are refused, each with what to do", () => {
+  const linkerdVizValues = {
+    installNamespace: true,
+    namespace: "viz",
+    cniEnabled: true,
+    global: { tap: {} },
+    grafanaUrl: "grafana:3000",
+    grafana: { enabled: false, url: "grafana:3000" },
+    defaultLogLevel: "debug",
+  };
+  assert.deepEqual(refusals({ linkerdVizValues }), [
+    ["chart-value", "linkerdVizValues.installNamespace"],
+    ["chart-value", "linkerdVizValues.namespace"],
+    ["chart-value", "linkerdVizValues.cniEnabled"],
+    ["chart-value", "linkerdVizValues.global"],
+    ["chart-value", "linkerdVizValues.grafanaUrl"],
+    ["chart-value", "linkerdVizValues.grafana.enabled"],
+  ]);
+});
+
+test("where a CNI plugin is, its namespace has the control plane's pod-security level", async () => {
+  const { find } = await build({ installLinkerdViz: true, installLinkerdCni: true });
+  const { metadata } = find("kubernetes:core/v1:Namespace", "linkerd-viz-namespace").inputs as {
+    metadata: { labels: Record<string, string> };
+  };
+  assert.equal(metadata.labels["pod-security.kubernetes.io/enforce"], "restricted");
+});
+
 test("a namespace that is another's, or too long for its webhooks' names, is refused", () => {
   assert.deepEqual(refusals({ linkerdVizNamespace: "linkerd" }), [
     ["distinct-namespaces", "linkerdVizNamespace"],

@@ -100,14 +100,6 @@ test("the namespace has Linkerd's labels and annotation", () => {
   });
 });
 
-test("with the CNI plugin, the namespace is restricted, as the chart's own would be", async () => {
-  const { find } = await build({ linkerdControlPlaneValues: { cniEnabled: true } });
-  const { metadata } = find(namespace, "linkerd-namespace").inputs as {
-    metadata: { labels: Record<string, string> };
-  };
-  assert.equal(metadata.labels["pod-security.kubernetes.io/enforce"], "restricted");
-});
-
 test("the trust anchor's certificate", () => {
   assert.deepEqual(installed.find("tls:index/privateKey:PrivateKey", "linkerd-trust-anchor-key").inputs, {
     algorithm: "ECDSA",
@@ -554,7 +546,7 @@ test("settings that cannot be are refused before anything is registered, all tog
     Fix: Remove it: cert-manager writes the issuer's Secret in this scheme.
     Rule: owned-value (this program sets it, and something else depends on it)
   certManagerNamespace: "linkerd" is linkerdNamespace as well, and one namespace cannot be made twice.
-    Fix: Give cert-manager a namespace of its own.
+    Fix: Give each a namespace of its own.
     Rule: distinct-namespaces (Kubernetes: a namespace's name is its own)`,
   );
   assert.deepEqual(
