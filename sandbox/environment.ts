@@ -15,6 +15,9 @@ const stackName = "dev";
 
 const project = "linkerd-rotating-tls";
 
+/** Where a CNI plugin puts its files: the folders that are usual, /etc/cni and /opt/cni, would be the host's. */
+const cniFolders = { destCNINetDir: "/run/cni/net.d", destCNIBinDir: "/run/cni/bin" };
+
 /** The stack's configuration file lies in the sandbox: its encryption salt and chart archives belong to the sandbox. */
 function stackConfigurationFile(name: string): string {
   return join(sandboxPaths(name).directory, `Pulumi.${stackName}.yaml`);
@@ -80,7 +83,7 @@ export async function ensureStack(name: string, report: (line: string) => void):
 
 /**
  * Writes the stack's configuration: the project's own for that stack, what was set in the sandbox over it, and the
- * sandbox's chart archives.
+ * sandbox's chart archives; below all of it, where a CNI plugin may write.
  */
 async function writeStackConfiguration(name: string): Promise<void> {
   const file = stackConfigurationFile(name);
@@ -94,12 +97,17 @@ async function writeStackConfiguration(name: string): Promise<void> {
   const own = existsSync(file) ? await read(file) : {};
   // The salt of the project's own file, where it has one, goes with another passphrase: only its settings count.
   const { config: shared } = await read(join(projectDirectory, `Pulumi.${stackName}.yaml`));
-  const config = { ...shared, ...own.config };
+  const config: Record<string, unknown> = {
+    [`${project}:linkerdCniValues`]: cniFolders,
+    ...shared,
+    ...own.config,
+  };
   for (const [key, chart] of [
     ["certManagerChart", "cert-manager"],
     ["trustManagerChart", "trust-manager"],
     ["linkerdCrdsChart", "linkerd-crds"],
     ["linkerdControlPlaneChart", "linkerd-control-plane"],
+    ["linkerdCniChart", "linkerd2-cni"],
     ["linkerdVizChart", "linkerd-viz"],
   ] as const) {
     config[`${project}:${key}`] = await chartArchive(name, chart);

@@ -6,6 +6,8 @@
  */
 export interface Image {
   readonly repository: string;
+  /** Only containers that run this command of it; the others are for an entry further down. */
+  readonly command?: string;
   /** A program on the sandbox's `PATH`, and its first arguments. */
   readonly program?: readonly [string, ...string[]];
   readonly standIn?: { readonly ports?: readonly number[]; readonly exits?: boolean };
@@ -26,7 +28,14 @@ export const images: readonly Image[] = [
   { repository: "linkerd/web", standIn: { ports: [8084, 9994] } },
   { repository: "prom/prometheus", standIn: { ports: [9090] } },
   { repository: "linkerd/extension-init", standIn: { exits: true } },
+  // It would change the network of the node, which has no CNI plugins here: the container runtime makes the pods' network.
+  { repository: "linkerd/cni-plugin", standIn: { ports: [9990] } },
   // Written in Rust, and not to be had here.
+  {
+    repository: "linkerd/proxy",
+    command: "/usr/lib/linkerd/linkerd2-network-validator",
+    standIn: { exits: true },
+  },
   { repository: "linkerd/proxy", standIn: { ports: [4191] } },
   { repository: "linkerd/policy-controller", standIn: { ports: [9990] } },
   { repository: "linkerd/proxy-init", standIn: { exits: true } },

@@ -253,6 +253,7 @@ function linkerdChart(name: string, version: string, appVersion = linkerdVersion
 export const charts: readonly ChartPackage[] = [
   linkerdChart("linkerd-crds", "1.7.0-edge"),
   linkerdChart("linkerd-control-plane", "1.13.1-edge"),
+  linkerdChart("linkerd2-cni", "30.9.0-edge"),
   { ...linkerdChart("linkerd-viz", "30.9.1-edge"), directory: "viz/charts/linkerd-viz" },
   { ...linkerdChart("linkerd2", "2.10.2", oldLinkerdVersion), module: "linkerd-2.10", optional: true },
   {

@@ -111,7 +111,11 @@ func prepareMounts(keep []string) error {
 		}
 		unix.Close(fd)
 	}
-	for _, folder := range []string{"/run/machine", "/var/lib/kubelet", "/var/log/pods", "/var/log/containers"} {
+	// A CNI plugin finds its folders below /run: those of the host, /etc/cni and /opt/cni, are not the machine's.
+	for _, folder := range []string{
+		"/run/machine", "/run/cni/net.d", "/run/cni/bin",
+		"/var/lib/kubelet", "/var/log/pods", "/var/log/containers",
+	} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ const portsAnnotation = "io.kubernetes.container.ports"
 // stand-in.
 type image struct {
 	Repository string   `json:"repository"`
+	Command    string   `json:"command"` // if not empty, only of containers that run it
 	Program    []string `json:"program"` // a static executable, and its first arguments
 	StandIn    struct {
 		Ports []int `json:"ports"`
@@ -93,7 +94,7 @@ func (s *server) commandOf(config *cri.ContainerConfig) (command, error) {
 		reference = config.GetImage().GetImage()
 	}
 	for _, image := range s.images {
-		if !image.matches(reference) {
+		if !image.matches(reference) || image.Command != "" && (len(config.Command) == 0 || config.Command[0] != image.Command) {
 			continue
 		}
 		if len(image.Program) == 0 {

@@ -143,6 +143,7 @@ func startMachine(t *testing.T) *machine {
 	images, err := json.Marshal([]map[string]any{
 		{"repository": "shell", "program": []string{"/bin/sh", "-c"}},
 		{"repository": "broken", "program": []string{"/absent"}},
+		{"repository": "linkerd/proxy", "command": "/validate", "standIn": map[string]any{"exits": true}},
 		{"repository": "linkerd/proxy", "standIn": map[string]any{"ports": []int{4191}}},
 		{"repository": "linkerd/proxy-init", "standIn": map[string]any{"exits": true}},
 	})
@@ -604,9 +605,10 @@ func testStartError(t *testing.T, m *machine) {
 
 func testStandIn(t *testing.T, m *machine) {
 	podID, pod := m.runPod(t)
-	start := func(name, image, ports string) string {
+	start := func(name, image, ports string, command ...string) string {
 		id := m.create(t, podID, pod, image, func(config *cri.ContainerConfig) {
 			config.Metadata.Name = name
+			config.Command = command
 			config.LogPath = name + ".log"
 			if ports != "" {
 				config.Annotations = map[string]string{portsAnnotation: ports}
@@ -615,7 +617,9 @@ func testStandIn(t *testing.T, m *machine) {
 		must(m.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id}))(t)
 		return id
 	}
-	for _, initializer := range []string{start("any", "linkerd/proxy-init:v2", ""), start("init-something", "unknown", "")} {
+	for _, initializer := range []string{
+		start("any", "linkerd/proxy-init:v2", ""), start("init-something", "unknown", ""), start("validator", "linkerd/proxy:v3", "", "/validate"),
+	} {
 		if exit := m.awaitExit(t, initializer); exit.ExitCode != 0 {
 			t.Errorf("exit: %v", exit)
 		}
