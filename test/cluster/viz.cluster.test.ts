@@ -28,6 +28,7 @@ before(async () => {
   cluster = connect({ namespace, signal: new AbortController().signal });
   registrations = kubeConfig().makeApiClient(ApiregistrationV1Api);
   await succeed(environment, "pulumi", "config", "set", "installLinkerdViz", "true");
+  await succeed(environment, "pulumi", "config", "set", "installLinkerdCni", "true");
   await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
 });
 
@@ -39,6 +40,20 @@ test("right after the installation, tap's API answers and its injector is asked"
     return status === "True" || message;
   });
   await ask();
+});
+
+test("with a CNI plugin its pods are admitted in a restricted namespace", async () => {
+  const { metadata } = await cluster.core.readNamespace({ name: namespace });
+  assert.equal(metadata!.labels!["pod-security.kubernetes.io/enforce"], "restricted");
+  const { items } = await cluster.core.listNamespacedPod({ namespace });
+  assert.ok(items.length >= servers.length);
+  for (const { metadata, spec } of items) {
+    assert.deepEqual(
+      spec!.initContainers!.map(({ name }) => name),
+      ["linkerd-network-validator"],
+      metadata!.name,
+    );
+  }
 });
 
 test("cert-manager's certificates are the only ones: the API server verifies each by its caBundle", async () => {
