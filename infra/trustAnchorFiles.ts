@@ -1,5 +1,6 @@
 /** Trust anchors that are given in files outside the repository, which the stack's configuration names. */
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { dirname, relative, resolve, sep } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Finding } from "../components/pki/finding.ts";
 import { longestPemBytes, tooLong } from "../components/pki/pemRules.ts";
@@ -21,10 +22,14 @@ export function readTrustAnchorFiles(files: TrustAnchorFiles, findings: Finding[
     Object.entries(parts).flatMap(([name, value]) => {
       const part = Object.hasOwn(partOfFile, name) ? partOfFile[name]! : undefined;
       if (part === undefined) return [[name, value]];
-      const result = readPem(`providedTrustAnchors.${generation}.${name}`, value, parts[part]);
-      if (typeof result === "string") return [[part, result]];
-      findings.push(result);
-      return [];
+      const field = `providedTrustAnchors.${generation}.${name}`;
+      const result = readPem(field, value, parts[part]);
+      if (typeof result !== "string") {
+        findings.push(result);
+        return [];
+      }
+      if (part === "privateKeyPem") findings.push(...checkPlace(field, value as string));
+      return [[part, result]];
     });
   return Object.fromEntries(
     Object.entries(files).map(([generation, parts]) => [
@@ -34,6 +39,39 @@ export function readTrustAnchorFiles(files: TrustAnchorFiles, findings: Finding[
         : parts,
     ]),
   );
+}
+
+const projectDirectory = resolve(import.meta.dirname, "..");
+
+/** A key belongs where nobody commits it. */
+function checkPlace(field: string, path: string): Finding[] {
+  const inside = relative(repositoryOf(projectDirectory), placeOf(path));
+  if (inside === ".." || inside.startsWith(`..${sep}`)) return [];
+  return [
+    broken("key-in-repository", {
+      field,
+      message: `The private key lies in the repository, as ${inside}: once it is committed, everyone who may read the repository has it.`,
+      fix: "Move the file outside the repository, and replace the anchor if its key was ever committed; or give the key as privateKeyPem, with pulumi config set --secret.",
+    }),
+  ];
+}
+
+/** Where a file really is; a pipe is nowhere, and stays as it is called. */
+function placeOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}
+
+/** The folder with `.git` in it, at or above the given one; without any, the given one. */
+function repositoryOf(directory: string): string {
+  const start = realpathSync(directory);
+  for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(resolve(folder, ".git"))) return folder;
+  }
+  return start;
 }
 
 /** Nothing of a file that is not one of these is ever shown. */

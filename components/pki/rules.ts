@@ -93,6 +93,11 @@ const settingRules = {
   },
   "provided-anchor": { severity: "error", source: "this program: each generation is one anchor" },
 
+  "key-in-repository": {
+    severity: "warning",
+    source: "this program: a key in a repository belongs to all who read it, for good",
+  },
+
   "setting-parts": { severity: "error", source: "Pulumi.yaml describes every setting's parts" },
   "identity-issuer-source": { severity: "error", source: "this program knows these sources of the issuer" },
   "other-identity-issuer-source": {
