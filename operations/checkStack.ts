@@ -17,6 +17,7 @@ import {
 } from "../components/rotatingLinkerd.ts";
 import { plain } from "../components/settings.ts";
 import { configurationOf, encryptedLeaf, type StackText } from "../infra/config.ts";
+import { isMap, readStackYaml } from "./stackYaml.ts";
 
 const projectDirectory = resolve(import.meta.dirname, "..");
 
@@ -90,9 +91,9 @@ export async function readStack(name: string | undefined): Promise<StackText | F
 
 /** What a stack's file sets; what is encrypted in it stays unknown. */
 export function readStackFile(path: string): StackText | Finding {
-  let content: unknown;
+  let set: Readonly<Record<string, unknown>> | undefined;
   try {
-    content = parse(readFileSync(path, "utf8"));
+    set = readStackYaml(readFileSync(path, "utf8"));
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
     return unreadable(
@@ -101,8 +102,7 @@ export function readStackFile(path: string): StackText | Finding {
       "Give a stack's file, such as Pulumi.dev.yaml.",
     );
   }
-  const set = isMap(content) ? (content.config ?? {}) : undefined;
-  if (!isMap(set)) {
+  if (set === undefined) {
     return unreadable(
       "--config",
       "It is not a map with config: in it.",
@@ -135,16 +135,15 @@ function textOf(value: unknown): string | undefined {
   if (isEncrypted(value)) return undefined;
   // Pulumi takes a key without a value for the empty string, and warns of it.
   if (value === null) return "";
-  const known = (_key: string, part: unknown) => (isEncrypted(part) ? encryptedLeaf : part);
+  // The program rounds what is in an object as well.
+  const known = (_key: string, part: unknown) =>
+    isEncrypted(part) ? encryptedLeaf : typeof part === "bigint" ? Number(part) : part;
   return typeof value === "object" ? JSON.stringify(value, known) : String(value);
 }
 
 /** As Pulumi writes it: `{ secure: "v1:…" }`. */
-const isEncrypted = (value: unknown) => isMap(value) && Object.keys(value).join() === "secure";
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+const isEncrypted = (value: unknown) =>
+  isMap(value) && Object.keys(value).join() === "secure" && typeof value.secure === "string";
 
 function unreadable(field: string, message: string, fix: string): Finding {
   return broken("stack-readable", { field, message, fix });
