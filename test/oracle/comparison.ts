@@ -1,4 +1,6 @@
 /** Our verdict beside Linkerd's, set by set, and what that comes to. */
+import { setImmediate as immediately } from "node:timers/promises";
+import type { ParseCertificate, ParsedCertificate } from "../../components/pki/certificate.ts";
 import { checkCredentials } from "../../components/pki/credentialRules.ts";
 import type { Finding } from "../../components/pki/finding.ts";
 import { parseCertificate } from "../../components/pki/parseCertificate.ts";
@@ -21,8 +23,11 @@ export interface Compared {
   readonly verdict: Verdict;
 }
 
-/** How a set is put before Linkerd. */
-export type Ask = (oracle: IdentityOracle, texts: CredentialTexts) => Promise<Outcome>;
+/** How sets with the same bundle are put before Linkerd. */
+export type Ask = (oracle: IdentityOracle, sets: readonly CredentialTexts[]) => AsyncIterable<Outcome>;
+
+/** So many are made while others are asked about. */
+const setsAtOnce = 500;
 
 /** Makes every set, and asks both. Each oracle works at its own pace. */
 export async function compareAll(
@@ -32,25 +37,66 @@ export async function compareAll(
   progress: (done: number) => void = () => {},
 ): Promise<readonly Compared[]> {
   const compared: Compared[] = [];
-  const waiting = recipes.entries();
   let done = 0;
-  const work = async (oracle: IdentityOracle) => {
-    for (const [index, recipe] of waiting) {
-      const texts = await make(recipe);
-      const outcome = await ask(oracle, texts);
-      compared[index] = compare(recipe, texts, outcome);
-      progress(++done);
-    }
+  const askAbout = async (judged: readonly Judged[]) => {
+    const waiting = byBundle(judged).values();
+    const work = async (oracle: IdentityOracle) => {
+      for (const sets of waiting) {
+        const waitingSets = sets.values();
+        const texts = sets.map((set) => set.texts);
+        for await (const outcome of ask(oracle, texts)) {
+          const { value: set } = waitingSets.next();
+          const verdict = verdictOn(set!.errors, outcome.stage);
+          compared[set!.index] = { ...set!, outcome, verdict };
+          progress(++done);
+        }
+      }
+    };
+    await Promise.all(oracles.map(work));
   };
-  await Promise.all(oracles.map(work));
+  const parse = parseOnce();
+  const judgeNext = async (begin: number) => {
+    const judged: Judged[] = [];
+    for (const [offset, recipe] of recipes.slice(begin, begin + setsAtOnce).entries()) {
+      judged.push(judge(recipe, begin + offset, parse));
+      await immediately();
+    }
+    return judged;
+  };
+  let judged = await judgeNext(0);
+  for (let begin = setsAtOnce; judged.length > 0; begin += setsAtOnce) {
+    [judged] = await Promise.all([judgeNext(begin), askAbout(judged)]);
+  }
   return compared;
 }
 
-function compare({ changes }: Recipe, texts: CredentialTexts, outcome: Outcome): Compared {
-  const errors = [
-    ...new Set(findingsOf(texts).flatMap(({ severity, rule }) => (severity === "error" ? rule : []))),
-  ];
-  return { changes, texts, outcome, errors, verdict: verdictOn(errors, outcome.stage) };
+/** What we say of a set, before Linkerd is asked. */
+type Judged = Pick<Compared, "changes" | "texts" | "errors"> & { readonly index: number };
+
+function judge(recipe: Recipe, index: number, parse: ParseCertificate): Judged {
+  const texts = make(recipe);
+  const findings = findingsOf(texts, parse);
+  const errors = findings.flatMap(({ severity, rule }) => (severity === "error" ? rule : []));
+  return { changes: recipe.changes, texts, index, errors: [...new Set(errors)] };
+}
+
+/** Sets with the same bundle together, those first that we accept: the first one decides whether a controller starts. */
+function byBundle(judged: readonly Judged[]): Judged[][] {
+  const groups = Map.groupBy(judged, ({ texts }) => texts.bundle);
+  return [...groups.values()].map((group) =>
+    group.toSorted((one, other) => Math.min(1, one.errors.length) - Math.min(1, other.errors.length)),
+  );
+}
+
+/** Many sets have the same certificates. */
+function parseOnce(): ParseCertificate {
+  const parsed = new Map<string, ParsedCertificate>();
+  return (der) => {
+    const key = der.toString("latin1");
+    const known = parsed.get(key) ?? parseCertificate(der);
+    parsed.set(key, known);
+    return known;
+  };
 }
 
 function verdictOn(errors: readonly string[], stage: Stage): Verdict {
@@ -59,12 +105,12 @@ function verdictOn(errors: readonly string[], stage: Stage): Verdict {
   return errors.every((rule) => "stricter" in rules[rule as keyof typeof rules]) ? "stricter" : "unexplained";
 }
 
-function findingsOf({ bundle, issuer, key }: CredentialTexts): readonly Finding[] {
+function findingsOf({ bundle, issuer, key }: CredentialTexts, parse: ParseCertificate): readonly Finding[] {
   const of = (field: string, text: string) => ({ field, text });
   return checkCredentials(
     { bundle: of("bundle", bundle), issuer: of("issuer", issuer), key: of("key", key) },
     { trustDomain: "cluster.local", issuanceLifetime: "24h", clockSkewAllowance: "20s", now: new Date() },
-    parseCertificate,
+    parse,
   );
 }
 

@@ -53,7 +53,12 @@ interface Proxy {
 export interface IdentityOracle {
   /** Starts a controller with the credentials, and asks it for a certificate. */
   start(texts: CredentialTexts): Promise<Outcome>;
-  /** Gives a controller that runs with `sound` the issuer and key of another set, as the kubelet updates a Secret. */
+  /**
+   * Starts a controller with the first set, and gives it issuer and key of the next ones while it runs, as the kubelet
+   * updates a Secret. Where it ends, the next set starts another. All sets have the same bundle, which is read once.
+   */
+  startOnce(sets: readonly CredentialTexts[]): AsyncIterable<Outcome>;
+  /** Gives a controller that runs with `sound` the issuer and key of another set, and makes sure that it keeps what it has. */
   reload(sound: CredentialTexts, texts: CredentialTexts): Promise<Outcome>;
 }
 
@@ -109,49 +114,48 @@ interface Place {
 
 function oracle(at: Place): IdentityOracle {
   return {
-    start: (texts) =>
-      withController(at, texts, async (controller) => {
-        const said = await controller.says(ready);
-        return said === undefined ? controller.refusal() : ask(at, texts.bundle);
-      }),
-    reload: (sound, texts) =>
-      withController(at, { ...sound, bundle: texts.bundle }, async (controller) => {
-        if ((await controller.says(ready)) === undefined) return controller.refusal();
-        await writeIssuer(at.place, "2", texts);
-        const said = await controller.says(reloaded, skipped);
-        if (said === undefined) throw new Error(`The controller ended at a reload:\n${controller.log()}`);
-        if (!said.includes(skipped)) return ask(at, texts.bundle);
-        const kept = await ask(at, texts.bundle);
-        if (kept.stage !== "accepted") {
-          throw new Error(`The controller did not keep its issuer (${kept.reason}):\n${controller.log()}`);
-        }
-        return { stage: "load", reason: said };
-      }),
+    async start(texts) {
+      await using controller = await run(at, texts);
+      return await controller.decideAtStart();
+    },
+    async *startOnce(sets) {
+      const waiting = sets.values();
+      for (const first of waiting) {
+        await using controller = await run(at, first);
+        const outcome = await controller.decideAtStart();
+        yield outcome;
+        if (controller.hasEnded()) continue;
+        for (const texts of waiting) yield await controller.decideAtReload(texts);
+      }
+    },
+    async reload(sound, texts) {
+      await using controller = await run(at, { ...sound, bundle: texts.bundle });
+      const start = await controller.decideAtStart();
+      if (controller.hasEnded()) return start;
+      const outcome = await controller.decideAtReload(texts);
+      if (outcome.stage === "load") await controller.assertKept();
+      return outcome;
+    },
   };
 }
 
-interface Controller {
-  /** The line that has one of the texts; `undefined` where the controller ends without it. */
-  says(...texts: string[]): Promise<string | undefined>;
-  refusal(): Outcome;
-  log(): string;
+/** A controller that runs, or has ended by itself. It is ended with the scope that it is used in. */
+interface Controller extends AsyncDisposable {
+  decideAtStart(): Promise<Outcome>;
+  decideAtReload(texts: CredentialTexts): Promise<Outcome>;
+  /** Fails where it has not the issuer any more with which it started. */
+  assertKept(): Promise<void>;
+  hasEnded(): boolean;
 }
 
-/**
- * Runs a controller for as long as `use` takes.
- *
- * The controller reads its trust anchors from a fixed path, so each has a mount namespace of its own.
- */
-async function withController<Result>(
-  { place, address, command }: Place,
-  texts: CredentialTexts,
-  use: (controller: Controller) => Promise<Result>,
-): Promise<Result> {
+/** The controller reads its trust anchors from a fixed path, so each has a mount namespace of its own. */
+async function run({ place, address, command, proxy }: Place, texts: CredentialTexts): Promise<Controller> {
   await rm(place, { recursive: true, force: true });
   const issuer = join(place, "issuer");
   await mkdir(issuer, { recursive: true, mode: 0o700 });
   await writeFile(join(place, "ca-bundle.crt"), texts.bundle);
-  await writeIssuer(place, "1", texts);
+  let version = 1;
+  await writeIssuer(place, version, texts);
   for (const file of ["tls.crt", "tls.key"]) await symlink(join("..data", file), join(issuer, file));
 
   const mount =
@@ -166,17 +170,53 @@ async function withController<Result>(
       "-identity-issuance-lifetime=24h", "-identity-clock-skew-allowance=20s"],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
-  const ended = new Promise<void>((done) => child.once("close", () => done()));
-  try {
-    return await use(listenTo(child));
-  } finally {
-    child.kill("SIGKILL");
-    await ended;
-  }
+  const log = listenTo(child);
+  const client = new Client(`${address}:${port}`, credentials.createInsecure(), {
+    "grpc.enable_http_proxy": 0,
+  });
+  const ask = () => certifyAndMeet(client, proxy, texts.bundle);
+  return {
+    hasEnded: log.hasEnded,
+    async decideAtStart() {
+      if ((await log.next(ready)) !== undefined) return ask();
+      const line = log.line(refusals);
+      if (line === undefined)
+        throw new Error(`The controller ended, and not over its credentials:\n${log.text()}`);
+      return { stage: "load", reason: /msg="(.*)"$/.exec(line)?.[1] ?? line };
+    },
+    async decideAtReload(next) {
+      await writeIssuer(place, ++version, next);
+      const said = await log.next(reloaded, skipped);
+      if (said === undefined) throw new Error(`The controller ended at a reload:\n${log.text()}`);
+      return said.includes(skipped) ? { stage: "load", reason: said } : ask();
+    },
+    async assertKept() {
+      const kept = await ask();
+      if (kept.stage === "accepted") return;
+      throw new Error(`The controller did not keep its issuer (${kept.reason}):\n${log.text()}`);
+    },
+    async [Symbol.asyncDispose]() {
+      client.close();
+      child.kill("SIGKILL");
+      await log.end;
+    },
+  };
 }
 
-function listenTo(child: ChildProcess): Controller {
+interface Log {
+  /** The next line that has one of the texts; `undefined` where the controller ends without it. */
+  next(...texts: string[]): Promise<string | undefined>;
+  /** The first line of all that looks so. */
+  line(pattern: RegExp): string | undefined;
+  text(): string;
+  hasEnded(): boolean;
+  readonly end: Promise<void>;
+}
+
+function listenTo(child: ChildProcess): Log {
   let log = "";
+  /** How far it is read. */
+  let position = 0;
   let hasEnded = false;
   let heard = () => {};
   child.stderr!.setEncoding("utf8").on("data", (text: string) => {
@@ -186,13 +226,27 @@ function listenTo(child: ChildProcess): Controller {
   child.once("error", (error) => {
     log += error.message;
   });
-  child.once("close", () => {
-    hasEnded = true;
-    heard();
+  const end = new Promise<void>((done) => {
+    child.once("close", () => {
+      hasEnded = true;
+      heard();
+      done();
+    });
   });
+  const nextLine = (texts: readonly string[]) => {
+    for (let newline = log.indexOf("\n", position); newline >= 0; newline = log.indexOf("\n", position)) {
+      const line = log.slice(position, newline);
+      position = newline + 1;
+      if (texts.some((text) => line.includes(text))) return line;
+    }
+    return undefined;
+  };
   return {
-    log: () => log,
-    says: (...texts) =>
+    end,
+    text: () => log,
+    hasEnded: () => hasEnded,
+    line: (pattern) => log.split("\n").find((line) => pattern.test(line)),
+    next: (...texts) =>
       new Promise((done, failed) => {
         const timer = setTimeout(
           () =>
@@ -200,23 +254,19 @@ function listenTo(child: ChildProcess): Controller {
           answerTimeoutMilliseconds,
         );
         heard = () => {
-          const line = log.split("\n").find((candidate) => texts.some((text) => candidate.includes(text)));
+          const line = nextLine(texts);
           if (line === undefined && !hasEnded) return;
+          heard = () => {};
           clearTimeout(timer);
           done(line);
         };
         heard();
       }),
-    refusal: () => {
-      const line = log.split("\n").find((candidate) => refusals.test(candidate));
-      if (line === undefined) throw new Error(`The controller ended, and not over its credentials:\n${log}`);
-      return { stage: "load", reason: /msg="(.*)"$/.exec(line)?.[1] ?? line };
-    },
   };
 }
 
 /** Writes the issuer and its key as the kubelet does: a new folder, and one change of `..data` to it. */
-async function writeIssuer(place: string, version: string, { issuer, key }: CredentialTexts): Promise<void> {
+async function writeIssuer(place: string, version: number, { issuer, key }: CredentialTexts): Promise<void> {
   const folder = join(place, "issuer", `..${version}`);
   await mkdir(folder);
   await writeFile(join(folder, "tls.crt"), issuer);
@@ -227,10 +277,10 @@ async function writeIssuer(place: string, version: string, { issuer, key }: Cred
 }
 
 /** Asks for a certificate, and lets two proxies that got it meet. */
-async function ask({ address, proxy }: Place, bundle: string): Promise<Outcome> {
+async function certifyAndMeet(client: Client, proxy: Proxy, bundle: string): Promise<Outcome> {
   let answer: CertifyResponse;
   try {
-    answer = await certify(address, proxy);
+    answer = await certify(client, proxy);
   } catch (error) {
     const { code, details } = error as ServiceError;
     // What is wrong with the request or the way to the controller is no verdict on the credentials.
@@ -249,10 +299,7 @@ async function ask({ address, proxy }: Place, bundle: string): Promise<Outcome> 
   }
 }
 
-function certify(address: string, { token, request }: Proxy): Promise<CertifyResponse> {
-  const client = new Client(`${address}:${port}`, credentials.createInsecure(), {
-    "grpc.enable_http_proxy": 0,
-  });
+function certify(client: Client, { token, request }: Proxy): Promise<CertifyResponse> {
   const { path, requestSerialize, responseDeserialize } = identityService.Certify;
   return new Promise<CertifyResponse>((done, failed) => {
     client.makeUnaryRequest(
@@ -263,5 +310,5 @@ function certify(address: string, { token, request }: Proxy): Promise<CertifyRes
       { deadline: Date.now() + answerTimeoutMilliseconds },
       (error, response) => (error === null ? done(response!) : failed(error)),
     );
-  }).finally(() => client.close());
+  });
 }

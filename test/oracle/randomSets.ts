@@ -37,7 +37,7 @@ async function run({ sets, seed, json }: Options): Promise<void> {
     const compared = await compareAll(
       recipes,
       oracles,
-      (oracle, texts) => oracle.start(texts),
+      (oracle, sets) => oracle.startOnce(sets),
       (done) => {
         if (done % 500 === 0) console.log(`  ${done} of ${recipes.length}`);
       },

@@ -1,10 +1,11 @@
 /**
  * The known traps, each with what Linkerd makes of it, by itself, on sound credentials. Random sets combine them.
  */
-import { generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { type Element, holding, primitive, writeElement } from "./der.ts";
 import type { Stage } from "./identityController.ts";
-import { type Recipe, soundAnchor, soundAuthority, soundRecipe } from "./recipe.ts";
+import { pemOf, type Recipe, soundAnchor, soundAuthority, soundRecipe } from "./recipe.ts";
 
 interface Trap {
   readonly outcome: Stage;
@@ -59,6 +60,29 @@ const nameConstraints = (domain: string, tag: "a0" | "a1") => {
   const subtrees = Buffer.concat([Buffer.of(Number.parseInt(tag, 16), subtree.length), subtree]);
   return new x509.Extension("2.5.29.30", true, Buffer.concat([Buffer.of(0x30, subtrees.length), subtrees]));
 };
+const nothing = primitive(0x05, Buffer.alloc(0));
+const integer = (value: number) => primitive(0x02, Buffer.of(value));
+const identifier = (digits: string) => primitive(0x06, Buffer.from(digits, "hex"));
+const p256 = () => identifier("2a8648ce3d030107");
+
+/** The same key with less, or more, in it than OpenSSL writes. What is no elliptic key any more stays as it is. */
+function rewriteKey(write: (privateNumber: Buffer) => string): (text: string) => string {
+  return (text) => {
+    try {
+      const { d } = createPrivateKey(text).export({ format: "jwk" });
+      return d === undefined ? text : write(Buffer.from(d, "base64url"));
+    } catch {
+      return text;
+    }
+  };
+}
+/** SEC1: version, private number, and what else there is. */
+const sec1 = (privateNumber: Buffer, ...rest: Element[]) =>
+  holding(0x30, integer(1), primitive(0x04, privateNumber), ...rest);
+const pkcs8 = (version: number, inner: Element, ...rest: Element[]) => {
+  const algorithm = holding(0x30, identifier("2a8648ce3d0201"), p256());
+  return holding(0x30, integer(version), algorithm, primitive(0x04, writeElement(inner)), ...rest);
+};
 const explicitKey = () =>
   generateKeyPairSync("ec", { namedCurve: "P-256", paramEncoding: "explicit" })
     .privateKey.export({ format: "pem", type: "sec1" })
@@ -89,6 +113,12 @@ export const traps = {
   "issuer's EKU is code signing": issuer("load", (it) => {
     it.extendedKeyUsages = [codeSigning];
   }),
+  "issuer's EKU is any": issuer("proxies", (it) => {
+    it.extendedKeyUsages = ["2.5.29.37.0"];
+  }),
+  "anchor's EKU is any": anchor("proxies", (it) => {
+    it.extendedKeyUsages = ["2.5.29.37.0"];
+  }),
   "issuer may not sign certificates": issuer("proxies", (it) => {
     it.keyUsages = x509.KeyUsageFlags.digitalSignature;
   }),
@@ -97,6 +127,12 @@ export const traps = {
   }),
   "issuer says nothing of its key's use": issuer("accepted", (it) => {
     it.keyUsages = undefined;
+  }),
+  "issuer's key usage is empty": issuer("proxies", (it) => {
+    it.keyUsages = 0;
+  }),
+  "issuer may sign certificates, and more": issuer("accepted", (it) => {
+    it.keyUsages = 0x1ff;
   }),
   "issuer is a leaf": issuer("load", (it) => {
     it.basicConstraints = { ca: false };
@@ -132,6 +168,16 @@ export const traps = {
     it.otherExtensions.push(nameConstraints("cluster.local", "a0"));
   }),
 
+  "anchor permits other names alone": anchor("proxies", (it) => {
+    it.otherExtensions.push(nameConstraints("example.com", "a0"));
+  }),
+  "anchor is of X.509 version 1": anchor("accepted", (it) => {
+    it.version = 1;
+  }),
+  "issuer is of X.509 version 1": issuer("load", (it) => {
+    it.version = 1;
+  }),
+
   // Algorithms
   "issuer is RSA": issuer("certify", (it) => {
     it.key = "RSA 2048";
@@ -157,6 +203,48 @@ export const traps = {
   "anchor is Ed25519": anchor("accepted", (it) => {
     it.key = "Ed25519";
   }),
+  "anchor is RSA 1024": anchor("proxies", (it) => {
+    it.key = "RSA 1024";
+  }),
+  "anchor is P-224": anchor("accepted", (it) => {
+    it.key = "P-224";
+  }),
+  "anchor is P-521": anchor("accepted", (it) => {
+    it.key = "P-521";
+  }),
+  "anchor is of a curve that Go does not know": anchor("load", (it) => {
+    it.key = "secp256k1";
+  }),
+  "anchor is Ed448": anchor("load", (it) => {
+    it.key = "Ed448";
+  }),
+  "anchor's key is for RSASSA-PSS alone": anchor("load", (it) => {
+    it.key = "RSA for PSS";
+  }),
+  "issuer is P-224": issuer("accepted", (it) => {
+    it.key = "P-224";
+  }),
+  "issuer is P-521": issuer("accepted", (it) => {
+    it.key = "P-521";
+  }),
+  "issuer is signed with RSASSA-PSS": {
+    outcome: "accepted",
+    apply: (recipe) => {
+      anchorOf(recipe).key = "RSA 2048";
+      issuerOf(recipe).padding = "PSS";
+    },
+  },
+  "issuer is signed with MD5": {
+    outcome: "load",
+    apply: (recipe) => {
+      anchorOf(recipe).key = "RSA 2048";
+      issuerOf(recipe).hash = "MD5";
+    },
+  },
+  "anchor is signed with MD5": anchor("accepted", (it) => {
+    it.key = "RSA 2048";
+    it.hash = "MD5";
+  }),
   "issuer is signed with SHA-384": issuer("accepted", (it) => {
     it.hash = "SHA-384";
   }),
@@ -167,7 +255,54 @@ export const traps = {
     it.hash = "SHA-1";
   }),
 
+  // Encodings
+  "issuer's serial number is negative": issuer("load", (it) => {
+    it.serialNumber = "ff";
+  }),
+  "anchor's serial number is negative": anchor("load", (it) => {
+    it.serialNumber = "80";
+  }),
+  "issuer's serial number is 0": issuer("accepted", (it) => {
+    it.serialNumber = "00";
+  }),
+  "issuer's serial number has 21 bytes": issuer("accepted", (it) => {
+    it.serialNumber = "7f".repeat(21);
+  }),
+  "issuer's serial number is longer than it must be": issuer("load", (it) => {
+    it.serialNumber = "0001";
+  }),
+  "issuer's end has its century": issuer("accepted", (it) => {
+    it.endTime = "long";
+  }),
+  "issuer's end has a fraction of a second": issuer("load", (it) => {
+    it.endTime = "long with fraction";
+  }),
+  "issuer's end has a time zone": issuer("load", (it) => {
+    it.endTime = "long with zone";
+  }),
+  "issuer's end has no seconds": issuer("proxies", (it) => {
+    it.endTime = "without seconds";
+  }),
+  "a length in the issuer has more bytes than it must": issuer("load", (it) => {
+    it.reshapings.push({ place: 0, way: "padded", other: "" });
+  }),
+  "a length in the issuer is indefinite": issuer("load", (it) => {
+    it.reshapings.push({ place: 0, way: "indefinite", other: "" });
+  }),
+  "an extension of the issuer is there twice": issuer("load", (it) => {
+    it.otherExtensions.push(new x509.BasicConstraintsExtension(true, undefined, true));
+  }),
+
   // Names
+  "issuer has no name": issuer("proxies", (it) => {
+    it.commonName = undefined;
+  }),
+  "anchor has no name": anchor("accepted", (it) => {
+    it.commonName = undefined;
+  }),
+  "issuer has a name that its type does not allow": issuer("load", (it) => {
+    it.nameType = { own: "numericString", inOthers: "numericString" };
+  }),
   "issuer has another common name": issuer("accepted", (it) => {
     it.commonName = "Mesh";
   }),
@@ -276,6 +411,27 @@ export const traps = {
     },
   },
 
+  "the issuer's anchor is cross-signed by the one of the bundle": {
+    outcome: "accepted",
+    apply: (recipe) => {
+      recipe.authorities["anchor 2"] = soundAnchor("anchor 2");
+      recipe.authorities.crossed = {
+        ...soundAnchor("anchor 2"),
+        signer: "anchor",
+        authorityKeyIdentifier: "right",
+      };
+      issuerOf(recipe).signer = "anchor 2";
+      recipe.chain.push("crossed");
+    },
+  },
+  "an intermediate has expired": {
+    outcome: "load",
+    apply: (recipe) => {
+      addIntermediate(recipe, "intermediate 1");
+      recipe.authorities["intermediate 1"]!.hours = [-100, -1];
+    },
+  },
+
   // Validity
   "issuer has three hours left": issuer("accepted", (it) => {
     it.hours = [-45, 3];
@@ -339,6 +495,31 @@ export const traps = {
   "bundle is of another type": text("load", "bundle", (whole) =>
     whole.replaceAll("CERTIFICATE-----", "TRUSTED CERTIFICATE-----"),
   ),
+  "bundle has text between": {
+    outcome: "accepted",
+    apply: (recipe) => {
+      addAnchor(recipe, () => {});
+      recipe.edits.bundle.push((whole) => whole.replaceAll("-----\n-----", "-----\n# the next\n-----"));
+    },
+  },
+  "bundle is in lower case": text("load", "bundle", (whole) =>
+    whole
+      .replaceAll("BEGIN CERTIFICATE", "begin certificate")
+      .replaceAll("END CERTIFICATE", "end certificate"),
+  ),
+  "bundle is of old Macs": text("load", "bundle", (whole) => whole.replaceAll("\n", "\r")),
+  "bundle has spaces at its line ends": text("accepted", "bundle", (whole) => whole.replaceAll("\n", " \n")),
+  "bundle is indented": text("load", "bundle", (whole) => whole.replaceAll(/^/gm, "  ")),
+  "bundle has blank lines inside a block": text("accepted", "bundle", (whole) => whole.replace("\n", "\n\n")),
+  "bundle is in base64 for URLs": text("load", "bundle", (whole) =>
+    whole.replaceAll(/^(?!-).*/gm, (line) =>
+      line.replaceAll("+", "-").replaceAll("/", "_").replace(/^/, "-"),
+    ),
+  ),
+  "bundle is in lines of any length": text("accepted", "bundle", (whole) =>
+    whole.replaceAll(/([^-])\n(?=[^-])/g, "$1"),
+  ),
+  "bundle has a block inside another": text("load", "bundle", (whole) => whole.replace("\n", `\n${whole}`)),
   "bundle is empty": text("load", "bundle", () => ""),
   "bundle is in DER": text("load", "bundle", (whole) =>
     Buffer.from(whole.split("\n").slice(1, -2).join(""), "base64").toString("latin1"),
@@ -381,6 +562,43 @@ export const traps = {
   ),
   "key spells out its curve": text("load", "key", explicitKey),
   "key is mislabelled": text("load", "key", (whole) => whole.replaceAll("PRIVATE KEY", "EC PRIVATE KEY")),
+  "key is SEC1 without its public half": text(
+    "accepted",
+    "key",
+    rewriteKey((d) => pemOf("EC PRIVATE KEY", writeElement(sec1(d, holding(0xa0, p256()))))),
+  ),
+  "key is SEC1 without its curve": text(
+    "load",
+    "key",
+    rewriteKey((d) => pemOf("EC PRIVATE KEY", writeElement(sec1(d)))),
+  ),
+  "key is PKCS8 without its public half": text(
+    "accepted",
+    "key",
+    rewriteKey((d) => pemOf("PRIVATE KEY", writeElement(pkcs8(0, sec1(d))))),
+  ),
+  "key is PKCS8 that names its curve twice": text(
+    "accepted",
+    "key",
+    rewriteKey((d) => pemOf("PRIVATE KEY", writeElement(pkcs8(0, sec1(d, holding(0xa0, p256())))))),
+  ),
+  "key is PKCS8 with attributes": text(
+    "accepted",
+    "key",
+    rewriteKey((d) => pemOf("PRIVATE KEY", writeElement(pkcs8(0, sec1(d), holding(0xa0, nothing))))),
+  ),
+  "key's number begins with zeros": text(
+    "accepted",
+    "key",
+    rewriteKey((d) =>
+      pemOf("EC PRIVATE KEY", writeElement(sec1(Buffer.concat([Buffer.alloc(3), d]), holding(0xa0, p256())))),
+    ),
+  ),
+  "key's number is 0": text(
+    "load",
+    "key",
+    rewriteKey(() => pemOf("EC PRIVATE KEY", writeElement(sec1(Buffer.alloc(32), holding(0xa0, p256()))))),
+  ),
   "key ends with blank lines": ends("accepted", "key", "\n\n"),
   "key is empty": text("load", "key", () => ""),
   "key's end is cut off": text("load", "key", (whole) => whole.slice(0, -50)),
