@@ -20,6 +20,9 @@ const clientAuthentication = "1.3.6.1.5.5.7.3.2";
 const meshPurposes = [serverAuthentication, clientAuthentication];
 const anyExtendedKeyUsage = "2.5.29.37.0";
 
+/** A name in DER without anything in it. */
+const emptyName = "3000";
+
 const remake = "Issue it again with";
 
 /** What to call a certificate in a message. */
@@ -71,6 +74,15 @@ function alternatives(names: readonly string[]): string {
 function checkAuthorisation(member: Member): Finding[] {
   const { field, certificate } = member;
   const findings: Finding[] = [];
+  if (certificate.subjectDer === emptyName) {
+    findings.push(
+      broken("subject-name", {
+        field,
+        message: `${called(member)} has no subject. A proxy's certificate has none either, and would seem to be signed by itself.`,
+        fix: `${remake} a subject, such as CN=identity.linkerd.<trust domain>.`,
+      }),
+    );
+  }
   if (!certificate.isCa) {
     findings.push(
       broken("is-ca", {

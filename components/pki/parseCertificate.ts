@@ -29,6 +29,7 @@ import {
   X509Certificate as X509CertificateWithExtensions,
 } from "@peculiar/x509";
 import type { ParsedCertificate } from "./certificate.ts";
+import { requireReadableByGo } from "./goEncoding.ts";
 
 /** Extensions that the rules look at, or that limit nothing below the certificate even where they are critical. */
 const understood = new Set([
@@ -65,14 +66,12 @@ const parsedByGo: Readonly<Record<string, new () => unknown>> = {
  * Reads a certificate in DER.
  *
  * @throws where it is no certificate, or Go's `ParseCertificate` would refuse it: for more than one certificate's bytes,
- * repeated or malformed extensions, two different signature algorithms, or an encoding that is not the one of DER.
+ * repeated or malformed extensions, two different signature algorithms, an encoding that is not the one of DER, or what
+ * {@link requireReadableByGo} finds.
  */
 export function parseCertificate(der: Buffer): ParsedCertificate {
   const x509 = new X509Certificate(der);
   if (!x509.raw.equals(der)) throw new Error("Something follows the certificate.");
-  if (Number.isNaN(x509.validFromDate.getTime()) || Number.isNaN(x509.validToDate.getTime())) {
-    throw new Error("Its validity is no time.");
-  }
   const certificate = parseExactly(der, Certificate);
   const { tbsCertificate, signatureAlgorithm: outer } = certificate;
   for (const { extnID, extnValue } of tbsCertificate.extensions ?? []) {
@@ -84,7 +83,7 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
   );
   if (hexadecimal(innerDer!) !== hexadecimal(outerDer!))
     throw new Error("It names two signature algorithms.");
-  if (![0, 1, 2].includes(tbsCertificate.version)) throw new Error("There is no such version of X.509.");
+  requireReadableByGo(certificate);
   const parsed = new X509CertificateWithExtensions(der);
   const types = parsed.extensions.map(({ type }) => type);
   if (new Set(types).size < types.length) throw new Error("An extension is there twice.");

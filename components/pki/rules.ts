@@ -244,6 +244,12 @@ export const credentialRules = {
     source: "RFC 5280, section 4.2.1.9",
     stricter: "the issuer loads, and every leaf below it is invalid.",
   },
+  "subject-name": {
+    severity: "error",
+    source: "RFC 5280, section 4.1.2.6",
+    stricter:
+      "it issues, and OpenSSL takes certificates below an issuer without a name for self-signed ones.",
+  },
   "distinct-anchors": {
     severity: "error",
     source: "RFC 5280, section 4.1.2.6",

@@ -5,9 +5,8 @@ import { resolve } from "node:path";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { parse } from "yaml";
-import type { Finding } from "../../components/pki/finding.ts";
-import { rules } from "../../components/pki/rules.ts";
 import { configurationOf, types } from "../../infra/config.ts";
+import { assertWellFormed } from "../components/pki/wellFormed.ts";
 
 const configurations = 10_000;
 
@@ -132,27 +131,6 @@ const stack = fc.record({
     .map((entries) => Object.fromEntries(entries)),
   secret: fc.nat(9).map((tenth) => tenth === 0),
 });
-
-function assertWellFormed(finding: Finding): void {
-  assert.ok(Object.hasOwn(rules, finding.rule), finding.rule);
-  for (const part of ["field", "message", "fix", "source"] as const) {
-    assert.ok(finding[part] !== "", `${finding.rule}: its ${part} is empty`);
-    assert.doesNotMatch(
-      finding[part],
-      /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u,
-      `${finding.rule}: its ${part}`,
-    );
-    assert.doesNotMatch(
-      finding[part],
-      /__pulumi|Output<|\[object/,
-      `${finding.rule}: its ${part} shows a value that is not known`,
-    );
-    assert.ok(
-      finding[part].length < 2_000,
-      `${finding.rule}: its ${part} has ${finding[part].length} characters`,
-    );
-  }
-}
 
 test(`${configurations} random configurations: each is read, or refused by findings that can be shown`, () => {
   let refused = 0;

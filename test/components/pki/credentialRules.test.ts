@@ -4,6 +4,7 @@ import { suite, test } from "node:test";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import * as x509 from "@peculiar/x509";
 import * as fc from "fast-check";
+import type { ParsedCertificate } from "../../../components/pki/certificate.ts";
 import { checkCredentials, type Purpose } from "../../../components/pki/credentialRules.ts";
 import { verdictOf } from "../../../components/pki/finding.ts";
 import { parseCertificate } from "../../../components/pki/parseCertificate.ts";
@@ -19,6 +20,9 @@ import {
   leaf,
   now,
 } from "../../operations/fabricate.ts";
+import { randomEdit } from "../../oracle/randomEdit.ts";
+import { make, soundRecipe } from "../../oracle/recipe.ts";
+import { assertWellFormed } from "./wellFormed.ts";
 
 const purpose: Purpose = {
   trustDomain: "cluster.local",
@@ -59,13 +63,13 @@ interface Texts {
   readonly key?: string;
 }
 
-const check = (texts: Texts, changed: Partial<Purpose> = {}) => {
+const check = (texts: Texts, changed: Partial<Purpose> = {}, parse = parseCertificate) => {
   const { bundle, issuer, key } = { ...sound, ...texts };
   const of = (field: string, text: string) => ({ field, text });
   return checkCredentials(
     { bundle: of("bundle", bundle), issuer: of("issuer", issuer), key: of("key", key) },
     { ...purpose, ...changed },
-    parseCertificate,
+    parse,
   );
 };
 
@@ -195,6 +199,15 @@ suite("Each authority", () => {
     breaks(await below(anchor, { extensions: [isCa] }), []);
     breaks(await below(anchor, { extensions: [isCa, signature] }), ["key-usage"]);
     breaks(await below(await makeAnchor({ extensions: [isCa, signature] })), ["key-usage"]);
+  });
+
+  test("has a name", () => {
+    const unnamed = soundRecipe();
+    unnamed.authorities.issuer!.commonName = undefined;
+    breaks(make(unnamed), ["subject-name", "trust-domain"]);
+    const rootless = soundRecipe();
+    rootless.authorities.anchor!.commonName = undefined;
+    breaks(make(rootless), ["subject-name"]);
   });
 
   test("serves servers and clients, where it names purposes", async () => {
@@ -394,6 +407,8 @@ test("a name from a certificate cannot steer a terminal", async () => {
 });
 
 suite("Whatever the texts,", () => {
+  const inputs = 10_000;
+  /** What edits are made to. Most are not sound by themselves. */
   const pieces = fc.constantFrom(
     sound.bundle,
     sound.issuer,
@@ -408,30 +423,59 @@ suite("Whatever the texts,", () => {
     "-----BEGIN CERTIFICATE-----\n",
     "-----END CERTIFICATE-----\n",
     "A: b\n",
+    "\u001b[2J",
   );
-  /** Pieces of PEM with damage at some places: characters removed, changed or put in. */
-  const damage = fc.tuple(fc.nat(), fc.nat(3), fc.string({ maxLength: 2 }));
-  const text = fc
-    .tuple(
-      fc.array(fc.oneof({ weight: 9, arbitrary: pieces }, fc.string()), { maxLength: 6 }),
-      fc.array(damage, { maxLength: 2 }),
-    )
-    .map(([parts, damages]) =>
-      damages.reduce((whole, [place, length, put]) => {
-        const at = place % (whole.length + 1);
-        return whole.slice(0, at) + put + whole.slice(at + length);
-      }, parts.join("")),
+  const edit = fc.gen().map((generate) => randomEdit((arbitrary) => generate(() => arbitrary)));
+  const edited = (texts: fc.Arbitrary<string>) =>
+    fc
+      .tuple(texts, fc.array(edit, { maxLength: 3 }))
+      .map(([text, edits]) => edits.reduce((current, { change }) => change(current), text));
+  /** A byte is another one, as on a disk that fails. */
+  const flipped = (text: string) =>
+    fc.tuple(fc.nat(text.length - 1), fc.integer({ min: 1, max: 255 })).map(([place, flip]) => {
+      const bytes = Buffer.from(text);
+      bytes[place]! ^= flip;
+      return bytes.toString();
+    });
+  const huge = fc.constantFrom(
+    "-----BEGIN CERTIFICATE-----\n".repeat(3_000),
+    `-----BEGIN CERTIFICATE-----\n${"A".repeat(100_000)}\n-----END CERTIFICATE-----\n`,
+    `${block("CERTIFICATE")}\n`.repeat(100),
+    `-----BEGIN ${"X".repeat(100_000)}-----\nAAEC\n-----END ${"X".repeat(100_000)}-----\n`,
+    `-----BEGIN CERTIFICATE-----\n${"a: b\n".repeat(20_000)}`,
+    "\u0000".repeat(longestPemBytes + 1),
+  );
+  const like = (text: string) =>
+    fc.oneof(
+      { weight: 60, arbitrary: edited(fc.constant(text)) },
+      { weight: 30, arbitrary: edited(fc.array(pieces, { maxLength: 4 }).map((parts) => parts.join(""))) },
+      { weight: 30, arbitrary: flipped(text) },
+      { weight: 5, arbitrary: fc.string({ unit: "binary" }) },
+      { weight: 1, arbitrary: huge },
     );
   const secret = [...sound.key.split("\n").slice(1, -2)];
 
-  test("the answer is findings, without a word of a key", () => {
+  const parsed = new Map<string, ParsedCertificate>();
+  /** Most certificates are the same in most texts. */
+  const parseOnce = (der: Buffer) => {
+    const known = parsed.get(der.toString("latin1")) ?? parseCertificate(der);
+    parsed.set(der.toString("latin1"), known);
+    return known;
+  };
+
+  test(`the answer to ${inputs} is findings that can be shown, without a word of a key`, () => {
+    let refused = 0;
     fc.assert(
-      fc.property(text, text, text, (bundle, issuer, key) => {
-        const answer = JSON.stringify(check({ bundle, issuer, key }));
+      fc.property(like(sound.bundle), like(sound.issuer), like(sound.key), (bundle, issuer, key) => {
+        const findings = check({ bundle, issuer, key }, {}, parseOnce);
+        findings.forEach(assertWellFormed);
+        const answer = JSON.stringify(findings);
         assert.ok(!secret.some((line) => answer.includes(line)));
+        if (verdictOf(findings) === "error") refused++;
       }),
-      { numRuns: 2_000 },
+      { numRuns: inputs },
     );
+    assert.ok(refused > inputs / 2 && refused < inputs, `${refused} were refused`);
   });
 
   test("damage to sound certificates is never taken for sound", () => {

@@ -1,0 +1,111 @@
+/**
+ * What Go's `ParseCertificate` refuses in a certificate that is sound DER, and OpenSSL reads.
+ *
+ * Stricter than Go where RFC 5280 is: a certificate that it does not allow is not worth telling apart.
+ */
+import { AsnConvert } from "@peculiar/asn1-schema";
+import {
+  type Certificate,
+  CertificatePolicies,
+  type Extension,
+  type Name,
+  SubjectAlternativeName,
+  type Time,
+} from "@peculiar/asn1-x509";
+
+/** @throws where Go would refuse it. */
+export function requireReadableByGo({ tbsCertificate }: Certificate): void {
+  const { version, serialNumber, validity, issuer, subject, extensions = [] } = tbsCertificate;
+  if (![0, 1, 2].includes(version)) throw new Error("There is no such version of X.509.");
+  if (version !== 2 && extensions.length > 0) throw new Error("Only version 3 of X.509 has extensions.");
+  if ((new Uint8Array(serialNumber)[0] ?? 0) >= 0x80) throw new Error("Its serial number is negative.");
+  for (const time of [validity.notBefore, validity.notAfter]) requireTime(time);
+  for (const name of [issuer, subject]) requireName(name);
+  const { algorithm, parameters } = tbsCertificate.subjectPublicKeyInfo.algorithm;
+  if (algorithm === rsaKey && parameters !== null) throw new Error("Parameters of its RSA key are not NULL.");
+  for (const extension of extensions) requireExtension(extension);
+}
+
+const rsaKey = "1.2.840.113549.1.1.1";
+
+const ascii = (bytes: Buffer) => bytes.toString("latin1");
+
+/** RFC 5280, section 4.1.2.5: with seconds, without their fractions, in UTC. */
+function requireTime(time: Time): void {
+  const { tag, content } = element(AsnConvert.serialize(time));
+  const digits = /^(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(ascii(content));
+  if (digits === null || digits[1]?.length !== { 23: 2, 24: 4 }[tag]) throw new Error("A time is malformed.");
+  const [, year, month, day, hour, minute, second] = digits;
+  // The century changes the calendar of no year but 2100's, which has four digits.
+  const text = `${year!.padStart(4, "20")}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+  const instant = new Date(text);
+  if (Number.isNaN(instant.getTime()) || instant.toISOString() !== text) throw new Error("A time is none.");
+}
+
+/** Types of text in names, by their tags, each with what it may hold. */
+const textTypes: ReadonlyMap<number, (text: Buffer) => boolean> = new Map([
+  [0x0c, (text) => Buffer.from(text.toString()).equals(text)],
+  [0x12, (text) => /^[0-9 ]*$/.test(ascii(text))],
+  [0x13, (text) => /^[A-Za-z0-9 '()+,\-./:=?*&]*$/.test(ascii(text))],
+  [0x14, () => true],
+  [0x16, isAscii],
+  [0x1e, (text) => text.length % 2 === 0 && isWellFormed(text)],
+]);
+
+function isAscii(text: Buffer): boolean {
+  return text.every((byte) => byte < 0x80);
+}
+
+/** No halves of characters, and nothing that stands for no character. */
+function isWellFormed(text: Buffer): boolean {
+  const characters = Buffer.from(text).swap16().toString("utf16le");
+  return !/[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]/.test(characters);
+}
+
+function requireName(name: Name): void {
+  for (const { value } of name.flat()) {
+    const { tag, content } = element(AsnConvert.serialize(value));
+    if (!textTypes.get(tag)?.(content)) throw new Error("A name holds what its type does not allow.");
+  }
+}
+
+/** Marked critical, Go refuses them: access to the issuer, and the identifiers of keys. */
+const neverCritical = ["1.3.6.1.5.5.7.1.1", "2.5.29.14", "2.5.29.35"];
+
+function requireExtension({ extnID, critical, extnValue }: Extension): void {
+  if (critical && neverCritical.includes(extnID)) throw new Error("An extension must not be critical.");
+  const value = extnValue.buffer;
+  if (extnID === "2.5.29.17") requireAlternativeNames(AsnConvert.parse(value, SubjectAlternativeName));
+  if (extnID === "2.5.29.32") {
+    const policies = AsnConvert.parse(value, CertificatePolicies).map(
+      ({ policyIdentifier }) => policyIdentifier,
+    );
+    if (new Set(policies).size < policies.length) throw new Error("A policy is there twice.");
+  }
+}
+
+/** The common ones, which Go reads; not all that it reads. */
+const plainUri =
+  /^[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/;
+
+/** Kinds of names that Go looks into, by their tags. */
+const alternativeNames: ReadonlyMap<number, (name: Buffer) => boolean> = new Map([
+  [0x81, isAscii],
+  [0x82, isAscii],
+  [0x86, (uri) => plainUri.test(ascii(uri))],
+  [0x87, ({ length }) => length === 4 || length === 16],
+]);
+
+function requireAlternativeNames(names: SubjectAlternativeName): void {
+  for (const name of names) {
+    const { tag, content } = element(AsnConvert.serialize(name));
+    if (alternativeNames.get(tag)?.(content) === false) throw new Error("An alternative name is malformed.");
+  }
+}
+
+/** Tag and content of an element in DER. */
+function element(der: ArrayBuffer): { readonly tag: number; readonly content: Buffer } {
+  const bytes = Buffer.from(der);
+  const [tag, length] = bytes as unknown as [number, number];
+  return { tag, content: bytes.subarray(length < 0x80 ? 2 : 2 + (length & 0x7f)) };
+}
