@@ -28,9 +28,13 @@ export interface ParsedCertificate {
   readonly extendedKeyUsages?: readonly string[];
   /** Object identifiers of the extensions that are none of the above, and may change what is valid below it. */
   readonly otherConstraints: readonly string[];
-  /** Hexadecimal digits. */
+  /** Hexadecimal digits, as all that follow. */
   readonly subjectKeyIdentifier?: string;
+  readonly serialNumber: string;
+  /** What it says of the certificate that signed it: identifier of its key, its issuer's name in DER, its serial number. */
   readonly authorityKeyIdentifier?: string;
+  readonly authorityIssuerDer?: string;
+  readonly authoritySerialNumber?: string;
 }
 
 /** Reads a certificate in DER. Throws where it is none; what is thrown is not shown. */

@@ -48,7 +48,8 @@ export function checkCredentials(
   const bundle = readCertificates(credentials.bundle, parse);
   const chain = readCertificates(credentials.issuer, parse);
   const anchors = withoutDuplicates(bundle.members);
-  const [issuer, ...following] = chain.members;
+  const issuer = chain.members.find(({ place }) => place === 1);
+  const following = chain.members.filter((member) => member !== issuer);
   // An anchor that follows the issuer does no harm, and is looked at in the bundle.
   const intermediates = withoutDuplicates(following).filter((member) => !includes(anchors, member));
   const isComplete = [...bundle.findings, ...chain.findings].every(
@@ -192,23 +193,41 @@ function checkOrder({ issuer, following }: Chain): Finding[] {
   ];
 }
 
-/** Checks the issuer and all that it leads to; a root names its own key. */
+/** Checks the issuer and all that it leads to; a root names itself. */
 function checkKeyIdentifiers(members: readonly Member[]): Finding[] {
   return members.flatMap((member) => {
-    const { authorityKeyIdentifier } = member.certificate;
-    const signers = members.filter(({ certificate }) => isSignedBy(member.certificate, certificate));
-    const matches = ({ certificate: { subjectKeyIdentifier } }: Member) =>
-      authorityKeyIdentifier === undefined ||
-      subjectKeyIdentifier === undefined ||
-      authorityKeyIdentifier === subjectKeyIdentifier;
-    if (signers.length === 0 || signers.some(matches)) return [];
+    const { certificate } = member;
+    const signers = members.filter((other) => isSignedBy(certificate, other.certificate));
     const [signer] = signers;
+    if (signer === undefined) return [];
+    const differences = signers.map((other) => identifierDifference(certificate, other.certificate));
+    const [difference] = differences;
+    if (difference === undefined || differences.includes(undefined)) return [];
     return broken("chain-key-identifiers", {
       field: member.field,
-      message: `${called(member)} names ${authorityKeyIdentifier} as the identifier of the key that signed it; certificate ${signer!.place} of ${signer!.field}, which did, says ${signer!.certificate.subjectKeyIdentifier}.`,
+      message: `${called(member)} names ${difference.named} as ${difference.what} that signed it; certificate ${signer.place} of ${signer.field}, which did, says ${difference.own}.`,
       fix: "Let the authority sign it again with its present certificate.",
     });
   });
+}
+
+/** Where what a certificate says of its signer is not so; nothing is said of what one of them leaves out. */
+function identifierDifference(
+  { authorityKeyIdentifier, authoritySerialNumber, authorityIssuerDer }: ParsedCertificate,
+  { subjectKeyIdentifier, serialNumber, issuerDer }: ParsedCertificate,
+): { what: string; named: string; own: string } | undefined {
+  return [
+    {
+      what: "the identifier of the key",
+      named: authorityKeyIdentifier,
+      own: authorityKeyIdentifier && subjectKeyIdentifier,
+    },
+    { what: "the serial number of the certificate", named: authoritySerialNumber, own: serialNumber },
+    { what: "the issuer of the certificate", named: authorityIssuerDer, own: issuerDer },
+  ].find(
+    (pair): pair is { what: string; named: string; own: string } =>
+      pair.named !== undefined && pair.own !== undefined && pair.named !== pair.own,
+  );
 }
 
 function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap<Member, number>): Finding[] {

@@ -63,6 +63,7 @@ function isWellFormed(text: Buffer): boolean {
 }
 
 function requireName(name: Name): void {
+  if (name.some((attributes) => attributes.length === 0)) throw new Error("A part of a name is empty.");
   for (const { value } of name.flat()) {
     const { tag, content } = element(AsnConvert.serialize(value));
     if (!textTypes.get(tag)?.(content)) throw new Error("A name holds what its type does not allow.");

@@ -7,21 +7,14 @@ import { decodePem, type PemBlock } from "./pem.ts";
 import { longestPemBytes, type Member, type PemText, tooLong } from "./pemRules.ts";
 import { broken } from "./rules.ts";
 
-interface Encoding {
-  readonly type: "sec1" | "pkcs8" | "pkcs1";
-  /** ASN.1 tag of what follows the version, which tells the encodings apart. */
-  readonly tag: number;
-}
+type Encoding = "sec1" | "pkcs8" | "pkcs1";
 
 /** The encodings that Linkerd takes, by their PEM types. */
 const encodings: ReadonlyMap<string, Encoding> = new Map([
-  ["EC PRIVATE KEY", { type: "sec1", tag: 0x04 }],
-  ["PRIVATE KEY", { type: "pkcs8", tag: 0x30 }],
-  ["RSA PRIVATE KEY", { type: "pkcs1", tag: 0x02 }],
+  ["EC PRIVATE KEY", "sec1"],
+  ["PRIVATE KEY", "pkcs8"],
+  ["RSA PRIVATE KEY", "pkcs1"],
 ]);
-
-/** The object identifier of P-256 in DER; a key that spells out the curve instead does not have it. */
-const p256Identifier = Buffer.from("06082a8648ce3d030107", "hex");
 
 /** Checks that a key can be read, and that it belongs to the issuer. */
 export function checkKey(
@@ -76,8 +69,8 @@ function readKey(field: string, { type, headers, content }: PemBlock): KeyObject
     );
   }
   try {
-    const key = createPrivateKey({ key: content, format: "der", type: encoding.type });
-    if (isReadByGo(key, content, encoding) && hasOwnPublicHalf(key)) return key;
+    const key = createPrivateKey({ key: content, format: "der", type: encoding });
+    if (writtenForms(key, encoding).some((form) => form.equals(content))) return key;
   } catch {
     // Told like a key that only OpenSSL can read.
   }
@@ -88,28 +81,42 @@ function readKey(field: string, { type, headers, content }: PemBlock): KeyObject
   );
 }
 
-/** OpenSSL takes one encoding for another, and curves that are spelt out; Go takes neither. */
-function isReadByGo({ asymmetricKeyDetails }: KeyObject, content: Buffer, { tag }: Encoding): boolean {
-  const isP256 = asymmetricKeyDetails?.namedCurve === "prime256v1";
-  return tagAfterVersion(content) === tag && (!isP256 || content.includes(p256Identifier));
-}
-
-/** OpenSSL takes the public half of an elliptic key as it stands there, Go makes it from the private one. */
-function hasOwnPublicHalf(key: KeyObject): boolean {
+/**
+ * The ways in which a key is written: OpenSSL reads many more, of which Go takes few, and it believes the public half.
+ *
+ * An elliptic key may leave out its public half, and in PKCS8 it may name its curve again.
+ */
+function writtenForms(key: KeyObject, encoding: Encoding): Buffer[] {
   const { namedCurve } = key.asymmetricKeyDetails ?? {};
-  if (namedCurve !== "prime256v1") return true;
-  const { d, x, y } = key.export({ format: "jwk" });
+  if (namedCurve !== "prime256v1") {
+    if (encoding === "sec1" && key.asymmetricKeyType !== "ec") return [];
+    if (encoding === "pkcs1" && key.asymmetricKeyType !== "rsa") return [];
+    return [key.export({ format: "der", type: encoding as "pkcs8" })];
+  }
+  const number = Buffer.from(key.export({ format: "jwk" }).d!, "base64url");
   const pair = createECDH(namedCurve);
-  pair.setPrivateKey(Buffer.from(d!, "base64url"));
-  const made = pair.getPublicKey().subarray(1);
-  return made.equals(Buffer.concat([x!, y!].map((part) => Buffer.from(part, "base64url"))));
+  pair.setPrivateKey(number);
+  const curve = [element(0xa0, p256Identifier)];
+  const publicHalf = [element(0xa1, element(0x03, Buffer.of(0), pair.getPublicKey()))];
+  const inner = (...rest: readonly Buffer[]) =>
+    element(0x30, element(0x02, Buffer.of(1)), element(0x04, number), ...rest);
+  const named = [inner(...curve, ...publicHalf), inner(...curve)];
+  if (encoding === "sec1") return named;
+  const algorithm = element(0x30, ecIdentifier, p256Identifier);
+  return [...named, inner(...publicHalf), inner()].map((form) =>
+    element(0x30, element(0x02, Buffer.of(0)), algorithm, element(0x04, form)),
+  );
 }
 
-/** The second element's tag in a SEQUENCE whose first one is a short INTEGER. */
-function tagAfterVersion(der: Buffer): number | undefined {
-  const length = der[1] ?? 0;
-  const version = length < 0x80 ? 2 : 2 + (length & 0x7f);
-  return der[version + 2 + (der[version + 1] ?? 0)];
+/** Object identifiers of elliptic keys and of P-256, in DER. */
+const ecIdentifier = Buffer.from("06072a8648ce3d0201", "hex");
+const p256Identifier = Buffer.from("06082a8648ce3d030107", "hex");
+
+/** An element in DER; what is written here is shorter than 256 bytes. */
+function element(tag: number, ...parts: readonly Buffer[]): Buffer {
+  const content = Buffer.concat(parts);
+  const length = content.length < 0x80 ? [content.length] : [0x81, content.length];
+  return Buffer.concat([Buffer.of(tag, ...length), content]);
 }
 
 function unreadable(field: string, message: string, fix: string): Finding {

@@ -42,8 +42,17 @@ const understood = new Set([
 ]);
 const alternativeNamesType = "2.5.29.17";
 
-/** Go heeds these even where they are not critical: name and policy constraints, policy mappings, inhibited policies. */
-const heeded = new Set(["2.5.29.30", "2.5.29.33", "2.5.29.36", "2.5.29.54"]);
+/** Go heeds the first ones even where they are not critical, OpenSSL the others. */
+const heeded = new Set([
+  "2.5.29.30", // name constraints
+  "2.5.29.33", // policy mappings
+  "2.5.29.36", // policy constraints
+  "2.5.29.54", // inhibited policies
+  "2.16.840.1.113730.1.1", // Netscape's types of certificates
+  "1.3.6.1.5.5.7.1.7", // ranges of addresses
+  "1.3.6.1.5.5.7.1.8", // autonomous systems
+  "1.3.6.1.5.5.7.1.14", // proxy certificates
+]);
 
 /** The extensions that Go parses, and refuses a certificate for where they are malformed. */
 const parsedByGo: Readonly<Record<string, new () => unknown>> = {
@@ -121,7 +130,8 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
       )
       .map(({ type }) => type),
     ...defined("subjectKeyIdentifier", parsed.getExtension(SubjectKeyIdentifierExtension)?.keyId),
-    ...defined("authorityKeyIdentifier", parsed.getExtension(AuthorityKeyIdentifierExtension)?.keyId),
+    serialNumber: hexadecimal(tbsCertificate.serialNumber),
+    ...authorityOf(parsed.getExtension(AuthorityKeyIdentifierExtension)),
   };
 }
 
@@ -130,6 +140,22 @@ function parseExactly<Value>(der: Buffer, type: new () => Value): Value {
   const value = AsnConvert.parse(der, type);
   if (!der.equals(Buffer.from(AsnConvert.serialize(value)))) throw new Error("It is not in DER.");
   return value;
+}
+
+function authorityOf(
+  extension: AuthorityKeyIdentifierExtension | null,
+): Pick<ParsedCertificate, "authorityKeyIdentifier" | "authorityIssuerDer" | "authoritySerialNumber"> {
+  if (extension === null) return {};
+  const { keyIdentifier, authorityCertIssuer, authorityCertSerialNumber } = AsnConvert.parse(
+    extension.value,
+    AuthorityKeyIdentifier,
+  );
+  const name = authorityCertIssuer?.find(({ directoryName }) => directoryName !== undefined)?.directoryName;
+  return {
+    ...defined("authorityKeyIdentifier", keyIdentifier && hexadecimal(keyIdentifier.buffer)),
+    ...defined("authorityIssuerDer", name && hexadecimal(AsnConvert.serialize(name))),
+    ...defined("authoritySerialNumber", authorityCertSerialNumber && hexadecimal(authorityCertSerialNumber)),
+  };
 }
 
 /** OpenSSL's names of NIST's curves. */

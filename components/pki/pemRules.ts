@@ -34,6 +34,7 @@ export function readCertificates(
   const { blocks, rest } = decodePem(text);
   const findings: Finding[] = [];
   const members: Member[] = [];
+  let place = 0;
 
   for (const { skipped, line } of blocks) findings.push(...checkSkipped(field, skipped, line));
   for (const [index, block] of blocks.entries()) {
@@ -50,7 +51,7 @@ export function readCertificates(
         }),
       );
     }
-    const place = members.length + 1;
+    place++;
     try {
       members.push({ field, place, certificate: parse(block.content) });
     } catch {

@@ -164,7 +164,12 @@ export const credentialRules = {
     severity: "error",
     source: "Kubernetes: a ConfigMap or Secret holds at most 1 MiB",
   },
-  "pem-certificate": { severity: "error", source: decode },
+  "pem-certificate": {
+    severity: "error",
+    source: decode,
+    stricter:
+      "Go from 1.26 on looks for END lines first, and finds a certificate where older Go and OpenSSL find none.",
+  },
   "pem-damaged": {
     severity: "error",
     source: decode,
@@ -264,7 +269,7 @@ export const credentialRules = {
   "chain-key-identifiers": {
     severity: "error",
     source: "RFC 5280, section 4.2.1.1",
-    stricter: "OpenSSL does not chain certificates whose key identifiers differ.",
+    stricter: "OpenSSL does not chain certificates whose identifiers differ.",
   },
   "chain-order": {
     severity: "warning",
@@ -296,7 +301,7 @@ export const credentialRules = {
   "key-readable": {
     severity: "error",
     source: `${decode} DecodePEMKey`,
-    stricter: "it overlooks a damaged public half beside a sound private one.",
+    stricter: "it reads some keys that are written as no program does, and believes no public half.",
   },
   "key-encrypted": { severity: "error", source: `${decode} DecodePEMKey` },
   "key-alone": {

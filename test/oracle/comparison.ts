@@ -102,7 +102,7 @@ function parseOnce(): ParseCertificate {
 function verdictOn(errors: readonly string[], stage: Stage): Verdict {
   if (stage !== "accepted") return errors.length === 0 ? "laxer" : "agreed";
   if (errors.length === 0) return "agreed";
-  return errors.every((rule) => "stricter" in rules[rule as keyof typeof rules]) ? "stricter" : "unexplained";
+  return errors.every((rule) => reasonOf(rule) !== undefined) ? "stricter" : "unexplained";
 }
 
 function findingsOf({ bundle, issuer, key }: CredentialTexts, parse: ParseCertificate): readonly Finding[] {
@@ -116,11 +116,23 @@ function findingsOf({ bundle, issuer, key }: CredentialTexts, parse: ParseCertif
 
 export interface Report {
   readonly sets: number;
+  /** How many different bundles they have, each of which a controller of its own has read. */
+  readonly bundles: number;
   readonly verdicts: Readonly<Record<Verdict, number>>;
   /** How many sets Linkerd accepts, or where it refuses them. */
   readonly stages: Readonly<Record<Stage, number>>;
   /** Sets that we alone refuse, by rule; one set may break several. */
   readonly stricterRules: Readonly<Record<string, number>>;
+}
+
+/** A report with what it takes to repeat it. */
+export interface Measured extends Report {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly machine: string;
+  /** Version of linkerd2. */
+  readonly linkerd: string;
+  readonly day: string;
 }
 
 export function reportOn(compared: readonly Compared[]): Report {
@@ -135,24 +147,28 @@ export function reportOn(compared: readonly Compared[]): Report {
   }
   return {
     sets: compared.length,
+    bundles: new Set(compared.map(({ texts }) => texts.bundle)).size,
     verdicts: count(["agreed", "stricter", "laxer", "unexplained"], ({ verdict }) => verdict),
     stages: count(["load", "certify", "proxies", "accepted"], ({ outcome }) => outcome.stage),
     stricterRules,
   };
 }
 
+/** Why a rule refuses what Linkerd accepts; `undefined` for one that does not. */
+export function reasonOf(rule: string): string | undefined {
+  const known: Readonly<Record<string, { readonly source: string; readonly stricter?: string }>> = rules;
+  return known[rule]?.stricter;
+}
+
 /** The report as lines of text. */
-export function describeReport({ sets, verdicts, stages, stricterRules }: Report): string {
+export function describeReport({ sets, bundles, verdicts, stages, stricterRules }: Report): string {
   const rulesBySets = Object.entries(stricterRules).sort(([, one], [, other]) => other - one);
   return [
-    `${sets} sets: ${verdicts.agreed} agree, ${verdicts.stricter} stricter on purpose, ` +
+    `${sets} sets with ${bundles} bundles: ${verdicts.agreed} agree, ${verdicts.stricter} stricter on purpose, ` +
       `${verdicts.laxer} laxer, ${verdicts.unexplained} stricter without a reason`,
     `Linkerd accepts ${stages.accepted}; refuses ${stages.load} when it loads them, ${stages.certify} when it signs; ` +
       `${stages.proxies} give certificates that proxies refuse`,
-    ...rulesBySets.map(
-      ([rule, number]) =>
-        `${String(number).padStart(6)}  ${rule}: ${(rules[rule as keyof typeof rules] as { stricter?: string }).stricter}`,
-    ),
+    ...rulesBySets.map(([rule, number]) => `${String(number).padStart(6)}  ${rule}: ${reasonOf(rule)}`),
   ].join("\n");
 }
 

@@ -70,7 +70,7 @@ export async function identityOracles(sandbox: string, count: number): Promise<r
   return Array.from({ length: count }, (_, index) => {
     // Addresses of the loopback network are free for the asking, ports are not.
     const address = `127.${64 + (process.pid >> 14)}.${(process.pid >> 6) & 0xff}.${((process.pid & 0x3f) << 2) + index + 1}`;
-    const place = join(directory, "oracle", String(index));
+    const place = join(directory, "oracle", `${process.pid}-${index}`);
     const command = [join(bin, "linkerd-controller"), "identity", `-kubeconfig=${kubeconfig}`];
     return oracle({ place, address, command, proxy });
   });
@@ -168,7 +168,8 @@ async function run({ place, address, command, proxy }: Place, texts: CredentialT
       `-addr=${address}:${port}`, `-admin-addr=${address}:9990`, `-controller-namespace=${namespace}`,
       `-identity-trust-domain=${trustDomain}`, "-identity-scheme=kubernetes.io/tls", `-issuer=${issuer}`,
       "-identity-issuance-lifetime=24h", "-identity-clock-skew-allowance=20s"],
-    { stdio: ["ignore", "ignore", "pipe"] },
+    // It lives for seconds: it need not tidy up its memory.
+    { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, GOGC: "off", GOMEMLIMIT: "256MiB" } },
   );
   const log = listenTo(child);
   const client = new Client(`${address}:${port}`, credentials.createInsecure(), {

@@ -3,10 +3,11 @@
  * credentials, and compares our verdict with its own.
  */
 import { writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { reset, up } from "../../sandbox/lifecycle.ts";
-import { compareAll, describeDifference, describeReport, reportOn } from "./comparison.ts";
+import { tools } from "../../sandbox/tools.ts";
+import { compareAll, describeDifference, describeReport, type Measured, reportOn } from "./comparison.ts";
 import { identityOracles } from "./identityController.ts";
 import { randomRecipes } from "./randomRecipe.ts";
 import { allTraps } from "./traps.ts";
@@ -19,6 +20,11 @@ function wholeNumber(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw new InvalidArgumentError("a whole number");
   return number;
+}
+
+function controllerVersion(): string {
+  const controller = tools.find(({ name }) => name === "linkerd-controller");
+  return Object.values(controller?.variables ?? {}).join();
 }
 
 interface Options {
@@ -42,14 +48,23 @@ async function run({ sets, seed, json }: Options): Promise<void> {
         if (done % 500 === 0) console.log(`  ${done} of ${recipes.length}`);
       },
     );
-    const seconds = (performance.now() - begun) / 1000;
-    const report = reportOn(compared);
-    console.log(`${describeReport(report)}\n${(recipes.length / seconds).toFixed(1)} sets a second`);
+    const seconds = Math.round((performance.now() - begun) / 1000);
+    const measured: Measured = {
+      ...reportOn(compared),
+      seed,
+      seconds,
+      machine: `${availableParallelism()} × ${cpus()[0]?.model.trim()}`,
+      linkerd: controllerVersion(),
+      day: new Date().toISOString().slice(0, 10),
+    };
+    console.log(
+      `${describeReport(measured)}\n${seconds} s, ${(recipes.length / seconds).toFixed(1)} sets a second`,
+    );
     const differences = compared.filter(({ verdict }) => verdict === "laxer" || verdict === "unexplained");
     for (const difference of differences.slice(0, shownDifferences))
       console.error(describeDifference(difference));
     if (json !== undefined)
-      await writeFile(json, JSON.stringify({ seed, ...report, differences }, undefined, 2));
+      await writeFile(json, `${JSON.stringify({ ...measured, differences }, undefined, 2)}\n`);
     if (differences.length > 0) process.exitCode = 1;
   } finally {
     await reset(sandbox, console.log);

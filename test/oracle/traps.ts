@@ -168,6 +168,16 @@ export const traps = {
     it.otherExtensions.push(nameConstraints("cluster.local", "a0"));
   }),
 
+  "issuer has a type of Netscape's that is malformed": issuer("proxies", (it) => {
+    it.otherExtensions.push(new x509.Extension("2.16.840.1.113730.1.1", false, Buffer.from("3000", "hex")));
+  }),
+  "issuer has an alternative name of three bytes' address": issuer("load", (it) => {
+    it.otherExtensions.push(new x509.Extension("2.5.29.17", false, Buffer.from("30058703010203", "hex")));
+  }),
+  "the identifier of the issuer's key is critical": issuer("load", (it) => {
+    it.subjectKeyIdentifier = "none";
+    it.otherExtensions.push(new x509.Extension("2.5.29.14", true, Buffer.from("0403414243", "hex")));
+  }),
   "anchor permits other names alone": anchor("proxies", (it) => {
     it.otherExtensions.push(nameConstraints("example.com", "a0"));
   }),
@@ -300,6 +310,9 @@ export const traps = {
   "anchor has no name": anchor("accepted", (it) => {
     it.commonName = undefined;
   }),
+  "issuer has a name without anything in its one part": issuer("proxies", (it) => {
+    it.reshapings.push({ place: 14, way: "emptied", other: "" });
+  }),
   "issuer has a name that its type does not allow": issuer("load", (it) => {
     it.nameType = { own: "numericString", inOthers: "numericString" };
   }),
@@ -367,6 +380,19 @@ export const traps = {
   "issuer names another key of its anchor": issuer("proxies", (it) => {
     it.authorityKeyIdentifier = "wrong";
   }),
+  "issuer names another certificate of its anchor": issuer("proxies", (it) => {
+    it.authorityKeyIdentifier = "none";
+    it.otherExtensions.push(new x509.Extension("2.5.29.35", false, Buffer.from("3003820105", "hex")));
+  }),
+  "issuer names its anchor's certificate": {
+    outcome: "accepted",
+    apply: (recipe) => {
+      const { serialNumber } = anchorOf(recipe);
+      const value = holding(0x30, primitive(0x82, Buffer.from(serialNumber, "hex")));
+      issuerOf(recipe).authorityKeyIdentifier = "none";
+      issuerOf(recipe).otherExtensions.push(new x509.Extension("2.5.29.35", false, writeElement(value)));
+    },
+  },
   "an intermediate": { outcome: "accepted", apply: (recipe) => addIntermediate(recipe, "intermediate 1") },
   "an intermediate is missing": {
     outcome: "load",
@@ -527,6 +553,19 @@ export const traps = {
   "issuer ends with a blank line": ends("load", "issuer", "\n"),
   "issuer ends with text": ends("load", "issuer", "subject=x\n"),
   "issuer begins with a comment": text("accepted", "issuer", (whole) => `# issuer\n${whole}`),
+  "issuer follows an END line": text("accepted", "issuer", (whole) => `\n-----END ${whole}`),
+  "issuer follows a BEGIN line": text(
+    "accepted",
+    "issuer",
+    (whole) => `-----BEGIN CERTIFICATE-----\n${whole}`,
+  ),
+  "what follows the issuer cannot be read": {
+    outcome: "load",
+    apply: (recipe) => {
+      addIntermediate(recipe, "intermediate 1");
+      recipe.authorities["intermediate 1"]!.serialNumber = "ff";
+    },
+  },
   "issuer is empty": text("load", "issuer", () => ""),
   "issuer is of Windows": text("accepted", "issuer", (whole) => whole.replaceAll("\n", "\r\n")),
 
@@ -593,6 +632,32 @@ export const traps = {
     rewriteKey((d) =>
       pemOf("EC PRIVATE KEY", writeElement(sec1(Buffer.concat([Buffer.alloc(3), d]), holding(0xa0, p256())))),
     ),
+  ),
+  "key's public half is another's": text(
+    "accepted",
+    "key",
+    rewriteKey((d) => {
+      const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      const point = publicKey.export({ type: "spki", format: "der" }).subarray(26);
+      const publicHalf = holding(0xa1, primitive(0x03, Buffer.concat([Buffer.of(0), point])));
+      return pemOf("EC PRIVATE KEY", writeElement(sec1(d, holding(0xa0, p256()), publicHalf)));
+    }),
+  ),
+  "a length in the key has more bytes than it must": text(
+    "load",
+    "key",
+    rewriteKey((d) => {
+      const padded: Element = { ...holding(0xa0, p256()), length: "padded" };
+      return pemOf("EC PRIVATE KEY", writeElement(sec1(d, padded)));
+    }),
+  ),
+  "key has a version that there is not": text(
+    "load",
+    "key",
+    rewriteKey((d) => {
+      const key = holding(0x30, integer(2), primitive(0x04, d), holding(0xa0, p256()));
+      return pemOf("EC PRIVATE KEY", writeElement(key));
+    }),
   ),
   "key's number is 0": text(
     "load",

@@ -22,6 +22,7 @@ import {
 } from "../../operations/fabricate.ts";
 import { randomEdit } from "../../oracle/randomEdit.ts";
 import { make, soundRecipe } from "../../oracle/recipe.ts";
+import { traps } from "../../oracle/traps.ts";
 import { assertWellFormed } from "./wellFormed.ts";
 
 const purpose: Purpose = {
@@ -81,6 +82,13 @@ const around = (anchors: readonly Fabricated[], ...chain: readonly [Fabricated, 
 });
 const below = async (signer: Fabricated, fabrication?: Partial<Authority>) =>
   around([signer], await makeIssuer(signer, fabrication));
+
+/** A known trap by itself. */
+const trapped = (name: keyof typeof traps) => {
+  const recipe = soundRecipe();
+  traps[name].apply(recipe);
+  return make(recipe);
+};
 
 const usages = (...names: string[]) => [...authorityExtensions(), new x509.ExtendedKeyUsageExtension(names)];
 const serverAuth = "1.3.6.1.5.5.7.3.1";
@@ -208,6 +216,7 @@ suite("Each authority", () => {
     const rootless = soundRecipe();
     rootless.authorities.anchor!.commonName = undefined;
     breaks(make(rootless), ["subject-name"]);
+    breaks(trapped("issuer has a name without anything in its one part"), ["certificate-readable"]);
   });
 
   test("serves servers and clients, where it names purposes", async () => {
@@ -230,6 +239,7 @@ suite("Each authority", () => {
     breaks(await below(anchor, { extensions: withExtension("1.2.3.4", true) }), ["constraints"]);
     breaks(await below(anchor, { extensions: withExtension("1.2.3.4", false) }), []);
     breaks(await below(anchor, { extensions: withExtension("2.5.29.30", false) }), ["constraints"]);
+    breaks(trapped("issuer has a type of Netscape's that is malformed"), ["constraints"]);
     breaks(await below(await makeAnchor({ extensions: withExtension("2.5.29.30", true) })), ["constraints"]);
   });
 
@@ -326,6 +336,17 @@ suite("Together,", () => {
     breaks(around([renumbered, first.made], named), []);
   });
 
+  test("what the issuer says of the certificate that signed it is so", () => {
+    breaks(trapped("issuer names another key of its anchor"), ["chain-key-identifiers"]);
+    breaks(trapped("issuer names another certificate of its anchor"), ["chain-key-identifiers"]);
+    breaks(trapped("issuer names its anchor's certificate"), []);
+  });
+
+  test("a certificate that cannot be read is blamed for nothing else, and nothing else for it", () => {
+    breaks(trapped("what follows the issuer cannot be read"), ["certificate-readable"]);
+    breaks(trapped("issuer's serial number is negative"), ["certificate-readable"]);
+  });
+
   test("the anchor lasts longer than what is below it", async () => {
     // A certificate's times are whole seconds.
     const end = Math.floor(hoursFromNow(48).getTime() / 1000) * 1000;
@@ -391,6 +412,24 @@ suite("The key", () => {
     breaks({ key: keyOf(issuer, "sec1").replaceAll("EC PRIVATE", "PRIVATE") }, ["key-readable"]);
     const explicit = generateKeyPairSync("ec", { namedCurve: "P-256", paramEncoding: "explicit" }).privateKey;
     breaks({ key: explicit.export({ format: "pem", type: "sec1" }).toString() }, ["key-readable"]);
+  });
+
+  test("may leave out what follows from the rest of it, and is written as DER demands", () => {
+    const accepted = [
+      "key is SEC1 without its public half",
+      "key is PKCS8 without its public half",
+      "key is PKCS8 that names its curve twice",
+    ] as const;
+    const refused = [
+      "key is SEC1 without its curve",
+      "key's number begins with zeros",
+      "key's number is 0",
+      "key's public half is another's",
+      "a length in the key has more bytes than it must",
+      "key has a version that there is not",
+    ] as const;
+    for (const trap of accepted) breaks(trapped(trap), []);
+    for (const trap of refused) breaks(trapped(trap), ["key-readable"]);
   });
 });
 
