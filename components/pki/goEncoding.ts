@@ -7,6 +7,7 @@ import { AsnConvert } from "@peculiar/asn1-schema";
 import {
   type Certificate,
   CertificatePolicies,
+  ExtendedKeyUsage,
   type Extension,
   type Name,
   SubjectAlternativeName,
@@ -64,7 +65,8 @@ function isWellFormed(text: Buffer): boolean {
 
 function requireName(name: Name): void {
   if (name.some((attributes) => attributes.length === 0)) throw new Error("A part of a name is empty.");
-  for (const { value } of name.flat()) {
+  for (const { type, value } of name.flat()) {
+    requireIdentifier(type);
     const { tag, content } = element(AsnConvert.serialize(value));
     if (!textTypes.get(tag)?.(content)) throw new Error("A name holds what its type does not allow.");
   }
@@ -74,8 +76,11 @@ function requireName(name: Name): void {
 const neverCritical = ["1.3.6.1.5.5.7.1.1", "2.5.29.14", "2.5.29.35"];
 
 function requireExtension({ extnID, critical, extnValue }: Extension): void {
+  requireIdentifier(extnID);
   if (critical && neverCritical.includes(extnID)) throw new Error("An extension must not be critical.");
   const value = extnValue.buffer;
+  if (extnID === "2.5.29.15") requireUnusedBits(element(value).content);
+  if (extnID === "2.5.29.37") AsnConvert.parse(value, ExtendedKeyUsage).forEach(requireIdentifier);
   if (extnID === "2.5.29.17") requireAlternativeNames(AsnConvert.parse(value, SubjectAlternativeName));
   if (extnID === "2.5.29.32") {
     const policies = AsnConvert.parse(value, CertificatePolicies).map(
@@ -83,6 +88,20 @@ function requireExtension({ extnID, critical, extnValue }: Extension): void {
     );
     if (new Set(policies).size < policies.length) throw new Error("A policy is there twice.");
   }
+}
+
+/** Go's identifiers have parts of 31 bits. */
+function requireIdentifier(identifier: string): void {
+  if (identifier.split(".").some((part) => Number(part) >= 2 ** 31))
+    throw new Error("An identifier is too long.");
+}
+
+/** The bits of a bit string that are not used, the first byte says how many, are zeros. */
+function requireUnusedBits(content: Buffer): void {
+  const [unused = 8] = content;
+  const last = content.length > 1 ? content.at(-1)! : 0;
+  const isSound = unused < 8 && (last & ((1 << unused) - 1)) === 0 && (content.length > 1 || unused === 0);
+  if (!isSound) throw new Error("A bit string has a bit beyond its end.");
 }
 
 /** The common ones, which Go reads; not all that it reads. */

@@ -4,7 +4,7 @@ import { called } from "./authorityRules.ts";
 import { quoted } from "./certificate.ts";
 import type { Finding } from "./finding.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
-import { longestPemBytes, type Member, type PemText, tooLong } from "./pemRules.ts";
+import { checkSkipped, longestPemBytes, type Member, type PemText, tooLong } from "./pemRules.ts";
 import { broken } from "./rules.ts";
 
 type Encoding = "sec1" | "pkcs8" | "pkcs1";
@@ -36,7 +36,9 @@ export function checkKey(
   }
   const key = readKey(field, block);
   if (!("type" in key)) return [key];
-  const findings: Finding[] = [];
+  const findings = checkSkipped(field, block.skipped, block.line).filter(
+    ({ severity }) => severity === "error",
+  );
   if (blocks.length > 1) {
     findings.push(
       broken("key-alone", {

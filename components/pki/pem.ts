@@ -28,52 +28,63 @@ const dashes = "-----";
 /** Decodes every block of a text. A block that is damaged counts as skipped text, as it does in Go. */
 export function decodePem(text: string): Pem {
   const blocks: PemBlock[] = [];
-  const nextEnd = forwardSearch(text, end);
+  const headersUntilEnd = headersAtEnd(text);
   let blockEnd = 0;
-  let position = 0;
   let line = 1;
   let countedTo = 0;
-  while (true) {
-    const start = nextBegin(text, position);
-    if (start === undefined) break;
+  for (let from = 0; ; ) {
+    // As Go from 1.26 on: the first END, and the last BEGIN before it.
+    const contentEnd = text.indexOf(end, from);
+    if (contentEnd < 0) break;
+    const typeEnd = contentEnd + end.length;
+    const start = lastBegin(text, from, contentEnd);
+    from = typeEnd;
+    if (start === undefined) continue;
     const typeLine = readLine(text, start + begin.length);
-    position = typeLine.next;
     if (!typeLine.line.endsWith(dashes)) continue;
     const type = typeLine.line.slice(0, -dashes.length);
 
     const headers: string[] = [];
-    for (
-      let header = readLine(text, position);
-      header.line.includes(":");
-      header = readLine(text, position)
-    ) {
-      headers.push(header.line.slice(0, header.line.indexOf(":")));
+    let position = typeLine.next;
+    while (position <= contentEnd || headers.length === 0) {
+      const header = readLine(text, position);
+      if (!header.line.includes(":")) break;
+      headers.push(header.line.slice(0, header.line.indexOf(":")).trim());
       position = header.next;
     }
-    if (position >= text.length) break;
+    // Go reads headers even beyond the END, and gives up at the end of the text.
+    if (position >= Math.min(headersUntilEnd, text.length)) break;
+    if (headers.length > 0 && position > contentEnd) continue;
 
-    // A block without content has its END right after its BEGIN.
-    const empty = headers.length === 0 && text.startsWith(end.slice(1), position);
-    const contentEnd = empty ? position : nextEnd(position);
-    if (contentEnd < 0) break;
-    const trailer = readLine(text, contentEnd + end.length - (empty ? 1 : 0));
-    if (trailer.line !== type + dashes) continue;
-    const content = decodeBase64(text.slice(position, contentEnd));
+    const trailer = type + dashes;
+    if (!text.startsWith(trailer, typeEnd) || readLine(text, typeEnd + trailer.length).line !== "") continue;
+    const content = decodeBase64(text.slice(position, Math.max(position, contentEnd)));
     if (content === undefined) continue;
 
     for (; countedTo < start; countedTo++) if (text[countedTo] === "\n") line++;
     blocks.push({ type, headers, content, line, skipped: text.slice(blockEnd, start) });
-    position = trailer.next;
-    blockEnd = position;
+    from = readLine(text, typeEnd).next;
+    blockEnd = from;
   }
   return { blocks, rest: text.slice(blockEnd) };
 }
 
-/** Where a line begins a block, from that line on. */
-function nextBegin(text: string, from: number): number | undefined {
-  if (text.startsWith(begin, from)) return from;
-  const newline = text.indexOf(`\n${begin}`, from);
-  return newline < 0 ? undefined : newline + 1;
+/** Where the last BEGIN between two places stands, if it begins a line. */
+function lastBegin(text: string, from: number, to: number): number | undefined {
+  const between = text.slice(from, to);
+  const place = between.lastIndexOf(begin);
+  return place < 0 || (place > 0 && between[place - 1] !== "\n") ? undefined : from + place;
+}
+
+/** From where on every line looks like a header, up to the end of the text. */
+function headersAtEnd(text: string): number {
+  let lineStart = text.length;
+  while (lineStart > 0) {
+    const before = text.lastIndexOf("\n", lineStart - 2) + 1;
+    if (!text.slice(before, lineStart).includes(":")) break;
+    lineStart = before;
+  }
+  return lineStart;
 }
 
 /** The line from there on, without the white space at its end, and where the next one begins. */
@@ -83,15 +94,6 @@ function readLine(text: string, from: number): { line: string; next: number } {
   let line = text.slice(from, to);
   if (newline >= 0 && line.endsWith("\r")) line = line.slice(0, -1);
   return { line: line.replace(/[ \t]+$/, ""), next: newline < 0 ? text.length : newline + 1 };
-}
-
-/** `indexOf` for positions that only grow: a text full of beginnings is still searched once. */
-function forwardSearch(text: string, what: string): (from: number) => number {
-  let found = -2;
-  return (from) => {
-    if (found === -2 || (found !== -1 && found < from)) found = text.indexOf(what, from);
-    return found;
-  };
 }
 
 /** `undefined` where Go would refuse the text; Node would ignore what does not belong there. */

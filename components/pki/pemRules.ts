@@ -98,11 +98,13 @@ export function tooLong(field: string): Finding {
   });
 }
 
-const hasBegin = (text: string) => text.includes("-----BEGIN ");
+/** Something of a block that is none. */
+const hasRemains = (text: string) => text.includes("-----BEGIN ") || text.includes("-----END ");
 
-function checkSkipped(field: string, skipped: string, line: number): Finding[] {
+/** Finds fault with what stands before a block. */
+export function checkSkipped(field: string, skipped: string, line: number): Finding[] {
   if (skipped === "") return [];
-  if (hasBegin(skipped)) return [damaged(field, `Before line ${line}`)];
+  if (hasRemains(skipped)) return [damaged(field, `Before line ${line}`)];
   return [
     broken("pem-text", {
       field,
@@ -114,7 +116,7 @@ function checkSkipped(field: string, skipped: string, line: number): Finding[] {
 
 function checkRest(field: string, rest: string): Finding[] {
   if (rest === "") return [];
-  if (hasBegin(rest)) return [damaged(field, "At the end")];
+  if (hasRemains(rest)) return [damaged(field, "At the end")];
   return [
     broken("pem-end", {
       field,
@@ -129,7 +131,7 @@ function checkRest(field: string, rest: string): Finding[] {
 function damaged(field: string, where: string): Finding {
   return broken("pem-damaged", {
     field,
-    message: `${where} is a BEGIN line whose block cannot be read: its END line or its base64 text is damaged, or it does not begin at the start of a line.`,
+    message: `${where} is a BEGIN or an END line whose block cannot be read: one of the two or its base64 text is damaged, or it does not begin at the start of a line.`,
     fix: "Get the certificate anew from where it was issued, and copy it whole, from BEGIN to END.",
   });
 }

@@ -164,16 +164,12 @@ export const credentialRules = {
     severity: "error",
     source: "Kubernetes: a ConfigMap or Secret holds at most 1 MiB",
   },
-  "pem-certificate": {
-    severity: "error",
-    source: decode,
-    stricter:
-      "Go from 1.26 on looks for END lines first, and finds a certificate where older Go and OpenSSL find none.",
-  },
+  "pem-certificate": { severity: "error", source: decode },
   "pem-damaged": {
     severity: "error",
     source: decode,
-    stricter: "it skips a damaged block in silence where a sound one follows.",
+    stricter:
+      "it skips a damaged block in silence where a sound one follows; Go before 1.26 and OpenSSL skip others.",
   },
   "pem-end": { severity: "error", source: `${decode}; linkerd2#3414` },
   "pem-text": {

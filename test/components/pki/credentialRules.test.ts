@@ -414,6 +414,13 @@ suite("The key", () => {
     breaks({ key: explicit.export({ format: "pem", type: "sec1" }).toString() }, ["key-readable"]);
   });
 
+  test("begins its own text", () => {
+    breaks({ key: `-----BEGIN PRIVATE KEY-----\n${sound.key}` }, ["pem-damaged"]);
+    breaks({ key: `\n-----END ${sound.key}` }, ["pem-damaged"]);
+    breaks(trapped("issuer follows an END line"), ["pem-damaged"]);
+    breaks(trapped("issuer follows a BEGIN line"), ["pem-damaged"]);
+  });
+
   test("may leave out what follows from the rest of it, and is written as DER demands", () => {
     const accepted = [
       "key is SEC1 without its public half",

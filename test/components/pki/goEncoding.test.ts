@@ -61,6 +61,7 @@ const read: Readonly<Record<string, (issuer: AuthorityRecipe) => void>> = {
   "an address of sixteen bytes": alternativeName("87", Buffer.alloc(16)),
   "a URI": alternativeName("86", "spiffe://cluster.local/ns/linkerd"),
   "two policies": extension("2.5.29.32", "300a 3003 06012a 3003 06012b"),
+  "an identifier with a part of 31 bits": extension("1.3.2147483647", "0500"),
   "another name that is odd": extension("2.5.29.17", "3003 880155"),
 };
 
@@ -100,6 +101,11 @@ const refused: Readonly<Record<string, (issuer: AuthorityRecipe) => void>> = {
   "an address of three bytes": alternativeName("87", Buffer.alloc(3)),
   "a URI with a space": alternativeName("86", "https://a b"),
   "a URI with a host that ends in a dot": alternativeName("86", "https://a."),
+  "an identifier with a part of 32 bits": extension("1.3.2147483648", "0500"),
+  "a use of its key beyond the end of its bits": (issuer) => {
+    issuer.keyUsages = undefined;
+    extension("2.5.29.15", "03020107")(issuer);
+  },
   "a policy twice": extension("2.5.29.32", "300a 3003 06012a 3003 06012a"),
 };
 

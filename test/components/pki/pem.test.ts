@@ -55,6 +55,29 @@ test("a damaged block is skipped", () => {
   }
 });
 
+test("an END line ends what the last BEGIN line before it began", () => {
+  const begin = "-----BEGIN X-----\n";
+  assert.deepEqual(outline(begin + block("X")), [["X", 2, begin], ""]);
+  const end = "\n-----END ";
+  assert.deepEqual(outline(end + block("X")), [["X", 2, end], ""]);
+  assert.deepEqual(
+    outline(`-----BEGIN X-----\n# -----BEGIN X-----\nAAEC\n-----END X-----\n${block("Y")}`).at(-2),
+    ["Y", 5, "-----BEGIN X-----\n# -----BEGIN X-----\nAAEC\n-----END X-----\n"],
+  );
+});
+
+test("headers that reach the end of the text hide every block among them", () => {
+  const headers = "-----BEGIN X-----\na: b\n-----END X: -----\nc: d\n";
+  assert.deepEqual(outline(headers), [headers]);
+  assert.deepEqual(outline(headers + block("Y")), [["Y", 5, headers], ""]);
+});
+
+test("headers without end are read in no time", { timeout: 10_000 }, () => {
+  const text = "-----BEGIN :-----\n-----END :-----x\n".repeat(25_000);
+  assert.deepEqual(outline(text), [text]);
+  assert.deepEqual(outline(`${text}-`), [`${text}-`]);
+});
+
 test("a text of beginnings only is decoded in no time", { timeout: 10_000 }, () => {
   for (const text of ["-----BEGIN X-----\n".repeat(50_000), "-----BEGIN X-----\nAAEC\n".repeat(50_000)]) {
     assert.deepEqual(outline(text), [text]);
