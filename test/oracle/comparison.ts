@@ -34,7 +34,7 @@ export async function compareAll(
   recipes: readonly Recipe[],
   oracles: readonly IdentityOracle[],
   ask: Ask,
-  progress: (done: number) => void = () => {},
+  progress: (done: number, latest: Compared) => void = () => {},
 ): Promise<readonly Compared[]> {
   const compared: Compared[] = [];
   let done = 0;
@@ -46,9 +46,9 @@ export async function compareAll(
         const texts = sets.map((set) => set.texts);
         for await (const outcome of ask(oracle, texts)) {
           const { value: set } = waitingSets.next();
-          const verdict = verdictOn(set!.errors, outcome.stage);
-          compared[set!.index] = { ...set!, outcome, verdict };
-          progress(++done);
+          const latest = { ...set!, outcome, verdict: verdictOn(set!.errors, outcome.stage) };
+          compared[set!.index] = latest;
+          progress(++done, latest);
         }
       }
     };
@@ -127,9 +127,13 @@ export interface Report {
 
 /** A report with what it takes to repeat it. */
 export interface Measured extends Report {
+  /** How many of the sets are known traps; the others are random. */
+  readonly traps: number;
   readonly seed: number;
   readonly seconds: number;
   readonly machine: string;
+  /** Load average of the last quarter of an hour: more than the machine's processors where it had other work, too. */
+  readonly load: number;
   /** Version of linkerd2. */
   readonly linkerd: string;
   readonly day: string;
@@ -170,6 +174,11 @@ export function describeReport({ sets, bundles, verdicts, stages, stricterRules 
       `${stages.proxies} give certificates that proxies refuse`,
     ...rulesBySets.map(([rule, number]) => `${String(number).padStart(6)}  ${rule}: ${reasonOf(rule)}`),
   ].join("\n");
+}
+
+/** Whether we are wrong about it. */
+export function isDifference({ verdict }: Compared): boolean {
+  return verdict === "laxer" || verdict === "unexplained";
 }
 
 /** What there is to know about a difference that should not be. */

@@ -62,14 +62,18 @@ export interface IdentityOracle {
   reload(sound: CredentialTexts, texts: CredentialTexts): Promise<Outcome>;
 }
 
-/** Places to run controllers side by side against the API server of a sandbox that is up. */
+/** As many as a process has for itself in the loopback network. */
+const mostAddresses = 15;
+
+/** Places to run controllers side by side, `count` or fewer, against the API server of a sandbox that is up. */
 export async function identityOracles(sandbox: string, count: number): Promise<readonly IdentityOracle[]> {
   const core = sandboxKubeConfig(sandbox).makeApiClient(CoreV1Api);
   const proxy = await makeProxy(core);
   const { directory, bin, kubeconfig } = sandboxPaths(sandbox);
-  return Array.from({ length: count }, (_, index) => {
+  return Array.from({ length: Math.min(count, mostAddresses) }, (_, index) => {
     // Addresses of the loopback network are free for the asking, ports are not.
-    const address = `127.${64 + (process.pid >> 14)}.${(process.pid >> 6) & 0xff}.${((process.pid & 0x3f) << 2) + index + 1}`;
+    const { pid } = process;
+    const address = `127.${64 + ((pid >> 12) & 0x7f)}.${(pid >> 4) & 0xff}.${((pid & 0xf) << 4) + index + 1}`;
     const place = join(directory, "oracle", `${process.pid}-${index}`);
     const command = [join(bin, "linkerd-controller"), "identity", `-kubeconfig=${kubeconfig}`];
     return oracle({ place, address, command, proxy });

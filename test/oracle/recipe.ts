@@ -72,7 +72,7 @@ export const timeFormats = [
   "long with zone",
   "without seconds",
 ] as const;
-export type TimeFormat = (typeof timeFormats)[number];
+type TimeFormat = (typeof timeFormats)[number];
 
 export type TextName = "bundle" | "issuer" | "key";
 

@@ -178,6 +178,16 @@ export const traps = {
     it.subjectKeyIdentifier = "none";
     it.otherExtensions.push(new x509.Extension("2.5.29.14", true, Buffer.from("0403414243", "hex")));
   }),
+  "issuer's key usage has a bit beyond its end": issuer("load", (it) => {
+    it.keyUsages = undefined;
+    it.otherExtensions.push(new x509.Extension("2.5.29.15", true, Buffer.from("03020107", "hex")));
+  }),
+  "an identifier in the issuer has a part of 32 bits": issuer("load", (it) => {
+    it.otherExtensions.push(new x509.Extension("1.3.2147483648", false, Buffer.from("0500", "hex")));
+  }),
+  "an identifier in the issuer has a part of 31 bits": issuer("accepted", (it) => {
+    it.otherExtensions.push(new x509.Extension("1.3.2147483647", false, Buffer.from("0500", "hex")));
+  }),
   "anchor permits other names alone": anchor("proxies", (it) => {
     it.otherExtensions.push(nameConstraints("example.com", "a0"));
   }),
@@ -664,6 +674,7 @@ export const traps = {
     "key",
     rewriteKey(() => pemOf("EC PRIVATE KEY", writeElement(sec1(Buffer.alloc(32), holding(0xa0, p256()))))),
   ),
+  "key follows a BEGIN line": text("accepted", "key", (whole) => `-----BEGIN PRIVATE KEY-----\n${whole}`),
   "key ends with blank lines": ends("accepted", "key", "\n\n"),
   "key is empty": text("load", "key", () => ""),
   "key's end is cut off": text("load", "key", (whole) => whole.slice(0, -50)),
