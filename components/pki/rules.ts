@@ -222,7 +222,11 @@ export const credentialRules = {
     stricter: "it looks only at the first and the last certificate of the chain; proxies look at all.",
   },
   "signature-algorithm": { severity: "error", source: linkerdCheck, stricter: fatalInCheck },
-  "is-ca": { severity: "error", source: `${identity}; ${verification}`, stricter: otherAnchor },
+  "is-ca": {
+    severity: "error",
+    source: `${identity}; ${verification}`,
+    stricter: `${otherAnchor.slice(0, -1)}, and with a root of X.509 version 1, which cannot say what it is.`,
+  },
   "key-usage": {
     severity: "error",
     source: verification,
