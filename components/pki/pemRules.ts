@@ -54,11 +54,14 @@ export function readCertificates(
     place++;
     try {
       members.push({ field, place, certificate: parse(block.content) });
-    } catch {
+    } catch (error) {
+      const { message } = error as Error;
+      // OpenSSL's own words tell of its last attempt, to read it as a text.
+      const reason = message.startsWith("error:") ? "it cannot be parsed" : message.replace(/\.$/, "");
       findings.push(
         broken("certificate-readable", {
           field,
-          message: `The block at line ${block.line} is no X.509 certificate, and Linkerd takes all of them or none.`,
+          message: `The block at line ${block.line} is no X.509 certificate (${reason}), and Linkerd takes all of them or none.`,
           fix: "Get it anew from where it was issued; openssl x509 -in FILE -text shows one certificate.",
         }),
       );
