@@ -19,6 +19,13 @@ export const images: readonly Image[] = [
   { repository: "jetstack/cert-manager-cainjector", program: ["cert-manager", "cainjector"] },
   { repository: "jetstack/cert-manager-startupapicheck", program: ["cert-manager", "startupapicheck"] },
   { repository: "jetstack/trust-manager", program: ["trust-manager"] },
+  // Written in Rust, and not to be had here. Before edge-25.8.3 it has an image of its own.
+  {
+    repository: "linkerd/controller",
+    command: "/linkerd-policy-controller",
+    standIn: { ports: [9990] },
+  },
+  { repository: "linkerd/policy-controller", standIn: { ports: [9990] } },
   { repository: "linkerd/controller", program: ["linkerd-controller"] },
   // An optional program: without it, its containers cannot start.
   { repository: "hashicorp/vault", program: ["vault"] },
@@ -30,21 +37,13 @@ export const images: readonly Image[] = [
   { repository: "linkerd/extension-init", standIn: { exits: true } },
   // It would change the network of the node, which has no CNI plugins here: the container runtime makes the pods' network.
   { repository: "linkerd/cni-plugin", standIn: { ports: [9990] } },
-  // Written in Rust, and not to be had here.
+  // Written in Rust as well. Before edge-25.11.3, proxy-init has an image of its own.
+  { repository: "linkerd/proxy", command: "/usr/lib/linkerd/linkerd2-proxy-init", standIn: { exits: true } },
   {
     repository: "linkerd/proxy",
     command: "/usr/lib/linkerd/linkerd2-network-validator",
     standIn: { exits: true },
   },
   { repository: "linkerd/proxy", standIn: { ports: [4191] } },
-  { repository: "linkerd/policy-controller", standIn: { ports: [9990] } },
   { repository: "linkerd/proxy-init", standIn: { exits: true } },
 ];
-
-/** The table's entry for an image, or `undefined` for an image that the sandbox does not know: a stand-in, too. */
-export function findImage(image: string): Image | undefined {
-  const repository = image.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
-  return images.find(
-    (known) => repository === known.repository || repository.endsWith(`/${known.repository}`),
-  );
-}

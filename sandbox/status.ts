@@ -1,7 +1,6 @@
 /** What a sandbox is doing: its machine, its control plane, its pods, and which of them are stand-ins. */
 import { readdir, readFile } from "node:fs/promises";
 import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
-import { findImage } from "./images.ts";
 import { findMachine, sandboxKubeConfig, sandboxPaths } from "./lifecycle.ts";
 
 interface ContainerStatus {
@@ -53,7 +52,7 @@ export async function status(name: string): Promise<SandboxStatus> {
 
 function containersOf(pod: V1Pod): ContainerStatus[] {
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  return statuses.map(({ name, image, ready, restartCount, state }) => ({
+  return statuses.map(({ name, image, imageID, ready, restartCount, state }) => ({
     namespace: pod.metadata?.namespace ?? "",
     pod: pod.metadata?.name ?? "",
     container: name,
@@ -61,7 +60,8 @@ function containersOf(pod: V1Pod): ContainerStatus[] {
     ready,
     restarts: restartCount,
     state: state?.running ? "Running" : (state?.waiting?.reason ?? state?.terminated?.reason ?? "Unknown"),
-    standIn: findImage(image)?.program === undefined,
+    // By this the container runtime tells what it runs.
+    standIn: imageID.startsWith("stand-in:"),
   }));
 }
 
