@@ -19,6 +19,18 @@ import { broken } from "./pki/rules.ts";
 /** Charts that install a control plane. */
 type ControlPlaneChart = "linkerd2" | "linkerd-control-plane";
 
+/** How a chart of definitions installs those of the Gateway API. */
+interface GatewayApi {
+  /** The values that switch them, all at once or a part each. */
+  readonly switches: readonly string[];
+  /** Older switches, each of which wins over the others where it is set. */
+  readonly olderSwitches?: readonly string[];
+  /** What they install, in the group gateway.networking.k8s.io. */
+  readonly definitions: readonly string[];
+  /** Whether Linkerd looks for these definitions. */
+  readonly isNeeded: boolean;
+}
+
 /** Charts between two versions that take the same values. */
 export interface ChartFamily extends VersionRange {
   /** Versions of Linkerd, as a user knows them. */
@@ -38,9 +50,12 @@ export interface ChartFamily extends VersionRange {
   readonly injectCaFrom: boolean;
   /** Whether its pods keep to the pod-security level `restricted`, where a CNI plugin sets up their network. */
   readonly restrictedPods: boolean;
-  /** The value of linkerd-crds that installs the Gateway API's definitions; none where the chart has none of them. */
-  readonly gatewayApi?: "enableHttpRoutes" | "installGatewayAPI";
-  /** Minor versions of Kubernetes 1 that it fits. */
+  /** How linkerd-crds installs the Gateway API's definitions; absent where it has none of them. */
+  readonly gatewayApi?: GatewayApi;
+  /**
+   * Minor versions of Kubernetes 1 that it fits. Charts within a family can ask for a newer one (`kubeVersion`), which Helm
+   * refuses to pass over.
+   */
   readonly kubernetes: { readonly from: number; readonly through?: number; readonly why?: string };
 }
 
@@ -61,6 +76,29 @@ const afterSplit = {
   injectCaFrom: true,
   restrictedPods: true,
 } as const;
+
+const httpRoutes: GatewayApi = {
+  switches: ["enableHttpRoutes"],
+  // From edge-24.5.2 on, gRPC routes go with them.
+  definitions: ["httproutes"],
+  isNeeded: false,
+};
+
+const routesByProtocol: GatewayApi = {
+  switches: ["enableHttpRoutes", "enableTlsRoutes", "enableTcpRoutes"],
+  definitions: ["grpcroutes", "httproutes", "tcproutes", "tlsroutes"],
+  isNeeded: false,
+};
+
+const allRoutes: GatewayApi = {
+  switches: ["installGatewayAPI"],
+  olderSwitches: routesByProtocol.switches,
+  definitions: routesByProtocol.definitions,
+  isNeeded: true,
+};
+
+/** Every definition of the Gateway API that some chart installs. */
+export const gatewayApiDefinitions = allRoutes.definitions;
 
 /** Every family, oldest first. */
 export const chartFamilies: readonly ChartFamily[] = [
@@ -96,7 +134,7 @@ export const chartFamilies: readonly ChartFamily[] = [
     externalCA: true,
     enforcesIsCa: true,
     kubernetes: {
-      from: 17,
+      from: 16,
       through: 24,
       why: "its heartbeat is a CronJob of batch/v1beta1 (disableHeartBeat)",
     },
@@ -118,18 +156,26 @@ export const chartFamilies: readonly ChartFamily[] = [
   },
   {
     ...afterSplit,
-    linkerd: "2.14, and edges from edge-23.7",
+    linkerd: "2.14, and edges from edge-23.7 to edge-24.2",
     from: [1, 13, 8],
     below: [2, 0, 0],
-    gatewayApi: "enableHttpRoutes",
+    gatewayApi: httpRoutes,
     kubernetes: { from: 21 },
   },
   {
     ...afterSplit,
-    linkerd: "edge-24.1 to edge-25.2",
-    from: [2024, 1, 0],
+    linkerd: "edge-24.3 to edge-24.10.3",
+    from: [2024, 3, 1],
+    below: [2024, 10, 4],
+    gatewayApi: httpRoutes,
+    kubernetes: { from: 22 },
+  },
+  {
+    ...afterSplit,
+    linkerd: "edge-24.10.4 to edge-25.2",
+    from: [2024, 10, 4],
     below: [2025, 3, 1],
-    gatewayApi: "enableHttpRoutes",
+    gatewayApi: routesByProtocol,
     kubernetes: { from: 22 },
   },
   {
@@ -137,14 +183,14 @@ export const chartFamilies: readonly ChartFamily[] = [
     linkerd: "edge-25.3 to edge-26.4",
     from: [2025, 3, 1],
     below: [2026, 5, 1],
-    gatewayApi: "installGatewayAPI",
+    gatewayApi: allRoutes,
     kubernetes: { from: 23 },
   },
   {
     ...afterSplit,
     linkerd: "edge-26.5 and newer",
     from: [2026, 5, 1],
-    gatewayApi: "installGatewayAPI",
+    gatewayApi: allRoutes,
     kubernetes: { from: 31 },
   },
 ];
@@ -205,8 +251,17 @@ export function controlPlaneValues(family: ChartFamily, mesh: MeshValues): HelmV
 }
 
 /** Values of linkerd-crds that say who owns the Gateway API's definitions. */
-export function gatewayApiValues(family: ChartFamily, install: boolean): HelmValues {
-  return family.gatewayApi === undefined ? {} : { [family.gatewayApi]: install };
+export function gatewayApiValues({ gatewayApi }: ChartFamily, install: boolean): HelmValues {
+  return Object.fromEntries((gatewayApi?.switches ?? []).map((path) => [path, install]));
+}
+
+/** The same values, which are not the user's to set differently. */
+export function ownedCrdsValues({ gatewayApi }: ChartFamily, install: boolean): OwnedValue[] {
+  return [...(gatewayApi?.switches ?? []), ...(gatewayApi?.olderSwitches ?? [])].map((path) => ({
+    path,
+    value: install,
+    fix: "Remove it, and set installGatewayApi instead, so that these definitions have one owner.",
+  }));
 }
 
 /** Path of a value of the whole mesh in this family's values. */

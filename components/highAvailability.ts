@@ -1,9 +1,16 @@
-/** What makes a control plane highly available: the numbers of upstream's own `values-ha.yaml`, family by family. */
+/**
+ * What makes a control plane highly available: the numbers of upstream's own `values-ha.yaml`, family by family.
+ *
+ * Two values of that file are left out, since no template reads them: `controllerResources`, and
+ * `policyControllerResources`. So is `controller.podDisruptionBudget`, which repeats the chart's own default.
+ */
 import type { ChartFamily } from "./chartFamilies.ts";
 import type { HelmValues } from "./helmValues.ts";
 
 const cpu = { limit: "", request: "100m" };
 const controller = { cpu, memory: { limit: "250Mi", request: "50Mi" } };
+const grafana = { cpu, memory: { limit: "1024Mi", request: "50Mi" } };
+const prometheus = { cpu: { limit: "", request: "300m" }, memory: { limit: "8192Mi", request: "300Mi" } };
 const proxy = {
   resources: { cpu: { request: "100m" }, memory: { limit: "250Mi", request: "20Mi" } },
 };
@@ -12,7 +19,6 @@ const proxy = {
 const common = {
   enablePodAntiAffinity: true,
   controllerReplicas: 3,
-  controllerResources: controller,
   destinationResources: controller,
   identityResources: { cpu, memory: { limit: "250Mi", request: "10Mi" } },
   heartbeatResources: controller,
@@ -39,23 +45,17 @@ export function highAvailabilityValues(family: ChartFamily): HelmValues {
       publicAPIResources: controller,
       tapResources: controller,
       webResources: controller,
-      grafana: { resources: { cpu, memory: { limit: "1024Mi", request: "50Mi" } } },
-      prometheus: {
-        resources: { cpu: { limit: "", request: "300m" }, memory: { limit: "8192Mi", request: "300Mi" } },
-      },
+      // Nested in Linkerd 2.9, at the top in 2.7, and one of each in 2.8: either name says nothing to the others.
+      grafana: { resources: grafana },
+      grafanaResources: grafana,
+      prometheus: { resources: prometheus },
+      prometheusResources: prometheus,
     };
   }
   if (family.chart === "linkerd2") {
     return { ...common, proxy, ...(family.externalCA ? {} : { publicAPIResources: controller }) };
   }
-  if (family.gatewayApi === undefined) return { ...common, proxy, ...disruption };
-  return {
-    ...common,
-    proxy,
-    ...disruption,
-    highAvailability: true,
-    ...(family.from[0] < 2000
-      ? { policyControllerResources: controller }
-      : { controller: { podDisruptionBudget: { maxUnavailable: 1 } } }),
-  };
+  // By this, `linkerd check` looks for what goes with it.
+  const flag = family.gatewayApi === undefined ? {} : { highAvailability: true };
+  return { ...common, proxy, ...disruption, ...flag };
 }

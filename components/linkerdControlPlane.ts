@@ -8,6 +8,7 @@ import {
   gatewayApiValues,
   hasCrdsChart,
   meshPath,
+  ownedCrdsValues,
   ownedValues,
   type Surroundings,
   type TrustRoots,
@@ -75,7 +76,8 @@ export interface LinkerdControlPlaneSettings extends HelmSettings, LeafSettings 
   readonly linkerdCrdsValues?: HelmValues | undefined;
   /**
    * Whether linkerd-crds installs the Gateway API's definitions, which are then that release's alone. Defaults to false:
-   * they are someone else's, and Linkerd from edge-25.3 on needs them on the cluster. Linkerd before 2.14 has none.
+   * they are someone else's, and Linkerd from edge-25.3 on needs them on the cluster. Its charts leave them there once they
+   * are installed. Linkerd before 2.14 has none.
    */
   readonly installGatewayApi?: boolean | undefined;
   /**
@@ -323,17 +325,13 @@ function checkAgainstFamily(settings: LinkerdControlPlaneSettings, surroundings:
       }),
     );
   }
-  if (family.gatewayApi !== undefined) {
-    findings.push(
-      ...checkValues("linkerdCrdsValues", settings.linkerdCrdsValues ?? {}, [
-        {
-          path: family.gatewayApi,
-          value: settings.installGatewayApi ?? false,
-          fix: "Remove it, and set installGatewayApi instead, so that these definitions have one owner.",
-        },
-      ]),
-    );
-  }
+  findings.push(
+    ...checkValues(
+      "linkerdCrdsValues",
+      settings.linkerdCrdsValues ?? {},
+      ownedCrdsValues(family, settings.installGatewayApi ?? false),
+    ),
+  );
   if (!hasCrdsChart(family) && Object.keys(settings.linkerdCrdsValues ?? {}).length > 0) {
     findings.push(
       broken("chart-value", {

@@ -5,7 +5,7 @@
  * near, and where none answers, the preview goes on. An update asks again, and waits for the answer.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { type ChartFamily, hasCrdsChart } from "../components/chartFamilies.ts";
+import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../components/chartFamilies.ts";
 import { familyOfControlPlane, type LinkerdControlPlaneSettings } from "../components/linkerdControlPlane.ts";
 import type { Finding } from "../components/pki/finding.ts";
 import { broken } from "../components/pki/rules.ts";
@@ -17,12 +17,6 @@ import { type Kubectl, kubectlFor } from "./kubectl.ts";
 const previewTimeoutMilliseconds = 500;
 
 const crdsRelease = "linkerd-crds";
-
-/** Definitions of gateway.networking.k8s.io that each value of linkerd-crds installs. */
-const definitionsBy = {
-  enableHttpRoutes: ["httproutes"],
-  installGatewayAPI: ["grpcroutes", "httproutes", "tcproutes", "tlsroutes"],
-} as const;
 
 /**
  * In a preview: checks the cluster that the stack names, where it answers in time.
@@ -107,38 +101,58 @@ async function checkGatewayApi(
   install: boolean,
   owner: string,
 ): Promise<Finding[]> {
-  if (!hasCrdsChart(family) || family.gatewayApi === undefined) return [];
-  const definitions = definitionsBy[family.gatewayApi].map((name) => `${name}.gateway.networking.k8s.io`);
-  const annotation = (name: string) => `{.metadata.annotations.meta\\.helm\\.sh/${name}}`;
-  const line = `{.metadata.name} ${annotation("release-namespace")}/${annotation("release-name")}{"\\n"}`;
+  if (!hasCrdsChart(family)) return [];
+  const fullName = (name: string) => `${name}.gateway.networking.k8s.io`;
+  const annotation = (name: string) => `{.metadata.annotations.${name.replaceAll(".", "\\.")}}`;
+  const release = `${annotation("meta.helm.sh/release-namespace")}/${annotation("meta.helm.sh/release-name")}`;
   const answer = await ask(
     kubectl,
     "get",
     "customresourcedefinitions",
-    // A second name makes kubectl answer with a list, even where there is one definition to look for.
-    ...new Set([...definitions, "gateways.gateway.networking.k8s.io"]),
+    ...gatewayApiDefinitions.map(fullName),
     "--ignore-not-found",
-    `--output=jsonpath={range .items[*]}${line}{end}`,
+    `--output=jsonpath={range .items[*]}{.metadata.name} ${release} ${annotation("helm.sh/resource-policy")}{"\\n"}{end}`,
   );
   if (answer === undefined) return [];
-  const owners = answer
+  const found = answer
     .split("\n")
-    .map((text) => text.split(" ") as [string, string])
-    .filter(([name]) => definitions.includes(name));
-  // An older Linkerd works without, and its linkerd check does not look for them.
-  const isNeeded = family.gatewayApi === "installGatewayAPI";
-  if (!install) return owners.length > 0 || !isNeeded ? [] : [absentDefinitions(family)];
-  return owners
-    .filter(([, found]) => found !== owner)
-    .map(([name, found]) =>
+    .filter((line) => line !== "")
+    .map((line) => line.split(" ") as [name: string, owner: string, policy?: string]);
+  const definitions = (family.gatewayApi?.definitions ?? []).map(fullName);
+  const removed = found
+    .filter(
+      ([name, by, policy]) => by === owner && policy !== "keep" && !(install && definitions.includes(name)),
+    )
+    .map(([name]) => name);
+  if (removed.length > 0) return [removedDefinitions(removed, owner)];
+  const present = found.filter(([name]) => definitions.includes(name));
+  if (!install) {
+    return present.length > 0 || family.gatewayApi?.isNeeded !== true ? [] : [absentDefinitions(family)];
+  }
+  return present
+    .filter(([, foundOwner]) => foundOwner !== owner)
+    .map(([name, foundOwner]) =>
       broken("gateway-api-owner", {
         field: "installGatewayApi",
         message:
           `It is true, and the definition ${name} is on the cluster already, ` +
-          `${found === "/" ? "not from a Helm release" : `from the Helm release ${found}`}: it would have two owners.`,
+          `${foundOwner === "/" ? "not from a Helm release" : `from the Helm release ${foundOwner}`}: it would have two owners.`,
         fix: "Set it to false: Linkerd uses the definitions that are there.",
       }),
     );
+}
+
+/** Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what the chart no longer has. */
+function removedDefinitions(names: readonly string[], owner: string): Finding {
+  return broken("gateway-api-removed", {
+    field: "installGatewayApi",
+    message:
+      `The Helm release ${owner} has installed ${names.join(", ")}, and would now delete that, ` +
+      "and with it every such route of the whole cluster.",
+    fix:
+      `Keep it: kubectl annotate customresourcedefinition ${names.join(" ")} helm.sh/resource-policy=keep. ` +
+      "Or delete it yourself, where nobody uses it.",
+  });
 }
 
 function absentDefinitions({ linkerd }: ChartFamily): Finding {

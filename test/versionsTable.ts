@@ -30,7 +30,10 @@ export function versionsPage(): string {
     ["Issuer must be a CA", ({ enforcesIsCa }) => yes(enforcesIsCa)],
     ["`injectCaFrom`", ({ injectCaFrom }) => yes(injectCaFrom)],
     ["`restricted` with a CNI plugin", ({ restrictedPods }) => yes(restrictedPods)],
-    ["Gateway API by", ({ gatewayApi }) => (gatewayApi === undefined ? "–" : `\`${gatewayApi}\``)],
+    [
+      "Gateway API by",
+      ({ gatewayApi }) => gatewayApi?.switches.map((path) => `\`${path}\``).join(", ") ?? "–",
+    ],
     [
       "Kubernetes",
       ({ kubernetes: { from, through, why } }) =>
@@ -48,6 +51,19 @@ schema for its values, so Helm drops in silence what the chart does not know: he
 ${line(rows.map(([title]) => title))}
 ${line(rows.map(() => "---"))}
 ${chartFamilies.map((family) => line(rows.map(([, cell]) => cell(family)))).join("\n")}
+
+Within a row, a chart can ask for a newer Kubernetes than its first (\`kubeVersion\`), and Helm refuses an older one: 2.11.1
+asks for 1.17, edge-23.12.2 for 1.22, edge-25.2.3 for 1.23.
+
+From edge-25.3 on, \`helm.sh/resource-policy: keep\` is on the Gateway API's definitions: once installed
+(\`installGatewayApi\`), they stay on the cluster when that is set to false, and after \`pulumi destroy\`. Older charts delete
+them, and with them every route of the cluster; where an update would do that, it is refused.
+
+The table was compared with upstream's charts at the first and last release of each row, rendered with the values that
+this program makes. The tests on the sandbox run edge-23.4.3. edge-26.8.3, charts and controllers, was run by hand on
+Kubernetes 1.36.3: installed, renewed, highly available, with viz, with the anchor on the cluster, after an update of
+edge-23.4.3 in place, and destroyed. An update back to edge-23.4.3 fails: the API server refuses definitions that lack a
+version in which it has stored objects.
 
 ## The CNI plugin
 

@@ -148,6 +148,10 @@ const settingRules = {
     severity: "error",
     source: "helm: an object belongs to one release, which its annotations name",
   },
+  "gateway-api-removed": {
+    severity: "error",
+    source: "helm upgrade deletes what a chart no longer has, unless helm.sh/resource-policy is keep",
+  },
   "gateway-api-absent": {
     severity: "warning",
     source: "linkerd check looks for the Gateway API's definitions",

@@ -20,8 +20,11 @@ test("the family follows from name and version", () => {
     ["linkerd2", "2.11.5", "2.11"],
     ["linkerd-control-plane", "1.9.8", "2.12, and edges to edge-22.12"],
     ["linkerd-control-plane", "1.12.7", "2.13, and edges from edge-23.1 to edge-23.6"],
-    ["linkerd-control-plane", "1.13.8-edge", "2.14, and edges from edge-23.7"],
-    ["linkerd-control-plane", "1.16.11", "2.14, and edges from edge-23.7"],
+    ["linkerd-control-plane", "1.13.8-edge", "2.14, and edges from edge-23.7 to edge-24.2"],
+    ["linkerd-control-plane", "1.16.11", "2.14, and edges from edge-23.7 to edge-24.2"],
+    ["linkerd-control-plane", "1.18.11-edge", "2.14, and edges from edge-23.7 to edge-24.2"],
+    ["linkerd-control-plane", "2024.10.3", "edge-24.3 to edge-24.10.3"],
+    ["linkerd-control-plane", "2025.2.3", "edge-24.10.4 to edge-25.2"],
     ["linkerd-control-plane", "2025.3.1", "edge-25.3 to edge-26.4"],
     ["linkerd-control-plane", "2026.8.3", "edge-26.5 and newer"],
     ["oci://registry.example.com/charts/linkerd-control-plane", "2026.8.3", "edge-26.5 and newer"],
@@ -152,6 +155,15 @@ test("what would undo a safety property is refused at its path in each family", 
     refusals({ ...at("2026.8.3", {}), linkerdCrdsValues: { installGatewayAPI: true } })[0]!,
     /^linkerdCrdsValues\.installGatewayAPI: This value is always false here/,
   );
+  for (const [version, path] of [
+    ["2026.8.3", "enableTcpRoutes"],
+    ["2025.2.3", "enableTlsRoutes"],
+  ] as const) {
+    assert.match(
+      refusals({ ...at(version, {}), linkerdCrdsValues: { [path]: true } })[0]!,
+      new RegExp(`^linkerdCrdsValues\\.${path}: This value is always false here`),
+    );
+  }
   assert.deepEqual(
     refusals({
       ...at("2026.8.3", {}),
@@ -202,6 +214,9 @@ test("the Gateway API's definitions have one owner, by the name that each chart 
     ["2026.8.3", false, { installGatewayAPI: false }],
     ["2026.8.3", true, { installGatewayAPI: true }],
     ["1.16.11", true, { enableHttpRoutes: true }],
+    ["2024.10.3", false, { enableHttpRoutes: false }],
+    ["2024.10.4", false, { enableHttpRoutes: false, enableTlsRoutes: false, enableTcpRoutes: false }],
+    ["2025.2.3", true, { enableHttpRoutes: true, enableTlsRoutes: true, enableTcpRoutes: true }],
     ["1.12.7", false, {}],
   ] as const) {
     const [crds] = await releases({ ...at(version, {}), installGatewayApi: install });
@@ -223,11 +238,15 @@ test("high availability: upstream's numbers, and the user's win", async () => {
   assert.equal(values.enablePodAntiAffinity, true);
   assert.equal(values.webhookFailurePolicy, "Fail");
   assert.equal(values.highAvailability, true);
+  for (const unread of ["controllerResources", "policyControllerResources", "controller"]) {
+    assert.equal(values[unread], undefined, `no template reads ${unread}, or it repeats the chart's default`);
+  }
   const [, plain] = await releases(at("2026.8.3", {}));
   assert.equal(plain!.values.controllerReplicas, undefined);
   const [legacy] = await releases({ ...at("2.9.5", {}), highAvailability: true });
   assert.equal(legacy!.values.controllerReplicas, 3);
   assert.ok((legacy!.values.global as HelmValues).proxy, "the proxy's values are below global there");
+  assert.ok(legacy!.values.prometheusResources, "Linkerd 2.7 and 2.8 have no prometheus.resources");
 });
 
 test("docs/versions.md is the table of the code", () => {

@@ -6,7 +6,6 @@ import type { Kubectl } from "../../infra/kubectl.ts";
 
 const controlPlane = { name: "linkerd-control-plane", namespace: "mesh" };
 const httpRoutes = "httproutes.gateway.networking.k8s.io";
-const gateways = "gateways.gateway.networking.k8s.io";
 const others = ["grpcroutes", "tcproutes", "tlsroutes"].map((name) => `${name}.gateway.networking.k8s.io`);
 
 const version = (linkerdControlPlaneChartVersion: string): LinkerdControlPlaneSettings => ({
@@ -41,7 +40,7 @@ test("the first and the last version of Kubernetes pass, their neighbours are re
 });
 
 test("definitions of the Gateway API that are someone else's are refused, each with its owner", async () => {
-  const found = [`${httpRoutes} traefik/traefik-crds`, `${others[0]} /`, `${gateways} /`];
+  const found = [`${httpRoutes} traefik/traefik-crds`, `${others[0]} /`];
   await assert.rejects(checkFitOf(cluster("31", found), installing, controlPlane), ({ message }: Error) => {
     assert.match(message, /^2 settings are not right/);
     assert.match(
@@ -55,6 +54,36 @@ test("definitions of the Gateway API that are someone else's are refused, each w
     checkFitOf(cluster("31", found), installing, { ...controlPlane, name: "linkerd-crds" }),
   );
   await checkFitOf(cluster("31", found), { ...installing, installGatewayApi: false }, controlPlane);
+});
+
+test("definitions that this release would delete, and every route with them, are refused unless Helm keeps them", async () => {
+  const own = `${httpRoutes} mesh/linkerd-crds`;
+  for (const settings of [
+    { ...installing, installGatewayApi: false },
+    version("1.12.7"),
+    version("2024.5.1"),
+  ]) {
+    await assert.rejects(
+      checkFitOf(cluster("31", [`${own} `, `${others[0]} /`]), settings, controlPlane),
+      ({ message }: Error) => {
+        assert.match(
+          message,
+          /release mesh\/linkerd-crds has installed httproutes\S+, and would now delete that/,
+        );
+        assert.match(
+          message,
+          /kubectl annotate customresourcedefinition httproutes\S+ helm\.sh\/resource-policy=keep/,
+        );
+        assert.doesNotMatch(message, /grpcroutes/);
+        return true;
+      },
+    );
+    await checkFitOf(cluster("31", [`${own} keep`]), settings, controlPlane);
+  }
+  // A part of them goes as well where another chart installs less.
+  const older = { ...version("2024.5.1"), installGatewayApi: true };
+  const tcpRoutes = [`${httpRoutes} mesh/linkerd-crds `, `${others[1]} mesh/linkerd-crds `];
+  await assert.rejects(checkFitOf(cluster("31", tcpRoutes), older, controlPlane), /has installed tcproutes/);
 });
 
 test("definitions of this release pass, and so do those that an older Linkerd does not install", async () => {
