@@ -53,7 +53,7 @@ ${line(rows.map(() => "---"))}
 ${chartFamilies.map((family) => line(rows.map(([, cell]) => cell(family)))).join("\n")}
 
 Within a row, a chart can ask for a newer Kubernetes than its first (\`kubeVersion\`), and Helm refuses an older one: 2.11.1
-asks for 1.17, edge-23.12.2 for 1.22, edge-25.2.3 for 1.23.
+asks for 1.17, edge-23.12.2 for 1.22, edge-25.2.3 for 1.23. 2.11.0 still has \`crtExpiry\`, as 2.10.
 
 From edge-25.3 on, \`helm.sh/resource-policy: keep\` is on the Gateway API's definitions: once installed
 (\`installGatewayApi\`), they stay on the cluster when that is set to false, and after \`pulumi destroy\`. Older charts delete

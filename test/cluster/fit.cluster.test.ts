@@ -53,7 +53,7 @@ test("a Linkerd that is too old for the cluster's Kubernetes is refused at previ
   await set("rotateWebhookCredentials", "false");
   assert.match(
     await refused("preview"),
-    /linkerdControlPlaneChartVersion: Linkerd 2\.11 needs Kubernetes 1\.17 to 1\.24, and the cluster runs v1\.36/,
+    /linkerdControlPlaneChartVersion: Linkerd 2\.11 needs Kubernetes 1\.16 to 1\.24, and the cluster runs v1\.36/,
   );
 });
 
