@@ -589,7 +589,7 @@ test("every object of its own goes at once when it is deleted, whatever the sett
         auth: { kubernetes: { role: "linkerd" } },
       },
     },
-    { installLinkerdViz: true },
+    { installLinkerdViz: true, installLinkerdCni: true },
   ] satisfies RotatingLinkerdArgs[]) {
     const objects = (await build(settings)).registrations.filter(
       // A namespace goes after what is in it, and a patch leaves its object.
