@@ -269,7 +269,7 @@ export function meshPath({ root }: ChartFamily, path: string): string {
   return root === "" ? path : `${root}.${path}`;
 }
 
-/** Whose the control plane's surroundings are: its values must fit them. */
+/** What is around the control plane: its values must fit that. */
 export interface Surroundings {
   /** Someone else keeps the ConfigMap with the mesh's anchors. */
   readonly externalCA: boolean;

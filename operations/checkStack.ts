@@ -6,8 +6,9 @@ import { promisify } from "node:util";
 import { parse } from "yaml";
 import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../components/identityIssuer.ts";
 import { trustDomainOf } from "../components/linkerdControlPlane.ts";
+import { joinBundle } from "../components/pki/bundle.ts";
 import type { Purpose } from "../components/pki/credentialRules.ts";
-import type { Finding } from "../components/pki/finding.ts";
+import { type Finding, verdictOf } from "../components/pki/finding.ts";
 import type { PemText } from "../components/pki/pemRules.ts";
 import { broken } from "../components/pki/rules.ts";
 import {
@@ -29,7 +30,7 @@ export interface CheckedStack {
   readonly linkerdNamespace?: string | undefined;
   /** Absent where a part of it is encrypted. */
   readonly purpose?: Omit<Purpose, "now">;
-  /** The mesh's anchors, where every one of them is provided; else the cluster alone has them. */
+  /** The mesh's anchors, where every one of them is provided, and sound; else the cluster alone has them. */
   readonly bundle?: PemText | undefined;
 }
 
@@ -47,13 +48,14 @@ export function checkStack(stack: StackText): CheckedStack {
     kubeconfig: plain(kubeconfig),
     kubeContext: plain(kubeContext),
     linkerdNamespace: plain(linkerd.linkerdNamespace ?? defaultLinkerdNamespace),
-    bundle: providedBundle(linkerd),
+    bundle: verdictOf(findings) === "error" ? undefined : providedBundle(linkerd),
     ...(trustDomain === undefined || issuanceLifetime === undefined || clockSkewAllowance === undefined
       ? {}
       : { purpose: { trustDomain, issuanceLifetime, clockSkewAllowance } }),
   };
 }
 
+/** The bundle as the program makes it. */
 function providedBundle({
   trustAnchorGenerations = defaultTrustAnchorGenerations,
   providedTrustAnchors = {},
@@ -62,7 +64,7 @@ function providedBundle({
     plain(providedTrustAnchors[generation]?.certificatePem),
   );
   return certificates.every((pem) => pem !== undefined)
-    ? { field: "providedTrustAnchors", text: certificates.map((pem) => pem.trimEnd()).join("\n") }
+    ? { field: "providedTrustAnchors", text: joinBundle(certificates) }
     : undefined;
 }
 
