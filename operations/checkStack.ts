@@ -82,9 +82,17 @@ export async function readStack(name: string | undefined): Promise<StackText | F
     const texts = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value]));
     return { project, texts: { ...defaults, ...texts }, isSecret: (key) => values[key]?.secret === true };
   } catch (error) {
-    const { stderr, message } = error as Error & { stderr?: string };
+    const { code, stderr, message } = error as Error & { code?: unknown; stderr?: string };
+    const field = name === undefined ? "--stack" : `--stack ${name}`;
+    if (code === "ENOENT") {
+      return unreadable(
+        field,
+        "pulumi is not on PATH, by which a stack's configuration is read.",
+        "Install it; for the sandbox's stack: eval \"$(npm run -s sandbox -- env)\". Or give the stack's file: --config.",
+      );
+    }
     return unreadable(
-      name === undefined ? "--stack" : `--stack ${name}`,
+      field,
       `pulumi config cannot read it: ${(stderr || message).trim().replace(/^error: /, "")}`,
       "Select a stack, or name one with --stack; its passphrase or login must be there as for pulumi up. Or give its file: --config.",
     );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { KeyObject } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, suite, test } from "node:test";
@@ -25,9 +25,10 @@ const key = write("key.pem", keyPem);
 const files = ["--bundle", bundle, "--issuer", certificate, "--key", key];
 
 /** Runs the command; options that are given again win. */
-const check = (...options: string[]) =>
+const check = (...options: string[]) => checkIn(process.env, ...options);
+const checkIn = (env: NodeJS.ProcessEnv, ...options: string[]) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
-    const child = execFile(process.execPath, [program, ...options], (_, stdout, stderr) =>
+    const child = execFile(process.execPath, [program, ...options], { env }, (_, stdout, stderr) =>
       done({ code: child.exitCode!, stdout, stderr }),
     );
   });
@@ -180,9 +181,22 @@ suite("npm run -s check", () => {
   });
 
   test("says why a stack or a cluster cannot be asked", async () => {
-    const stack = await check("--stack", "there is none");
+    const environment = { ...process.env, PATH: directory };
+    const missing = await checkIn(environment);
+    assert.equal(missing.code, 2);
+    assert.match(
+      missing.stdout,
+      /^Error: --stack: pulumi is not on PATH.*\n {4}Fix: Install it; .*sandbox -- env/,
+    );
+    // As Pulumi answers.
+    const answer = "#!/bin/sh\necho \"error: no stack named '$6' found\" >&2\nexit 255\n";
+    chmodSync(write("pulumi", answer), 0o755);
+    const stack = await checkIn(environment, "--stack", "none");
     assert.equal(stack.code, 2);
-    assert.match(stack.stdout, /^Error: --stack there is none: pulumi config cannot read it: /);
+    assert.match(
+      stack.stdout,
+      /^Error: --stack none: pulumi config cannot read it: no stack named 'none' found\n/,
+    );
     const cluster = await check("--secret", "linkerd/linkerd-identity-issuer", "--context", "none");
     assert.equal(cluster.code, 2);
     assert.match(
