@@ -1,10 +1,10 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { checkValues, type HelmValues, mergeValues } from "../rules/charts/values.ts";
+import type { Finding } from "../rules/finding.ts";
+import { checkNamespaceName } from "../rules/names.ts";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { checkHelm, type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues, mergeValues } from "./helmValues.ts";
-import type { Finding } from "./pki/finding.ts";
-import { checkNamespaceName } from "./pki/names.ts";
 import { plain, requireSound } from "./settings.ts";
 
 export const defaultCertManagerNamespace = "cert-manager";

@@ -1,17 +1,17 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { Certificate, ClusterIssuer, Issuer, type IssuerReference } from "./certManagerObjects.ts";
-import { deleteAtOnce } from "./deletion.ts";
+import { checkClusterAnchorLifetimes } from "../rules/lifetimes/clusterTrustAnchor.ts";
 import type { IdentityIssuerSettings } from "./identityIssuer.ts";
 import {
   defaultClockSkewAllowance,
   defaultIssuanceLifetime,
   defaultIssuerDuration,
 } from "./identityIssuer.ts";
-import { checkClusterAnchorLifetimes } from "./pki/clusterAnchorLifetimes.ts";
+import { Certificate, ClusterIssuer, Issuer, type IssuerReference } from "./objects/certManager.ts";
+import { deleteAtOnce } from "./objects/deletion.ts";
+import { Bundle, distributedText } from "./objects/trustManager.ts";
 import { sound } from "./settings.ts";
 import { commonNameOf } from "./trustAnchor.ts";
-import { Bundle, distributedText } from "./trustManagerObjects.ts";
 
 /** Ten years, as for an anchor that Pulumi makes. */
 export const defaultClusterTrustAnchorDuration = "87600h";

@@ -1,8 +1,8 @@
 /** Where a Helm chart comes from, in the four ways that Helm knows. */
 import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { Finding } from "./pki/finding.ts";
-import { broken } from "./pki/rules.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 import { plain } from "./settings.ts";
 
 /** One chart and its source. */

@@ -1,9 +1,9 @@
 /** What all Helm releases here have in common. */
 import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 import { chartArgs, type HelmChart } from "./helmChart.ts";
-import type { Finding } from "./pki/finding.ts";
-import { broken } from "./pki/rules.ts";
 import { plain } from "./settings.ts";
 
 /** Enough for images that come through a slow link; short enough to end a hopeless wait. */

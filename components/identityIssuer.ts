@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Certificate, type IssuerReference } from "./certManagerObjects.ts";
-import { checkLifetimes } from "./pki/lifetimes.ts";
+import { checkLifetimes } from "../rules/lifetimes/identityIssuer.ts";
+import { Certificate, type IssuerReference } from "./objects/certManager.ts";
 import { sound } from "./settings.ts";
 
 /** Two days, as in Linkerd's own documentation: a stolen issuer key is worth little, and a missed renewal shows. */

@@ -1,13 +1,13 @@
 /** Which issuer signs the mesh's identity issuer, where it is none of this program's own anchors. */
 import type * as pulumi from "@pulumi/pulumi";
-import type { IssuerReference } from "./certManagerObjects.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 import {
   defaultIssuerDuration,
   defaultIssuerRenewBefore,
   type IdentityIssuerSettings,
 } from "./identityIssuer.ts";
-import type { Finding } from "./pki/finding.ts";
-import { broken } from "./pki/rules.ts";
+import type { IssuerReference } from "./objects/certManager.ts";
 import { checkParts } from "./settingParts.ts";
 import { plain } from "./settings.ts";
 import { checkVaultIssuer, type VaultIssuerSettings } from "./vaultIssuer.ts";

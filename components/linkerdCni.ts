@@ -1,25 +1,25 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { meshPath } from "./chartFamilies.ts";
-import type { Version } from "./chartVersion.ts";
 import {
   checkCniRelease,
   checkKnownToCniChart,
   cniChartVersion,
   hasCniValue,
   unknownCniChart,
-} from "./cniChart.ts";
+} from "../rules/charts/cni.ts";
+import { meshPath } from "../rules/charts/controlPlane.ts";
+import { checkValues, type HelmValues, mergeValues, valueAt } from "../rules/charts/values.ts";
+import type { Version } from "../rules/charts/version.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { checkHelm, defaultHelmTimeoutSeconds, type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues, mergeValues, valueAt } from "./helmValues.ts";
 import {
   controlPlaneChart,
   familyOfControlPlane,
   type LinkerdControlPlaneSettings,
   repositoryOf,
 } from "./linkerdControlPlane.ts";
-import type { Finding } from "./pki/finding.ts";
-import { broken } from "./pki/rules.ts";
 import { requireSound } from "./settings.ts";
 
 export const defaultLinkerdCniNamespace = "linkerd-cni";

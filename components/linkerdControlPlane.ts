@@ -14,18 +14,18 @@ import {
   type TrustRoots,
   unknownFamily,
   withUserValues,
-} from "./chartFamilies.ts";
+} from "../rules/charts/controlPlane.ts";
+import { highAvailabilityValues } from "../rules/charts/highAvailability.ts";
+import { checkValues, type HelmValues, valueAt } from "../rules/charts/values.ts";
+import type { Finding } from "../rules/finding.ts";
+import { checkDomain } from "../rules/names.ts";
+import { broken } from "../rules/rules.ts";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { checkHelm, type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues, valueAt } from "./helmValues.ts";
-import { highAvailabilityValues } from "./highAvailability.ts";
 import { defaultClockSkewAllowance, defaultIssuanceLifetime, type LeafSettings } from "./identityIssuer.ts";
-import type { Finding } from "./pki/finding.ts";
-import { checkDomain } from "./pki/names.ts";
-import { broken } from "./pki/rules.ts";
+import { awaitInjection, type InjectedConfiguration } from "./objects/webhookInjection.ts";
 import { plain, requireSound } from "./settings.ts";
 import { type InjectedWebhookValues, ownedByWebhook, type Webhook } from "./webhookCredentials.ts";
-import { awaitInjection, type InjectedConfiguration } from "./webhookInjection.ts";
 
 export const defaultClusterDomain = "cluster.local";
 const defaultLinkerdChartRepository = "https://helm.linkerd.io/edge";

@@ -1,8 +1,16 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import {
+  checkIgnored,
+  checkValues,
+  type HelmValues,
+  type IgnoredValue,
+  mergeValues,
+} from "../rules/charts/values.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkIgnored, checkValues, type HelmValues, type IgnoredValue, mergeValues } from "./helmValues.ts";
 import {
   defaultClusterDomain,
   familyOfControlPlane,
@@ -11,15 +19,13 @@ import {
   repositoryOf,
   trustDomainOf,
 } from "./linkerdControlPlane.ts";
-import type { Finding } from "./pki/finding.ts";
-import { broken } from "./pki/rules.ts";
+import { awaitInjection, type InjectedConfiguration } from "./objects/webhookInjection.ts";
 import {
   ownedByWebhook,
   type Webhook,
   WebhookCredentials,
   type WebhookCredentialsSettings,
 } from "./webhookCredentials.ts";
-import { awaitInjection, type InjectedConfiguration } from "./webhookInjection.ts";
 
 export const defaultLinkerdVizNamespace = "linkerd-viz";
 const defaultLinkerdVizChart = "linkerd-viz";

@@ -1,12 +1,12 @@
 /** Trust anchors that someone else has made: where an organisation has an authority of its own. */
 import type * as pulumi from "@pulumi/pulumi";
-import { checkAuthority } from "./pki/authorityRules.ts";
-import { joinBundle } from "./pki/bundle.ts";
-import type { Finding } from "./pki/finding.ts";
-import { checkKey } from "./pki/keyRules.ts";
-import { parseCertificate } from "./pki/parseCertificate.ts";
-import { readCertificates } from "./pki/pemRules.ts";
-import { broken } from "./pki/rules.ts";
+import { checkAuthority } from "../rules/credentials/authority.ts";
+import { joinBundle } from "../rules/credentials/bundle.ts";
+import { parseCertificate } from "../rules/credentials/parseCertificate.ts";
+import { readCertificates } from "../rules/credentials/pemText.ts";
+import { checkKey } from "../rules/credentials/privateKey.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 import { checkParts } from "./settingParts.ts";
 import { plain } from "./settings.ts";
 

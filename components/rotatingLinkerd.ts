@@ -1,13 +1,30 @@
 import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
+import type { TrustRoots } from "../rules/charts/controlPlane.ts";
+import { valueAt } from "../rules/charts/values.ts";
+import {
+  bundleSha256,
+  type CertificateFacts,
+  certificateFacts,
+  joinBundle,
+  splitBundle,
+} from "../rules/credentials/bundle.ts";
+import type { Finding } from "../rules/finding.ts";
+import {
+  type ClusterAnchorLifetimes,
+  checkClusterAnchorLifetimes,
+} from "../rules/lifetimes/clusterTrustAnchor.ts";
+import { checkLifetimes } from "../rules/lifetimes/identityIssuer.ts";
+import { checkWebhookLifetimes } from "../rules/lifetimes/webhookCertificates.ts";
+import { checkCommonName, checkNamespaceName } from "../rules/names.ts";
+import { broken } from "../rules/rules.ts";
+import { checkGenerations } from "../rules/settings/generations.ts";
 import {
   CertManager,
   type CertManagerArgs,
   checkCertManager,
   defaultCertManagerNamespace,
 } from "./certManager.ts";
-import type { IssuerReference } from "./certManagerObjects.ts";
-import type { TrustRoots } from "./chartFamilies.ts";
 import {
   ClusterTrustAnchor,
   type ClusterTrustAnchorSettings,
@@ -16,7 +33,6 @@ import {
   defaultClusterTrustAnchorRenewBefore,
   previousAnchorName,
 } from "./clusterTrustAnchor.ts";
-import { valueAt } from "./helmValues.ts";
 import {
   defaultClockSkewAllowance,
   defaultIssuanceLifetime,
@@ -55,20 +71,7 @@ import {
   type LinkerdVizSettings,
   vizWebhooks,
 } from "./linkerdViz.ts";
-import {
-  bundleSha256,
-  type CertificateFacts,
-  certificateFacts,
-  joinBundle,
-  splitBundle,
-} from "./pki/bundle.ts";
-import { type ClusterAnchorLifetimes, checkClusterAnchorLifetimes } from "./pki/clusterAnchorLifetimes.ts";
-import type { Finding } from "./pki/finding.ts";
-import { checkGenerations } from "./pki/generations.ts";
-import { checkLifetimes } from "./pki/lifetimes.ts";
-import { checkCommonName, checkNamespaceName } from "./pki/names.ts";
-import { broken } from "./pki/rules.ts";
-import { checkWebhookLifetimes } from "./pki/webhookLifetimes.ts";
+import type { IssuerReference } from "./objects/certManager.ts";
 import { checkProvidedTrustAnchors, type ProvidedTrustAnchors } from "./providedTrustAnchors.ts";
 import { plain, requireSound } from "./settings.ts";
 import {

@@ -1,7 +1,7 @@
 /** The shape of settings that are objects. */
 import * as pulumi from "@pulumi/pulumi";
-import type { Finding } from "./pki/finding.ts";
-import { broken } from "./pki/rules.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 import { plain } from "./settings.ts";
 
 /** Checks that an object has these parts and no others, each a string that is not empty as far as it is known. */

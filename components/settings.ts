@@ -1,6 +1,6 @@
 /** Refusing settings: at once where their values are plain, and as soon as they are known where they are Outputs. */
 import * as pulumi from "@pulumi/pulumi";
-import { describeFinding, describeFindings, type Finding } from "./pki/finding.ts";
+import { describeFinding, describeFindings, type Finding } from "../rules/finding.ts";
 
 /** What one component warns of, another that is made of the same settings finds again. */
 const warned = new Set<string>();

@@ -3,9 +3,9 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
-import { Issuer, type IssuerReference } from "./certManagerObjects.ts";
-import { deleteAtOnce } from "./deletion.ts";
-import { joinBundle } from "./pki/bundle.ts";
+import { joinBundle } from "../rules/credentials/bundle.ts";
+import { Issuer, type IssuerReference } from "./objects/certManager.ts";
+import { deleteAtOnce } from "./objects/deletion.ts";
 import { checkProvidedTrustAnchor, type ProvidedTrustAnchor } from "./providedTrustAnchors.ts";
 import { sound } from "./settings.ts";
 

@@ -1,5 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { checkValues, type HelmValues, mergeValues } from "../rules/charts/values.ts";
+import type { Finding } from "../rules/finding.ts";
 import {
   type CertManagerSettings,
   certManagerRepositoryOf,
@@ -7,10 +9,8 @@ import {
 } from "./certManager.ts";
 import { checkChart, type HelmChart } from "./helmChart.ts";
 import { type HelmSettings, releaseArgs } from "./helmRelease.ts";
-import { checkValues, type HelmValues, mergeValues } from "./helmValues.ts";
-import type { Finding } from "./pki/finding.ts";
+import { awaitInjection } from "./objects/webhookInjection.ts";
 import { requireSound } from "./settings.ts";
-import { awaitInjection } from "./webhookInjection.ts";
 
 const defaultTrustManagerChart = "trust-manager";
 const defaultTrustManagerChartVersion = "v0.24.0";

@@ -1,10 +1,10 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { Issuer, type IssuerReference } from "./certManagerObjects.ts";
-import { deleteAtOnce } from "./deletion.ts";
-import type { Finding } from "./pki/finding.ts";
-import { decodePem } from "./pki/pem.ts";
-import { broken } from "./pki/rules.ts";
+import { decodePem } from "../rules/credentials/pem.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
+import { Issuer, type IssuerReference } from "./objects/certManager.ts";
+import { deleteAtOnce } from "./objects/deletion.ts";
 import { checkParts } from "./settingParts.ts";
 import { plain } from "./settings.ts";
 

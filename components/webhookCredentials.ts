@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Certificate, Issuer } from "./certManagerObjects.ts";
-import type { OwnedValue } from "./helmValues.ts";
-import { checkWebhookLifetimes, webhookAuthorityLifetimes } from "./pki/webhookLifetimes.ts";
+import type { OwnedValue } from "../rules/charts/values.ts";
+import { checkWebhookLifetimes, webhookAuthorityLifetimes } from "../rules/lifetimes/webhookCertificates.ts";
+import { Certificate, Issuer } from "./objects/certManager.ts";
 import { sound } from "./settings.ts";
 
 /** A day, as in Linkerd's own documentation. */

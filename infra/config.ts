@@ -1,12 +1,12 @@
 /** Reads a stack's configuration: the program its own, and `npm run -s check` any. */
 import * as pulumi from "@pulumi/pulumi";
-import type { HelmValues } from "../components/helmValues.ts";
 import type { IdentityIssuerRef } from "../components/issuerSource.ts";
-import type { Finding } from "../components/pki/finding.ts";
-import { broken } from "../components/pki/rules.ts";
 import { checkRotatingLinkerd, type RotatingLinkerdArgs } from "../components/rotatingLinkerd.ts";
 import { plain, requireSound } from "../components/settings.ts";
 import type { VaultIssuerSettings } from "../components/vaultIssuer.ts";
+import type { HelmValues } from "../rules/charts/values.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 import { closest } from "./closest.ts";
 import { readTrustAnchorFiles, type TrustAnchorFiles } from "./trustAnchorFiles.ts";
 

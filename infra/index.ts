@@ -1,12 +1,12 @@
 /** The program: Linkerd with credentials that rotate by themselves, on the cluster that the stack names. */
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
-import { previewFit, requireFit } from "./clusterFit.ts";
 import { readConfiguration } from "./config.ts";
-import { checkIssuerFirst } from "./controlPlaneGate.ts";
-import { continueInterruptedReleases } from "./interruptedReleases.ts";
-import { requireReferences } from "./issuerReferences.ts";
-import { kubectlFor, requireKubectl } from "./kubectl.ts";
+import { previewFit, requireFit } from "./gates/clusterFit.ts";
+import { checkIssuerFirst } from "./gates/controlPlaneGate.ts";
+import { continueInterruptedReleases } from "./gates/interruptedReleases.ts";
+import { requireReferences } from "./gates/issuerReferences.ts";
+import { kubectlFor, requireKubectl } from "./gates/kubectl.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
 

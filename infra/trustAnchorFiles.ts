@@ -2,10 +2,10 @@
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import type { Finding } from "../components/pki/finding.ts";
-import { longestPemBytes, tooLong } from "../components/pki/pemRules.ts";
-import { broken } from "../components/pki/rules.ts";
 import type { ProvidedTrustAnchors } from "../components/providedTrustAnchors.ts";
+import { longestPemBytes, tooLong } from "../rules/credentials/pemText.ts";
+import type { Finding } from "../rules/finding.ts";
+import { broken } from "../rules/rules.ts";
 
 /** As the configuration has them: each part is a text in PEM, or the path of a file with it. */
 export type TrustAnchorFiles = Readonly<Record<string, Readonly<Record<string, unknown>>>>;

@@ -1,7 +1,7 @@
 /** What the commands that read a live cluster have in common. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { durationSyntax, parseDuration } from "../components/pki/duration.ts";
-import { type Cluster, connect } from "./cluster.ts";
+import { type Cluster, connect } from "../mesh/cluster.ts";
+import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
 import { formatSpan } from "./format.ts";
 
 /** The command ended as it should. */

@@ -39,7 +39,7 @@ async function apply(): Promise<void> {
   }
   await podsReady(sandbox);
   console.log("\n$ npm run -s credentials");
-  const credentials = join(projectDirectory, "operations", "credentials.ts");
+  const credentials = join(projectDirectory, "operations", "credentials", "credentials.ts");
   if (!(await runVisibly(process.execPath, [credentials], env))) {
     throw new Error("The cluster's credentials are not right; the lines above say why.");
   }

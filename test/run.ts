@@ -1,7 +1,7 @@
 /**
  * `npm test`: runs every check and prints `N passed, N failed, N skipped` as its last line.
  *
- *     node test/run.ts [file ...]     all test files but those in test/separate, or those that are named
+ *     node test/run.ts [file ...]     all test files but those in test/onRequest, or those that are named
  *
  * Checks that need nothing run first; those that need a sandbox have one of their own for each file, and run three at a
  * time: most of what they do is wait.
@@ -19,7 +19,7 @@ const filesAtOnce = 3;
 const testDirectory = import.meta.dirname;
 const named = process.argv.slice(2).map((file) => resolve(file));
 /** They build what nothing else here needs; each has a command of its own. */
-const separate = join(testDirectory, "separate");
+const separate = join(testDirectory, "onRequest");
 const everyFile = globSync(join(testDirectory, "**", "*.test.ts")).filter(
   (file) => !file.startsWith(separate),
 );

@@ -19,7 +19,9 @@ const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
 const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
 const configure = (...args: string[]) => pulumi("config", ...args);
 const operation = async (name: string) =>
-  JSON.parse((await succeed(environment, process.execPath, `operations/${name}.ts`, "--json")).stdout);
+  JSON.parse(
+    (await succeed(environment, process.execPath, `operations/${name}/${name}.ts`, "--json")).stdout,
+  );
 
 before(async () => {
   await reset(sandboxName, console.log);

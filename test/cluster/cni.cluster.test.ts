@@ -15,8 +15,8 @@ import {
   type V1Secret,
 } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
-import { hasCniValue } from "../../components/cniChart.ts";
-import { type Cluster, connect } from "../../operations/cluster.ts";
+import { type Cluster, connect } from "../../mesh/cluster.ts";
+import { hasCniValue } from "../../rules/charts/cni.ts";
 import { chartArchive, reset } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
 import { listObjects, listObjectsOfSettledCluster } from "./objects.ts";
@@ -38,7 +38,7 @@ const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
 const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
 const operation = async (name: string) =>
   JSON.parse(
-    (await succeed(environment, process.execPath, `operations/${name}.ts`, "--json")).stdout,
+    (await succeed(environment, process.execPath, `operations/${name}/${name}.ts`, "--json")).stdout,
   ) as Record<string, unknown>;
 
 before(async () => {

@@ -44,5 +44,5 @@ test("running it again converges, and then nothing changes any more", async () =
   await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
   await succeed(environment, "pulumi", "up", "--yes", "--skip-preview", "--expect-no-changes");
   await succeed(environment, "pulumi", "refresh", "--yes", "--skip-preview", "--expect-no-changes");
-  await succeed(environment, process.execPath, "operations/credentials.ts");
+  await succeed(environment, process.execPath, "operations/credentials/credentials.ts");
 });

@@ -22,7 +22,7 @@ after(() => reset(sandboxName, console.log));
 test("a renewal reaches the running identity controller, twenty times in a row", async () => {
   const serials = new Set<string>();
   for (let round = 1; round <= 20; round++) {
-    const { stdout } = await succeed(environment, process.execPath, "operations/renew.ts", "--json");
+    const { stdout } = await succeed(environment, process.execPath, "operations/renew/renew.ts", "--json");
     const renewal = JSON.parse(stdout) as { issuer: { serialNumber: string } };
     serials.add(renewal.issuer.serialNumber);
   }
@@ -48,7 +48,10 @@ test("a whole life of the issuer at 1h/59m30s: cert-manager renews by itself, an
 /** Serial number of the issuer that the running identity controller uses, by a real Certify call. */
 async function loadedIssuer(): Promise<string | undefined> {
   // Between two issuers some credentials are a problem, which the exit code tells.
-  const { stdout } = await execute(environment, process.execPath, ["operations/credentials.ts", "--json"]);
+  const { stdout } = await execute(environment, process.execPath, [
+    "operations/credentials/credentials.ts",
+    "--json",
+  ]);
   const { loaded } = JSON.parse(stdout) as { loaded: { issuer?: { serialNumber: string } }[] };
   return loaded[0]?.issuer?.serialNumber;
 }

@@ -22,7 +22,7 @@ let objectsBefore: string[];
 
 const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
 const operation = (name: string, ...args: string[]) =>
-  succeed(environment, process.execPath, `operations/${name}.ts`, ...args);
+  succeed(environment, process.execPath, `operations/${name}/${name}.ts`, ...args);
 const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
 const nothingChanges = () => up("--expect-no-changes");
 const configure = (...args: string[]) => pulumi("config", ...args);
@@ -361,6 +361,9 @@ interface Credentials {
 
 /** The credentials as they are; between two issuers some are a problem, which the exit code tells. */
 async function credentials(): Promise<Credentials> {
-  const { stdout } = await execute(environment, process.execPath, ["operations/credentials.ts", "--json"]);
+  const { stdout } = await execute(environment, process.execPath, [
+    "operations/credentials/credentials.ts",
+    "--json",
+  ]);
   return JSON.parse(stdout) as Credentials;
 }

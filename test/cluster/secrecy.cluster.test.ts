@@ -41,10 +41,10 @@ before(async () => {
   texts.set("the engine's log", up.stderr);
   texts.set("the event log", readFileSync(eventLog, "utf8"));
   keys.push(...(await readKeys("after up")));
-  const renewal = await succeed(environment, process.execPath, "operations/renew.ts", "--json");
+  const renewal = await succeed(environment, process.execPath, "operations/renew/renew.ts", "--json");
   texts.set("renew's output", renewal.stdout + renewal.stderr);
   keys.push(...(await readKeys("after renew")));
-  const credentials = await succeed(environment, process.execPath, "operations/credentials.ts");
+  const credentials = await succeed(environment, process.execPath, "operations/credentials/credentials.ts");
   texts.set("credentials' output", credentials.stdout + credentials.stderr);
   for (const [title, ...args] of [
     ["the stack's outputs", "stack", "output", "--json"],

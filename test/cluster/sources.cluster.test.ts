@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
-import { authority, type Fabricated, hoursFromNow, leaf } from "../operations/fabricate.ts";
+import { authority, type Fabricated, hoursFromNow, leaf } from "../certificates.ts";
 import { type CommandResult, execute, sandboxName, succeed, testSandbox } from "./sandbox.ts";
 
 const group = "issuers.example.com";
@@ -25,11 +25,11 @@ const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
 const kubectl = async (...args: string[]) => (await succeed(environment, "kubectl", ...args)).stdout;
 const set = (key: string, value: string) => pulumi("config", "set", "--path", key, value);
 const operation = (name: "renew" | "credentials") =>
-  succeed(environment, process.execPath, `operations/${name}.ts`);
+  succeed(environment, process.execPath, `operations/${name}/${name}.ts`);
 
 /** Runs `npm run -s check`; its JSON holds nothing but findings. */
 async function check(...options: string[]): Promise<{ code: number | null; findings: { rule: string }[] }> {
-  const program = ["operations/check.ts", "--json", ...options];
+  const program = ["operations/check/check.ts", "--json", ...options];
   const { code, stdout } = await execute(environment, process.execPath, program);
   return { code, findings: JSON.parse(stdout).findings };
 }
@@ -92,7 +92,10 @@ const issuerOver = (name: string, secretName: string) => ({
 async function untilIssuedBy({ certificate }: Fabricated): Promise<void> {
   const serialNumber = certificate.serialNumber.toLowerCase();
   await until(`every identity controller to use issuer ${serialNumber}`, 120_000, async () => {
-    const { stdout } = await execute(environment, process.execPath, ["operations/credentials.ts", "--json"]);
+    const { stdout } = await execute(environment, process.execPath, [
+      "operations/credentials/credentials.ts",
+      "--json",
+    ]);
     const { loaded } = JSON.parse(stdout) as { loaded: { issuer?: { serialNumber: string } }[] };
     return (
       (loaded.length > 0 && loaded.every(({ issuer }) => issuer?.serialNumber === serialNumber)) ||

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
-import { deleteAtOnce } from "../../components/deletion.ts";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
-import { bundleSha256, trustRootsAnnotation } from "../../components/pki/bundle.ts";
+import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import { certificateOf, type Recorded, record, resolved } from "./registrations.ts";
+import { bundleSha256, trustRootsAnnotation } from "../../rules/credentials/bundle.ts";
+import { certificateOf, type Recorded, record, resolved } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
 const secret = "kubernetes:core/v1:Secret";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
-import { deleteAtOnce } from "../../components/deletion.ts";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
 import type { VaultIssuerSettings } from "../../components/vaultIssuer.ts";
-import { authority } from "../operations/fabricate.ts";
-import { record, resolved } from "./registrations.ts";
+import { authority } from "../certificates.ts";
+import { record, resolved } from "../registrations.ts";
 
 const certificate = "kubernetes:cert-manager.io/v1:Certificate";
 const issuer = "kubernetes:cert-manager.io/v1:Issuer";

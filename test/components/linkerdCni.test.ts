@@ -4,7 +4,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import { record } from "./registrations.ts";
+import { record } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
 const namespace = "kubernetes:core/v1:Namespace";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import { record } from "./registrations.ts";
+import { record } from "../registrations.ts";
 
 const build = (args: RotatingLinkerdArgs) =>
   record(() => new RotatingLinkerd("linkerd", args, { provider: new kubernetes.Provider("kubernetes", {}) }));

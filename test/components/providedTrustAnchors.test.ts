@@ -5,8 +5,8 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import { authority, type Fabricated, hoursFromNow, keysOf, leaf } from "../operations/fabricate.ts";
-import { record, resolved } from "./registrations.ts";
+import { authority, type Fabricated, hoursFromNow, keysOf, leaf } from "../certificates.ts";
+import { record, resolved } from "../registrations.ts";
 
 const secretType = "kubernetes:core/v1:Secret";
 const identifierType = "random:index/randomId:RandomId";

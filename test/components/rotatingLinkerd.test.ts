@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { deleteAtOnce } from "../../components/deletion.ts";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "./registrations.ts";
+import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
 const namespace = "kubernetes:core/v1:Namespace";

@@ -3,9 +3,9 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
-import type { Finding } from "../../components/pki/finding.ts";
 import { plain, requireSound, sound } from "../../components/settings.ts";
-import { resolved } from "./registrations.ts";
+import type { Finding } from "../../rules/finding.ts";
+import { resolved } from "../registrations.ts";
 
 const refusal = {
   rule: "short",

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import * as fc from "fast-check";
 import { type Configuration, readConfiguration } from "../../infra/config.ts";
-import { record, resolved, type StackSettings } from "../components/registrations.ts";
+import { record, resolved, type StackSettings } from "../registrations.ts";
 
 /** The configuration that is read, or the message with which it is refused. */
 async function read(settings: StackSettings): Promise<Configuration | string> {

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { parse } from "yaml";
 import { configurationOf, types } from "../../infra/config.ts";
-import { assertWellFormed } from "../components/pki/wellFormed.ts";
+import { assertWellFormed } from "../rules/wellFormed.ts";
 
 const configurations = 10_000;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
-import { type Recorded, record, type StackSettings } from "../components/registrations.ts";
+import { type Recorded, record, type StackSettings } from "../registrations.ts";
 
 type Program = typeof import("../../infra/index.ts");
 

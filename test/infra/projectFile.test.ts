@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { RotatingLinkerd } from "../../components/index.ts";
 import { readConfiguration, types } from "../../infra/config.ts";
-import { type Registration, record } from "../components/registrations.ts";
+import { type Registration, record } from "../registrations.ts";
 
 const projectDirectory = resolve(import.meta.dirname, "..", "..");
 const readYaml = (file: string) => parse(readFileSync(join(projectDirectory, file), "utf8"));

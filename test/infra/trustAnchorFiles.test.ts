@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { after, test } from "node:test";
-import type { Finding } from "../../components/pki/finding.ts";
 import { readTrustAnchorFiles } from "../../infra/trustAnchorFiles.ts";
+import type { Finding } from "../../rules/finding.ts";
 
 const outside = mkdtempSync(join(tmpdir(), "anchor-"));
 const inside = mkdtempSync(resolve(import.meta.dirname, "anchor-"));

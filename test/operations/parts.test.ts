@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { type Certificate, withIssuing } from "../../operations/certManager.ts";
+import { type Certificate, withIssuing } from "../../mesh/certManager.ts";
 import { parseTimeout } from "../../operations/command.ts";
-import { metricValue } from "../../operations/credentials.ts";
+import { metricValue } from "../../operations/credentials/credentials.ts";
 import { formatSpan, formatTable, formatTime } from "../../operations/format.ts";
 
 test("Asking to renew sets the condition that cmctl sets, and keeps all else", () => {

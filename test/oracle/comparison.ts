@@ -1,10 +1,10 @@
 /** Our verdict beside Linkerd's, set by set, and what that comes to. */
 import { setImmediate as immediately } from "node:timers/promises";
-import type { ParseCertificate, ParsedCertificate } from "../../components/pki/certificate.ts";
-import { checkCredentials } from "../../components/pki/credentialRules.ts";
-import type { Finding } from "../../components/pki/finding.ts";
-import { parseCertificate } from "../../components/pki/parseCertificate.ts";
-import { rules } from "../../components/pki/rules.ts";
+import type { ParseCertificate, ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import { checkCredentials } from "../../rules/credentials/credentials.ts";
+import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
+import type { Finding } from "../../rules/finding.ts";
+import { rules } from "../../rules/rules.ts";
 import type { IdentityOracle, Outcome, Stage } from "./identityController.ts";
 import { type CredentialTexts, make, type Recipe } from "./recipe.ts";
 

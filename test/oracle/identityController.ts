@@ -7,10 +7,10 @@ import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { CoreV1Api } from "@kubernetes/client-node";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
-import { type CertifyResponse, identityService } from "../../operations/certify.ts";
+import { type CertifyResponse, identityService } from "../../mesh/certify.ts";
 import { sandboxKubeConfig, sandboxPaths } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
-import { keysOf } from "../operations/fabricate.ts";
+import { keysOf } from "../certificates.ts";
 import { handshake } from "./proxies.ts";
 import type { CredentialTexts } from "./recipe.ts";
 

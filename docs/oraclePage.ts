@@ -1,0 +1,102 @@
+/**
+ * `docs/oracle.md`: what the oracle's last long run said, and why we are stricter where we are.
+ *
+ *     node docs/oraclePage.ts     writes it
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { rules } from "../rules/rules.ts";
+import { type Measured, reasonOf } from "../test/oracle/comparison.ts";
+
+const project = resolve(import.meta.dirname, "..");
+const file = join(project, "docs", "oracle.md");
+const measuredFile = join(project, "test", "oracle", "measured.json");
+
+/** The page as it is. */
+export function readOraclePage(): string {
+  return readFileSync(file, "utf8");
+}
+
+/** The report of the run that the page is about. */
+export function readMeasured(): Measured {
+  return JSON.parse(readFileSync(measuredFile, "utf8")) as Measured;
+}
+
+/** The page as it should be. */
+export function oraclePage(): string {
+  const {
+    sets,
+    traps,
+    bundles,
+    verdicts,
+    stages,
+    stricterRules,
+    seed,
+    seconds,
+    machine,
+    load,
+    linkerd,
+    day,
+  } = readMeasured();
+  const number = (value: number) => value.toLocaleString("en").replaceAll(",", " ");
+  const row = (...cells: readonly (string | number)[]) =>
+    `| ${cells.map((cell) => (typeof cell === "number" ? number(cell) : cell)).join(" | ")} |`;
+  const random = sets - traps;
+  const reasons = Object.keys(rules).flatMap((rule) => {
+    const reason = reasonOf(rule);
+    const { severity } = rules[rule as keyof typeof rules];
+    return reason === undefined
+      ? []
+      : row(`\`${rule}\``, severity, stricterRules[rule] ?? (severity === "error" ? 0 : "–"), reason);
+  });
+  return `<!-- Written by \`npm run -s tables\` from test/oracle/measured.json and rules/rules.ts. -->
+# Linkerd as the oracle
+
+Whether credentials are good is Linkerd's to say. So its real identity controller is started with each set of a bundle, an
+issuer and a key; a real \`Certify\` signs; and two proxies with what it signed meet in mutual TLS. \`check\` says what it
+thinks of the same set. Sets with the same bundle, which a controller reads at its start only, are given to one controller
+one after another, as the kubelet does with a Secret that changes. (OpenSSL stands in for the proxies' TLS.)
+
+The sets are every known trap by itself (\`test/oracle/traps.ts\`), and random ones: a sound mesh of one to three anchors and
+up to two intermediates, and a few traps, faults and edits. Names, times, serial numbers, versions, extensions, usages, key
+identifiers, curves, hashes, paddings, signers and order vary; elements of certificates and keys are removed, repeated,
+exchanged or written as DER forbids, and signed again; texts are cut, indented, nested, commented, or have other line ends.
+
+## Measured
+
+${row("", "Sets")}
+|---|---|
+${row("All", sets)}
+${row("We agree", verdicts.agreed)}
+${row("We are stricter on purpose", verdicts.stricter)}
+${row("We are laxer: a set that Linkerd refuses passes", verdicts.laxer)}
+${row("We are stricter without a reason", verdicts.unexplained)}
+${row("Linkerd accepts", stages.accepted)}
+${row("Linkerd refuses to load", stages.load)}
+${row("Linkerd loads, and fails to sign", stages.certify)}
+${row("Linkerd signs what proxies refuse", stages.proxies)}
+
+${number(random)} random sets with seed ${seed} and ${traps} traps, with ${number(bundles)} different bundles, in ${number(seconds)} s
+on ${machine} with a load average of ${load}; linkerd2 ${linkerd}, ${day}.
+To repeat it, and to draw other sets:
+
+\`\`\`sh
+npm run test:oracle -- --sets ${random} --seed ${seed} --json test/oracle/measured.json
+npm run test:oracle -- --sets ${random}
+\`\`\`
+
+It ends with exit code 1, and shows the sets, where one is laxer, or stricter without a reason. \`npm test\` does the same
+with every trap and some hundred random sets.
+
+## Where we are stricter
+
+Linkerd's identity controller accepts what these rules refuse, in some cases. One set may break several of them. A warning
+refuses nothing, so none is counted for it.
+
+${row("Rule", "Severity", "Sets", "Why; *it* is the identity controller")}
+|---|---|---|---|
+${reasons.join("\n")}
+`;
+}
+
+if (import.meta.main) writeFileSync(file, oraclePage());

@@ -1,0 +1,261 @@
+/** `npm run -s check`: everything about a mesh's credentials that Linkerd would choke on, before it gets them. */
+import { createReadStream } from "node:fs";
+import { Command, type CommanderError, InvalidArgumentError, Option } from "commander";
+import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../../components/identityIssuer.ts";
+import { type Cluster, connect } from "../../mesh/cluster.ts";
+import { issuerSecretName } from "../../mesh/storedCertificate.ts";
+import { checkCredentials, type Purpose } from "../../rules/credentials/credentials.ts";
+import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
+import { longestPemBytes, type PemText } from "../../rules/credentials/pemText.ts";
+import { describeFinding, type Finding, verdictOf } from "../../rules/finding.ts";
+import { durationSyntax, parseDuration } from "../../rules/lifetimes/duration.ts";
+import { checkDomain } from "../../rules/names.ts";
+import { broken } from "../../rules/rules.ts";
+import { checkHeldCredentials, readHeldCredentials } from "./cluster.ts";
+
+const exitCodes = { ok: 0, warning: 1, error: 2 } as const;
+
+interface Options {
+  readonly stack?: string;
+  readonly offline: boolean;
+  readonly config?: string;
+  readonly bundle?: string;
+  readonly issuer?: string;
+  readonly key?: string;
+  readonly secret?: { readonly namespace: string; readonly name: string };
+  readonly context?: string;
+  readonly trustDomain?: string;
+  readonly issuanceLifetime?: string;
+  readonly clockSkew?: string;
+  readonly now?: Date;
+  readonly json: boolean;
+}
+
+/** Options that only go with some of the ways to point the command. */
+const files = ["bundle", "issuer", "key"];
+const purposes = ["trustDomain", "issuanceLifetime", "clockSkew"];
+const notWithFiles = ["stack", "offline", "config", "secret", "context"];
+
+/** How long the cluster may take to answer. */
+const clusterTimeoutMilliseconds = 10_000;
+
+function readOptions(): Options {
+  const option = (flags: string, description: string) => new Option(flags, description);
+  const command = new Command("check")
+    .description(
+      "Checks by the rules of Linkerd, cert-manager and Kubernetes: a stack's configuration and what its cluster holds " +
+        "(the selected stack's, where nothing else is said), or credentials in files, or a Secret of a cluster.",
+    )
+    .addOption(
+      option("--stack <name>", "the stack to check (default: the selected one)").conflicts([
+        "config",
+        "secret",
+        ...purposes,
+      ]),
+    )
+    .addOption(
+      option("--config <file>", "a stack's file, which need not belong to a stack").conflicts([
+        "secret",
+        ...purposes,
+      ]),
+    )
+    .addOption(option("--offline", "look at no cluster").default(false).conflicts("secret"))
+    .addOption(option("--bundle <pem>", "file with the trust anchors").conflicts(notWithFiles))
+    .addOption(
+      option("--issuer <pem>", "file with the identity issuer's certificate, intermediates after it"),
+    )
+    .addOption(option("--key <pem>", "file with the issuer's private key; it is never shown"))
+    .addOption(
+      option(
+        "--secret <namespace/name>",
+        "a Secret with an identity issuer, and the anchors of the mesh beside it",
+      ).argParser(parseSecret),
+    )
+    .option("--context <name>", "context of the kubeconfig (default: the stack's, or the current one)")
+    .option(
+      "--trust-domain <domain>",
+      "the mesh's trust domain (default: what the cluster says, or cluster.local)",
+      parseDomain,
+    )
+    .option(
+      "--issuance-lifetime <duration>",
+      "life of a proxy's certificate (default: the cluster's, or 24h)",
+      parseLifetime,
+    )
+    .option(
+      "--clock-skew <duration>",
+      "by how much the clocks may differ (default: the cluster's, or 20s)",
+      parseLifetime,
+    )
+    .option("--now <time>", "time to check for, such as 2027-01-31T12:00:00Z (default: now)", parseTime)
+    .option("--json", "print the result as JSON", false)
+    .addHelpText("after", "\nExit code: 0 where nothing is wrong; 1 with warnings only; 2 with errors.")
+    .exitOverride(({ exitCode }: CommanderError) =>
+      process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.error),
+    )
+    .parse();
+  const options = command.opts<Options>();
+  const given = files.filter((name) => name in options);
+  const missing = files.filter((name) => !(name in options));
+  if (given.length > 0 && missing.length > 0) {
+    command.error(`error: --${given.join(" and --")} go with --${missing.join(" and --")}`);
+  }
+  const ofPurpose = purposes.filter((name) => name in options);
+  if (ofPurpose.length > 0 && given.length === 0 && options.secret === undefined) {
+    command.error(
+      "error: --trust-domain, --issuance-lifetime and --clock-skew go with --bundle or --secret; a stack sets its own",
+    );
+  }
+  return options;
+}
+
+function parseSecret(text: string): { namespace: string; name: string } {
+  const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
+  if (namespace !== undefined && name !== undefined) return { namespace, name };
+  throw new InvalidArgumentError("Write it like linkerd/linkerd-identity-issuer.");
+}
+
+function parseDomain(text: string): string {
+  const [finding] = checkDomain("--trust-domain", text);
+  if (finding !== undefined) throw new InvalidArgumentError(`${finding.message} ${finding.fix}`);
+  return text;
+}
+
+function parseLifetime(text: string): string {
+  try {
+    parseDuration(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as RangeError).message} ${durationSyntax}`);
+  }
+  return text;
+}
+
+function parseTime(text: string): Date {
+  const [, day] = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  const time = Date.parse(text);
+  // Node takes 31 February for 3 March.
+  const isOnCalendar =
+    day !== undefined && !Number.isNaN(time) && new Date(day).toISOString().startsWith(day);
+  if (isOnCalendar) return new Date(time);
+  throw new InvalidArgumentError("It is not a time as RFC 3339 writes it, such as 2027-01-31T12:00:00Z.");
+}
+
+/** Reads one byte more than the rules allow at most, from files and pipes alike. */
+async function readPem(field: string, path: string): Promise<PemText | Finding> {
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of createReadStream(path, { end: longestPemBytes })) chunks.push(chunk);
+    return { field, text: Buffer.concat(chunks).toString() };
+  } catch (error) {
+    return broken("file-readable", {
+      field,
+      message: `It cannot be read: ${(error as Error).message}.`,
+      fix: "Give the path of a file that can be read.",
+    });
+  }
+}
+
+function check(options: Options): Promise<readonly Finding[]> {
+  if (options.secret !== undefined) return checkSecret(options, options.secret);
+  return options.bundle === undefined ? checkConfiguration(options) : checkFiles(options);
+}
+
+async function checkFiles(options: Options): Promise<readonly Finding[]> {
+  const [bundle, issuer, key] = await Promise.all([
+    readPem("--bundle", options.bundle!),
+    readPem("--issuer", options.issuer!),
+    readPem("--key", options.key!),
+  ]);
+  if ("rule" in bundle || "rule" in issuer || "rule" in key) {
+    return [bundle, issuer, key].filter((input) => "rule" in input);
+  }
+  return checkCredentials({ bundle, issuer, key }, purposeOf(options), parseCertificate);
+}
+
+async function checkSecret(
+  options: Options,
+  { namespace, name }: NonNullable<Options["secret"]>,
+): Promise<readonly Finding[]> {
+  try {
+    const cluster = connectTo(namespace, options.context);
+    const held = await readHeldCredentials(cluster, name);
+    return checkHeldCredentials(cluster, name, held, purposeOf(options, held.purpose));
+  } catch (error) {
+    return [
+      broken("cluster-readable", {
+        field: `--secret ${namespace}/${name}`,
+        message: (error as Error).message,
+        fix: "Set KUBECONFIG, or --context, to a cluster that answers and lets Secrets and ConfigMaps of this namespace be read.",
+      }),
+    ];
+  }
+}
+
+async function checkConfiguration(options: Options): Promise<readonly Finding[]> {
+  // Loaded here alone: it takes the whole of Pulumi.
+  const { checkStack, readStack, readStackFile } = await import("./stack.ts");
+  const stack = options.config === undefined ? await readStack(options.stack) : readStackFile(options.config);
+  if ("rule" in stack) return [stack];
+  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle } = checkStack(stack);
+  if (options.offline) return findings;
+  const skip = (reason: string) => {
+    process.stderr.write(`The cluster was not looked at: ${reason}\n`);
+    return findings;
+  };
+  if (verdictOf(findings) === "error") return skip("the configuration has to be right first.");
+  if (purpose === undefined || linkerdNamespace === undefined)
+    return skip("a part of the configuration is encrypted.");
+  try {
+    if (kubeconfig !== undefined) process.env.KUBECONFIG = kubeconfig;
+    const cluster = connectTo(linkerdNamespace, options.context ?? kubeContext);
+    const held = await readHeldCredentials(cluster, issuerSecretName);
+    const installed = held.bundle !== undefined;
+    if (!installed && (bundle === undefined || held.secret === undefined)) {
+      return skip(`Linkerd is not installed in namespace ${linkerdNamespace}.`);
+    }
+    // The Secret may be there before Linkerd, for the anchors that the stack is going to install.
+    const expected = installed ? held : { ...held, bundle };
+    return [
+      ...findings,
+      ...checkHeldCredentials(cluster, issuerSecretName, expected, purposeOf(options, purpose)),
+    ];
+  } catch (error) {
+    return skip((error as Error).message);
+  }
+}
+
+function connectTo(namespace: string, context: string | undefined): Cluster {
+  const signal = AbortSignal.timeout(clusterTimeoutMilliseconds);
+  return connect({ namespace, signal, ...(context === undefined ? {} : { context }) });
+}
+
+function purposeOf(
+  { trustDomain, issuanceLifetime, clockSkew, now = new Date() }: Options,
+  known: Omit<Purpose, "now"> = {
+    trustDomain: "cluster.local",
+    issuanceLifetime: defaultIssuanceLifetime,
+    clockSkewAllowance: defaultClockSkewAllowance,
+  },
+): Purpose {
+  return {
+    trustDomain: trustDomain ?? known.trustDomain,
+    issuanceLifetime: issuanceLifetime ?? known.issuanceLifetime,
+    clockSkewAllowance: clockSkew ?? known.clockSkewAllowance,
+    now,
+  };
+}
+
+function describe(findings: readonly Finding[]): string {
+  if (findings.length === 0) return "All right: Linkerd can work with this.";
+  return findings
+    .map((finding) => `${finding.severity === "error" ? "Error" : "Warning"}: ${describeFinding(finding)}`)
+    .join("\n");
+}
+
+if (import.meta.main) {
+  const options = readOptions();
+  const findings = await check(options);
+  const verdict = verdictOf(findings);
+  console.log(options.json ? JSON.stringify({ verdict, findings }, undefined, 2) : describe(findings));
+  process.exitCode = exitCodes[verdict];
+}

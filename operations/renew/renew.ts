@@ -1,0 +1,192 @@
+/**
+ * `npm run -s renew`: renews the identity issuer now, and waits until the running identity controllers have loaded the new
+ * one, with each piece of evidence as it comes.
+ */
+import type { X509Certificate } from "node:crypto";
+import { EventEmitter, on } from "node:events";
+import {
+  askToIssue,
+  listCertificateRequests,
+  listCertificates,
+  watchCertificateRequests,
+  watchCertificates,
+} from "../../mesh/certManager.ts";
+import type { Cluster } from "../../mesh/cluster.ts";
+import {
+  type LoadedIssuer,
+  listReloadEvents,
+  loadedIssuers,
+  readTrust,
+  watchReloadEvents,
+} from "../../mesh/identityController.ts";
+import { issuerSecretName, readCertificate, watchCertificate } from "../../mesh/storedCertificate.ts";
+import { exitAllRight, exitProblem, runCommand } from "../command.ts";
+import { facts } from "../credentials/table.ts";
+import { formatSpan } from "../format.ts";
+import {
+  awaitedNext,
+  type Before,
+  type Progress,
+  progressOf,
+  type Seen,
+  type Step,
+  steps,
+} from "./evidence.ts";
+
+/** No watch tells what a process has loaded; it is asked at every change, and this often. */
+const askAgainMilliseconds = 5_000;
+/** Events are best effort: Kubernetes' clients drop them where there are many. Certify is the proof. */
+const eventGraceMilliseconds = 5_000;
+
+export interface Evidence {
+  readonly step: Step;
+  readonly what: string;
+  /** Since cert-manager was asked. */
+  readonly elapsedMilliseconds: number;
+}
+
+export interface Renewal {
+  /** Every running identity controller has loaded the renewed issuer. */
+  readonly renewed: boolean;
+  /** An issuance was under way already; no other one was asked for. */
+  readonly joined: boolean;
+  readonly evidence: readonly Evidence[];
+  /** The issuer that is in the Secret at the end. */
+  readonly issuer: X509Certificate | undefined;
+  readonly problem?: { readonly what: string; readonly fix: string };
+}
+
+/**
+ * Renews the identity issuer, and waits until it is loaded or the cluster's signal ends the wait.
+ *
+ * Several renewals at once are one where they overlap, and all of them end once the newest issuer is loaded.
+ *
+ * @param onEvidence called with each piece of evidence as soon as it is seen.
+ * @throws where nothing could be asked of the cluster, or the wait was interrupted.
+ */
+export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) => void): Promise<Renewal> {
+  const [trust, certificateName] = await Promise.all([readTrust(cluster), findCertificate(cluster)]);
+  const [stored, requests, events, loadedBefore] = await Promise.all([
+    readCertificate(cluster, issuerSecretName),
+    listCertificateRequests(cluster),
+    listReloadEvents(cluster),
+    loadedIssuers(cluster, trust),
+  ]);
+  const begun = performance.now();
+  const asked = await askToIssue(cluster, certificateName);
+  const before: Before = {
+    namespace: cluster.namespace,
+    certificate: asked.before,
+    joined: asked.joined,
+    stored: stored.certificate,
+    requests,
+    events,
+    anchors: trust.anchors,
+    loaded: loadedBefore,
+  };
+
+  const changes = new EventEmitter();
+  const changed = () => changes.emit("change");
+  const watcher = { onChange: changed, onError: (error: Error) => changes.emit("error", error) };
+  const watched = {
+    certificates: watchCertificates(cluster, watcher),
+    requests: watchCertificateRequests(cluster, watcher),
+    stored: watchCertificate(cluster, issuerSecretName, watcher),
+    events: watchReloadEvents(cluster, watcher),
+  };
+  let loaded: readonly LoadedIssuer[] = [];
+  const see = (): Seen => ({
+    certificate: watched.certificates.list().find(({ metadata }) => metadata.name === certificateName),
+    requests: watched.requests.list(),
+    stored: watched.stored.list()[0]!,
+    events: watched.events.list(),
+    loaded,
+  });
+
+  const evidence: Evidence[] = [];
+  const look = (): Progress => {
+    const progress = progressOf(before, see());
+    const elapsedMilliseconds = Math.round(performance.now() - begun);
+    for (const step of steps) {
+      const what = progress.evidence.get(step);
+      if (what === undefined || evidence.some((known) => known.step === step)) continue;
+      evidence.push({ step, what, elapsedMilliseconds });
+      onEvidence(evidence.at(-1)!);
+    }
+    return progress;
+  };
+  const result = (renewed: boolean, problem?: Renewal["problem"]): Renewal => ({
+    renewed,
+    joined: before.joined,
+    evidence,
+    issuer: see().stored.certificate,
+    ...(problem === undefined ? {} : { problem }),
+  });
+  const ticker = setInterval(changed, askAgainMilliseconds);
+  try {
+    // The iterator keeps the changes that come while identity is being asked.
+    const everyChange = on(changes, "change", { signal: cluster.signal });
+    for (; ; await everyChange.next()) {
+      let progress = look();
+      if (progress.storedIsNew) {
+        loaded = await loadedIssuers(cluster, trust);
+        progress = look();
+      }
+      if (progress.failure !== undefined) return result(false, progress.failure);
+      const proved = evidence.find(({ step }) => step === "loaded");
+      if (proved === undefined) continue;
+      const sinceProof = performance.now() - begun - proved.elapsedMilliseconds;
+      if (progress.evidence.has("reloaded") || sinceProof > eventGraceMilliseconds) return result(true);
+    }
+  } catch (error) {
+    if (cluster.signal.reason?.name !== "TimeoutError") throw error;
+    const { what, fix } = awaitedNext(before, see(), progressOf(before, see()), new Date());
+    return result(false, { what: `Waited ${formatSpan(performance.now() - begun)} for ${what}`, fix });
+  } finally {
+    clearInterval(ticker);
+    for (const { stop } of Object.values(watched)) stop();
+  }
+}
+
+async function findCertificate(cluster: Cluster): Promise<string> {
+  const certificates = await listCertificates(cluster);
+  const certificate = certificates.find(({ spec }) => spec.secretName === issuerSecretName);
+  if (certificate === undefined) {
+    throw new Error(
+      `No cert-manager Certificate in namespace ${cluster.namespace} has secretName ${issuerSecretName}, so nothing can be ` +
+        "asked to renew it: is Linkerd installed by this program, in this namespace (--namespace)?",
+    );
+  }
+  return certificate.metadata.name;
+}
+
+function verdict({ evidence, problem }: Renewal): string {
+  if (problem !== undefined) return `Problem: ${problem.what}\n    Fix: ${problem.fix}`;
+  const withoutEvent = evidence.some(({ step }) => step === "reloaded")
+    ? ""
+    : " No IssuerUpdated event came with it: Linkerd drops events that come often.";
+  return `Renewed: the identity controllers have loaded the new issuer.${withoutEvent}`;
+}
+
+function renewalJson({ issuer, ...renewal }: Renewal): string {
+  return JSON.stringify({ ...renewal, issuer: issuer && facts(issuer) }, undefined, 2);
+}
+
+if (import.meta.main) {
+  await runCommand({
+    name: "renew",
+    description:
+      "Asks cert-manager to renew Linkerd's identity issuer now, and waits until the running identity controllers have " +
+      "loaded the new one.",
+    timeout: "3m",
+    exitCodes: "0 where every identity controller has loaded the new issuer; 2 otherwise.",
+    onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s credentials",
+    run: async (cluster, { json }) => {
+      const print = ({ what, elapsedMilliseconds }: Evidence) =>
+        console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
+      const renewal = await renew(cluster, json ? () => {} : print);
+      console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
+      return renewal.renewed ? exitAllRight : exitProblem;
+    },
+  });
+}

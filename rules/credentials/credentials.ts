@@ -1,0 +1,303 @@
+/** Rules for a mesh's credentials together: whether trust anchors, issuer and key fit each other, and for how long. */
+
+import type { Finding } from "../finding.ts";
+import { parseDuration } from "../lifetimes/duration.ts";
+import { broken } from "../rules.ts";
+import { called, checkAuthority } from "./authority.ts";
+import {
+  isSignedBy,
+  type ParseCertificate,
+  type ParsedCertificate,
+  quoted,
+  quotedName,
+} from "./certificate.ts";
+import { type Member, type PemText, readCertificates } from "./pemText.ts";
+import { checkKey } from "./privateKey.ts";
+
+/** What Linkerd's identity controller is given. */
+export interface Credentials {
+  /** The trust anchors. */
+  readonly bundle: PemText;
+  /** The issuer's certificate, and what follows it towards an anchor. */
+  readonly issuer: PemText;
+  /** The issuer's private key. */
+  readonly key: PemText;
+}
+
+/** What the credentials are for. Durations are written as Go does: `24h`, `20s`. */
+export interface Purpose {
+  /** The trust domain, such as `cluster.local`. */
+  readonly trustDomain: string;
+  /** Life of a proxy's certificate. */
+  readonly issuanceLifetime: string;
+  /** By how much the clocks of the cluster may differ. */
+  readonly clockSkewAllowance: string;
+  /** The time at which the credentials are to be valid. */
+  readonly now: Date;
+}
+
+/**
+ * Everything about the credentials that Linkerd would choke on, now or later.
+ *
+ * @throws RangeError where a duration of the purpose is none.
+ */
+export function checkCredentials(
+  credentials: Credentials,
+  purpose: Purpose,
+  parse: ParseCertificate,
+): Finding[] {
+  const bundle = readCertificates(credentials.bundle, parse);
+  const chain = readCertificates(credentials.issuer, parse);
+  const anchors = withoutDuplicates(bundle.members);
+  const issuer = chain.members.find(({ place }) => place === 1);
+  const following = chain.members.filter((member) => member !== issuer);
+  // An anchor that follows the issuer does no harm, and is looked at in the bundle.
+  const intermediates = withoutDuplicates(following).filter((member) => !includes(anchors, member));
+  const isComplete = [...bundle.findings, ...chain.findings].every(
+    ({ rule }) => rule !== "certificate-readable",
+  );
+  return [
+    ...bundle.findings,
+    ...anchors.flatMap((anchor) => checkAuthority(anchor, "anchor", purpose.now)),
+    ...checkAnchorSubjects(anchors, issuer),
+    ...chain.findings,
+    ...(issuer === undefined ? [] : checkAuthority(issuer, "issuer", purpose.now)),
+    ...intermediates.flatMap((member) => checkAuthority(member, "intermediate", purpose.now)),
+    ...(issuer === undefined || anchors.length === 0
+      ? []
+      : checkIssuer({ issuer, following, intermediates, anchors, isComplete }, purpose)),
+    ...checkNames(anchors, issuer, purpose.trustDomain),
+    ...checkKey(credentials.key, issuer, [...following, ...anchors]),
+  ];
+}
+
+interface Chain {
+  readonly issuer: Member;
+  /** The certificates after the issuer, as they stand there. */
+  readonly following: readonly Member[];
+  /** Those of them that are no anchors, once each. */
+  readonly intermediates: readonly Member[];
+  readonly anchors: readonly Member[];
+  /** Whether all of them could be read. */
+  readonly isComplete: boolean;
+}
+
+const isSame = (one: Member, other: Member) => one.certificate.x509.raw.equals(other.certificate.x509.raw);
+const includes = (members: readonly Member[], member: Member) =>
+  members.some((other) => isSame(member, other));
+
+function withoutDuplicates(members: readonly Member[]): Member[] {
+  return members.filter((member, index) => !includes(members.slice(0, index), member));
+}
+
+function checkAnchorSubjects(anchors: readonly Member[], issuer: Member | undefined): Finding[] {
+  return anchors.flatMap((anchor, index) => {
+    const { subjectDer, x509, subjectKeyIdentifier } = anchor.certificate;
+    const twin = anchors.slice(0, index).find(({ certificate }) => {
+      const isAnotherKey = !certificate.x509.publicKey.equals(x509.publicKey);
+      const canBeToldApart =
+        certificate.subjectKeyIdentifier !== undefined &&
+        subjectKeyIdentifier !== undefined &&
+        issuer?.certificate.authorityKeyIdentifier !== undefined;
+      return certificate.subjectDer === subjectDer && isAnotherKey && !canBeToldApart;
+    });
+    if (twin === undefined) return [];
+    return broken("distinct-anchors", {
+      field: anchor.field,
+      message: `Certificates ${twin.place} and ${anchor.place} have the same subject, ${quotedName(anchor.certificate)}, and different keys, and no key identifiers to tell them apart.`,
+      fix: "Give each generation of the trust anchor a subject of its own, or issue both anchors with a subject key identifier and the issuer with an authority key identifier.",
+    });
+  });
+}
+
+function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
+  const { issuer, intermediates, anchors } = chain;
+  const levels = levelsAbove(issuer, intermediates, anchors);
+  const signers = anchors.filter((anchor) => levels.has(anchor));
+  return [
+    ...checkIssuerSubjects(chain),
+    // An issuer that is an anchor itself is refused already, for its subject.
+    ...(chain.isComplete && signers.length === 0 && !includes(anchors, issuer) ? [noChain(chain)] : []),
+    ...checkOrder(chain),
+    ...checkKeyIdentifiers([...levels.keys()]),
+    ...checkPathLengths(chain, levels),
+    ...checkLifetimes(issuer, signers, purpose),
+  ];
+}
+
+/**
+ * Every authority that the issuer leads to by names and signatures, with the least number of steps to it.
+ *
+ * Fewer steps are never worse for a path length, so no other path has to be looked at.
+ */
+function levelsAbove(
+  issuer: Member,
+  intermediates: readonly Member[],
+  anchors: readonly Member[],
+): ReadonlyMap<Member, number> {
+  const levels = new Map([[issuer, 0]]);
+  for (const [below, level] of levels) {
+    if (anchors.includes(below)) continue;
+    for (const authority of [...intermediates, ...anchors]) {
+      if (levels.has(authority) || !isSignedBy(below.certificate, authority.certificate)) continue;
+      levels.set(authority, level + 1);
+    }
+  }
+  return levels;
+}
+
+function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): Finding[] {
+  const below = [issuer, ...intermediates];
+  return below.flatMap((member, index) => {
+    const twin = [...below.slice(index + 1), ...anchors].find(
+      ({ certificate }) => certificate.subjectDer === member.certificate.subjectDer,
+    );
+    if (twin === undefined) return [];
+    return broken("distinct-issuer", {
+      field: member.field,
+      message: `${called(member)} and certificate ${twin.place} of ${twin.field} have the same subject: what they sign could be either's.`,
+      fix: "Give each authority a subject of its own: identity.linkerd.<trust domain> below root.linkerd.<trust domain>.",
+    });
+  });
+}
+
+function noChain({ issuer, anchors, intermediates }: Chain): Finding {
+  const namesake = [...intermediates, ...anchors].find(
+    ({ certificate }) => certificate.subjectDer === issuer.certificate.issuerDer,
+  );
+  const signer = issuer.certificate.x509.issuer?.replaceAll("\n", ", ") || "nobody";
+  return broken("chain", {
+    field: issuer.field,
+    message:
+      `${called(issuer)} leads to no trust anchor: it names ${quoted(signer)} as its issuer` +
+      (namesake === undefined
+        ? ", and no certificate here has this subject."
+        : isSignedBy(issuer.certificate, namesake.certificate)
+          ? `, certificate ${namesake.place} of ${namesake.field}, and that leads no further.`
+          : `, but the key of certificate ${namesake.place} of ${namesake.field}, which has this subject, did not sign it.`),
+    fix: `Add the anchor that signed it to ${anchors[0]!.field}, or let one of those sign it; intermediates follow the issuer in ${issuer.field}.`,
+  });
+}
+
+function checkOrder({ issuer, following }: Chain): Finding[] {
+  const members = [issuer, ...following];
+  const wrong = following.find(
+    ({ certificate }, index) => !isSignedBy(members[index]!.certificate, certificate),
+  );
+  if (wrong === undefined) return [];
+  return [
+    broken("chain-order", {
+      field: issuer.field,
+      message: `${called(wrong)} did not sign the one before it.`,
+      fix: "Put the issuer first, then what signed it, and so on; remove what is not on the way to an anchor.",
+    }),
+  ];
+}
+
+/** Checks the issuer and all that it leads to; a root names itself. */
+function checkKeyIdentifiers(members: readonly Member[]): Finding[] {
+  return members.flatMap((member) => {
+    const { certificate } = member;
+    const signers = members.filter((other) => isSignedBy(certificate, other.certificate));
+    const [signer] = signers;
+    if (signer === undefined) return [];
+    const differences = signers.map((other) => identifierDifference(certificate, other.certificate));
+    const [difference] = differences;
+    if (difference === undefined || differences.includes(undefined)) return [];
+    return broken("chain-key-identifiers", {
+      field: member.field,
+      message: `${called(member)} names ${difference.named} as ${difference.what} that signed it; certificate ${signer.place} of ${signer.field}, which did, says ${difference.own}.`,
+      fix: "Let the authority sign it again with its present certificate.",
+    });
+  });
+}
+
+/** Where what a certificate says of its signer is not so; nothing is said of what one of them leaves out. */
+function identifierDifference(
+  { authorityKeyIdentifier, authoritySerialNumber, authorityIssuerDer }: ParsedCertificate,
+  { subjectKeyIdentifier, serialNumber, issuerDer }: ParsedCertificate,
+): { what: string; named: string; own: string } | undefined {
+  return [
+    {
+      what: "the identifier of the key",
+      named: authorityKeyIdentifier,
+      own: authorityKeyIdentifier && subjectKeyIdentifier,
+    },
+    { what: "the serial number of the certificate", named: authoritySerialNumber, own: serialNumber },
+    { what: "the issuer of the certificate", named: authorityIssuerDer, own: issuerDer },
+  ].find(
+    (pair): pair is { what: string; named: string; own: string } =>
+      pair.named !== undefined && pair.own !== undefined && pair.named !== pair.own,
+  );
+}
+
+function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap<Member, number>): Finding[] {
+  return [...intermediates, ...anchors].flatMap((member) => {
+    const { pathLength } = member.certificate;
+    // An anchor that signed none of these is going to sign an issuer some day.
+    const needed = levels.get(member) ?? (anchors.includes(member) ? 1 : 0);
+    if (pathLength === undefined || pathLength >= needed) return [];
+    return broken("path-length", {
+      field: member.field,
+      message: `${called(member)} allows ${pathLength} authorities below it (path length), and ${needed} must stand there: every certificate of a proxy would be invalid.`,
+      fix: `Issue it again without a path length, or with ${needed} or more; the issuer's own may be 0.`,
+    });
+  });
+}
+
+function checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Purpose): Finding[] {
+  const { issuanceLifetime, clockSkewAllowance, now } = purpose;
+  const issuance = milliseconds(issuanceLifetime);
+  const skew = milliseconds(clockSkewAllowance);
+  const issuerEnd = issuer.certificate.x509.validToDate;
+  const findings: Finding[] = [];
+  const lasting = signers.toSorted((one, other) => end(other) - end(one))[0];
+  if (lasting !== undefined && end(lasting) <= issuerEnd.getTime() + issuance) {
+    findings.push(
+      broken("anchor-outlives-issuer", {
+        field: lasting.field,
+        message: `${called(lasting)} ends at ${new Date(end(lasting)).toISOString()}, not after the issuer's end at ${issuerEnd.toISOString()} and a proxy's certificate (${issuanceLifetime}) together.`,
+        fix: "Use an anchor that lasts longer, years as a rule, or an issuer that ends sooner.",
+      }),
+    );
+  }
+  const left = issuerEnd.getTime() - now.getTime();
+  if (left >= 0 && left <= issuance + skew) {
+    findings.push(
+      broken("issuer-outlives-leaves", {
+        field: issuer.field,
+        message: `${called(issuer)} ends at ${issuerEnd.toISOString()}: from ${now.toISOString()} on that is not longer than a proxy's certificate (${issuanceLifetime}) and the clock skew (${clockSkewAllowance}) together, so certificates are cut short.`,
+        fix: "Renew the issuer earlier: more than an issuance lifetime and the clock skew before its end.",
+      }),
+    );
+  }
+  return findings;
+}
+
+const end = ({ certificate }: Member) => certificate.x509.validToDate.getTime();
+const milliseconds = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
+
+function checkNames(anchors: readonly Member[], issuer: Member | undefined, trustDomain: string): Finding[] {
+  const findings = anchors.flatMap((anchor) => {
+    // An anchor may have any name; one that looks like Linkerd's says which trust domain it is for.
+    const [, domain] = /^root\.[^.]+\.(.+)$/.exec(anchor.certificate.commonName) ?? [];
+    return domain === undefined || domain === trustDomain
+      ? []
+      : [otherDomain(anchor, `root.linkerd.${trustDomain}`, trustDomain)];
+  });
+  const isNamed = (name: string) => name.startsWith("identity.") && name.endsWith(`.${trustDomain}`);
+  if (issuer !== undefined && !names(issuer.certificate).some(isNamed)) {
+    findings.push(otherDomain(issuer, `identity.linkerd.${trustDomain}`, trustDomain));
+  }
+  return findings;
+}
+
+const names = ({ commonName, dnsNames }: ParsedCertificate) => [commonName, ...dnsNames];
+
+function otherDomain(member: Member, expected: string, trustDomain: string): Finding {
+  return broken("trust-domain", {
+    field: member.field,
+    message: `${called(member)} is not named after the trust domain ${trustDomain}; it would be called ${expected}. It may belong to another mesh.`,
+    fix: "Use the credentials of this mesh, or give its trust domain.",
+  });
+}

@@ -1,0 +1,265 @@
+/** A real Vault signs the identity issuer, set up by the commands of docs/credentials.md as they stand there. */
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { reset } from "../../sandbox/lifecycle.ts";
+import { apiServerPort, machineAddress } from "../../sandbox/network.ts";
+import { listObjects, listObjectsOfSettledCluster } from "../cluster/objects.ts";
+import { findKeys } from "../cluster/privateKeys.ts";
+import {
+  type CommandResult,
+  execute,
+  projectDirectory,
+  sandboxName,
+  succeed,
+  testSandbox,
+} from "../cluster/sandbox.ts";
+import { startVault, type Vault, vaultName } from "./vault.ts";
+
+let folder: string;
+let server: Vault;
+let environment: NodeJS.ProcessEnv;
+/** Of the cluster with Vault alone. */
+let objectsBefore: string[];
+
+/** What each login is by; nobody but Vault, the cluster's Secrets and this test may have it. */
+const loginSecrets = new Map<string, string>();
+
+const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
+const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
+const kubectl = async (...args: string[]) => (await succeed(environment, "kubectl", ...args)).stdout;
+const vault = async (...args: string[]) => (await succeed(environment, "vault", ...args)).stdout;
+const set = (key: string, value: string) => pulumi("config", "set", "--path", key, value);
+const unset = (key: string) => pulumi("config", "rm", "--path", key);
+const operation = (name: "renew" | "check", ...options: string[]) =>
+  execute(environment, process.execPath, [`operations/${name}/${name}.ts`, "--json", ...options]);
+
+/** The document's section about Vault. */
+const section = readFileSync(resolve(projectDirectory, "docs", "credentials.md"), "utf8")
+  .split("\n### Vault\n")[1]!
+  .split(/^#{1,3} /m)[0]!;
+/** Its commands, by the words in bold that they stand below. */
+const commands = new Map(
+  [...section.matchAll(/^\*\*(.*?)\*\*.*?```sh\n(.*?)```/gms)].map(([, title, script]) => [title!, script!]),
+);
+const followed = new Set<string>();
+
+/** Runs the commands below the title, in a shell, as a reader would. */
+async function follow(title: string): Promise<void> {
+  followed.add(title);
+  const script = commands
+    .get(title)!
+    // No Service's address answers in the sandbox: its pods reach the API server where it is.
+    .replace("https://kubernetes.default.svc", `https://${machineAddress}:${apiServerPort}`);
+  await succeed(environment, "bash", "-c", `set -e -o pipefail\n${script}`);
+}
+
+async function refusedUp(): Promise<string> {
+  const { code, stdout, stderr }: CommandResult = await execute(environment, "pulumi", [
+    "up",
+    "--yes",
+    "--skip-preview",
+  ]);
+  assert.notEqual(code, 0, stdout);
+  return stdout + stderr;
+}
+
+async function remember(secret: string, key: string): Promise<void> {
+  const encoded = await kubectl(
+    "get",
+    "secret",
+    "--namespace=linkerd",
+    secret,
+    `--output=jsonpath={.data.${key}}`,
+  );
+  loginSecrets.set(secret, Buffer.from(encoded, "base64").toString());
+}
+
+/** The issuer that is in its Secret. */
+async function storedIssuer() {
+  const { data } = JSON.parse(
+    await kubectl("get", "secret", "--namespace=linkerd", "linkerd-identity-issuer", "--output=json"),
+  ) as { data: Record<"tls.crt" | "tls.key", string> };
+  const [chain, key] = [data["tls.crt"], data["tls.key"]].map((encoded) =>
+    Buffer.from(encoded, "base64").toString(),
+  ) as [string, string];
+  return { certificate: new X509Certificate(chain), key };
+}
+
+/** Fails unless Vault has signed that certificate, as its own record says. */
+async function assertSignedByVault({ serialNumber, raw }: X509Certificate): Promise<void> {
+  const serial = serialNumber.toLowerCase().replaceAll(/..(?=.)/g, "$&:");
+  const recorded = await vault("read", "-field=certificate", `pki/cert/${serial}`);
+  assert.deepEqual(new X509Certificate(recorded).raw, raw);
+}
+
+/** All that holds of a mesh whose issuer Vault signs, however cert-manager logs in. */
+async function assertRotates(): Promise<void> {
+  await up();
+  await up("--expect-no-changes");
+  const before = await storedIssuer();
+  const { code, stdout, stderr } = await operation("renew");
+  assert.equal(code, 0, stdout + stderr);
+  const { renewed, evidence } = JSON.parse(stdout) as { renewed: boolean; evidence: { step: string }[] };
+  assert.equal(renewed, true);
+  assert.ok(
+    evidence.some(({ step }) => step === "loaded"),
+    stdout,
+  );
+  const issuer = await storedIssuer();
+  assert.notEqual(issuer.certificate.serialNumber, before.certificate.serialNumber);
+  await assertSignedByVault(issuer.certificate);
+  await up("--expect-no-changes");
+  for (const options of [[], ["--secret", "linkerd/linkerd-identity-issuer"]]) {
+    const checked = await operation("check", ...options);
+    assert.deepEqual(
+      { code: checked.code, findings: JSON.parse(checked.stdout).findings },
+      { code: 0, findings: [] },
+    );
+  }
+  await assertNothingIsGivenAway(
+    [before, issuer].map(({ key }, index) => ({ name: `the issuer's key ${index}`, pem: key })),
+  );
+}
+
+/** Fails where Pulumi, or cert-manager's log, has what belongs to Vault or to the cluster. */
+async function assertNothingIsGivenAway(keys: Parameters<typeof findKeys>[1]): Promise<void> {
+  const texts = {
+    "the state with its secrets in plain text": (await pulumi("stack", "export", "--show-secrets")).stdout,
+    "the stack's outputs": (await pulumi("stack", "output", "--json", "--show-secrets")).stdout,
+    "the stack's configuration": (await pulumi("config", "--json", "--show-secrets")).stdout,
+    "cert-manager's log": await kubectl("logs", "--namespace=cert-manager", "deployment/cert-manager"),
+  };
+  const secrets = [["the root token", server.rootToken], ...loginSecrets] as const;
+  for (const [where, text] of Object.entries(texts)) {
+    assert.ok(text.length > 0, where);
+    const found = secrets.filter(
+      ([, secret]) => text.includes(secret) || text.includes(Buffer.from(secret).toString("base64")),
+    );
+    assert.deepEqual([...found.map(([name]) => name), ...findKeys(text, keys)], [], where);
+  }
+}
+
+async function destroy(): Promise<void> {
+  await set("protectTrustAnchors", "false");
+  await up();
+  await pulumi("destroy", "--yes", "--skip-preview");
+  assert.deepEqual(await listObjects(environment), objectsBefore);
+}
+
+before(async () => {
+  await reset(sandboxName, console.log);
+  folder = mkdtempSync(join(tmpdir(), "vault-"));
+  const sandbox = await testSandbox(sandboxName, ["vault", "vault-plugin-auth-kubernetes"]);
+  server = await startVault(sandbox, folder);
+  // The document's commands ask whoever types them.
+  environment = { ...server.environment, PULUMI_SKIP_CONFIRMATIONS: "true" };
+  objectsBefore = await listObjectsOfSettledCluster(environment);
+  // In place of a name server.
+  await set("certManagerValues.hostAliases[0].ip", server.address);
+  await set("certManagerValues.hostAliases[0].hostnames[0]", vaultName);
+});
+
+after(async () => {
+  server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+  await reset(sandboxName, console.log);
+});
+
+test("without what to log in with, up makes the namespace and says what is missing", async () => {
+  await follow("A root of Vault's own");
+  await follow("The server");
+  await set("vaultIssuer.auth.tokenSecretRef.name", "vault-token");
+  await set("vaultIssuer.auth.tokenSecretRef.key", "token");
+  assert.match(
+    await refusedUp(),
+    /vaultIssuer: the Secret linkerd\/vault-token is not there, or is empty.*kubectl create secret generic -n linkerd vault-token --from-file=token=<file>/s,
+  );
+});
+
+test("a role's path is refused at preview", async () => {
+  await set("vaultIssuer.path", "pki/sign/linkerd");
+  const { code, stdout, stderr } = await execute(environment, "pulumi", ["preview"]);
+  assert.notEqual(code, 0, stdout);
+  assert.match(
+    stdout + stderr,
+    /vaultIssuer\.path: "pki\/sign\/linkerd" does not end in \/sign-intermediate/,
+  );
+});
+
+test("a leaf, as a role that is called like the authorities' path answers, is refused before the control plane", async () => {
+  await vault("write", "pki/roles/sign-intermediate", "allow_any_name=true", "key_type=ec", "max_ttl=72h");
+  await follow("The policy");
+  await succeed(
+    environment,
+    "bash",
+    "-c",
+    `vault policy write role - <<< 'path "pki/sign/sign-intermediate" { capabilities = ["create", "update"] }'`,
+  );
+  await vault("token", "create", "-policy=role", "-id=only-this-role");
+  await kubectl(
+    "create",
+    "secret",
+    "generic",
+    "--namespace=linkerd",
+    "role",
+    "--from-literal=token=only-this-role",
+  );
+  await set("vaultIssuer.auth.tokenSecretRef.name", "role");
+  await set("vaultIssuer.path", "pki/sign/sign-intermediate");
+  const output = await refusedUp();
+  assert.match(
+    output,
+    /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
+  );
+  assert.equal((await storedIssuer()).certificate.ca, false);
+  assert.equal(await kubectl("get", "deployments", "--namespace=linkerd", "--output=name"), "");
+});
+
+test("Vault's own root, given as the anchor; login by a token", async () => {
+  await unset("vaultIssuer.auth");
+  await follow("The server");
+  await follow("With a token");
+  await remember("vault-token", "token");
+  await follow("After a leaf was refused");
+  await assertRotates();
+});
+
+test("the same; login by an AppRole", async () => {
+  await unset("vaultIssuer.auth");
+  await follow("With an AppRole");
+  await remember("vault-approle", "secretId");
+  await up();
+  // Nothing is left that another login could be by.
+  await vault("token", "revoke", loginSecrets.get("vault-token")!);
+  await assertRotates();
+});
+
+test("the same; login by a ServiceAccount of the cluster", async () => {
+  await unset("vaultIssuer.auth");
+  await follow("With Kubernetes login");
+  await up();
+  await vault("auth", "disable", "approle");
+  await assertRotates();
+});
+
+test("destroy leaves nothing but Vault", destroy);
+
+test("an anchor of Pulumi's, imported into Vault; login by a ServiceAccount of the cluster", async () => {
+  for (const setting of ["vaultIssuer", "providedTrustAnchors", "protectTrustAnchors"]) await unset(setting);
+  await vault("secrets", "disable", "pki");
+  await follow("Or an anchor of Pulumi's");
+  await follow("The server");
+  await set("vaultIssuer.auth.kubernetes.role", "linkerd");
+  await assertRotates();
+});
+
+test("destroy leaves nothing but Vault, in this row as well", destroy);
+
+test("every command of the document's section has been run", () => {
+  assert.deepEqual([...followed].sort(), [...commands.keys()].sort());
+  assert.equal(section.match(/^```sh/gm)?.length, followed.size);
+});

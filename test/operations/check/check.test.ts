@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { KeyObject } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, suite, test } from "node:test";
+import { authority, hoursFromNow } from "../../certificates.ts";
+
+const program = resolve(import.meta.dirname, "../../../operations/check/check.ts");
+const directory = mkdtempSync(join(tmpdir(), "check-"));
+after(() => rmSync(directory, { recursive: true }));
+
+const write = (name: string, text: string | Buffer) => {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+};
+const anchor = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(87_600) });
+const issuer = await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor });
+const keyPem = KeyObject.from(issuer.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
+const bundle = write("bundle.pem", anchor.certificate.toString());
+const certificate = write("issuer.pem", issuer.certificate.toString());
+const key = write("key.pem", keyPem);
+const files = ["--bundle", bundle, "--issuer", certificate, "--key", key];
+
+/** Runs the command; options that are given again win. */
+const check = (...options: string[]) => checkIn(process.env, ...options);
+const checkIn = (env: NodeJS.ProcessEnv, ...options: string[]) =>
+  new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
+    const child = execFile(process.execPath, [program, ...options], { env }, (_, stdout, stderr) =>
+      done({ code: child.exitCode!, stdout, stderr }),
+    );
+  });
+
+suite("npm run -s check", () => {
+  test("exits with 0 where nothing is wrong", async () => {
+    assert.deepEqual(await check(...files), {
+      code: 0,
+      stdout: "All right: Linkerd can work with this.\n",
+      stderr: "",
+    });
+    const { code, stdout } = await check(...files, "--json");
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), { verdict: "ok", findings: [] });
+  });
+
+  test("exits with 1 where there are warnings only", async () => {
+    const { code, stdout } = await check(...files, "--json", "--trust-domain", "mesh.example");
+    assert.equal(code, 1);
+    const { verdict, findings } = JSON.parse(stdout);
+    assert.equal(verdict, "warning");
+    assert.deepEqual(Object.keys(findings[0]), ["rule", "severity", "field", "message", "fix", "source"]);
+    assert.deepEqual([findings[0].rule, findings[0].field], ["trust-domain", "--bundle"]);
+    const cut = await check(...files, "--issuance-lifetime", "47h59m40s", "--clock-skew", "20s");
+    assert.equal(cut.code, 1);
+    assert.match(
+      cut.stdout,
+      /^Warning: --issuer: Certificate 1, .*\n {4}Fix: .*\n {4}Rule: issuer-outlives-leaves/,
+    );
+  });
+
+  test("exits with 2 where there are errors", async () => {
+    const { code, stdout } = await check(...files, "--now", hoursFromNow(49).toISOString());
+    assert.equal(code, 2);
+    assert.match(stdout, /^Error: --issuer: .* expired at /);
+  });
+
+  test("says which file cannot be read, without a stack", async () => {
+    const { code, stdout, stderr } = await check(
+      ...files,
+      "--json",
+      "--bundle",
+      directory,
+      "--key",
+      "not/there",
+    );
+    assert.equal(code, 2);
+    assert.equal(stderr, "");
+    assert.deepEqual(
+      JSON.parse(stdout).findings.map(({ rule, field }: Record<string, string>) => [rule, field]),
+      [
+        ["file-readable", "--bundle"],
+        ["file-readable", "--key"],
+      ],
+    );
+  });
+
+  test("refuses options that make no sense, without a stack", async () => {
+    for (const options of [
+      ["--bundle", bundle],
+      [...files, "--offline"],
+      ["--trust-domain", "mesh.example"],
+      ["--secret", "linkerd"],
+      ["--secret", "linkerd/linkerd-identity-issuer", "--config", "Pulumi.dev.yaml"],
+      [...files, "--now", "tomorrow"],
+      [...files, "--now", "2026-02-31T00:00:00Z"],
+      [...files, "--trust-domain", "Cluster.local"],
+      [...files, "--issuance-lifetime", "1d"],
+      [...files, "--clock-skew", "-1s"],
+      [...files, "--unknown"],
+      [...files, "more"],
+    ]) {
+      const { code, stdout, stderr } = await check(...options);
+      assert.deepEqual([code, stdout], [2, ""], options.join(" "));
+      assert.match(stderr, /^error: [^\n]*\n$/, options.join(" "));
+    }
+  });
+
+  test("checks a stack's file, of which it knows all but what is encrypted", async () => {
+    const sound = write(
+      "Pulumi.sound.yaml",
+      `config:
+  trustDomain: mesh.example
+  linkerd-rotating-tls:signingGeneration: 1
+  linkerd-rotating-tls:certManagerChartRepositoryPassword: { secure: v1:abc }
+  certManagerChartRepositoryUsername: me
+  certManagerChartRepository: https://charts.example.com
+  other-project:key: [1]
+  providedTrustAnchors:
+    "1":
+      certificateFile: ${bundle}
+      privateKeyPem: { secure: v1:abc }
+`,
+    );
+    assert.deepEqual(await check("--config", sound, "--offline"), {
+      code: 0,
+      stdout: "All right: Linkerd can work with this.\n",
+      stderr: "",
+    });
+    const wrong = write(
+      "Pulumi.wrong.yaml",
+      "config:\n  signingGeneration: 2\n  protectTrustAnchors: maybe\n  trustDoman: mesh.example\n",
+    );
+    const { code, stdout } = await check("--config", wrong, "--offline", "--json");
+    assert.equal(code, 2);
+    assert.deepEqual(
+      JSON.parse(stdout).findings.map(({ rule, field }: Record<string, string>) => [rule, field]),
+      [
+        ["setting-type", "protectTrustAnchors"],
+        ["setting-name", "trustDoman"],
+        ["signing-generation", "signingGeneration"],
+      ],
+    );
+  });
+
+  test("a key without a value is the empty string, as Pulumi has it", async () => {
+    const empty = write("Pulumi.empty.yaml", "config:\n  trustDomain:\n  issuerDuration:\n");
+    const { code, stdout } = await check("--config", empty, "--offline", "--json");
+    assert.equal(code, 2);
+    const [finding, ...more] = JSON.parse(stdout).findings;
+    assert.deepEqual(more, []);
+    assert.equal(finding.field, "issuerDuration");
+    assert.match(finding.message, /it is empty/);
+  });
+
+  test("what is encrypted and decides which rules hold is a warning", async () => {
+    const encrypted = write(
+      "Pulumi.encrypted.yaml",
+      "config:\n  linkerdControlPlaneChart: { secure: v1:abc }\n  highAvailability: { secure: v1:abc }\n",
+    );
+    const { code, stdout } = await check("--config", encrypted, "--offline", "--json");
+    assert.equal(code, 1);
+    assert.deepEqual(
+      JSON.parse(stdout).findings.map(({ rule, field }: Record<string, string>) => [rule, field]),
+      [
+        ["setting-encrypted", "linkerdControlPlaneChart"],
+        ["setting-encrypted", "highAvailability"],
+      ],
+    );
+  });
+
+  test("says why a stack's file cannot be read", async () => {
+    const notYaml = write("Pulumi.not.yaml", "config: [");
+    const noMap = write("Pulumi.list.yaml", "config: [1]");
+    for (const path of [notYaml, noMap, join(directory, "not-there"), directory]) {
+      const { code, stdout, stderr } = await check("--config", path);
+      assert.deepEqual([code, stderr], [2, ""], path);
+      assert.match(stdout, /^Error: --config: .*\n {4}Fix: .*\n {4}Rule: stack-readable/);
+    }
+  });
+
+  test("says why a stack or a cluster cannot be asked", async () => {
+    const environment = { ...process.env, PATH: directory };
+    const missing = await checkIn(environment);
+    assert.equal(missing.code, 2);
+    assert.match(
+      missing.stdout,
+      /^Error: --stack: pulumi is not on PATH.*\n {4}Fix: Install it; .*sandbox -- env/,
+    );
+    // As Pulumi answers.
+    const answer = "#!/bin/sh\necho \"error: no stack named '$6' found\" >&2\nexit 255\n";
+    chmodSync(write("pulumi", answer), 0o755);
+    const stack = await checkIn(environment, "--stack", "none");
+    assert.equal(stack.code, 2);
+    assert.match(
+      stack.stdout,
+      /^Error: --stack none: pulumi config cannot read it: no stack named 'none' found\n/,
+    );
+    const cluster = await check("--secret", "linkerd/linkerd-identity-issuer", "--context", "none");
+    assert.equal(cluster.code, 2);
+    assert.match(
+      cluster.stdout,
+      /^Error: --secret linkerd\/linkerd-identity-issuer: Context "none" is not in/,
+    );
+  });
+
+  test("explains itself", async () => {
+    const { code, stdout } = await check("--help");
+    assert.equal(code, 0);
+    assert.match(stdout, /Exit code: 0 .* 1 .* 2 /);
+  });
+
+  test("never shows a key, wherever one was put", async () => {
+    const secret = keyPem.split("\n")[1]!;
+    for (const option of ["--bundle", "--issuer", "--key"]) {
+      for (const json of [[], ["--json"]]) {
+        const cut = write("cut.pem", keyPem.slice(0, -20));
+        for (const path of [key, cut]) {
+          const { stdout, stderr } = await check(...files, option, path, ...json);
+          assert.ok(!(stdout + stderr).includes(secret));
+        }
+      }
+    }
+  });
+
+  test("takes any bytes", async () => {
+    const bytes = write(
+      "bytes",
+      Buffer.from(Array.from({ length: 2_000_000 }, (_, index) => (index * 7919) % 256)),
+    );
+    const { code, stderr } = await check("--bundle", bytes, "--issuer", bytes, "--key", bytes);
+    assert.deepEqual([code, stderr], [2, ""]);
+  });
+});

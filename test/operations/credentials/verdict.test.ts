@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { Certificate, Condition } from "../../../mesh/certManager.ts";
+import type { Credentials, WebhookCredential } from "../../../operations/credentials/credentials.ts";
+import { credentialsJson, credentialsTable } from "../../../operations/credentials/table.ts";
+import { problemsOf } from "../../../operations/credentials/verdict.ts";
+import { serial } from "../../../operations/format.ts";
+import { authority, hoursFromNow, leaf, now } from "../../certificates.ts";
+
+const anchor = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(87600) });
+const issuer = await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor });
+const previousIssuer = await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor });
+const serverName = "linkerd-proxy-injector.linkerd.svc";
+const webhookAuthority = await authority({ commonName: "webhook authority" });
+
+const ready: Condition = { type: "Ready", status: "True", reason: "Ready", message: "up to date" };
+
+const renewedBy = (status: Certificate["status"] = {}): Certificate => ({
+  metadata: { name: "linkerd-identity-issuer", uid: "1" },
+  spec: { secretName: "linkerd-identity-issuer" },
+  status: { conditions: [ready], revision: 1, renewalTime: hoursFromNow(23).toISOString(), ...status },
+});
+
+const webhook: WebhookCredential = {
+  name: "proxy injector",
+  secretName: "linkerd-proxy-injector-k8s-tls",
+  certificate: await leaf({ commonName: serverName, signer: webhookAuthority }),
+  intermediates: [],
+  serverName,
+  caBundle: [webhookAuthority.certificate],
+};
+
+const loaded = (certificate: typeof issuer.certificate) => ({
+  podName: "linkerd-identity-1",
+  proof: { issuer: certificate, anchor: anchor.certificate, identity: "default.linkerd" },
+});
+
+const healthy: Credentials = {
+  context: "test",
+  namespace: "linkerd",
+  trustDomain: "cluster.local",
+  readAt: now,
+  anchors: [anchor.certificate],
+  issuer: {
+    secretName: "linkerd-identity-issuer",
+    certificate: issuer.certificate,
+    intermediates: [],
+    renewedBy: renewedBy(),
+  },
+  webhooks: [webhook],
+  controllers: [loaded(issuer.certificate)],
+};
+
+/** The only problem of the credentials, as one text. */
+function onlyProblem(credentials: Credentials): string {
+  const problems = problemsOf(credentials);
+  assert.equal(problems.length, 1, JSON.stringify(problems));
+  return `${problems[0]!.what} ${problems[0]!.fix}`;
+}
+
+suite("The verdict on the credentials", () => {
+  test("is good where all are valid and the loaded issuer is the stored one", () => {
+    assert.deepEqual(problemsOf(healthy), []);
+  });
+
+  test("names an expired trust anchor, even beside a valid one", async () => {
+    const expired = await authority({
+      commonName: "old root",
+      notBefore: hoursFromNow(-48),
+      notAfter: hoursFromNow(-24),
+    });
+    const problem = onlyProblem({ ...healthy, anchors: [expired.certificate, anchor.certificate] });
+    assert.match(
+      problem,
+      /Trust anchor old root expired at .*ConfigMap linkerd\/linkerd-identity-trust-roots/,
+    );
+  });
+
+  test("names an issuer whose anchor is not in the bundle", async () => {
+    const other = await authority({ commonName: "another root" });
+    const problem = onlyProblem({ ...healthy, anchors: [other.certificate] });
+    assert.match(
+      problem,
+      /Secret linkerd\/linkerd-identity-issuer: .* leads to no trust anchor: .* Add the anchor/,
+    );
+  });
+
+  test("names an expired issuer, and says how to renew it", async () => {
+    const expired = await authority({
+      commonName: "identity.linkerd.cluster.local",
+      signer: anchor,
+      notBefore: hoursFromNow(-48),
+      notAfter: hoursFromNow(-1),
+    });
+    const problem = onlyProblem({
+      ...healthy,
+      issuer: { ...healthy.issuer, certificate: expired.certificate },
+      controllers: [loaded(expired.certificate)],
+    });
+    assert.match(problem, /expired at .* npm run -s renew/);
+  });
+
+  test("names an issuer that may not sign", async () => {
+    const certificate = await leaf({ commonName: "identity.linkerd.cluster.local", signer: anchor });
+    const problem = onlyProblem({
+      ...healthy,
+      issuer: { ...healthy.issuer, certificate },
+      controllers: [loaded(certificate)],
+    });
+    assert.match(problem, /may not sign others \(CA:FALSE\)/);
+  });
+
+  test("names a Secret without certificate", () => {
+    const problem = onlyProblem({
+      ...healthy,
+      issuer: {
+        secretName: "linkerd-identity-issuer",
+        intermediates: [],
+        unreadable: "the Secret has no key tls.crt",
+      },
+    });
+    assert.match(problem, /Secret linkerd\/linkerd-identity-issuer: the Secret has no key tls\.crt/);
+  });
+
+  test("names a controller that still uses the previous issuer, and how to restart it", () => {
+    const problem = onlyProblem({ ...healthy, controllers: [loaded(previousIssuer.certificate)] });
+    assert.ok(problem.includes(`has loaded issuer ${serial(previousIssuer.certificate)}`));
+    assert.ok(problem.includes(`holds ${serial(issuer.certificate)}`));
+    assert.ok(problem.endsWith("kubectl -n linkerd rollout restart deploy/linkerd-identity"));
+  });
+
+  test("tells why a controller refused the stored issuer", () => {
+    const problem = onlyProblem({
+      ...healthy,
+      controllers: [loaded(previousIssuer.certificate)],
+      lastReload: {
+        uid: "1",
+        reason: "IssuerUpdateSkipped",
+        message: "x509: certificate signed by unknown authority",
+        count: 1,
+        time: new Date(),
+      },
+    });
+    assert.match(problem, /which it refused: x509: certificate signed by unknown authority/);
+  });
+
+  test("names one lagging controller among several", () => {
+    const lagging = { ...loaded(previousIssuer.certificate), podName: "linkerd-identity-2" };
+    const problem = onlyProblem({ ...healthy, controllers: [loaded(issuer.certificate), lagging] });
+    assert.match(problem, /linkerd-identity-2 has loaded/);
+  });
+
+  test("names a controller that gives no certificate, and the absence of any", () => {
+    const failed = { podName: "linkerd-identity-1", failure: "Certify failed with UNKNOWN: x509" };
+    assert.match(onlyProblem({ ...healthy, controllers: [failed] }), /gave no certificate: Certify failed/);
+    assert.match(onlyProblem({ ...healthy, controllers: [] }), /No identity controller is running/);
+  });
+
+  test("names a Certificate that is not ready, that fails, or whose renewal is overdue", () => {
+    const withStatus = (status: Certificate["status"]) =>
+      onlyProblem({ ...healthy, issuer: { ...healthy.issuer, renewedBy: renewedBy(status) } });
+    const notReady: Condition = { ...ready, status: "False", message: "Issuer not found" };
+    assert.match(withStatus({ conditions: [notReady] }), /is not ready: Issuer not found/);
+    const failed: Condition = { type: "Issuing", status: "False", reason: "Failed", message: "no signer" };
+    assert.match(
+      withStatus({ conditions: [ready, failed], failedIssuanceAttempts: 2 }),
+      /2 failed attempts to issue: no signer/,
+    );
+    assert.match(
+      withStatus({ renewalTime: hoursFromNow(-1).toISOString() }),
+      /should have been renewed 1 h 0 min ago/,
+    );
+  });
+
+  test("accepts a Certificate that is being issued right now", () => {
+    const conditions: Condition[] = [
+      { ...ready, status: "False" },
+      { type: "Issuing", status: "True" },
+    ];
+    const issuing = { ...healthy.issuer, renewedBy: renewedBy({ conditions }) };
+    assert.deepEqual(problemsOf({ ...healthy, issuer: issuing }), []);
+  });
+
+  test("names a webhook that the API server does not trust, or that has another name", () => {
+    assert.match(
+      onlyProblem({ ...healthy, webhooks: [{ ...webhook, caBundle: [] }] }),
+      /the API server will not trust the proxy injector.*Upgrade the linkerd-control-plane chart/,
+    );
+    assert.match(
+      onlyProblem({ ...healthy, webhooks: [{ ...webhook, serverName: "other.linkerd.svc" }] }),
+      /the certificate is not for other\.linkerd\.svc/,
+    );
+  });
+});
+
+suite("The credentials are shown", () => {
+  test("as a table with one row each, the evidence and the verdict", () => {
+    const lines = credentialsTable(healthy, []).split("\n");
+    assert.match(lines[2]!, /^CREDENTIAL +SUBJECT +SHA-256 +VALID FROM +VALID UNTIL +LEFT +NEXT RENEWAL$/);
+    assert.match(
+      lines[3]!,
+      /^trust anchor +root\.linkerd\.cluster\.local +[0-9a-f]{12} .* by a new generation$/,
+    );
+    assert.match(lines[4]!, /^identity issuer .* \(in 23 h 0 min\)$/);
+    assert.match(lines[5]!, /^proxy injector .* at the next upgrade of the chart$/);
+    assert.ok(
+      lines.includes(
+        `Identity controller linkerd-identity-1 has loaded issuer ${serial(issuer.certificate)}`,
+      ),
+    );
+    assert.match(lines.at(-1)!, /^All right/);
+    const table = credentialsTable(healthy, [{ what: "Something is wrong.", fix: "Mend it." }]);
+    assert.ok(table.endsWith("Problem: Something is wrong.\n    Fix: Mend it."));
+  });
+
+  test("as JSON", () => {
+    const shown = JSON.parse(credentialsJson(healthy, []));
+    assert.equal(shown.verdict, "ok");
+    assert.equal(shown.issuer.serialNumber, serial(issuer.certificate));
+    assert.equal(shown.loaded[0].issuer.serialNumber, serial(issuer.certificate));
+    assert.equal(shown.anchors[0].notAfter, anchor.certificate.validToDate.toISOString());
+    assert.equal(JSON.parse(credentialsJson(healthy, [{ what: "", fix: "" }])).verdict, "problem");
+  });
+});
+
+suite("Where the anchor is kept on the cluster", () => {
+  const distributed: Credentials = {
+    ...healthy,
+    distributedSha256: "present",
+    controllers: [{ ...loaded(issuer.certificate), bundleSha256: "present" }],
+    anchorRenewedBy: {
+      metadata: { name: "linkerd-trust-anchor", uid: "2" },
+      spec: { secretName: "linkerd-trust-anchor" },
+      status: {
+        notBefore: anchor.certificate.validFromDate.toISOString(),
+        notAfter: anchor.certificate.validToDate.toISOString(),
+        renewalTime: hoursFromNow(87432).toISOString(),
+      },
+    },
+  };
+
+  test("its row has the time at which cert-manager would replace it, and so has the JSON", async () => {
+    assert.deepEqual(problemsOf(distributed), []);
+    const outgoing = await authority({ commonName: "root.linkerd.cluster.local" });
+    const both = { ...distributed, anchors: [anchor.certificate, outgoing.certificate] };
+    const rows = credentialsTable(both, [])
+      .split("\n")
+      .filter((line) => line.startsWith("trust anchor"));
+    assert.match(rows[0]!, /in 3643 d .*, unless rotated before$/);
+    assert.match(rows[1]!, /none: an outgoing anchor$/);
+    const { anchors } = JSON.parse(credentialsJson(both, [])) as { anchors: { nextRenewal?: string }[] };
+    assert.deepEqual(
+      anchors.map(({ nextRenewal }) => nextRenewal),
+      [hoursFromNow(87432).toISOString(), undefined],
+    );
+  });
+
+  test("a controller that was started with another bundle is a problem before the next issuer is", () => {
+    const controllers = [{ ...loaded(issuer.certificate), bundleSha256: "before" }];
+    assert.match(
+      onlyProblem({ ...distributed, controllers }),
+      /linkerd-identity-1 was started with other trust anchors .* pulumi up/,
+    );
+    assert.deepEqual(problemsOf({ ...distributed, controllers: [loaded(issuer.certificate)] }), []);
+  });
+});

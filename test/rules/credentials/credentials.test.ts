@@ -1,0 +1,546 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, KeyObject, type webcrypto } from "node:crypto";
+import { suite, test } from "node:test";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import * as x509 from "@peculiar/x509";
+import * as fc from "fast-check";
+import type { ParsedCertificate } from "../../../rules/credentials/certificate.ts";
+import { checkCredentials, type Purpose } from "../../../rules/credentials/credentials.ts";
+import { parseCertificate } from "../../../rules/credentials/parseCertificate.ts";
+import { longestPemBytes } from "../../../rules/credentials/pemText.ts";
+import { verdictOf } from "../../../rules/finding.ts";
+import { credentialRules, rules } from "../../../rules/rules.ts";
+import {
+  type Authority,
+  authority,
+  authorityExtensions,
+  type Fabricated,
+  hoursFromNow,
+  keysOf,
+  leaf,
+  now,
+} from "../../certificates.ts";
+import { randomEdit } from "../../oracle/randomEdit.ts";
+import { make, soundRecipe } from "../../oracle/recipe.ts";
+import { traps } from "../../oracle/traps.ts";
+import { assertWellFormed } from "../wellFormed.ts";
+
+const purpose: Purpose = {
+  trustDomain: "cluster.local",
+  issuanceLifetime: "24h",
+  clockSkewAllowance: "20s",
+  now,
+};
+const root = "root.linkerd.cluster.local";
+const identity = "identity.linkerd.cluster.local";
+const rsa = (modulusLength: number) => ({
+  name: "RSASSA-PKCS1-v1_5",
+  modulusLength,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: "SHA-256",
+});
+const p384 = { name: "ECDSA", namedCurve: "P-384" };
+
+const makeAnchor = (fabrication: Partial<Authority> = {}) =>
+  authority({ commonName: root, notAfter: hoursFromNow(87_600), ...fabrication });
+const makeIssuer = (signer: Fabricated, fabrication: Partial<Authority> = {}) =>
+  authority({ commonName: identity, signer, ...fabrication });
+
+const pemOf = (...certificates: readonly Pick<Fabricated, "certificate">[]) =>
+  certificates.map(({ certificate }) => certificate.toString().trimEnd()).join("\n");
+const keyOf = (
+  { privateKey }: { readonly privateKey: webcrypto.CryptoKey },
+  type: "pkcs8" | "sec1" = "pkcs8",
+) => KeyObject.from(privateKey).export({ format: "pem", type }).toString();
+
+const anchor = await makeAnchor();
+const other = await makeAnchor({ commonName: "root-2.linkerd.cluster.local" });
+const issuer = await makeIssuer(anchor);
+const sound = { bundle: pemOf(anchor), issuer: pemOf(issuer), key: keyOf(issuer) };
+
+interface Texts {
+  readonly bundle?: string;
+  readonly issuer?: string;
+  readonly key?: string;
+}
+
+const check = (texts: Texts, changed: Partial<Purpose> = {}, parse = parseCertificate) => {
+  const { bundle, issuer, key } = { ...sound, ...texts };
+  const of = (field: string, text: string) => ({ field, text });
+  return checkCredentials(
+    { bundle: of("bundle", bundle), issuer: of("issuer", issuer), key: of("key", key) },
+    { ...purpose, ...changed },
+    parse,
+  );
+};
+
+/** Credentials around one issuer, with whatever signs it as the only anchor. */
+const around = (anchors: readonly Fabricated[], ...chain: readonly [Fabricated, ...Fabricated[]]): Texts => ({
+  bundle: pemOf(...anchors),
+  issuer: pemOf(...chain),
+  key: keyOf(chain[0]),
+});
+const below = async (signer: Fabricated, fabrication?: Partial<Authority>) =>
+  around([signer], await makeIssuer(signer, fabrication));
+
+/** A known trap by itself. */
+const trapped = (name: keyof typeof traps) => {
+  const recipe = soundRecipe();
+  traps[name].apply(recipe);
+  return make(recipe);
+};
+
+const usages = (...names: string[]) => [...authorityExtensions(), new x509.ExtendedKeyUsageExtension(names)];
+const serverAuth = "1.3.6.1.5.5.7.3.1";
+const clientAuth = "1.3.6.1.5.5.7.3.2";
+const block = (type: string) => `-----BEGIN ${type}-----\nAAEC\n-----END ${type}-----`;
+
+type Rule = keyof typeof rules;
+const seen = new Set<string>();
+const breaks = (texts: Texts, expected: readonly Rule[], changed?: Partial<Purpose>) => {
+  const findings = check(texts, changed);
+  assert.deepEqual(
+    findings.map(({ rule }) => rule),
+    expected,
+    findings.map(({ message }) => message).join("\n"),
+  );
+  for (const { rule, severity, field, message, fix, source } of findings) {
+    seen.add(rule);
+    assert.equal(severity, rules[rule as Rule].severity);
+    assert.match(field, /^(bundle|issuer|key)$/);
+    assert.match(message, /^[A-Z].*\.$/s);
+    assert.ok(fix.length > 0 && source.length > 0);
+  }
+};
+
+suite("Text", () => {
+  test("is sound with one newline at its end, or none", () => {
+    breaks({}, []);
+    breaks({ bundle: `${sound.bundle}\n`, issuer: `${sound.issuer}\n` }, []);
+    breaks({ bundle: pemOf(anchor, other) }, []);
+  });
+
+  test("must hold certificates", () => {
+    breaks({ bundle: "" }, ["pem-certificate"]);
+    breaks({ issuer: "issuer" }, ["pem-certificate"]);
+    const der = anchor.certificate.raw.toString("latin1");
+    assert.match(check({ bundle: der })[0]!.fix, /-inform der/);
+  });
+
+  test("may not end with blank lines or text: Linkerd crashes", () => {
+    for (const rest of ["\n\n", "\n \n", "\r\n\r\n", "\n# end\n", "\n ", "\n\0"]) {
+      const expected: Rule[] = rest.includes("\r") ? ["pem-end", "pem-line-ends"] : ["pem-end"];
+      breaks({ bundle: sound.bundle + rest }, expected);
+      breaks({ issuer: sound.issuer + rest }, expected);
+    }
+  });
+
+  test("is better without text before and between", () => {
+    breaks({ bundle: `\n${sound.bundle}` }, ["pem-text"]);
+    breaks({ bundle: `# old\n${pemOf(anchor)}\n\n${pemOf(other)}\n` }, ["pem-text", "pem-text"]);
+    breaks({ issuer: `subject=x\n${sound.issuer}` }, ["pem-text"]);
+    breaks({ bundle: sound.bundle.replaceAll("\n", "\r\n") }, ["pem-line-ends"]);
+  });
+
+  test("may not lose a certificate that is damaged", () => {
+    breaks({ bundle: `\uFEFF${pemOf(anchor, other)}` }, ["pem-damaged", "chain"]);
+    breaks({ bundle: `${pemOf(anchor)}\n${pemOf(other).slice(0, -60)}` }, ["pem-damaged"]);
+    breaks({ bundle: pemOf(anchor).replace("END CERTIFICATE", "END CERT") }, ["pem-certificate"]);
+    breaks({ bundle: `${pemOf(anchor)}\n${block("CERTIFICATE")}` }, ["certificate-readable"]);
+    const twice = Buffer.concat([anchor.certificate.raw, anchor.certificate.raw]).toString("base64");
+    breaks({ bundle: `-----BEGIN CERTIFICATE-----\n${twice}\n-----END CERTIFICATE-----\n` }, [
+      "certificate-readable",
+    ]);
+    // The algorithm that is signed is another than the one beside the signature: Go refuses, OpenSSL reads it.
+    const ecdsaWithSha256 = Buffer.from("06082a8648ce3d040302", "hex");
+    const der = Buffer.from(other.certificate.raw);
+    der[der.indexOf(ecdsaWithSha256) + ecdsaWithSha256.length - 1] = 3;
+    const mixed = `-----BEGIN CERTIFICATE-----\n${der.toString("base64")}\n-----END CERTIFICATE-----\n`;
+    breaks({ bundle: `${pemOf(anchor)}\n${mixed}` }, ["certificate-readable"]);
+  });
+
+  test("holds certificates only, each once", () => {
+    breaks({ bundle: `${sound.bundle}\n${sound.key}` }, ["pem-private-key"]);
+    breaks({ bundle: `${sound.bundle}\n${sound.key}\n\n` }, ["pem-private-key"]);
+    breaks({ issuer: `${sound.issuer}\n${block("EC PRIVATE KEY")}` }, ["pem-private-key"]);
+    breaks({ bundle: `${sound.bundle}\n${block("TRUSTED CERTIFICATE")}` }, ["pem-type"]);
+    breaks({ bundle: pemOf(anchor, other, anchor) }, ["pem-duplicate"]);
+    const header = sound.bundle.replace("-----\n", "-----\nOrigin: here\n\n");
+    breaks({ bundle: header }, ["pem-headers"]);
+    breaks({ issuer: sound.issuer.replace(/(\n.{64}\n)/, "$1 \n") }, ["pem-blank-lines"]);
+  });
+
+  test("is no longer than a ConfigMap", () => {
+    const long = " ".repeat(longestPemBytes + 1);
+    breaks({ bundle: long, issuer: long, key: long }, ["file-size", "file-size", "file-size"]);
+  });
+});
+
+suite("Each authority", () => {
+  test("has a key that Linkerd takes", async () => {
+    breaks(await below(await makeAnchor({ keys: await keysOf(rsa(2048)) })), []);
+    breaks(await below(await makeAnchor({ keys: await keysOf(rsa(4096)) })), []);
+    breaks(await below(await makeAnchor({ keys: await keysOf(rsa(3072)) })), ["anchor-algorithm"]);
+    breaks(await below(await makeAnchor({ keys: await keysOf(p384) })), ["anchor-algorithm"]);
+    const ed25519 = await keysOf({ name: "Ed25519" });
+    breaks(await below(await makeAnchor({ keys: ed25519 })), [
+      "anchor-algorithm",
+      "signature-algorithm",
+      "signature-algorithm",
+    ]);
+    breaks(await below(anchor, { keys: await keysOf(p384) }), ["issuer-algorithm"]);
+    breaks(await below(anchor, { keys: await keysOf(rsa(2048)) }), ["issuer-algorithm"]);
+  });
+
+  test("is signed with SHA-256", async () => {
+    breaks(await below(anchor, { hash: "SHA-384" }), ["signature-algorithm"]);
+    breaks(await below(await makeAnchor({ hash: "SHA-512" })), ["signature-algorithm"]);
+  });
+
+  test("is an authority", async () => {
+    const notAuthority = [new x509.BasicConstraintsExtension(false)];
+    breaks(await below(anchor, { extensions: notAuthority }), ["is-ca"]);
+    breaks(await below(anchor, { extensions: [] }), ["is-ca"]);
+    breaks(await below(await makeAnchor({ extensions: notAuthority })), ["is-ca"]);
+    const isCa = new x509.BasicConstraintsExtension(true);
+    const signature = new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature);
+    breaks(await below(anchor, { extensions: [isCa] }), []);
+    breaks(await below(anchor, { extensions: [isCa, signature] }), ["key-usage"]);
+    breaks(await below(await makeAnchor({ extensions: [isCa, signature] })), ["key-usage"]);
+  });
+
+  test("has a name", () => {
+    const unnamed = soundRecipe();
+    unnamed.authorities.issuer!.commonName = undefined;
+    breaks(make(unnamed), ["subject-name", "trust-domain"]);
+    const rootless = soundRecipe();
+    rootless.authorities.anchor!.commonName = undefined;
+    breaks(make(rootless), ["subject-name"]);
+    breaks(trapped("issuer has a name without anything in its one part"), ["certificate-readable"]);
+  });
+
+  test("serves servers and clients, where it names purposes", async () => {
+    breaks(await below(anchor, { extensions: usages(serverAuth, clientAuth) }), []);
+    breaks(await below(anchor, { extensions: usages("2.5.29.37.0") }), ["extended-key-usage-client"]);
+    breaks(await below(anchor, { extensions: usages(clientAuth) }), ["extended-key-usage"]);
+    breaks(await below(anchor, { extensions: usages("1.2.3") }), ["extended-key-usage"]);
+    breaks(await below(await makeAnchor({ extensions: usages(clientAuth) })), ["extended-key-usage"]);
+    breaks(await below(await makeAnchor({ extensions: usages(serverAuth) })), ["extended-key-usage-client"]);
+    breaks(await below(anchor, { extensions: usages(serverAuth) }), ["extended-key-usage-client"]);
+  });
+
+  test("has no other constraints", async () => {
+    const extension = (type: string, critical: boolean) =>
+      new x509.Extension(type, critical, new Uint8Array([0x30, 0]));
+    const withExtension = (type: string, critical: boolean) => [
+      ...authorityExtensions(),
+      extension(type, critical),
+    ];
+    breaks(await below(anchor, { extensions: withExtension("1.2.3.4", true) }), ["constraints"]);
+    breaks(await below(anchor, { extensions: withExtension("1.2.3.4", false) }), []);
+    breaks(await below(anchor, { extensions: withExtension("2.5.29.30", false) }), ["constraints"]);
+    breaks(trapped("issuer has a type of Netscape's that is malformed"), ["constraints"]);
+    breaks(await below(await makeAnchor({ extensions: withExtension("2.5.29.30", true) })), ["constraints"]);
+  });
+
+  test("is valid at the time, to the second", async () => {
+    const second = 1000;
+    const { validFromDate } = issuer.certificate;
+    breaks({}, ["not-yet-valid", "not-yet-valid"], { now: new Date(validFromDate.getTime() - second) });
+    breaks({}, [], { now: validFromDate });
+    const { validToDate } = issuer.certificate;
+    breaks({}, ["issuer-outlives-leaves"], { now: validToDate });
+    breaks({}, ["expired"], { now: new Date(validToDate.getTime() + second) });
+    const old = await makeAnchor({ commonName: "old", notAfter: hoursFromNow(-0.5) });
+    const next = await makeAnchor({ commonName: "next", notBefore: hoursFromNow(1) });
+    breaks({ bundle: pemOf(old, anchor) }, ["expired"]);
+    breaks({ bundle: pemOf(anchor, next) }, ["not-yet-valid"]);
+  });
+});
+
+suite("Together,", () => {
+  test("the issuer leads to an anchor", async () => {
+    breaks({ bundle: pemOf(other, anchor) }, []);
+    breaks({ bundle: pemOf(other) }, ["chain"]);
+    assert.match(check({ bundle: pemOf(other) })[0]!.message, /no certificate here has this subject/);
+    const impostor = await makeAnchor();
+    breaks({ bundle: pemOf(impostor) }, ["chain"]);
+    assert.match(check({ bundle: pemOf(impostor) })[0]!.message, /did not sign it/);
+    const renewed = await makeAnchor({ keys: anchor });
+    breaks({ bundle: pemOf(renewed) }, []);
+    breaks({ bundle: pemOf(anchor, renewed) }, []);
+  });
+
+  test("intermediates lead to an anchor, in their order", async () => {
+    const year = { notAfter: hoursFromNow(8760) };
+    const upper = await authority({ commonName: "upper", signer: anchor, ...year });
+    const lower = await authority({ commonName: "lower", signer: upper, ...year });
+    const lowest = await makeIssuer(lower);
+    breaks(around([anchor], lowest, lower, upper), []);
+    breaks(around([anchor], lowest, lower, upper, anchor), []);
+    breaks(around([anchor], lowest, upper, lower), ["chain-order"]);
+    breaks(around([anchor], lowest, lower), ["chain"]);
+    assert.match(check(around([anchor], lowest, lower))[0]!.message, /that leads no further/);
+    breaks({ ...around([anchor], lowest, lower, upper), issuer: pemOf(lower, lowest, upper) }, [
+      "chain-order",
+      "trust-domain",
+      "key-match",
+    ]);
+    const weak = await authority({ commonName: "weak", signer: anchor, keys: await keysOf(p384), ...year });
+    breaks(around([anchor], await makeIssuer(weak), weak), ["intermediate-algorithm"]);
+    const expired = await authority({ commonName: "expired", signer: anchor, notAfter: hoursFromNow(-0.5) });
+    breaks(around([anchor], await makeIssuer(expired), expired), ["expired"]);
+  });
+
+  test("path lengths leave room for the issuer", async () => {
+    breaks(await below(anchor, { pathLength: 0 }), []);
+    breaks(await below(await makeAnchor({ pathLength: 1 })), []);
+    breaks(await below(await makeAnchor({ pathLength: 0 })), ["path-length"]);
+    const unused = await makeAnchor({ commonName: "next", pathLength: 0 });
+    breaks({ bundle: pemOf(anchor, unused) }, ["path-length"]);
+    const year = { notAfter: hoursFromNow(8760) };
+    for (const [anchorLength, length, expected] of [
+      [2, 1, []],
+      [1, 1, ["path-length"]],
+      [2, 0, ["path-length"]],
+    ] as const) {
+      const top = await makeAnchor({ pathLength: anchorLength });
+      const middle = await authority({ commonName: "middle", signer: top, pathLength: length, ...year });
+      breaks(around([top], await makeIssuer(middle), middle), expected);
+    }
+  });
+
+  test("subjects are distinct", async () => {
+    const twin = await makeAnchor();
+    breaks({ bundle: pemOf(anchor, twin) }, ["distinct-anchors"]);
+    const identified = async () => {
+      const keys = await keysOf();
+      const identifier = await x509.SubjectKeyIdentifierExtension.create(keys.publicKey);
+      const made = await makeAnchor({ keys, extensions: [...authorityExtensions(), identifier] });
+      return { made, identifier };
+    };
+    const [first, second] = [await identified(), await identified()];
+    const extensions = [
+      ...authorityExtensions(),
+      await x509.AuthorityKeyIdentifierExtension.create(first.made.publicKey),
+    ];
+    const named = await makeIssuer(first.made, { extensions });
+    breaks(around([first.made, second.made], named), []);
+    breaks(around([first.made, second.made], await makeIssuer(first.made)), ["distinct-anchors"]);
+    breaks(await below(anchor, { commonName: root }), ["distinct-issuer", "trust-domain"]);
+    const renumbered = await makeAnchor({
+      keys: first.made,
+      extensions: [...authorityExtensions(), second.identifier],
+    });
+    breaks(around([renumbered], named), ["chain-key-identifiers"]);
+    breaks(around([renumbered, first.made], named), []);
+  });
+
+  test("what the issuer says of the certificate that signed it is so", () => {
+    breaks(trapped("issuer names another key of its anchor"), ["chain-key-identifiers"]);
+    breaks(trapped("issuer names another certificate of its anchor"), ["chain-key-identifiers"]);
+    breaks(trapped("issuer names its anchor's certificate"), []);
+  });
+
+  test("a certificate that cannot be read is blamed for nothing else, and nothing else for it", () => {
+    breaks(trapped("what follows the issuer cannot be read"), ["certificate-readable"]);
+    breaks(trapped("issuer's serial number is negative"), ["certificate-readable"]);
+  });
+
+  test("the anchor lasts longer than what is below it", async () => {
+    // A certificate's times are whole seconds.
+    const end = Math.floor(hoursFromNow(48).getTime() / 1000) * 1000;
+    const lasting = (milliseconds: number) => makeAnchor({ notAfter: new Date(end + milliseconds) });
+    const day = 86_400_000;
+    breaks(await below(await lasting(day + 1000)), []);
+    breaks(await below(await lasting(day)), ["anchor-outlives-issuer"]);
+    breaks(await below(await lasting(-1000)), ["anchor-outlives-issuer"]);
+    const short = await lasting(day);
+    const long = await makeAnchor({ keys: short });
+    breaks(around([short, long], await makeIssuer(short)), []);
+  });
+
+  test("the issuer lasts longer than leaves", () => {
+    const { validToDate } = issuer.certificate;
+    const before = (seconds: number) => ({ now: new Date(validToDate.getTime() - seconds * 1000) });
+    const day = 86_400;
+    breaks({}, ["issuer-outlives-leaves"], before(day + 20));
+    breaks({}, [], before(day + 21));
+    breaks({}, [], { ...before(day + 20), clockSkewAllowance: "19s" });
+    breaks({}, [], { ...before(3601), issuanceLifetime: "59m" });
+  });
+
+  test("names fit the trust domain", async () => {
+    const trustDomain = "mesh.example";
+    breaks({}, ["trust-domain", "trust-domain"], { trustDomain });
+    const corporate = await makeAnchor({ commonName: "Example Corporation" });
+    const names = new x509.SubjectAlternativeNameExtension([
+      { type: "dns", value: "identity.mesh.mesh.example" },
+    ]);
+    const extensions = [...authorityExtensions(), names];
+    breaks(await below(corporate, { commonName: "Mesh", extensions }), [], { trustDomain });
+    breaks(await below(corporate, { commonName: "Mesh" }), ["trust-domain"]);
+  });
+});
+
+suite("The key", () => {
+  test("is the issuer's, in any encoding that Linkerd takes", () => {
+    breaks({ key: keyOf(issuer, "pkcs8") }, []);
+    breaks({ key: keyOf(issuer, "sec1") }, []);
+    const rsaKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+    breaks({ key: rsaKey.export({ format: "pem", type: "pkcs1" }).toString() }, ["key-match"]);
+    breaks({ key: rsaKey.export({ format: "pem", type: "pkcs8" }).toString() }, ["key-match"]);
+    breaks({ key: `# the issuer's\n${sound.key}\n\n` }, []);
+    breaks({ key: `${sound.key}${block("X")}` }, ["key-alone"]);
+    breaks({ key: keyOf(other) }, ["key-match"]);
+    breaks({ key: keyOf(anchor) }, ["key-match"]);
+    assert.match(check({ key: keyOf(anchor) })[0]!.message, /but of certificate 1 of bundle/);
+  });
+
+  test("is in the clear, and can be read", () => {
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const protection = { format: "pem", cipher: "aes-256-cbc", passphrase: "secret" } as const;
+    for (const type of ["pkcs8", "sec1"] as const) {
+      breaks({ key: privateKey.export({ ...protection, type }).toString() }, ["key-encrypted"]);
+    }
+    breaks({ key: `${block("EC PARAMETERS")}\n${sound.key}` }, ["key-readable"]);
+    for (const key of ["", "key", sound.issuer, block("PRIVATE KEY"), block("EC PRIVATE KEY")]) {
+      breaks({ key }, ["key-readable"]);
+    }
+    // OpenSSL reads these, Go does not.
+    breaks({ key: sound.key.replaceAll("PRIVATE", "EC PRIVATE") }, ["key-readable"]);
+    breaks({ key: keyOf(issuer, "sec1").replaceAll("EC PRIVATE", "PRIVATE") }, ["key-readable"]);
+    const explicit = generateKeyPairSync("ec", { namedCurve: "P-256", paramEncoding: "explicit" }).privateKey;
+    breaks({ key: explicit.export({ format: "pem", type: "sec1" }).toString() }, ["key-readable"]);
+  });
+
+  test("begins its own text", () => {
+    breaks({ key: `-----BEGIN PRIVATE KEY-----\n${sound.key}` }, ["pem-damaged"]);
+    breaks({ key: `\n-----END ${sound.key}` }, ["pem-damaged"]);
+    breaks(trapped("issuer follows an END line"), ["pem-damaged"]);
+    breaks(trapped("issuer follows a BEGIN line"), ["pem-damaged"]);
+  });
+
+  test("may leave out what follows from the rest of it, and is written as DER demands", () => {
+    const accepted = [
+      "key is SEC1 without its public half",
+      "key is PKCS8 without its public half",
+      "key is PKCS8 that names its curve twice",
+    ] as const;
+    const refused = [
+      "key is SEC1 without its curve",
+      "key's number begins with zeros",
+      "key's number is 0",
+      "key's public half is another's",
+      "a length in the key has more bytes than it must",
+      "key has a version that there is not",
+    ] as const;
+    for (const trap of accepted) breaks(trapped(trap), []);
+    for (const trap of refused) breaks(trapped(trap), ["key-readable"]);
+  });
+});
+
+test("a leaf where an issuer belongs is refused", async () => {
+  const certificate = await leaf({ commonName: identity, signer: anchor });
+  assert.equal(verdictOf(check({ issuer: pemOf({ certificate }) })), "error");
+});
+
+test("a name from a certificate cannot steer a terminal", async () => {
+  const texts = await below(anchor, { commonName: "identity\u001b[2J\u009b\u202e" });
+  const [finding] = check(texts);
+  assert.equal(finding?.rule, "trust-domain");
+  assert.match(finding.message, /"identity\\u001b\[2J\\u009b\\u202e"/);
+});
+
+suite("Whatever the texts,", () => {
+  const inputs = 10_000;
+  /** What edits are made to. Most are not sound by themselves. */
+  const pieces = fc.constantFrom(
+    sound.bundle,
+    sound.issuer,
+    sound.key,
+    pemOf(other),
+    block("CERTIFICATE"),
+    block("ENCRYPTED PRIVATE KEY"),
+    "\n",
+    "\r\n",
+    " ",
+    "#",
+    "-----BEGIN CERTIFICATE-----\n",
+    "-----END CERTIFICATE-----\n",
+    "A: b\n",
+    "\u001b[2J",
+  );
+  const edit = fc.gen().map((generate) => randomEdit((arbitrary) => generate(() => arbitrary)));
+  const edited = (texts: fc.Arbitrary<string>) =>
+    fc
+      .tuple(texts, fc.array(edit, { maxLength: 3 }))
+      .map(([text, edits]) => edits.reduce((current, { change }) => change(current), text));
+  /** A byte is another one, as on a disk that fails. */
+  const flipped = (text: string) =>
+    fc.tuple(fc.nat(text.length - 1), fc.integer({ min: 1, max: 255 })).map(([place, flip]) => {
+      const bytes = Buffer.from(text);
+      bytes[place]! ^= flip;
+      return bytes.toString();
+    });
+  const huge = fc.constantFrom(
+    "-----BEGIN CERTIFICATE-----\n".repeat(3_000),
+    `-----BEGIN CERTIFICATE-----\n${"A".repeat(100_000)}\n-----END CERTIFICATE-----\n`,
+    `${block("CERTIFICATE")}\n`.repeat(100),
+    `-----BEGIN ${"X".repeat(100_000)}-----\nAAEC\n-----END ${"X".repeat(100_000)}-----\n`,
+    `-----BEGIN CERTIFICATE-----\n${"a: b\n".repeat(20_000)}`,
+    "\u0000".repeat(longestPemBytes + 1),
+  );
+  const like = (text: string) =>
+    fc.oneof(
+      { weight: 60, arbitrary: edited(fc.constant(text)) },
+      { weight: 30, arbitrary: edited(fc.array(pieces, { maxLength: 4 }).map((parts) => parts.join(""))) },
+      { weight: 30, arbitrary: flipped(text) },
+      { weight: 5, arbitrary: fc.string({ unit: "binary" }) },
+      { weight: 1, arbitrary: huge },
+    );
+  const secret = [...sound.key.split("\n").slice(1, -2)];
+
+  const parsed = new Map<string, ParsedCertificate>();
+  /** Most certificates are the same in most texts. */
+  const parseOnce = (der: Buffer) => {
+    const known = parsed.get(der.toString("latin1")) ?? parseCertificate(der);
+    parsed.set(der.toString("latin1"), known);
+    return known;
+  };
+
+  test(`the answer to ${inputs} is findings that can be shown, without a word of a key`, () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(like(sound.bundle), like(sound.issuer), like(sound.key), (bundle, issuer, key) => {
+        const findings = check({ bundle, issuer, key }, {}, parseOnce);
+        findings.forEach(assertWellFormed);
+        const answer = JSON.stringify(findings);
+        assert.ok(!secret.some((line) => answer.includes(line)));
+        if (verdictOf(findings) === "error") refused++;
+      }),
+      { numRuns: inputs },
+    );
+    assert.ok(refused > inputs / 2 && refused < inputs, `${refused} were refused`);
+  });
+
+  test("damage to sound certificates is never taken for sound", () => {
+    const der = issuer.certificate.raw;
+    fc.assert(
+      fc.property(fc.nat(der.length - 1), fc.integer({ min: 1, max: 255 }), (place, flip) => {
+        const damaged = Buffer.from(der);
+        damaged[place]! ^= flip;
+        const pem = `-----BEGIN CERTIFICATE-----\n${damaged.toString("base64")}\n-----END CERTIFICATE-----\n`;
+        assert.equal(verdictOf(check({ issuer: pem })), "error");
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+test("every rule about credentials is broken above", () => {
+  assert.deepEqual(
+    Object.keys(credentialRules).filter((rule) => !seen.has(rule)),
+    ["file-readable"],
+  );
+});
