@@ -4,13 +4,13 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { joinBundle } from "../rules/credentials/bundle.ts";
+import { isLater } from "../rules/known.ts";
+import { trustAnchorCommonName, trustAnchorObjectName } from "../rules/linkerdNames.ts";
+import { checkProvidedAnchor } from "../rules/settings/trustAnchor.ts";
 import { Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
-import { checkProvidedTrustAnchor, type ProvidedTrustAnchor } from "./providedTrustAnchors.ts";
-import { sound } from "./settings.ts";
-
-/** Ten years: an anchor's end is a rollout over the whole mesh, and no component of Linkerd warns of it in time. */
-export const defaultTrustAnchorValidityPeriodHours = 87_600;
+import type { ProvidedTrustAnchor } from "./rotatingLinkerdArgs.ts";
+import { requireSound } from "./validation.ts";
 
 /** What one generation of the trust anchor is made from. */
 export interface TrustAnchorArgs {
@@ -20,8 +20,8 @@ export interface TrustAnchorArgs {
   readonly generation: number;
   /** The mesh's trust domain; part of the subject. */
   readonly trustDomain: pulumi.Input<string>;
-  /** Life of the certificate in hours. Defaults to 87600 (ten years); a change replaces the certificate. */
-  readonly validityPeriodHours?: pulumi.Input<number> | undefined;
+  /** Life of the certificate in hours; a change replaces the certificate. */
+  readonly validityPeriodHours: pulumi.Input<number>;
   /** The certificate, and its key where it is to sign. Absent: both are made. */
   readonly provided?: ProvidedTrustAnchor | undefined;
 }
@@ -66,7 +66,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:TrustAnchor", name, {}, opts);
     const child = { parent: this };
     this.generation = args.generation;
-    this.objectName = objectNameOf(args.generation);
+    this.objectName = trustAnchorObjectName(args.generation);
 
     const { certificatePem, privateKeyPem } =
       args.provided === undefined ? this.#make(name, args) : this.#take(name, args.provided, args.generation);
@@ -87,7 +87,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
         name,
         metadata,
         { ca: { secretName: secret.metadata.name } },
-        { ...child, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
+        { ...child, dependsOn: opts?.dependsOn ?? [] },
       );
       this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
     }
@@ -112,14 +112,14 @@ export class TrustAnchor extends pulumi.ComponentResource {
         subject: {
           commonName: pulumi
             .output(args.trustDomain)
-            .apply((domain) => commonNameOf(args.generation, domain)),
+            .apply((domain) => trustAnchorCommonName(args.generation, domain)),
           // Verifiers that find an issuer by its subject alone fail on two roots of one name; joined bundles of several
           // clusters would hold such.
           serialNumber: identifier.hex,
         },
         isCaCertificate: true,
         allowedUses: ["cert_signing", "crl_signing"],
-        validityPeriodHours: args.validityPeriodHours ?? defaultTrustAnchorValidityPeriodHours,
+        validityPeriodHours: args.validityPeriodHours,
       },
       child,
     );
@@ -143,20 +143,18 @@ export class TrustAnchor extends pulumi.ComponentResource {
   }
 }
 
-/**
- * What is provided, once it is known and sound: the certificate as it gets into the bundle, the key as a secret.
- *
- * @throws pulumi.RunError where it is plain and not sound; where it is an Output, that Output fails with it.
- */
+/** What is provided, once it is known and sound: the certificate as it gets into the bundle, the key as a secret. */
 function checked({ certificatePem, privateKeyPem }: ProvidedTrustAnchor, generation: number): Pair {
-  const field = `providedTrustAnchors.${generation}`;
-  const given: Record<string, pulumi.Input<string>> = privateKeyPem === undefined
-    ? { certificatePem }
-    : { certificatePem, privateKeyPem };
-  const parts = sound(given, (known) => checkProvidedTrustAnchor(field, known));
+  const parts = pulumi.all([certificatePem, privateKeyPem]).apply(([certificate, key]) => {
+    // What is plain has been checked with all other settings.
+    if (isLater(certificatePem) || isLater(privateKeyPem)) {
+      requireSound(checkProvidedAnchor(`trustAnchor.provided.${generation}`, certificate, key));
+    }
+    return { certificate, key };
+  });
   return {
-    certificatePem: pulumi.unsecret(pulumi.output(parts.certificatePem!)).apply((pem) => joinBundle([pem])),
-    privateKeyPem: parts.privateKeyPem === undefined ? undefined : pulumi.secret(parts.privateKeyPem),
+    certificatePem: pulumi.unsecret(parts.apply(({ certificate }) => joinBundle([certificate]))),
+    privateKeyPem: privateKeyPem === undefined ? undefined : pulumi.secret(parts.apply(({ key }) => key!)),
   };
 }
 
@@ -170,18 +168,4 @@ function subjectAndKeyOf(certificatePem: string): Record<string, string> {
 /** The name says what it is for in an anchor that is made; the same in one that is provided, so that neither becomes the other. */
 function identifierOf(name: string): string {
   return `${name}-subject`;
-}
-
-/** Generations never share a subject: the first is `root`, the later ones carry their number. */
-export function commonNameOf(generation: number, trustDomain: string): string {
-  return `root${suffixOf(generation)}.linkerd.${trustDomain}`;
-}
-
-/** Name of a generation's Secret and Issuer. */
-export function objectNameOf(generation: number): string {
-  return `linkerd-trust-anchor${suffixOf(generation)}`;
-}
-
-function suffixOf(generation: number): string {
-  return generation === 1 ? "" : `-${generation}`;
 }
