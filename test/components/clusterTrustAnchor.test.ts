@@ -5,7 +5,7 @@ import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { bundleSha256 } from "../../rules/credentials/bundle.ts";
 import { trustRootsAnnotation } from "../../rules/linkerdNames.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
-import { certificateOf, type Recorded, record, resolved } from "../registrations.ts";
+import { certificateOf, type Recorded, resolved } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
 const secret = "kubernetes:core/v1:Secret";

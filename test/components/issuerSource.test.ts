@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
 import type { VaultSettings } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { authority } from "../certificates.ts";
-import { build, findingsOf, type Values } from "../configured.ts";
-import { record, resolved } from "../registrations.ts";
+import { build, findingsOf } from "../configured.ts";
+import { resolved } from "../registrations.ts";
 
 const certificate = "kubernetes:cert-manager.io/v1:Certificate";
 const issuer = "kubernetes:cert-manager.io/v1:Issuer";

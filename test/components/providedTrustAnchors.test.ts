@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import { test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { authority, type Fabricated, hoursFromNow, keysOf, leaf } from "../certificates.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
-import { record, resolved } from "../registrations.ts";
+import { resolved } from "../registrations.ts";
 
 const secretType = "kubernetes:core/v1:Secret";
 const identifierType = "random:index/randomId:RandomId";

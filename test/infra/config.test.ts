@@ -162,7 +162,7 @@ test("values with a secret among them are secret in every leaf", async () => {
     config: { certManagerValues: '{"a":{"b":"hidden"},"c":[1]}' },
     secretKeys: ["certManagerValues"],
   });
-  const { a, c } = linkerd.certManager?.values as {
+  const { a, c } = linkerd.certManager!.values as {
     a: { b: pulumi.Output<string> };
     c: pulumi.Output<number[]>;
   };
