@@ -41,6 +41,11 @@ async function upTwice(): Promise<void> {
   await upChangesNothing();
 }
 
+async function provide(name: "company" | "stranger"): Promise<void> {
+  await set("providedTrustAnchors.1.certificateFile", join(folder, `${name}.pem`));
+  await set("providedTrustAnchors.1.privateKeyFile", join(folder, `${name}.key`));
+}
+
 /** Sets the reference to the issuer in place of the one before; without parts, removes it. */
 async function refer(parts: Readonly<Record<string, string>>): Promise<void> {
   await unset("identityIssuerRef");
@@ -110,12 +115,12 @@ after(removeSandbox);
 /** Answers every request of cert-manager to the external issuer with a leaf, as a careless one would. */
 async function answerWithLeaf(): Promise<void> {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const [key, root, csr, leaf] = ["key", "root", "csr", "leaf"].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+  const [key, root, csr, leaf] = [
+    join(folder, "key"),
+    join(folder, "root"),
+    join(folder, "csr"),
+    join(folder, "leaf"),
+  ] as const;
   writeFileSync(key, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
   const openssl = (...args: string[]) => run("openssl", ...args);
   await openssl("req", "-x509", "-key", key, "-subj", "/CN=external", "-days", "30", "-out", root);
@@ -260,28 +265,15 @@ test("provided anchor with its key, issuer of cert-manager", async () => {
 });
 
 test("a provided anchor does not become another one", async () => {
-  const before = await kubectl(
-    "get",
-    "secret",
-    "linkerd-trust-anchor",
-    "--namespace=linkerd",
-    "--output=json",
-  );
-  for (const part of ["certificateFile", "privateKeyFile"]) {
-    await set(
-      `providedTrustAnchors.1.${part}`,
-      join(folder, part === "certificateFile" ? "stranger.pem" : "stranger.key"),
-    );
-  }
+  const anchor = () =>
+    kubectl("get", "secret", "linkerd-trust-anchor", "--namespace=linkerd", "--output=json");
+  const before = await anchor();
+  await provide("stranger");
   assert.match(await refused("up"), /protect/);
   await unset("providedTrustAnchors");
   assert.match(await refused("up"), /protect/);
-  assert.equal(
-    await kubectl("get", "secret", "linkerd-trust-anchor", "--namespace=linkerd", "--output=json"),
-    before,
-  );
-  await set("providedTrustAnchors.1.certificateFile", join(folder, "company.pem"));
-  await set("providedTrustAnchors.1.privateKeyFile", join(folder, "company.key"));
+  assert.equal(await anchor(), before);
+  await provide("company");
 });
 
 test("anchor of Pulumi beside it, issuer by reference, then of a third party", async () => {
