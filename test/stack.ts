@@ -138,21 +138,11 @@ export async function check(
 }
 
 interface Renewal {
-  readonly renewed: boolean;
   readonly evidence: readonly { readonly step: string }[];
   readonly issuer: { readonly serialNumber: string };
 }
 
-/** Renews the identity issuer, which must succeed. */
-export async function renew(): Promise<Renewal> {
-  const { code, stdout, stderr } = await operation("renew", "--json");
-  assert.equal(code, 0, stdout + stderr);
-  return JSON.parse(stdout);
-}
-
 interface Credentials {
-  readonly verdict: "ok" | "problem";
-  readonly problems: readonly unknown[];
   readonly anchors: readonly unknown[];
   readonly issuer: { readonly serialNumber: string };
   readonly loaded: readonly {
@@ -167,14 +157,28 @@ interface Credentials {
   readonly lastReload?: { readonly reason: string; readonly time: string };
 }
 
+/** The report of one of the program's own commands, which must succeed. */
+async function reportOf(name: Operation) {
+  const { code, stdout, stderr } = await operation(name, "--json");
+  assert.equal(code, 0, stdout + stderr);
+  return JSON.parse(stdout);
+}
+
+/** Renews the identity issuer. */
+export async function renew(): Promise<Renewal> {
+  const report = await reportOf("renew");
+  assert.equal(report.renewed, true);
+  return report;
+}
+
+/** The credentials, none of which may be a problem. */
+export async function soundCredentials(): Promise<Credentials> {
+  const report = await reportOf("credentials");
+  assert.equal(report.verdict, "ok");
+  return report;
+}
+
 /** The credentials as they are, problems included: between two issuers there are some. */
 export async function credentials(): Promise<Credentials> {
   return JSON.parse((await operation("credentials", "--json")).stdout);
-}
-
-/** The credentials, of which none may be a problem. */
-export async function soundCredentials(): Promise<Credentials> {
-  const read = await credentials();
-  assert.equal(read.verdict, "ok", JSON.stringify(read.problems));
-  return read;
 }

@@ -134,7 +134,7 @@ test("a renewed anchor: the previous one stays in the bundle, up rolls the contr
   await renew();
   const { loaded, anchors } = await soundCredentials();
   assert.equal(anchors.length, 2);
-  assert.notEqual(loaded[0]?.anchor?.serialNumber, old.serialNumber.toLowerCase());
+  assert.notEqual(loaded[0]!.anchor!.serialNumber, old.serialNumber.toLowerCase());
 });
 
 for (const [title, key, value, back] of [
