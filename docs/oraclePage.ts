@@ -6,11 +6,43 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { rules } from "../rules/rules.ts";
-import { type Measured, reasonOf } from "../test/oracle/comparison.ts";
 
 const project = resolve(import.meta.dirname, "..");
 const file = join(project, "docs", "oracle.md");
 const measuredFile = join(project, "test", "oracle", "measured.json");
+
+/** What a run of the oracle came to. */
+export interface Report {
+  readonly sets: number;
+  /** How many different bundles they have, each of which a controller of its own has read. */
+  readonly bundles: number;
+  /** How many sets the oracle and we agree on; `unexplained` are those that we refuse without saying why. */
+  readonly verdicts: Readonly<Record<"agreed" | "stricter" | "laxer" | "unexplained", number>>;
+  /** How many sets Linkerd accepts, or where it refuses them. */
+  readonly stages: Readonly<Record<"load" | "certify" | "proxies" | "accepted", number>>;
+  /** Sets that we alone refuse, by rule; one set may break several. */
+  readonly stricterRules: Readonly<Record<string, number>>;
+}
+
+/** A report with what it takes to repeat it, as `test/oracle/measured.json` keeps it. */
+export interface Measured extends Report {
+  /** How many of the sets are known traps; the others are random. */
+  readonly traps: number;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly machine: string;
+  /** Load average of the last quarter of an hour; above the number of processors, the machine was busy with other work. */
+  readonly load: number;
+  /** Version of linkerd2. */
+  readonly linkerd: string;
+  readonly day: string;
+}
+
+/** Why a rule refuses what Linkerd accepts; `undefined` for one that does not. */
+export function reasonOf(rule: string): string | undefined {
+  const known: Readonly<Record<string, { readonly source: string; readonly stricter?: string }>> = rules;
+  return known[rule]?.stricter;
+}
 
 /** The page as it is. */
 export function readOraclePage(): string {

@@ -1,50 +1,37 @@
 /** The cluster is looked at before Linkerd is installed: at preview, and right before a release is touched. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
-import { reset } from "../../sandbox/lifecycle.ts";
-import { execute, projectDirectory, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import {
+  environment,
+  execute,
+  kubectl,
+  projectDirectory,
+  refused,
+  removeSandbox,
+  run,
+  set,
+  startSandbox,
+  temporaryFolder,
+} from "../stack.ts";
 
 const group = "gateway.networking.k8s.io";
-let environment: NodeJS.ProcessEnv;
-let folder: string;
-
-const set = (key: string, value: string) => succeed(environment, "pulumi", "config", "set", key, value);
-
-const refused = (...args: string[]) => refusedIn(environment, ...args);
-
-async function refusedIn(variables: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await execute(variables, "pulumi", args);
-  assert.notEqual(code, 0, stdout);
-  return stdout + stderr;
-}
-
-before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox();
-  folder = mkdtempSync(join(tmpdir(), "fit-"));
-});
-
-after(async () => {
-  rmSync(folder, { recursive: true });
-  await reset(sandboxName, console.log);
-});
+const folder = temporaryFolder();
+before(() => startSandbox());
+after(removeSandbox);
 
 test("without kubectl, a preview works, and up changes nothing", async () => {
   const programs = environment.PATH!.split(delimiter)[0]!;
   for (const name of readdirSync(programs)) {
     if (name !== "kubectl") symlinkSync(join(programs, name), join(folder, name));
   }
-  const variables = {
-    ...environment,
-    PATH: [folder, join(projectDirectory, "node_modules", ".bin")].join(delimiter),
-  };
-  await succeed(variables, "pulumi", "preview");
-  assert.match(await refusedIn(variables, "up", "--yes", "--skip-preview"), /kubectl cannot be run/);
-  const { stdout } = await succeed(environment, "kubectl", "get", "namespaces", "--output=name");
-  assert.doesNotMatch(stdout, /linkerd|cert-manager/);
+  const path = `PATH=${[folder, join(projectDirectory, "node_modules", ".bin")].join(delimiter)}`;
+  await run("env", path, "pulumi", "preview");
+  const up = await execute("env", [path, "pulumi", "up", "--yes", "--skip-preview"]);
+  assert.notEqual(up.code, 0, up.stdout);
+  assert.match(up.stdout + up.stderr, /kubectl cannot be run/);
+  assert.doesNotMatch(await kubectl("get", "namespaces", "--output=name"), /linkerd|cert-manager/);
 });
 
 test("a Linkerd that is too old for the cluster's Kubernetes is refused at preview", async () => {
@@ -76,7 +63,7 @@ test("definitions of the Gateway API that someone else has applied are refused a
     },
   };
   writeFileSync(file, JSON.stringify(definition));
-  await succeed(environment, "kubectl", "apply", "--filename", file);
+  await kubectl("apply", "--filename", file);
   await set("linkerdControlPlaneChart", "linkerd-control-plane");
   await set("linkerdControlPlaneChartVersion", "2026.8.3");
   await set("installGatewayApi", "true");
@@ -84,7 +71,6 @@ test("definitions of the Gateway API that someone else has applied are refused a
 });
 
 test("without a preview, it is refused before a release of Linkerd is touched", async () => {
-  assert.match(await refused("up", "--yes", "--skip-preview"), /httproutes\S+ is on the cluster already/);
-  const { stdout } = await succeed(environment, "helm", "list", "--all", "--namespace=linkerd", "--short");
-  assert.equal(stdout, "");
+  assert.match(await refused("up"), /httproutes\S+ is on the cluster already/);
+  assert.equal(await run("helm", "list", "--all", "--namespace=linkerd", "--short"), "");
 });
