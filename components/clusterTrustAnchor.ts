@@ -11,7 +11,7 @@ import { Certificate, ClusterIssuer, Issuer, type IssuerReference } from "./obje
 import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
 
-/** Names of Linkerd's documentation, by which its procedures and Buoyant's operator find the objects. */
+/** Names of Linkerd's documentation: its procedures and Buoyant's operator find the objects by them. */
 const rootIssuerName = "linkerd-trust-root-issuer";
 const clusterIssuerName = "linkerd-identity-issuer";
 
@@ -47,7 +47,7 @@ export interface ClusterTrustAnchorArgs {
  * meshed pods; renew the issuer; make the previous anchor equal to the anchor.
  *
  * **The previous anchor** is at first equal to the anchor. Pulumi never writes it again: in the midst of a rotation it is
- * the root that the mesh lives on. It has no private key, and none of cert-manager's labels or annotations, by which
+ * the root that the mesh lives on. It has no private key, and none of cert-manager's labels or annotations, since
  * cert-manager would take it for its own.
  *
  * Pass `protect: true`, and none of it can be deleted or replaced; a changed duration, which would be a new anchor at once, is
@@ -117,7 +117,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
       `${name}-previous`,
       {
         metadata: { name: previousTrustAnchorName, namespace, annotations: deleteAtOnce },
-        // The type of the anchor's own, which is never changed: whoever copies that one over this must not meet another.
+        // The type of the anchor's own, which is never changed: a copy of that one over this one must not meet a different type.
         type: "kubernetes.io/tls",
         stringData: { "tls.crt": this.certificatePem, "tls.key": "" },
       },

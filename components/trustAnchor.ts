@@ -22,7 +22,7 @@ export interface TrustAnchorArgs {
   readonly trustDomain: pulumi.Input<string>;
   /** Life of the certificate in hours; a change replaces the certificate. */
   readonly validityPeriodHours: pulumi.Input<number>;
-  /** The certificate, and its key where it is to sign. Absent: both are made. */
+  /** The certificate, and its key if it is to sign. Absent: both are made. */
   readonly provided?: ProvidedTrustAnchor | undefined;
 }
 
@@ -45,7 +45,7 @@ interface Pair {
  * The key is in Pulumi's state, encrypted, and in the Secret. No output holds it.
  *
  * Pass `protect: true`, and neither the key nor anything else of the anchor can be deleted or replaced: its loss
- * distrusts every certificate of the mesh. An anchor that is provided cannot become another one then; its certificate can
+ * distrusts every certificate of the mesh. An anchor that is provided cannot be exchanged then; its certificate can
  * be renewed, with the same subject and key. Without an early renewal, Pulumi would replace the certificate on the first
  * `up` after its end; protection turns that into an error as well.
  *
@@ -101,7 +101,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
     const key = new tls.PrivateKey(
       `${name}-key`,
       { algorithm: "ECDSA", ecdsaCurve: "P256" },
-      // Where the identifier may not be replaced, nothing is made that protection would keep for good.
+      // If the identifier may not be replaced, nothing is made that protection would then keep forever.
       { ...child, dependsOn: identifier },
     );
     const privateKeyPem = pulumi.secret(key.privateKeyPem);
@@ -128,7 +128,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
 
   #take(name: string, provided: ProvidedTrustAnchor, generation: number): Pair {
     const { certificatePem, privateKeyPem } = checked(provided, generation);
-    // Of another anchor, this one changes and has to be replaced, which protection refuses before the Secret changes.
+    // With a different anchor, this one has to be replaced, which protection refuses before the Secret changes.
     const identifier = new random.RandomId(
       identifierOf(name),
       { byteLength: 8, keepers: certificatePem.apply(subjectAndKeyOf) },

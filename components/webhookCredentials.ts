@@ -24,7 +24,7 @@ export interface WebhookCredentialsArgs {
   readonly webhooks: readonly Webhook[];
 }
 
-/** Values by which Linkerd's chart takes one webhook's credentials from cert-manager. */
+/** Values that make Linkerd's chart take one webhook's credentials from cert-manager. */
 export interface InjectedWebhookValues {
   /** The chart makes no Secret. */
   readonly externalSecret: true;

@@ -24,7 +24,7 @@ interface Type<Value> {
   /** Name of the type in Pulumi.yaml. */
   readonly name: "string" | "integer" | "boolean" | "array" | "object";
   readonly description: string;
-  /** `undefined` where the text is not of this type. `secret` says whether the stack keeps it encrypted. */
+  /** `undefined` if the text is not of this type. `secret` says whether the stack keeps it encrypted. */
   readonly read: (text: string, secret: boolean) => Value | undefined;
   /** Whether the empty string, or the empty object, stands for "not set": in Pulumi.yaml every key has a default, and this is its own. */
   readonly emptyIsUnset?: true;
@@ -44,7 +44,7 @@ function choice<Choice extends string>(): Type<Choice> {
 
 const optional: Type<string> = { ...string, emptyIsUnset: true };
 
-/** Secret from here on, even where the stack's file has it in the clear. */
+/** Secret from here on, even if the stack's file has it in plain text. */
 const password: Type<pulumi.Input<string>> = {
   ...string,
   read: (text) => pulumi.secret(text),
@@ -219,7 +219,7 @@ export function inConfiguration(finding: Finding): Finding {
 /** What a stack sets. */
 export interface StackText {
   readonly project: string;
-  /** Text of each full key, such as `linkerd-rotating-tls:trustDomain`; `undefined` where it is encrypted, and not known. */
+  /** Text of each full key, such as `linkerd-rotating-tls:trustDomain`; `undefined` if it is encrypted, and not known. */
   readonly texts: Readonly<Record<string, string | undefined>>;
   /** Whether the stack keeps a full key encrypted, in whole or in part. */
   readonly isSecret: (fullKey: string) => boolean;

@@ -45,7 +45,7 @@ export const identityIssuerSecret = {
   name: linkerd.identityIssuerSecretName,
 };
 
-/** Versions of the charts that are installed; cert-manager's is absent where it is not installed here. */
+/** Versions of the charts that are installed; cert-manager's is absent if it is not installed here. */
 export const chartVersions = {
   certManager: linkerd.certManagerChartVersion,
   linkerdCrds: linkerd.linkerdCrdsChartVersion,

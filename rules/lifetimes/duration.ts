@@ -28,7 +28,7 @@ export const durationSyntax =
  *
  * Signs are not taken: no lifetime is negative.
  *
- * @throws RangeError where the text is not a duration, with the reason.
+ * @throws RangeError with the reason, if the text is not a duration.
  */
 export function parseDuration(text: string): bigint {
   if (text === "0") return 0n;

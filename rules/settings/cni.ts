@@ -93,7 +93,7 @@ export function proxyValues({ cni, controlPlane }: Pick<Settings, "cni" | "contr
   );
 }
 
-/** Refuses values by which the plugin would send traffic past the proxies. */
+/** Refuses values that would make the plugin send traffic past the proxies. */
 function checkProxyValues({ cni, controlPlane }: Settings): Finding[] {
   return Object.entries(ofProxies).flatMap(([name, { path, standard }]) => {
     const given = cni.values[name];

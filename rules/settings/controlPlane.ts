@@ -108,7 +108,7 @@ function checkAgainstFamily(settings: Settings, family: ChartFamily): Finding[] 
   return findings;
 }
 
-/** The values by which the Gateway API's definitions would get a second owner, or none. */
+/** Values that would give the Gateway API's definitions a second owner, or none. */
 function gatewayApiSwitches({ gatewayApi }: ChartFamily, install: boolean): OwnedValue[] {
   return [...(gatewayApi?.switches ?? []), ...(gatewayApi?.olderSwitches ?? [])].map((path) => ({
     path,

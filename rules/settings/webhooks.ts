@@ -2,7 +2,7 @@
 import type { OwnedValue } from "../charts/values.ts";
 import type { Webhook } from "../linkerdNames.ts";
 
-/** The values by which one webhook's credentials would come from elsewhere than cert-manager. */
+/** Values that would make one webhook's credentials come from elsewhere than cert-manager. */
 export function webhookValues({ valuesKey }: Webhook): OwnedValue[] {
   const fix =
     "Remove it: cert-manager keeps this webhook's credentials. Or set webhooks.rotateCredentials to false.";
