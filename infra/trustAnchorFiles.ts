@@ -26,7 +26,7 @@ export function readTrustAnchorFiles(
       const part = Object.hasOwn(partOfFile, name) ? partOfFile[name]! : undefined;
       if (part === undefined) return [[name, value]];
       const field = `providedTrustAnchors.${generation}.${name}`;
-      const result = readPem(field, value, parts[part]);
+      const result = readPem({ field, path: value, part, text: parts[part] });
       if (typeof result !== "string") {
         findings.push(result);
         return [];
@@ -76,12 +76,22 @@ function repositoryOf(directory: string): string {
 }
 
 /** Nothing of a file that is not one of these is ever shown. */
-function readPem(field: string, path: unknown, text: unknown): string | Finding {
+function readPem({
+  field,
+  path,
+  part,
+  text,
+}: {
+  field: string;
+  path: unknown;
+  part: string;
+  text: unknown;
+}): string | Finding {
   if (text !== undefined) {
     return broken("setting-parts", {
       field,
-      message: `${partOfFile[field.split(".").at(-1)!]} is set as well; only one of them can be.`,
-      fix: "Keep one of them.",
+      message: `${part} is set as well.`,
+      fix: "Keep one of the two.",
     });
   }
   if (typeof path !== "string" || path === "") {
