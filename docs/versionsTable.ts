@@ -1,19 +1,6 @@
-/**
- * `docs/versions.md`, made from the table of chart families.
- *
- *     node docs/versionsTable.ts     writes it
- */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+/** `docs/versions.md`, made from the table of chart families. */
 import { cniChartValues, writtenRange } from "../rules/charts/cni.ts";
 import { type ChartFamily, chartFamilies, hasCrdsChart } from "../rules/charts/controlPlane.ts";
-
-const file = resolve(import.meta.dirname, "..", "docs", "versions.md");
-
-/** The page as it is. */
-export function readVersionsPage(): string {
-  return readFileSync(file, "utf8");
-}
 
 /** The page as it should be. */
 export function versionsPage(): string {
@@ -46,7 +33,7 @@ export function versionsPage(): string {
 
 What each family of Linkerd's charts accepts. The values of the control plane are made from this table; the family
 follows from the chart's name and version, or from the name of a local archive, \`<name>-<version>.tgz\`. No chart has a
-schema for its values, so Helm drops in silence what the chart does not know: here it is refused.
+schema for its values, so Helm silently drops values that the chart does not know; this program refuses them.
 
 ${line(rows.map(([title]) => title))}
 ${line(rows.map(() => "---"))}
@@ -57,7 +44,7 @@ asks for 1.17, edge-23.12.2 for 1.22, edge-25.2.3 for 1.23. 2.11.0 still has \`c
 
 From edge-25.3 on, \`helm.sh/resource-policy: keep\` is on the Gateway API's definitions: once installed
 (\`installGatewayApi\`), they stay on the cluster when that is set to false, and after \`pulumi destroy\`. Older charts delete
-them, and with them every route of the cluster; where an update would do that, it is refused.
+them, and with them every route of the cluster; an update that would do so is refused.
 
 The table was compared with upstream's charts at the first and last release of each row, rendered with the values that
 this program makes. The tests on the sandbox run edge-23.4.3. edge-26.8.3, charts and controllers, was run by hand on
@@ -67,13 +54,13 @@ version in which it has stored objects.
 
 ## The CNI plugin
 
-\`installLinkerdCni\` installs the chart \`linkerd2-cni\` before the control plane, and removes it after. Where the table says
-so, the namespaces of the control plane and of the viz extension then enforce the pod-security level \`restricted\`, with any
-other Linkerd \`privileged\`. The same holds for a CNI plugin of your own, with \`cniEnabled\` among
+\`installLinkerdCni\` installs the chart \`linkerd2-cni\` before the control plane, and removes it after. The namespaces of the
+control plane and of the viz extension then enforce the pod-security level \`restricted\` if the table says so, and
+\`privileged\` otherwise. The same holds for a CNI plugin of your own, with \`cniEnabled\` among
 \`linkerdControlPlaneValues\`.
 
-From 2.12 until 2023 the chart's versions begin with 30; from 2024 on they are those of the control plane's, and a plugin
-of another release is warned of. Before 2.9.0 it always makes its namespace itself, and is not supported.
+From 2.12 until 2023 the chart's versions begin with 30; from 2024 on they are those of the control plane's chart. A plugin
+of another release gets a warning. Before 2.9.0 the chart always makes its namespace itself, and is not supported.
 
 | Value of \`linkerd2-cni\` | Chart versions |
 | --- | --- |
@@ -90,9 +77,4 @@ know them, unless it is told not to look (\`--disable-openapi-validation\`). \`n
 \`npm run -s renew\` read Linkerd 2.10's anchors from its values, and ask its identity controller with a token for the API
 server, as its proxies do. They do not know Linkerd before 2.10.
 `;
-}
-
-if (import.meta.main) {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, versionsPage());
 }

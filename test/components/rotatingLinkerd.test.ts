@@ -538,16 +538,16 @@ test("settings that cannot be are refused before anything is registered, all tog
     `4 settings are not right:
   signingGeneration: 2 is not among trustAnchorGenerations [1]: no proxy would trust what it signs.
     Fix: Add it to trustAnchorGenerations, or name one that is there.
-    Rule: signing-generation (Go crypto/x509 Verify, by which Linkerd's identity controller loads its issuer)
+    Rule: signing-generation (Go crypto/x509 Verify, with which Linkerd's identity controller loads its issuer)
   issuerRenewBefore: 24h is not longer than issuanceLifetime (24h) and clockSkewAllowance (20s) together: proxies would get certificates from an issuer that ends before they do.
     Fix: Make issuerRenewBefore longer, or issuanceLifetime shorter.
-    Rule: renew-before-leaves (linkerd2 pkg/tls/ca.go clamps leaves to the issuer's end)
+    Rule: renew-before-leaves (linkerd2 pkg/tls/ca.go limits leaves to the issuer's end)
   linkerdControlPlaneValues.identity.issuer.scheme: This value is always "kubernetes.io/tls" here.
     Fix: Remove it: cert-manager writes the issuer's Secret in this scheme.
     Rule: owned-value (this program sets it, and something else depends on it)
   certManagerNamespace: "linkerd" is linkerdNamespace as well, and one namespace cannot be made twice.
     Fix: Give each a namespace of its own.
-    Rule: distinct-namespaces (Kubernetes: a namespace's name is its own)`,
+    Rule: distinct-namespaces (Kubernetes: a namespace's name is unique)`,
   );
   assert.deepEqual(
     registrations.map(({ type }) => type).filter((type) => !type.startsWith("linkerd-rotating-tls:")),
@@ -572,8 +572,8 @@ test("a common name that is too long is refused, and names the trust domain", as
   const trustDomain = `${"a".repeat(50)}.local`;
   await assert.rejects(build({ trustDomain }), {
     message: `One setting is not right:
-  trustDomain: The common name identity.linkerd.${trustDomain} that comes of it has 73 characters; a certificate holds 64.
-    Fix: Choose a shorter one.
+  trustDomain: The common name made from it, identity.linkerd.${trustDomain}, has 73 characters; a certificate allows at most 64.
+    Fix: Choose a shorter name.
     Rule: common-name-length (RFC 5280, appendix A.1, ub-common-name; cert-manager's webhook enforces it)`,
   });
 });

@@ -43,7 +43,7 @@ test("a common name has at most 64 characters", () => {
   assert.deepEqual(checkCommonName("trustDomain", "x".repeat(64)), []);
   assert.equal(
     checkCommonName("trustDomain", "x".repeat(65))[0]?.message,
-    `The common name ${"x".repeat(65)} that comes of it has 65 characters; a certificate holds 64.`,
+    `The common name made from it, ${"x".repeat(65)}, has 65 characters; a certificate allows at most 64.`,
   );
 });
 
