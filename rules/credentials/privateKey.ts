@@ -1,5 +1,9 @@
 /** Rules for the private key of an issuer or an anchor. No part of the key is ever in a finding. */
 import { createECDH, createPrivateKey, type KeyObject } from "node:crypto";
+import { ECParameters, ECPrivateKey, id_ecPublicKey, id_secp256r1 } from "@peculiar/asn1-ecc";
+import { PrivateKey, PrivateKeyInfo } from "@peculiar/asn1-pkcs8";
+import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
+import { AlgorithmIdentifier } from "@peculiar/asn1-x509";
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { called } from "./authority.ts";
@@ -78,9 +82,9 @@ function readKey(field: string, { type, headers, content }: PemBlock): KeyObject
 }
 
 /**
- * The ways in which a key is written: OpenSSL reads many more, of which Go takes few, and it believes the public half.
+ * The ways in which programs write a key. OpenSSL reads many more, of which Go accepts few, and trusts the public half.
  *
- * An elliptic key may leave out its public half, and in PKCS8 it may name its curve again.
+ * An elliptic key may leave out its public half, and in PKCS #8 it may name its curve again.
  */
 function writtenForms(key: KeyObject, encoding: Encoding): Buffer[] {
   const { namedCurve } = key.asymmetricKeyDetails ?? {};
@@ -92,27 +96,21 @@ function writtenForms(key: KeyObject, encoding: Encoding): Buffer[] {
   const number = Buffer.from(key.export({ format: "jwk" }).d!, "base64url");
   const pair = createECDH(namedCurve);
   pair.setPrivateKey(number);
-  const curve = [element(0xa0, p256Identifier)];
-  const publicHalf = [element(0xa1, element(0x03, Buffer.of(0), pair.getPublicKey()))];
-  const inner = (...rest: readonly Buffer[]) =>
-    element(0x30, element(0x02, Buffer.of(1)), element(0x04, number), ...rest);
-  const named = [inner(...curve, ...publicHalf), inner(...curve)];
-  if (encoding === "sec1") return named;
-  const algorithm = element(0x30, ecIdentifier, p256Identifier);
-  return [...named, inner(...publicHalf), inner()].map((form) =>
-    element(0x30, element(0x02, Buffer.of(0)), algorithm, element(0x04, form)),
-  );
-}
-
-/** Object identifiers of elliptic keys and of P-256, in DER. */
-const ecIdentifier = Buffer.from("06072a8648ce3d0201", "hex");
-const p256Identifier = Buffer.from("06082a8648ce3d030107", "hex");
-
-/** An element in DER; what is written here is shorter than 256 bytes. */
-function element(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const length = content.length < 0x80 ? [content.length] : [0x81, content.length];
-  return Buffer.concat([Buffer.of(tag, ...length), content]);
+  const privateKey = new OctetString(number);
+  const publicHalf = { publicKey: new Uint8Array(pair.getPublicKey()).buffer };
+  const parameters = new ECParameters({ namedCurve: id_secp256r1 });
+  const named = [{ parameters, ...publicHalf }, { parameters }];
+  const sec1 = (parts: Partial<ECPrivateKey>) =>
+    AsnConvert.serialize(new ECPrivateKey({ privateKey, ...parts }));
+  if (encoding === "sec1") return named.map((parts) => Buffer.from(sec1(parts)));
+  const privateKeyAlgorithm = new AlgorithmIdentifier({
+    algorithm: id_ecPublicKey,
+    parameters: AsnConvert.serialize(parameters),
+  });
+  return [...named, publicHalf, {}].map((parts) => {
+    const info = new PrivateKeyInfo({ privateKeyAlgorithm, privateKey: new PrivateKey(sec1(parts)) });
+    return Buffer.from(AsnConvert.serialize(info));
+  });
 }
 
 function unreadable(field: string, message: string, fix?: string): Finding {
