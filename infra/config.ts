@@ -209,11 +209,15 @@ const keyOf = new Map(Object.entries(argumentRows).map(([key, { path }]) => [pat
 const paths = [...keyOf.keys()].sort((left, right) => right.length - left.length);
 const anyPath = new RegExp(`(?<![\\w.-])(${paths.join("|").replaceAll(".", "\\.")})(?!\\w)`, "g");
 
+/** A text about arguments, in the words of a stack's configuration. */
+export function withKeys(text: string): string {
+  return text.replace(anyPath, (path) => keyOf.get(path)!);
+}
+
 /** A finding about arguments, in the words of a stack's configuration. */
 export function inConfiguration(finding: Finding): Finding {
-  const spelled = (text: string) => text.replace(anyPath, (path) => keyOf.get(path)!);
   const { field, message, fix } = finding;
-  return { ...finding, field: spelled(field), message: spelled(message), fix: spelled(fix) };
+  return { ...finding, field: withKeys(field), message: withKeys(message), fix: withKeys(fix) };
 }
 
 /** What a stack sets. */

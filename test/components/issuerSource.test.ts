@@ -3,14 +3,14 @@ import { test } from "node:test";
 import type { VaultSettings } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { authority } from "../certificates.ts";
-import { build, findingsOf } from "../configured.ts";
+import { build, findingsOf, type Values } from "../configured.ts";
 import { resolved } from "../registrations.ts";
 
 const certificate = "kubernetes:cert-manager.io/v1:Certificate";
 const issuer = "kubernetes:cert-manager.io/v1:Issuer";
 
 const specOf = (inputs: Record<string, unknown>) => inputs.spec as Record<string, unknown>;
-const refused = (args: object) => findingsOf(args).map(({ rule, field }) => `${rule} ${field}`);
+const refused = (args: Values) => findingsOf(args).map(({ rule, field }) => `${rule} ${field}`);
 
 const vault: VaultSettings = {
   server: "https://vault.example.com:8200",

@@ -17,7 +17,7 @@ const keyOf = ({ privateKey }: Pick<Fabricated, "privateKey">) =>
 const pemOf = ({ certificate }: Pick<Fabricated, "certificate">) => certificate.toString().trimEnd();
 const provided = { certificatePem: pemOf(root), privateKeyPem: keyOf(root) };
 
-const refused = (args: object) => findingsOf(args).map(({ rule, field }) => `${rule} ${field}`);
+const refused = (args: Values) => findingsOf(args).map(({ rule, field }) => `${rule} ${field}`);
 
 test("a provided anchor signs, with its key as a secret, and its text as the bundle has it", async () => {
   const certificatePem = `Root\r\n${provided.certificatePem.replaceAll("\n", "\r\n")}\r\n\r\n`;

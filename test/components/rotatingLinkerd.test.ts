@@ -527,13 +527,13 @@ test("settings that cannot be are refused before anything is registered, all tog
     `4 settings are not right:
   certManager.namespace: "linkerd" is controlPlane.namespace as well, and a namespace cannot be made twice.
     Fix: Give each a namespace of its own.
-    Rule: distinct-namespaces (Kubernetes: a namespace's name is its own)
+    Rule: distinct-namespaces (Kubernetes: a namespace's name is unique)
   trustAnchor.signing: 2 is not among trustAnchor.generations [1]: no proxy would trust what it signs.
     Fix: Add it to trustAnchor.generations, or name a generation that is listed.
-    Rule: signing-generation (Go crypto/x509 Verify, by which Linkerd's identity controller loads its issuer)
+    Rule: signing-generation (Go crypto/x509 Verify, with which Linkerd's identity controller loads its issuer)
   identityIssuer.renewBefore: 24h is not longer than identityIssuer.issuanceLifetime (24h) and identityIssuer.clockSkewAllowance (20s) together: proxies would get certificates from an issuer that expires before they do.
     Fix: Make identityIssuer.renewBefore longer, or identityIssuer.issuanceLifetime shorter.
-    Rule: renew-before-leaves (linkerd2 pkg/tls/ca.go clamps leaves to the issuer's end)
+    Rule: renew-before-leaves (linkerd2 pkg/tls/ca.go limits leaves to the issuer's end)
   controlPlane.values.identity.issuer.scheme: This program sets this value to "kubernetes.io/tls"; it cannot be changed here.
     Fix: Remove it: cert-manager writes the issuer's Secret in this scheme.
     Rule: owned-value (this program sets it, and something else depends on it)`,
@@ -561,8 +561,8 @@ test("a common name that is too long is refused, and names the trust domain", as
   const trustDomain = `${"a".repeat(50)}.local`;
   await assert.rejects(build({ trustDomain }), {
     message: `One setting is not right:
-  trustDomain: The common name identity.linkerd.${trustDomain} that comes of it has 73 characters; a certificate holds 64.
-    Fix: Choose a shorter one.
+  trustDomain: The common name made from it, identity.linkerd.${trustDomain}, has 73 characters; a certificate allows at most 64.
+    Fix: Choose a shorter name.
     Rule: common-name-length (RFC 5280, appendix A.1, ub-common-name; cert-manager's webhook enforces it)`,
   });
 });

@@ -1,7 +1,7 @@
 /** Follows the README: runs its commands, block by block, in one shell, on a sandbox of the test's own. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { readReadme } from "../../docs/configurationTable.ts";
+import { readPage } from "../../docs/pages.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { type CommandResult, execute, kubectl, sandboxName } from "../stack.ts";
 
@@ -13,7 +13,7 @@ after(() => reset(sandboxName, quiet));
 
 /** Shell blocks, but those that need a cluster of the reader's own and the one that runs this very test. */
 function commandBlocks(): string[] {
-  const blocks = readReadme().matchAll(/(<!-- needs a cluster of your own -->\n)?```sh\n(.*?)```/gs);
+  const blocks = readPage("README.md").matchAll(/(<!-- needs a cluster of your own -->\n)?```sh\n(.*?)```/gs);
   return [...blocks]
     .filter(([, elsewhere]) => !elsewhere)
     .map(([, , text]) => text!.trim())

@@ -136,7 +136,7 @@ test("a malformed duration is refused by its key", async () => {
     `One setting is not right:
   issuerDuration: "48" is not a duration: the number 48 has no unit.
     Fix: Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.
-    Rule: duration-syntax (Go time.ParseDuration, by which cert-manager and Linkerd read durations)`,
+    Rule: duration-syntax (Go time.ParseDuration, with which cert-manager and Linkerd read durations)`,
   );
 });
 

@@ -61,7 +61,7 @@ test("an issuer with another's key is refused, and the key is not shown", async 
   const another = await issuerBelow(root);
   const mixed = { ...secretOf(issuer), "tls.key": secretOf(another)["tls.key"] };
   await assert.rejects(checkIssuerOf(holding(mixed), release), (error: Error) => {
-    assert.match(error.message, /Secret linkerd\/linkerd-identity-issuer, tls\.key: It is not the key/);
+    assert.match(error.message, /Secret linkerd\/linkerd-identity-issuer, tls\.key: The key does not belong/);
     assert.ok(!error.message.includes(keyOf(another).split("\n")[1]!));
     return true;
   });
@@ -70,7 +70,7 @@ test("an issuer with another's key is refused, and the key is not shown", async 
 test("a Secret with other keys is refused", () =>
   assert.rejects(
     checkIssuerOf(holding({ "crt.pem": base64(rootPem) }), release),
-    /It has crt\.pem, and not tls\.crt and tls\.key/,
+    /The Secret has crt\.pem, but not tls\.crt and tls\.key/,
   ));
 
 test("a Secret that is not written in time is missed", () =>

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readVersionsPage, versionsPage } from "../../../docs/versionsTable.ts";
 import { chartFamilies, familyOf } from "../../../rules/charts/families.ts";
 import type { HelmValues } from "../../../rules/charts/values.ts";
 import { build, findingsOf, type Values } from "../../configured.ts";
@@ -228,8 +227,4 @@ test("high availability: upstream's numbers, and the user's win", async () => {
   assert.equal(plain!.values.controllerReplicas, undefined);
   const [legacy] = await releases({ ...at("2.10.2", {}), highAvailability: true });
   assert.equal(legacy!.values.controllerReplicas, 3);
-});
-
-test("docs/versions.md is the table of the code", () => {
-  assert.equal(readVersionsPage(), versionsPage());
 });
