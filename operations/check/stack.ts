@@ -132,10 +132,9 @@ function readProject() {
     name: string;
     config?: Readonly<Record<string, { default?: unknown }>>;
   };
-  const defaults = Object.entries(config).map(([key, declared]) => [
-    `${name}:${key}`,
-    textOf(declared.default),
-  ]);
+  // `pulumi new` adds keys of the engine's own.
+  const own = Object.entries(config).filter(([key]) => !key.includes(":"));
+  const defaults = own.map(([key, declared]) => [`${name}:${key}`, textOf(declared.default)]);
   return { project: name, defaults: Object.fromEntries(defaults) as Record<string, string> };
 }
 
