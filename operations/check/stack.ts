@@ -1,7 +1,6 @@
 /** Checks a stack's configuration as the program would, without running it. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { parse } from "yaml";
 import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../../components/identityIssuer.ts";
@@ -19,8 +18,6 @@ import type { PemText } from "../../rules/credentials/pemText.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { broken } from "../../rules/rules.ts";
 import { isMap, readStackYaml } from "./stackYaml.ts";
-
-const projectDirectory = resolve(import.meta.dirname, "..", "..");
 
 /** What is wrong with a stack's configuration, and where and how to look at its cluster. */
 export interface CheckedStack {
@@ -75,7 +72,7 @@ export async function readStack(name: string | undefined): Promise<StackText | F
     const { stdout } = await promisify(execFile)(
       "pulumi",
       ["config", "--json", "--show-secrets", "--non-interactive", ...stack],
-      { cwd: projectDirectory, maxBuffer: 64 * 1024 * 1024 },
+      { maxBuffer: 64 * 1024 * 1024 },
     );
     const values = JSON.parse(stdout) as Readonly<Record<string, { value?: string; secret?: boolean }>>;
     const { project, defaults } = readProject();
@@ -102,8 +99,10 @@ export async function readStack(name: string | undefined): Promise<StackText | F
 /** What a stack's file sets; what is encrypted in it stays unknown. */
 export function readStackFile(path: string): StackText | Finding {
   let set: Readonly<Record<string, unknown>> | undefined;
+  let declared: ReturnType<typeof readProject>;
   try {
     set = readStackYaml(readFileSync(path, "utf8"));
+    declared = readProject();
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
     return unreadable(
@@ -119,7 +118,7 @@ export function readStackFile(path: string): StackText | Finding {
       "Give a stack's file, such as Pulumi.dev.yaml.",
     );
   }
-  const { project, defaults } = readProject();
+  const { project, defaults } = declared;
   const texts = Object.entries(set).map(([key, value]) => [
     key.includes(":") ? key : `${project}:${key}`,
     textOf(value),
@@ -127,16 +126,15 @@ export function readStackFile(path: string): StackText | Finding {
   return { project, texts: { ...defaults, ...Object.fromEntries(texts) }, isSecret: () => false };
 }
 
-/** The project's name, and the defaults of its keys, which a stack has where it sets nothing. */
+/** The name of the project in this folder, and the defaults of its keys, for what a stack does not set. */
 function readProject() {
-  const { name, config } = parse(readFileSync(resolve(projectDirectory, "Pulumi.yaml"), "utf8")) as {
+  const { name, config = {} } = parse(readFileSync("Pulumi.yaml", "utf8")) as {
     name: string;
-    config: Readonly<Record<string, { default?: unknown }>>;
+    config?: Readonly<Record<string, { default?: unknown }>>;
   };
-  const defaults = Object.entries(config).map(([key, declared]) => [
-    `${name}:${key}`,
-    textOf(declared.default),
-  ]);
+  // `pulumi new` adds keys of the engine's own.
+  const own = Object.entries(config).filter(([key]) => !key.includes(":"));
+  const defaults = own.map(([key, declared]) => [`${name}:${key}`, textOf(declared.default)]);
   return { project: name, defaults: Object.fromEntries(defaults) as Record<string, string> };
 }
 

@@ -167,8 +167,9 @@ export function metricValue(metrics: string, name: string): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
-if (import.meta.main) {
-  await runCommand({
+/** Runs the command with this process's arguments, and sets its exit code. */
+export const main = () =>
+  runCommand({
     name: "credentials",
     description:
       "Shows the TLS credentials of Linkerd's control plane: trust anchors, identity issuer and webhook certificates, " +
@@ -182,4 +183,5 @@ if (import.meta.main) {
       return problems.length === 0 ? exitAllRight : exitProblem;
     },
   });
-}
+
+if (import.meta.main) await main();

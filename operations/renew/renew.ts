@@ -172,8 +172,9 @@ function renewalJson({ issuer, ...renewal }: Renewal): string {
   return JSON.stringify({ ...renewal, issuer: issuer && facts(issuer) }, undefined, 2);
 }
 
-if (import.meta.main) {
-  await runCommand({
+/** Runs the command with this process's arguments, and sets its exit code. */
+export const main = () =>
+  runCommand({
     name: "renew",
     description:
       "Asks cert-manager to renew Linkerd's identity issuer now, and waits until the running identity controllers have " +
@@ -189,4 +190,5 @@ if (import.meta.main) {
       return renewal.renewed ? exitAllRight : exitProblem;
     },
   });
-}
+
+if (import.meta.main) await main();
