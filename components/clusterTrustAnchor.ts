@@ -1,7 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Certificate, ClusterIssuer, Issuer, type IssuerReference } from "./certManagerObjects.ts";
-import { deleteAtOnce } from "./deletion.ts";
 import type { IdentityIssuerSettings } from "./identityIssuer.ts";
 import {
   defaultClockSkewAllowance,
@@ -152,7 +151,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     const previous = new kubernetes.core.v1.Secret(
       `${name}-previous`,
       {
-        metadata: { name: previousAnchorName, namespace, annotations: deleteAtOnce },
+        metadata: { name: previousAnchorName, namespace },
         // The type of the anchor's own, which is never changed: whoever copies that one over this must not meet another.
         type: "kubernetes.io/tls",
         stringData: { "tls.crt": this.certificatePem, "tls.key": "" },

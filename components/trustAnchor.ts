@@ -4,7 +4,6 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { Issuer, type IssuerReference } from "./certManagerObjects.ts";
-import { deleteAtOnce } from "./deletion.ts";
 import { joinBundle } from "./pki/bundle.ts";
 import { checkProvidedTrustAnchor, type ProvidedTrustAnchor } from "./providedTrustAnchors.ts";
 import { sound } from "./settings.ts";
@@ -77,7 +76,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
       const secret = new kubernetes.core.v1.Secret(
         name,
         {
-          metadata: { ...metadata, annotations: deleteAtOnce },
+          metadata,
           type: "kubernetes.io/tls",
           stringData: { "tls.crt": certificatePem, "tls.key": privateKeyPem },
         },

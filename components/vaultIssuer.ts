@@ -1,7 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Issuer, type IssuerReference } from "./certManagerObjects.ts";
-import { deleteAtOnce } from "./deletion.ts";
 import type { Finding } from "./pki/finding.ts";
 import { decodePem } from "./pki/pem.ts";
 import { broken } from "./pki/rules.ts";
@@ -109,7 +108,7 @@ export class VaultIssuer extends pulumi.ComponentResource {
     { linkerdNamespace, certManagerNamespace }: VaultIssuerArgs,
     { role, mountPath, serviceAccount }: NonNullable<VaultAuthentication["kubernetes"]>,
   ) {
-    const metadata = { name: vaultIssuerName, namespace: linkerdNamespace, annotations: deleteAtOnce };
+    const metadata = { name: vaultIssuerName, namespace: linkerdNamespace };
     const child = { parent: this };
     const account =
       serviceAccount ?? new kubernetes.core.v1.ServiceAccount(name, { metadata }, child).metadata.name;

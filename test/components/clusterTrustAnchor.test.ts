@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
-import { deleteAtOnce } from "../../components/deletion.ts";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
 import { bundleSha256, trustRootsAnnotation } from "../../components/pki/bundle.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
@@ -77,7 +76,6 @@ test("the previous anchor has the certificate alone, and nothing of cert-manager
     metadata: {
       name: "linkerd-previous-anchor",
       namespace: "cert-manager",
-      annotations: deleteAtOnce,
     },
     type: "kubernetes.io/tls",
     stringData: {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as kubernetes from "@pulumi/kubernetes";
-import { deleteAtOnce } from "../../components/deletion.ts";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
 import type { VaultIssuerSettings } from "../../components/vaultIssuer.ts";
@@ -64,7 +63,7 @@ test("Vault by a token: an Issuer, awaited, and nothing else", async () => {
   assert.deepEqual(inputs.metadata, {
     name: "linkerd-identity-vault",
     namespace: "linkerd",
-    annotations: { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce },
+    annotations: { "pulumi.com/waitFor": "condition=Ready" },
   });
   assert.deepEqual(inputs.spec, {
     vault: {
