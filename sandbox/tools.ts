@@ -17,8 +17,6 @@ export interface Tool {
   readonly ownSources?: string;
   /** Go variables that the linker sets, as upstream's release builds do. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Packages compiled without optimization: large generated code that runs rarely, or never. */
-  readonly unoptimized?: string;
   /** Files that the package embeds and its module holds elsewhere: from (module path and file) → to. */
   readonly embeds?: { readonly module: string; readonly files: Readonly<Record<string, string>> };
   /** Commands (`go …`) that generate sources before the build. */
@@ -55,7 +53,7 @@ export interface ChartPackage {
 const kubernetesVersion = "v1.36.3";
 const oldKubernetesVersion = "v1.24.17";
 /** Version of the Pulumi engine that is built where none on `PATH` serves; also the oldest that serves. */
-export const pulumiVersion = "v3.259.0";
+export const pulumiVersion = "v3.274.1";
 /** The commit of linkerd2 that the sandbox runs, in the form that upstream's development builds use. */
 const linkerdVersion = "git-e1ba0e03";
 const oldLinkerdVersion = "stable-2.10.2";
@@ -96,22 +94,22 @@ function oldKubernetesTool(program: string, coldBuildSeconds: number): Tool {
   };
 }
 
-function bridgedProvider(name: string, version: string, coldBuildSeconds: number): Tool {
+/**
+ * Versions of the provider plugins, equal to those of the npm packages: the engine asks for the plugin by its package's
+ * version.
+ */
+export const providerVersions = { kubernetes: "4.25.0", tls: "5.3.1", random: "4.21.1" };
+
+function bridgedProvider(name: "tls" | "random", coldBuildSeconds: number): Tool {
   return {
     name: `pulumi-resource-${name}`,
     module: "pulumi-terraform",
     package: `./${name}/resource`,
     ownSources: ".",
-    variables: { "main.version": version },
+    variables: { "main.version": providerVersions[name] },
     coldBuildSeconds,
   };
 }
-
-/**
- * Versions of the provider plugins, equal to those of the npm packages: the engine asks for the plugin by its package's
- * version.
- */
-export const providerVersions = { kubernetes: "4.18.1", tls: "5.0.1", random: "4.15.0" };
 
 /** A release build, which carries its charts; a development build reads them from its sources at run time. */
 const linkerdRelease = {
@@ -154,7 +152,6 @@ export const tools: readonly Tool[] = [
     package: ".",
     ownSources: ".",
     variables: { "main.version": providerVersions.kubernetes },
-    unoptimized: "github.com/pulumi/pulumi-kubernetes/sdk/...",
     embeds: {
       module: "github.com/pulumi/pulumi-kubernetes/provider/v4",
       files: {
@@ -173,14 +170,14 @@ export const tools: readonly Tool[] = [
   },
   {
     name: "pulumi-language-nodejs",
-    module: "language-host",
-    package: ".",
-    ownSources: ".",
+    module: "pulumi",
+    package: "./language-host",
+    ownSources: "language-host",
     variables: { "main.version": pulumiVersion.slice(1) },
     coldBuildSeconds: 13,
   },
-  bridgedProvider("tls", providerVersions.tls, 90),
-  bridgedProvider("random", providerVersions.random, 5),
+  bridgedProvider("tls", 60),
+  bridgedProvider("random", 5),
   {
     name: "linkerd",
     ...linkerdRelease,
@@ -234,8 +231,10 @@ export const tools: readonly Tool[] = [
   },
 ];
 
-/** Modules of ours whose Go tests are vetted and compiled beside their program, while the build has its caches. */
-export const testedModules = ["process-runtime", "language-host"] as const;
+/**
+ * Folders below `sandbox/go` whose Go tests are vetted and compiled beside their program, while the build has its caches.
+ */
+export const testedFolders = ["process-runtime", "pulumi/language-host"] as const;
 
 function linkerdChart(name: string, version: string, appVersion = linkerdVersion): ChartPackage {
   return {

@@ -1,7 +1,6 @@
 /** cert-manager's Issuer and Certificate, typed as far as they are used here. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { deleteAtOnce } from "./deletion.ts";
 
 const apiVersion = "cert-manager.io/v1";
 
@@ -55,7 +54,7 @@ interface CertificateSpec {
  * lifetime has changed is Ready again only once its Secret was issued anew, since cert-manager compares both with the
  * request behind the Secret.
  */
-const annotations = { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce };
+const annotations = { "pulumi.com/waitFor": "condition=Ready" };
 
 /** A cert-manager Issuer: signs the Certificates of its namespace. */
 export class Issuer extends kubernetes.apiextensions.CustomResource {

@@ -1,7 +1,6 @@
 /** trust-manager's Bundle, typed as far as it is used here, and waiting for what it writes. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { deleteAtOnce } from "./deletion.ts";
 
 interface BundleSpec {
   /** Secrets in trust-manager's trust namespace. */
@@ -29,7 +28,7 @@ export class Bundle extends kubernetes.apiextensions.CustomResource {
         kind: "Bundle",
         metadata: {
           name: bundleName,
-          annotations: { "pulumi.com/waitFor": "condition=Synced", ...deleteAtOnce },
+          annotations: { "pulumi.com/waitFor": "condition=Synced" },
         },
         spec,
       },

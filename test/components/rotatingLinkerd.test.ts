@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { RotatingLinkerd } from "../../components/index.ts";
-import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
 import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "../registrations.ts";
 
@@ -113,7 +112,7 @@ test("the trust anchor's Secret and Issuer", async () => {
   assert.deepEqual(installed.find(secret, "linkerd-trust-anchor").inputs, {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { name: "linkerd-trust-anchor", namespace: "linkerd", annotations: deleteAtOnce },
+    metadata: { name: "linkerd-trust-anchor", namespace: "linkerd" },
     type: "kubernetes.io/tls",
     stringData: {
       secret: {
@@ -128,7 +127,7 @@ test("the trust anchor's Secret and Issuer", async () => {
     metadata: {
       name: "linkerd-trust-anchor",
       namespace: "linkerd",
-      annotations: { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce },
+      annotations: { "pulumi.com/waitFor": "condition=Ready" },
     },
     spec: { ca: { secretName: "linkerd-trust-anchor" } },
   });
@@ -141,7 +140,7 @@ test("the identity issuer's Certificate", () => {
     metadata: {
       name: "linkerd-identity-issuer",
       namespace: "linkerd",
-      annotations: { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce },
+      annotations: { "pulumi.com/waitFor": "condition=Ready" },
     },
     spec: {
       secretName: "linkerd-identity-issuer",
@@ -565,29 +564,4 @@ test("a common name that is too long is refused, and names the trust domain", as
     Fix: Choose a shorter name.
     Rule: common-name-length (RFC 5280, appendix A.1, ub-common-name; cert-manager's webhook enforces it)`,
   });
-});
-
-test("every object of its own goes at once when it is deleted, whatever the settings", async () => {
-  for (const settings of [
-    {},
-    { trustAnchorSource: "cluster" },
-    {
-      vaultIssuer: {
-        server: "https://vault.example.com:8200",
-        path: "pki/root/sign-intermediate",
-        auth: { kubernetes: { role: "linkerd" } },
-      },
-    },
-    { installLinkerdViz: true, installLinkerdCni: true },
-  ] satisfies Values[]) {
-    const objects = (await build(settings)).registrations.filter(
-      // A namespace goes after what is in it, and a patch leaves its object.
-      ({ type }) => /^kubernetes:/.test(type) && !/:(Namespace|Release|\w+Patch)$/.test(type),
-    );
-    assert.ok(objects.length > 0);
-    for (const { type, name, inputs } of objects) {
-      const { annotations } = inputs.metadata as { annotations?: Record<string, string> };
-      assert.equal(annotations?.["pulumi.com/deletionPropagationPolicy"], "background", `${type} ${name}`);
-    }
-  }
 });

@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { goDirectory } from "../../sandbox/directories.ts";
 import { findInstalled } from "../../sandbox/installed.ts";
 import { ensureToolchain, type Toolchain } from "../../sandbox/toolchain.ts";
-import { testedModules } from "../../sandbox/tools.ts";
+import { testedFolders } from "../../sandbox/tools.ts";
 
 const run = promisify(execFile);
 let toolchain: Toolchain;
@@ -28,9 +28,9 @@ test("format", async () => {
   assert.equal(stdout, "");
 });
 
-for (const module of testedModules) {
-  test(`${module}: its Go tests pass`, async () => {
-    await run(toolchain.goTests[module]!, ["-test.timeout=5m"], { cwd: tmpdir() }).catch(
+for (const folder of testedFolders) {
+  test(`${folder}: its Go tests pass`, async () => {
+    await run(toolchain.goTests[folder]!, ["-test.timeout=5m"], { cwd: tmpdir() }).catch(
       ({ stdout, stderr, message }) => assert.fail(`${message}\n${stdout}${stderr}`),
     );
   });

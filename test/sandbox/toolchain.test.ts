@@ -77,7 +77,7 @@ function fakeHome(context: TestContext) {
   write("go", fakeGo);
   write("helm", fakeHelm);
   for (const executable of ["go", "helm"]) chmodSync(join(home, executable), 0o755);
-  write("version", "go1.26.0\n");
+  write("version", "go1.26.6\n");
   write("failing", "none");
   write("hanging", "none");
   for (const { directory } of charts) write(join("module", directory, "values.yaml"), "");
@@ -137,18 +137,18 @@ test("without Go: one line that says what is needed, and how to get it", async (
   assert.equal(await run.ended, 1);
   assert.match(
     run.stderr,
-    /^Building the sandbox needs Go 1\.26 or newer on PATH; found none: install it .*\.\n$/,
+    /^Building the sandbox needs Go 1\.26\.6 or newer on PATH; found none: install it .*\.\n$/,
   );
 });
 
 test("with an old Go: one line that names it, and what is needed", async (context) => {
   const { write, start } = fakeHome(context);
-  write("version", "go1.25.3\n");
+  write("version", "go1.26.5\n");
   const run = start();
   assert.equal(await run.ended, 1);
   assert.match(
     run.stderr,
-    /^.* needs Go 1\.26 or newer on PATH; found go1\.25\.3 at \/.*\/go: install it .*\.\n$/,
+    /^.* needs Go 1\.26\.6 or newer on PATH; found go1\.26\.5 at \/.*\/go: install it .*\.\n$/,
   );
 });
 

@@ -4,4 +4,9 @@
 //
 // The version is that of the npm package whose resources these are, set by the
 // linker: the engine asks for a provider by it.
+//
+// They have a module of their own, since the bridge does not compile with the
+// engine's version of pulumi/pkg, where plugin.NewContext takes one argument
+// more. Of what both use, this one has the engine's versions, unless the bridge
+// asks for newer ones, so that most of it is compiled once.
 package terraform
