@@ -7,7 +7,7 @@ import { defaultSandboxName, sandboxNameRule } from "./directories.ts";
 import { ensureStack, exportLines } from "./environment.ts";
 import { down, findMachine, reset, sandboxPaths, up } from "./lifecycle.ts";
 import { describe, status } from "./status.ts";
-import { chartName, charts, optionalNames, tools } from "./tools.ts";
+import { chartName, charts, optionalNames, tools } from "./toolchain/tools.ts";
 
 const report = (line: string) => console.error(line);
 

@@ -18,13 +18,19 @@ import { createServer, type Server } from "node:net";
 import { platform } from "node:os";
 import { basename, join, relative, resolve } from "node:path";
 import { CoreV1Api, KubeConfig, type V1Pod } from "@kubernetes/client-node";
-import { ensureCertificates } from "./certificates.ts";
-import { kubeconfig, writeConfiguration } from "./controlPlane.ts";
 import { cacheDirectory, projectDirectory, sandboxDirectory } from "./directories.ts";
 import { withLock } from "./lock.ts";
-import { nodeName } from "./network.ts";
-import { ensureToolchain, type Toolchain } from "./toolchain.ts";
-import { chartName, charts as knownCharts, providerVersions, pulumiVersion, tools } from "./tools.ts";
+import { ensureCertificates } from "./machine/certificates.ts";
+import { kubeconfig, writeConfiguration } from "./machine/controlPlane.ts";
+import { nodeName } from "./machine/network.ts";
+import { ensureToolchain, type Toolchain } from "./toolchain/toolchain.ts";
+import {
+  chartName,
+  charts as knownCharts,
+  providerVersions,
+  pulumiVersion,
+  tools,
+} from "./toolchain/tools.ts";
 import { until } from "./until.ts";
 
 /** How long a machine may take until its node is ready; it takes seconds. */
@@ -221,7 +227,7 @@ async function startMachine(name: string): Promise<number> {
       "--keep",
       path,
     ]);
-    const inside = [process.execPath, join(import.meta.dirname, "machine.ts"), paths.directory];
+    const inside = [process.execPath, join(import.meta.dirname, "machine", "supervisor.ts"), paths.directory];
     const startedAt = new Date().toISOString();
     const pid = await spawnMachine(
       join(paths.bin, "machine"),

@@ -10,7 +10,7 @@ import { globSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { ensureToolchain } from "../sandbox/toolchain.ts";
+import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
 
 /** The longest file, on a machine of two cores that is busy with another one, takes half of it. */
 const fileTimeoutMilliseconds = 20 * 60_000;

@@ -6,7 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { reset, up } from "../../sandbox/lifecycle.ts";
-import { tools } from "../../sandbox/tools.ts";
+import { tools } from "../../sandbox/toolchain/tools.ts";
 import {
   compareAll,
   describeDifference,

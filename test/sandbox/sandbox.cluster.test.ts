@@ -389,7 +389,7 @@ for (const [what, victim] of [
   [
     "the supervisor",
     () =>
-      processes(`machine.ts\0${sandboxDirectory(name)}`).filter(
+      processes(`supervisor.ts\0${sandboxDirectory(name)}`).filter(
         (pid) => !processes("first-process").includes(pid),
       )[0]!,
   ],

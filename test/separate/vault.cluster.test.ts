@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { reset } from "../../sandbox/lifecycle.ts";
-import { apiServerPort, machineAddress } from "../../sandbox/network.ts";
+import { apiServerPort, machineAddress } from "../../sandbox/machine/network.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../cluster/objects.ts";
 import { findKeys } from "../cluster/privateKeys.ts";
 import {

@@ -10,10 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
-import { goDirectory } from "../../sandbox/directories.ts";
-import { findInstalled } from "../../sandbox/installed.ts";
-import { ensureToolchain, type Toolchain } from "../../sandbox/toolchain.ts";
-import { testedModules } from "../../sandbox/tools.ts";
+import { goDirectory } from "../../../sandbox/directories.ts";
+import { findInstalled } from "../../../sandbox/toolchain/installed.ts";
+import { ensureToolchain, type Toolchain } from "../../../sandbox/toolchain/toolchain.ts";
+import { testedModules } from "../../../sandbox/toolchain/tools.ts";
 
 const run = promisify(execFile);
 let toolchain: Toolchain;

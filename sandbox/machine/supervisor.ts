@@ -2,7 +2,7 @@
  * Runs inside the sandbox's machine, as the child of its first process: starts the control plane in order, starts again
  * what ends unasked, and relays connections from the host's loopback to the API server. `go/machine` starts it.
  *
- *     node machine.ts <sandbox directory>
+ *     node supervisor.ts <sandbox directory>
  *
  * File descriptor 3 is a socket that listens on the host's loopback.
  */
@@ -14,10 +14,10 @@ import { Agent, get } from "node:https";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
+import { until } from "../until.ts";
 import { type Component, components, egressSocket, runtimeSocket } from "./controlPlane.ts";
 import { startEgressProxy } from "./egressProxy.ts";
 import { apiServerPort } from "./network.ts";
-import { until } from "./until.ts";
 
 const relayListener = 3;
 /** What ends right after its start is started again after a pause that doubles up to this. */

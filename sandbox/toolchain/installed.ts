@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { delimiter, join, sep } from "node:path";
 import { promisify } from "node:util";
-import { cacheDirectory } from "./directories.ts";
+import { cacheDirectory } from "../directories.ts";
 
 /**
  * The user's own Pulumi and its Node.js language host, where both are on `searchPath` and Pulumi is `oldestVersion` or

@@ -22,10 +22,10 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { cacheDirectory, goDirectory } from "../directories.ts";
+import { withLock } from "../lock.ts";
 import { endingWithProcess, runLogged } from "./command.ts";
-import { cacheDirectory, goDirectory } from "./directories.ts";
 import { findInstalled, findPulumi } from "./installed.ts";
-import { withLock } from "./lock.ts";
 import {
   type ChartPackage,
   chartName,

@@ -16,11 +16,11 @@ import {
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { refuseShortDisk } from "../../sandbox/toolchain.ts";
-import { charts, tools } from "../../sandbox/tools.ts";
-import { until } from "../../sandbox/until.ts";
+import { refuseShortDisk } from "../../../sandbox/toolchain/toolchain.ts";
+import { charts, tools } from "../../../sandbox/toolchain/tools.ts";
+import { until } from "../../../sandbox/until.ts";
 
-const toolchainModule = join(import.meta.dirname, "..", "..", "sandbox", "toolchain.ts");
+const toolchainModule = join(import.meta.dirname, "../../../sandbox/toolchain/toolchain.ts");
 const program = `
   import { ensureToolchain } from ${JSON.stringify(toolchainModule)};
   try {
