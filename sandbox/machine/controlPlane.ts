@@ -26,128 +26,113 @@ const clientLimits = ["--kube-api-qps=500", "--kube-api-burst=1000"];
 
 const etcdAddress = "https://127.0.0.1:2379";
 
-/** The programs of the machine, in the order in which they start, for the sandbox that lies in `directory`. */
+/** The programs of the machine, in the order in which they start, for the sandbox in `directory`. */
 export function components(directory: string) {
   const program = (name: string) => join(directory, "bin", name);
   const pki = (file: string) => join(directory, "pki", file);
   const configuration = (file: string) => join(directory, "configuration", file);
   const kubeconfig = (user: string) => configuration(`${user}.kubeconfig`);
 
-  const etcd: Component = {
-    name: "etcd",
-    command: [
-      program("etcd"),
-      `--data-dir=${join(directory, "etcd")}`,
-      `--listen-client-urls=${etcdAddress}`,
-      `--advertise-client-urls=${etcdAddress}`,
-      "--listen-peer-urls=https://127.0.0.1:2380",
-      `--cert-file=${pki("etcd.crt")}`,
-      `--key-file=${pki("etcd.key")}`,
-      `--trusted-ca-file=${pki("ca.crt")}`,
-      "--client-cert-auth",
-      `--peer-cert-file=${pki("etcd.crt")}`,
-      `--peer-key-file=${pki("etcd.key")}`,
-      `--peer-trusted-ca-file=${pki("ca.crt")}`,
-      "--peer-client-cert-auth",
-      // A crash of the host may lose the sandbox's last moments; in exchange every write is several times faster.
-      "--unsafe-no-fsync",
-      "--log-level=warn",
-    ],
-  };
-  const apiServer: Component = {
-    name: "kube-apiserver",
-    command: [
-      program("kube-apiserver"),
-      `--etcd-servers=${etcdAddress}`,
-      `--etcd-cafile=${pki("ca.crt")}`,
-      `--etcd-certfile=${pki("etcd.crt")}`,
-      `--etcd-keyfile=${pki("etcd.key")}`,
-      `--secure-port=${apiServerPort}`,
-      `--advertise-address=${machineAddress}`,
-      `--tls-cert-file=${pki("kube-apiserver.crt")}`,
-      `--tls-private-key-file=${pki("kube-apiserver.key")}`,
-      `--client-ca-file=${pki("ca.crt")}`,
-      `--kubelet-certificate-authority=${pki("ca.crt")}`,
-      `--kubelet-client-certificate=${pki("kube-apiserver-kubelet-client.crt")}`,
-      `--kubelet-client-key=${pki("kube-apiserver-kubelet-client.key")}`,
-      "--kubelet-preferred-address-types=InternalIP",
-      `--requestheader-client-ca-file=${pki("front-proxy-ca.crt")}`,
-      "--requestheader-allowed-names=front-proxy-client",
-      "--requestheader-username-headers=X-Remote-User",
-      "--requestheader-group-headers=X-Remote-Group",
-      "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-      `--proxy-client-cert-file=${pki("front-proxy-client.crt")}`,
-      `--proxy-client-key-file=${pki("front-proxy-client.key")}`,
-      "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-      `--service-account-key-file=${pki("service-account.pub")}`,
-      `--service-account-signing-key-file=${pki("service-account.key")}`,
-      `--service-cluster-ip-range=${serviceCidr}`,
-      "--authorization-mode=Node,RBAC",
-      "--enable-admission-plugins=NodeRestriction",
-      "--allow-privileged",
-      `--egress-selector-config-file=${configuration("egress.json")}`,
-    ],
-  };
-  const controllerManager: Component = {
-    name: "kube-controller-manager",
-    command: [
-      program("kube-controller-manager"),
-      `--kubeconfig=${kubeconfig("kube-controller-manager")}`,
-      `--service-account-private-key-file=${pki("service-account.key")}`,
-      `--root-ca-file=${pki("ca.crt")}`,
-      "--use-service-account-credentials",
-      "--leader-elect=false",
-      "--secure-port=0",
-      ...clientLimits,
-    ],
-  };
-  const scheduler: Component = {
-    name: "kube-scheduler",
-    command: [
-      program("kube-scheduler"),
-      `--kubeconfig=${kubeconfig("kube-scheduler")}`,
-      "--leader-elect=false",
-      "--secure-port=0",
-      ...clientLimits,
-    ],
-  };
-  const processRuntime: Component = {
-    name: "process-runtime",
-    command: [
-      program("process-runtime"),
-      "serve",
-      `--socket=${runtimeSocket}`,
-      `--state=${join(runtimeDirectory, "runtime")}`,
-      `--images=${configuration("images.json")}`,
-      "--bridge=pods",
-      `--pod-cidr=${podCidr}`,
-      `--gateway=${machineAddress}`,
-      `--api-server=${machineAddress}:${apiServerPort}`,
-    ],
-  };
-  const kubelet: Component = {
-    name: "kubelet",
-    command: [
-      program("kubelet"),
-      `--config=${configuration("kubelet.json")}`,
-      `--kubeconfig=${kubeconfig("kubelet")}`,
-      `--hostname-override=${nodeName}`,
-      `--node-ip=${machineAddress}`,
-      // Kubelets before 1.27 do not read it from their configuration.
-      `--container-runtime-endpoint=unix://${runtimeSocket}`,
-    ],
-  };
-  const kwok: Component = {
-    name: "kwok",
-    command: [
-      program("kwok"),
-      `--kubeconfig=${kubeconfig("admin")}`,
-      `--config=${join(directory, "kwok-stages.yaml")}`,
-      "--manage-all-nodes=false",
-      "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-      "--node-lease-duration-seconds=40",
-    ],
-  };
+  const component = (name: string, ...args: string[]): Component => ({
+    name,
+    command: [program(name), ...args],
+  });
+
+  const etcd = component(
+    "etcd",
+    `--data-dir=${join(directory, "etcd")}`,
+    `--listen-client-urls=${etcdAddress}`,
+    `--advertise-client-urls=${etcdAddress}`,
+    "--listen-peer-urls=https://127.0.0.1:2380",
+    `--cert-file=${pki("etcd.crt")}`,
+    `--key-file=${pki("etcd.key")}`,
+    `--trusted-ca-file=${pki("ca.crt")}`,
+    "--client-cert-auth",
+    `--peer-cert-file=${pki("etcd.crt")}`,
+    `--peer-key-file=${pki("etcd.key")}`,
+    `--peer-trusted-ca-file=${pki("ca.crt")}`,
+    "--peer-client-cert-auth",
+    // A crash of the host may lose the sandbox's last moments; in exchange every write is several times faster.
+    "--unsafe-no-fsync",
+    "--log-level=warn",
+  );
+  const apiServer = component(
+    "kube-apiserver",
+    `--etcd-servers=${etcdAddress}`,
+    `--etcd-cafile=${pki("ca.crt")}`,
+    `--etcd-certfile=${pki("etcd.crt")}`,
+    `--etcd-keyfile=${pki("etcd.key")}`,
+    `--secure-port=${apiServerPort}`,
+    `--advertise-address=${machineAddress}`,
+    `--tls-cert-file=${pki("kube-apiserver.crt")}`,
+    `--tls-private-key-file=${pki("kube-apiserver.key")}`,
+    `--client-ca-file=${pki("ca.crt")}`,
+    `--kubelet-certificate-authority=${pki("ca.crt")}`,
+    `--kubelet-client-certificate=${pki("kube-apiserver-kubelet-client.crt")}`,
+    `--kubelet-client-key=${pki("kube-apiserver-kubelet-client.key")}`,
+    "--kubelet-preferred-address-types=InternalIP",
+    `--requestheader-client-ca-file=${pki("front-proxy-ca.crt")}`,
+    "--requestheader-allowed-names=front-proxy-client",
+    "--requestheader-username-headers=X-Remote-User",
+    "--requestheader-group-headers=X-Remote-Group",
+    "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+    `--proxy-client-cert-file=${pki("front-proxy-client.crt")}`,
+    `--proxy-client-key-file=${pki("front-proxy-client.key")}`,
+    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+    `--service-account-key-file=${pki("service-account.pub")}`,
+    `--service-account-signing-key-file=${pki("service-account.key")}`,
+    `--service-cluster-ip-range=${serviceCidr}`,
+    "--authorization-mode=Node,RBAC",
+    "--enable-admission-plugins=NodeRestriction",
+    "--allow-privileged",
+    `--egress-selector-config-file=${configuration("egress.json")}`,
+  );
+  const controllerManager = component(
+    "kube-controller-manager",
+    `--kubeconfig=${kubeconfig("kube-controller-manager")}`,
+    `--service-account-private-key-file=${pki("service-account.key")}`,
+    `--root-ca-file=${pki("ca.crt")}`,
+    "--use-service-account-credentials",
+    "--leader-elect=false",
+    "--secure-port=0",
+    ...clientLimits,
+  );
+  const scheduler = component(
+    "kube-scheduler",
+    `--kubeconfig=${kubeconfig("kube-scheduler")}`,
+    "--leader-elect=false",
+    "--secure-port=0",
+    ...clientLimits,
+  );
+  const processRuntime = component(
+    "process-runtime",
+    "serve",
+    `--socket=${runtimeSocket}`,
+    `--state=${join(runtimeDirectory, "runtime")}`,
+    `--images=${configuration("images.json")}`,
+    "--bridge=pods",
+    `--pod-cidr=${podCidr}`,
+    `--gateway=${machineAddress}`,
+    `--api-server=${machineAddress}:${apiServerPort}`,
+  );
+  const kubelet = component(
+    "kubelet",
+    `--config=${configuration("kubelet.json")}`,
+    `--kubeconfig=${kubeconfig("kubelet")}`,
+    `--hostname-override=${nodeName}`,
+    `--node-ip=${machineAddress}`,
+    // Kubelets before 1.27 do not read it from their configuration.
+    `--container-runtime-endpoint=unix://${runtimeSocket}`,
+  );
+  // Only a sandbox that was asked for it has it.
+  const kwok = component(
+    "kwok",
+    `--kubeconfig=${kubeconfig("admin")}`,
+    `--config=${program("kwok-stages.yaml")}`,
+    "--manage-all-nodes=false",
+    "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+    "--node-lease-duration-seconds=40",
+  );
   return { etcd, apiServer, controllerManager, scheduler, processRuntime, kubelet, kwok };
 }
 

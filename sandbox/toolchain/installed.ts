@@ -3,10 +3,11 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { delimiter, join, sep } from "node:path";
 import { promisify } from "node:util";
+import semver from "semver";
 import { cacheDirectory } from "../directories.ts";
 
 /**
- * The user's own Pulumi and its Node.js language host, where both are on `searchPath` and Pulumi is `oldestVersion` or
+ * The user's own Pulumi and its Node.js language host, if both are on `searchPath` and Pulumi is `oldestVersion` or
  * newer.
  */
 export async function findPulumi(
@@ -19,13 +20,10 @@ export async function findPulumi(
   const { stdout } = await promisify(execFile)(pulumi, ["version"], {
     env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
   }).catch(() => ({ stdout: "" }));
-  const parts = (version: string) => version.trim().replace(/^v/, "").split(/[.+-]/).slice(0, 3).map(Number);
-  const found = parts(stdout);
-  const difference =
-    parts(oldestVersion)
-      .map((part, index) => (found[index] ?? -1) - part)
-      .find((delta) => delta !== 0) ?? 0;
-  return difference >= 0 ? { pulumi, "pulumi-language-nodejs": languageHost } : undefined;
+  const version = semver.parse(stdout.trim());
+  return version && semver.gte(version, oldestVersion)
+    ? { pulumi, "pulumi-language-nodejs": languageHost }
+    : undefined;
 }
 
 /**

@@ -23,7 +23,7 @@ const operation = async (name: string) =>
 
 before(async () => {
   await reset(sandboxName, console.log);
-  environment = await testSandbox();
+  environment = await testSandbox(sandboxName, ["trust-manager"]);
   core = kubeConfig().makeApiClient(CoreV1Api);
   custom = kubeConfig().makeApiClient(CustomObjectsApi);
   objectsBefore = await listObjectsOfSettledCluster(environment);

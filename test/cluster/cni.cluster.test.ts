@@ -17,7 +17,8 @@ import {
 import { parse, parseAllDocuments } from "yaml";
 import { hasCniValue } from "../../components/cniChart.ts";
 import { type Cluster, connect } from "../../operations/cluster.ts";
-import { chartArchive, reset } from "../../sandbox/lifecycle.ts";
+import { reset } from "../../sandbox/lifecycle.ts";
+import { chartArchive } from "../../sandbox/programs.ts";
 import { until } from "../../sandbox/until.ts";
 import { listObjects, listObjectsOfSettledCluster } from "./objects.ts";
 import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
@@ -43,7 +44,7 @@ const operation = async (name: string) =>
 
 before(async () => {
   await reset(sandboxName, console.log);
-  environment = await testSandbox();
+  environment = await testSandbox(sandboxName, ["linkerd", "linkerd-cni"]);
   process.env.KUBECONFIG = environment.KUBECONFIG;
   cluster = connect({ namespace, signal: new AbortController().signal });
   apps = kubeConfig().makeApiClient(AppsV1Api);

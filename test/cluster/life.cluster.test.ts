@@ -36,7 +36,7 @@ async function refused(...args: string[]): Promise<string> {
 
 before(async () => {
   await reset(sandboxName, console.log);
-  environment = await testSandbox();
+  environment = await testSandbox(sandboxName, ["linkerd"]);
   core = kubeConfig().makeApiClient(CoreV1Api);
   custom = kubeConfig().makeApiClient(CustomObjectsApi);
   objectsBefore = await listObjectsOfSettledCluster(environment);

@@ -2,7 +2,9 @@
 import { spawn } from "node:child_process";
 import { basename, resolve } from "node:path";
 import { ensureStack, sandboxEnvironment } from "../../sandbox/environment.ts";
-import { sandboxKubeConfig, up } from "../../sandbox/lifecycle.ts";
+import { up } from "../../sandbox/lifecycle.ts";
+import { sandboxKubeConfig } from "../../sandbox/machine/cluster.ts";
+import type { Extra } from "../../sandbox/toolchain/tools.ts";
 
 export const projectDirectory = resolve(import.meta.dirname, "..", "..");
 
@@ -18,10 +20,10 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Brings a sandbox up, with optional programs where a test needs them, makes its stack, and gives its environment. */
+/** Brings a sandbox up, with the extras that the test needs, makes its stack, and gives its environment. */
 export async function testSandbox(
   name = sandboxName,
-  extras: readonly string[] = [],
+  extras: readonly Extra[] = [],
 ): Promise<NodeJS.ProcessEnv> {
   await up(name, {}, (line) => console.log(line), extras);
   await ensureStack(name, (line) => console.log(line));

@@ -23,7 +23,7 @@ let registrations: ApiregistrationV1Api;
 
 before(async () => {
   await reset(sandboxName, console.log);
-  environment = await testSandbox(sandboxName, ["linkerd-tap"]);
+  environment = await testSandbox(sandboxName, ["linkerd-viz", "linkerd-cni"]);
   process.env.KUBECONFIG = environment.KUBECONFIG;
   cluster = connect({ namespace, signal: new AbortController().signal });
   registrations = kubeConfig().makeApiClient(ApiregistrationV1Api);

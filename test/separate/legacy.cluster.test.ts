@@ -1,7 +1,8 @@
 /** Linkerd 2.10, whose one chart is `linkerd2`, on the last Kubernetes that has what it installs. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { chartArchive, reset } from "../../sandbox/lifecycle.ts";
+import { reset } from "../../sandbox/lifecycle.ts";
+import { chartArchive } from "../../sandbox/programs.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../cluster/objects.ts";
 import { execute, sandboxName, succeed, testSandbox } from "../cluster/sandbox.ts";
 
@@ -16,14 +17,7 @@ const kubectl = async (...args: string[]) => (await succeed(environment, "kubect
 
 before(async () => {
   await reset(sandboxName, console.log);
-  environment = await testSandbox(sandboxName, [
-    "kube-apiserver-1.24",
-    "kube-controller-manager-1.24",
-    "kube-scheduler-1.24",
-    "kubelet-1.24",
-    "linkerd-controller-2.10",
-    "chart:linkerd2",
-  ]);
+  environment = await testSandbox(sandboxName, ["linkerd-2.10"]);
   // Its newest definitions have fields that this API server does not know, and drops: Helm must not look at them.
   await succeed(
     environment,

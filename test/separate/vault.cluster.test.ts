@@ -153,7 +153,7 @@ async function destroy(): Promise<void> {
 before(async () => {
   await reset(sandboxName, console.log);
   folder = mkdtempSync(join(tmpdir(), "vault-"));
-  const sandbox = await testSandbox(sandboxName, ["vault", "vault-plugin-auth-kubernetes"]);
+  const sandbox = await testSandbox(sandboxName, ["vault"]);
   server = await startVault(sandbox, folder);
   // The document's commands ask whoever types them.
   environment = { ...server.environment, PULUMI_SKIP_CONFIRMATIONS: "true" };
