@@ -11,7 +11,7 @@ import {
   pulumiVersion,
 } from "./toolchain/tools.ts";
 
-/** Makes `bin/`, `charts/` and the provider plugins point at the toolchain; tells whether the machine's programs changed. */
+/** Makes `bin/`, `charts/` and the provider plugins point at the toolchain; returns whether the machine's programs changed. */
 export async function linkToolchain(
   name: string,
   toolchain: Toolchain,
@@ -40,7 +40,7 @@ export async function linkToolchain(
   return changed;
 }
 
-/** Puts a symbolic link in the place of whatever is there; tells whether it is another one than before. */
+/** Replaces whatever is there with a symbolic link; returns whether that changed anything. */
 async function link(path: string, target: string): Promise<boolean> {
   if ((await readlink(path).catch(() => undefined)) === target) return false;
   await rm(`${path}.link`, { force: true });
@@ -49,7 +49,7 @@ async function link(path: string, target: string): Promise<boolean> {
   return true;
 }
 
-/** A command that builds the program whose name it has, lets the program take its place, and runs it. */
+/** A script that builds the program whose name it has, is replaced by it, and runs it. */
 function launcher(name: string, program: string): string {
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const cli = [process.execPath, join(import.meta.dirname, "cli.ts")].map(quoted).join(" ");

@@ -54,7 +54,7 @@ Linkerd runs in the sandbox, and its credentials rotate by themselves. To look a
   npm stop                                  stop the sandbox; its data stays`);
 }
 
-/** Runs a command whose output the user sees; true where it succeeds. Ctrl-C is the command's to handle. */
+/** Runs a command whose output the user sees; true if it succeeds. Ctrl-C is left to the command. */
 async function runVisibly(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<boolean> {
   const ignore = () => {};
   process.on("SIGINT", ignore);

@@ -19,7 +19,7 @@ interface Authority {
   readonly keys: webcrypto.CryptoKeyPair;
 }
 
-/** Who a certificate is for. Kubernetes reads the user from the common name, and groups from the organizations. */
+/** The owner of a certificate. Kubernetes reads the user from the common name, and groups from the organizations. */
 interface Subject {
   readonly commonName: string;
   readonly organization?: string;
@@ -58,7 +58,7 @@ const subjects: Record<string, Subject> = {
 };
 
 /**
- * Makes the credentials in `directory`, where they are not there yet: `ca.crt`, `<name>.crt` and `<name>.key` for each
+ * Makes the credentials in `directory`, if they do not exist yet: `ca.crt`, `<name>.crt` and `<name>.key` for each
  * subject, `service-account.key` and `.pub`, and a separate authority for the API server as front proxy.
  */
 export async function ensureCertificates(directory: string): Promise<void> {

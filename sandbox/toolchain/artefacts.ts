@@ -2,7 +2,7 @@
  * What stands in the cache, and how each thing is made.
  *
  * A file name in the cache ends in a hash of what determines the file: its pins (`go.mod`, `go.sum`), our own sources
- * where it has any, the build flags and the Go version. So a file that is there is right, and a changed pin builds a new
+ * if it has any, the build flags and the Go version. So a file that is there is right, and a changed pin builds a new
  * file beside it.
  */
 import { createHash } from "node:crypto";

@@ -47,7 +47,7 @@ export async function build(
     await mkdir(dirname(log), { recursive: true });
     await rm(log, { force: true });
     await cp(join(goDirectory, artefact.module), directory, { recursive: true });
-    // Go's own temporary files are large, and stay where Go is killed.
+    // Go's temporary files are large, and stay if Go is killed.
     const environment = { ...go.environment, GOTMPDIR: ownDirectory };
     const onStart = (group: number) => progress.runs(artefact, group);
     const run: Workshop["run"] = (command, args, variables) =>

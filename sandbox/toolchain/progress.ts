@@ -1,10 +1,10 @@
-/** Tells how far a build is, and how long the rest may take. */
+/** Shows how far a build is, and how long the rest may take. */
 import { availableParallelism } from "node:os";
 import { clearLine, cursorTo } from "node:readline";
 import { processIds, processStat } from "../processes.ts";
 import type { Artefact } from "./artefacts.ts";
 
-/** Without a terminal, a line that often. */
+/** How often a line is written without a terminal. */
 const lineEverySeconds = 60;
 /** The kernel's clock ticks in a second, as programs see them. */
 const ticksPerSecond = 100;
@@ -16,8 +16,8 @@ export const expectedDuration = (artefacts: readonly Artefact[]) =>
   roughly(sum(artefacts.map(({ cpuSeconds }) => cpuSeconds)) / usefulProcessors);
 
 /**
- * Follows the making of `artefacts`: on a terminal by one line that changes, elsewhere by a line now and then. The
- * estimate counts processor time, so that it holds on a machine that has other work, too.
+ * Follows the making of `artefacts`: on a terminal in one line that changes, elsewhere with a line now and then. The
+ * estimate counts processor time, so that it also holds on a machine that has other work.
  */
 export function followBuild(artefacts: readonly Artefact[], report: (line: string) => void) {
   const terminal = process.stderr.isTTY ? process.stderr : undefined;

@@ -72,7 +72,7 @@ export interface ChartPackage {
 /** Kubernetes version of the sandbox, and the last that has PodSecurityPolicies, as Linkerd 2.10 and 2.11 need them. */
 const kubernetesVersion = "v1.36.3";
 const oldKubernetesVersion = "v1.24.17";
-/** Version of the Pulumi engine that is built where none on `PATH` serves; also the oldest that serves. */
+/** Version of the Pulumi engine that is built unless `PATH` has one that is as new. */
 export const pulumiVersion = "v3.259.0";
 /** The commit of linkerd2 that the sandbox runs, in the form that upstream's development builds use. */
 const linkerdVersion = "git-e1ba0e03";

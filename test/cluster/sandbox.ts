@@ -35,7 +35,7 @@ export const kubeConfig = (name = sandboxName) => sandboxKubeConfig(name);
 /**
  * Runs a command to its end, and gives its output; `onOutput` sees the output as it comes, and can kill the command.
  *
- * @throws with the output so far where the command has not ended after ten minutes; it is killed then.
+ * @throws with the output so far if the command has not ended after ten minutes; it is killed then.
  */
 export function execute(
   environment: NodeJS.ProcessEnv,

@@ -424,7 +424,7 @@ test("secrets are the owner's alone, certificates are verified, and only loopbac
     )
     .map(([, local]) => local?.split(":")[0]);
   assert.deepEqual(listening, ["0100007F"], "127.0.0.1, and nothing else");
-  // The API server proves who it is by the sandbox's certificate authority, and by no other one.
+  // The API server proves its identity with the sandbox's certificate authority, and with no other.
   const verify = async (authority: string) => {
     const ca = readFileSync(join(directory, "pki", authority));
     const connection = connect({ host: "127.0.0.1", port, ca });
@@ -435,7 +435,7 @@ test("secrets are the owner's alone, certificates are verified, and only loopbac
   await assert.rejects(verify("front-proxy-ca.crt"), { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
 });
 
-test("it works without root, where users may make namespaces", async (context) => {
+test("it works without root, if users may make namespaces", async (context) => {
   const rootless = ["--user", "--map-user=1000", "--map-group=1000", "--fork", "--kill-child"];
   const possible = await execute(environment, "unshare", [...rootless, "true"]);
   if (possible.code !== 0) return context.skip(`this kernel refuses user namespaces: ${possible.stderr}`);

@@ -125,7 +125,7 @@ function fakeHome(context: TestContext) {
   return { cache, write, start, processes, builds, building };
 }
 
-/** The environment of a process that is not this test, or nothing where it has ended. */
+/** The environment of a process that is not this test, or nothing if it has ended. */
 function environmentOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, "utf8");
