@@ -1,12 +1,6 @@
 // Loaded by Node before Pulumi's own code, so that an older Node reads it, too: hence CommonJS, and nothing modern.
+require("./nodeVersion.cjs");
 const { enableCompileCache } = require("node:module");
-
-if (!process.features.typescript) {
-  process.stderr.write(
-    `Node.js ${process.versions.node} does not run TypeScript by itself: install Node.js 22.18 or newer, 24 for example.\n`,
-  );
-  process.exit(1);
-}
 
 // Compiled modules of one run serve the next: it saves about a third of the start.
 enableCompileCache();

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `npx linkerd-rotating-tls <command>`: the commands, for those who have installed this as a package. */
+import "../infra/nodeVersion.cjs";
 import { Command } from "commander";
 
 /** Each is loaded only when it is run. */

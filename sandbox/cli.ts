@@ -1,13 +1,16 @@
 /** The command line of the sandbox: `npm run -s sandbox -- <command>`. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
-import { defaultSandboxName, sandboxNameRule } from "./directories.ts";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { defaultSandboxName, sandboxNameRule, sandboxPaths } from "./directories.ts";
 import { ensureStack, exportLines } from "./environment.ts";
-import { down, findMachine, reset, sandboxPaths, up } from "./lifecycle.ts";
+import { down, reset, up } from "./lifecycle.ts";
+import { findMachine } from "./machine/machine.ts";
+import { buildCommand } from "./programs.ts";
 import { describe, status } from "./status.ts";
-import { chartName, charts, optionalNames, tools } from "./tools.ts";
+import { builtWhenRun, chartName, charts, type Extra, extras, tools } from "./toolchain/tools.ts";
 
 const report = (line: string) => console.error(line);
 
@@ -19,9 +22,9 @@ const program = new Command("sandbox")
   .description("A real Kubernetes cluster without containers, for trying this program and for its tests")
   .showHelpAfterError();
 
-const command = (name: string, description: string) =>
+const command = (name: string, description: string, options = {}) =>
   program
-    .command(name)
+    .command(name, options)
     .description(description)
     .option(
       "--name <name>",
@@ -39,18 +42,17 @@ command("up", "bring the sandbox up: build what is missing, start its machine, w
     collectUse,
     {},
   )
-  .option(
-    "--with <name>",
-    `build this as well, which the sandbox does without; repeatable. Names: ${optionalNames.join(", ")}`,
-    (extra: string, previous: string[]) => [...previous, extra],
-    [],
+  .addOption(
+    new Option("--with <extras...>", "build this as well, which a sandbox does without otherwise")
+      .choices(extras.filter((extra) => extra !== "go-tests"))
+      .default([], "nothing"),
   )
-  .action(async ({ name, use, with: extras }: Named & { use: Record<string, string>; with: string[] }) => {
-    await up(name, use, report, extras);
-    await ensureStack(name, report);
+  .action(async (options: Named & { use: Record<string, string>; with: Extra[] }) => {
+    await up(options.name, options.use, report, options.with);
+    await ensureStack(options.name, report);
   });
 
-command("down", "take the sandbox down; a later up continues with its data").action(({ name }: Named) =>
+command("down", "take the sandbox down; a later up goes on with its data").action(({ name }: Named) =>
   down(name, report),
 );
 
@@ -58,7 +60,7 @@ command("reset", "take the sandbox down and remove it, its Pulumi stack included
   reset(name, report),
 );
 
-command("status", "what the sandbox is doing; exit code 0 where it is up, 3 where it is down")
+command("status", "what the sandbox is doing; exit code 0 if it is up, 3 if it is down")
   .option("--json", "as JSON")
   .action(async ({ name, json }: Named & { json?: boolean }) => {
     const sandbox = await status(name);
@@ -79,8 +81,13 @@ command("logs", "the log of one of the machine's programs, or their names")
     const tail = spawn("tail", ["-n", "+1", ...(follow ? ["-f"] : []), join(logs, `${wanted}.log`)], {
       stdio: "inherit",
     });
-    await new Promise((done) => tail.on("exit", done));
+    await once(tail, "exit");
   });
+
+// For the commands in a sandbox's bin/ that are built when they are first run.
+command("build", "build a command of the sandbox's shell", { hidden: true })
+  .addArgument(new Argument("<command>").choices(builtWhenRun))
+  .action((wanted: Extra, { name }: Named) => buildCommand(name, wanted, report));
 
 command("env", 'lines for a shell: eval "$(npm run -s sandbox -- env)"').action(async ({ name }: Named) => {
   if (!(await findMachine(name))) {

@@ -1,4 +1,4 @@
-/** Tells of containers that fail while Pulumi waits: Helm's own word for it is a timeout that names no cause. */
+/** Reports containers that fail while Pulumi waits: Helm itself only reports a timeout, without a cause. */
 import {
   CoreV1Api,
   type KubeConfig,
@@ -43,18 +43,13 @@ export async function watchContainerFailures(
           previous: !ended,
         })
         .catch((error: Error) => `(its log cannot be read: ${error.message.split("\n")[0]})`);
-      const lines = log
-        .trimEnd()
-        .split("\n")
-        .map((line) => `    ${line}`);
-      report(
-        `Container ${container.name} of pod ${namespace}/${podName} ${failure.text}\n${lines.join("\n")}`,
-      );
+      const lines = log.trimEnd().replaceAll(/^/gm, "    ");
+      report(`Container ${container.name} of pod ${namespace}/${podName} ${failure.text}\n${lines}`);
     }
   };
   informer.on("add", (pod) => void inspect(pod));
   informer.on("update", (pod) => void inspect(pod));
-  // Telling of failures is an aid; a watch that ends must not end what it watches.
+  // Reporting failures is an aid: a watch that ends must not end what it watches.
   informer.on("error", () => {});
   await informer.start();
   return () => informer.stop();

@@ -17,17 +17,35 @@ export const cacheDirectory = join(
 /** What a sandbox may be called: safe as a folder's name, and as part of a Kubernetes context's. */
 export const sandboxNameRule = "1 to 32 of a-z, 0-9 and '-', not beginning or ending in '-'";
 
+/** The sandbox that a command means if it names none: `SANDBOX`, or `default`. */
+export const defaultSandboxName = process.env.SANDBOX || "default";
+
+/** Every sandbox has this one stack. */
+export const stackName = "dev";
+
 /**
- * Everything that belongs to the sandbox `name`; removing it removes the sandbox.
+ * Where the parts of the sandbox `name` lie. All are in its `directory`; removing that removes the sandbox.
  *
- * @throws where the name breaks the rule: it could lead to any folder.
+ * @throws if the name breaks the rule: it could lead to any folder.
  */
-export function sandboxDirectory(name: string): string {
+export function sandboxPaths(name: string) {
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
     throw new Error(`"${name}" is not the name of a sandbox: ${sandboxNameRule}.`);
   }
-  return join(projectDirectory, ".sandbox", name);
+  const directory = join(projectDirectory, ".sandbox", name);
+  return {
+    directory,
+    bin: join(directory, "bin"),
+    kubeconfig: join(directory, "kubeconfig"),
+    logs: join(directory, "logs"),
+    charts: join(directory, "charts"),
+    machine: join(directory, "machine.json"),
+    /** Its encryption salt and chart archives belong to the sandbox. */
+    stackConfiguration: join(directory, `Pulumi.${stackName}.yaml`),
+    pulumiHome: join(directory, "pulumi"),
+    pulumiState: join(directory, "state"),
+    passphrase: join(directory, "passphrase"),
+    helm: join(directory, "helm"),
+    temporary: join(directory, "temporary"),
+  };
 }
-
-/** Which sandbox a command means that does not name one: `SANDBOX`, or `default`. */
-export const defaultSandboxName = process.env.SANDBOX || "default";

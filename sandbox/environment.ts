@@ -1,27 +1,28 @@
 /** The environment in which plain `pulumi`, `kubectl`, `helm` and `linkerd` act on a sandbox and its stack. */
-
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, glob, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, glob, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
-import { projectDirectory } from "./directories.ts";
-import { chartArchive, sandboxPaths } from "./lifecycle.ts";
+import { projectDirectory, sandboxPaths, stackName } from "./directories.ts";
 import { withLock } from "./lock.ts";
-
-/** Every sandbox has this one stack. */
-const stackName = "dev";
+import { chartArchive } from "./programs.ts";
 
 const project = "linkerd-rotating-tls";
 
-/** Where a CNI plugin puts its files: the folders that are usual, /etc/cni and /opt/cni, would be the host's. */
+/** Where a CNI plugin puts its files: the usual folders, /etc/cni and /opt/cni, would be the host's. */
 const cniFolders = { destCNINetDir: "/run/cni/net.d", destCNIBinDir: "/run/cni/bin" };
 
-/** The stack's configuration file lies in the sandbox: its encryption salt and chart archives belong to the sandbox. */
-function stackConfigurationFile(name: string): string {
-  return join(sandboxPaths(name).directory, `Pulumi.${stackName}.yaml`);
-}
+/** The setting that names each of the sandbox's charts. */
+const chartSettings = new Map([
+  ["cert-manager", "certManagerChart"],
+  ["trust-manager", "trustManagerChart"],
+  ["linkerd-crds", "linkerdCrdsChart"],
+  ["linkerd-control-plane", "linkerdControlPlaneChart"],
+  ["linkerd2-cni", "linkerdCniChart"],
+  ["linkerd-viz", "linkerdVizChart"],
+]);
 
 /**
  * Variables that point Pulumi, Helm and Kubernetes clients at the sandbox, and away from the user's own homes; an absent
@@ -37,7 +38,7 @@ function sandboxVariables(name: string): Record<string, string | undefined> {
     PULUMI_STACK: stackName,
     PULUMI_CONFIG_PASSPHRASE: undefined,
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
-    PULUMI_OPTION_CONFIG_FILE: stackConfigurationFile(name),
+    PULUMI_OPTION_CONFIG_FILE: paths.stackConfiguration,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     // The Kubernetes provider leaves its copies of the kubeconfig in the folder for temporary files.
@@ -68,7 +69,7 @@ export function exportLines(name: string): string {
 }
 
 /**
- * Makes the stack ready for `pulumi up`: creates it where it is not there yet, points its configuration at the sandbox's
+ * Makes the stack ready for `pulumi up`: creates it if it does not exist, points its configuration at the sandbox's
  * charts, and takes back its lock from a Pulumi that was killed.
  */
 export async function ensureStack(name: string, report: (line: string) => void): Promise<void> {
@@ -86,7 +87,7 @@ export async function ensureStack(name: string, report: (line: string) => void):
  * sandbox's chart archives; below all of it, where a CNI plugin may write.
  */
 async function writeStackConfiguration(name: string): Promise<void> {
-  const file = stackConfigurationFile(name);
+  const { charts, stackConfiguration: file } = sandboxPaths(name);
   const read = async (path: string) => {
     try {
       return (parse(await readFile(path, "utf8")) ?? {}) as { config?: Record<string, unknown> };
@@ -95,22 +96,16 @@ async function writeStackConfiguration(name: string): Promise<void> {
     }
   };
   const own = existsSync(file) ? await read(file) : {};
-  // The salt of the project's own file, where it has one, goes with another passphrase: only its settings count.
+  // The salt in the project's own file belongs to another passphrase: only its settings count.
   const { config: shared } = await read(join(projectDirectory, `Pulumi.${stackName}.yaml`));
   const config: Record<string, unknown> = {
     [`${project}:linkerdCniValues`]: cniFolders,
     ...shared,
     ...own.config,
   };
-  for (const [key, chart] of [
-    ["certManagerChart", "cert-manager"],
-    ["trustManagerChart", "trust-manager"],
-    ["linkerdCrdsChart", "linkerd-crds"],
-    ["linkerdControlPlaneChart", "linkerd-control-plane"],
-    ["linkerdCniChart", "linkerd2-cni"],
-    ["linkerdVizChart", "linkerd-viz"],
-  ] as const) {
-    config[`${project}:${key}`] = await chartArchive(name, chart);
+  for (const chart of await readdir(charts)) {
+    const key = chartSettings.get(chart);
+    if (key !== undefined) config[`${project}:${key}`] = await chartArchive(name, chart);
   }
   await writeFile(file, stringify({ ...own, config }), { mode: 0o600 });
 }
@@ -127,7 +122,7 @@ async function createStack(name: string): Promise<void> {
   await rm(copy);
 }
 
-/** Takes back the stack's lock where the Pulumi that took it was killed; one that runs keeps it. */
+/** Takes back the stack's lock if the Pulumi that took it was killed; one that runs keeps it. */
 async function releaseStaleLock(name: string): Promise<void> {
   const cwd = join(sandboxPaths(name).pulumiState, ".pulumi", "locks");
   for await (const file of glob("**/*.json", { cwd })) {

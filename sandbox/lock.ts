@@ -7,8 +7,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
 /**
- * Runs `work` while holding the lock `name`. Where another process holds it, calls `onWait` once and waits for that
- * process to let go; the wait has no limit of its own, since the holder's work has.
+ * Runs `work` while holding the lock `name`. If another process holds it, calls `onWait` once and waits for that
+ * process to release it; the wait has no limit of its own, since the holder's work has one.
  */
 export async function withLock<Result>(
   name: string,
@@ -32,14 +32,14 @@ export async function withLock<Result>(
   }
 }
 
-/** Listens on `path` and gives what ends that, or `undefined` where another process listens. */
+/** Listens on `path` and returns a function that ends it, or `undefined` if another process listens there. */
 async function tryListen(path: string): Promise<(() => void) | undefined> {
   const waiting = new Set<Socket>();
   const server = createServer((connection) => {
     waiting.add(connection.unref());
     connection.on("error", () => {});
     connection.on("close", () => waiting.delete(connection));
-    // What ends is only seen by who reads.
+    // Only a reader sees the end of a connection.
     connection.resume();
   });
   // The socket alone must not keep this process alive.
@@ -53,7 +53,7 @@ async function tryListen(path: string): Promise<(() => void) | undefined> {
   }
   return () => {
     server.close();
-    // Those who wait do so on their connection, which a server that closes leaves open.
+    // Others wait for their connection to close, and a server that closes leaves connections open.
     for (const connection of waiting) connection.destroy();
   };
 }

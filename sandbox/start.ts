@@ -3,20 +3,22 @@
  * the credentials that the mesh uses, with the evidence. Run again, it changes nothing.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { watchContainerFailures } from "./containerFailures.ts";
-import { defaultSandboxName, projectDirectory, sandboxDirectory } from "./directories.ts";
+import { defaultSandboxName, projectDirectory, sandboxPaths } from "./directories.ts";
 import { ensureStack, sandboxEnvironment } from "./environment.ts";
-import { podsReady, sandboxKubeConfig, up } from "./lifecycle.ts";
+import { up } from "./lifecycle.ts";
 import { withLock } from "./lock.ts";
+import { podsReady, sandboxKubeConfig } from "./machine/cluster.ts";
 
 const sandbox = defaultSandboxName;
 
 async function start(): Promise<void> {
   const report = (line: string) => console.log(line);
   await up(sandbox, {}, report);
-  const waiting = () => report("Another npm start is at work on this sandbox; waiting for it to finish.");
-  await withLock(`start ${sandboxDirectory(sandbox)}`, waiting, async () => {
+  const waiting = () => report("Another npm start is running on this sandbox; waiting for it to finish.");
+  await withLock(`start ${sandboxPaths(sandbox).directory}`, waiting, async () => {
     await ensureStack(sandbox, report);
     const endWatch = await watchContainerFailures(sandboxKubeConfig(sandbox), (text) =>
       report(`\n${text}\n`),
@@ -34,14 +36,14 @@ async function apply(): Promise<void> {
   console.log("\n$ pulumi up");
   if (!(await runVisibly("pulumi", ["up", "--yes", "--skip-preview"], env))) {
     throw new Error(
-      "pulumi up failed; what it changed so far stays. Mend the cause, and run npm start again.",
+      "pulumi up failed; what it changed so far stays. Fix the cause, and run npm start again.",
     );
   }
   await podsReady(sandbox);
   console.log("\n$ npm run -s credentials");
   const credentials = join(projectDirectory, "operations", "credentials", "credentials.ts");
   if (!(await runVisibly(process.execPath, [credentials], env))) {
-    throw new Error("The cluster's credentials are not right; the lines above say why.");
+    throw new Error("The cluster's credentials are not in order; the lines above say why.");
   }
   console.log(`
 Linkerd runs in the sandbox, and its credentials rotate by themselves. To look around:
@@ -52,16 +54,14 @@ Linkerd runs in the sandbox, and its credentials rotate by themselves. To look a
   npm stop                                  stop the sandbox; its data stays`);
 }
 
-/** Runs a command whose output the user sees; true where it succeeds. Ctrl-C is the command's to handle. */
+/** Runs a command whose output the user sees; true if it succeeds. Ctrl-C is left to the command. */
 async function runVisibly(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<boolean> {
   const ignore = () => {};
   process.on("SIGINT", ignore);
   try {
     const child = spawn(command, args, { env, cwd: projectDirectory, stdio: "inherit" });
-    return await new Promise((done, failed) => {
-      child.on("error", failed);
-      child.on("exit", (code) => done(code === 0));
-    });
+    const [code] = await once(child, "exit");
+    return code === 0;
   } finally {
     process.off("SIGINT", ignore);
   }

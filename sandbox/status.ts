@@ -1,44 +1,23 @@
 /** What a sandbox is doing: its machine, its control plane, its pods, and which of them are stand-ins. */
-import { readdir, readFile } from "node:fs/promises";
 import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
-import { findMachine, sandboxKubeConfig, sandboxPaths } from "./lifecycle.ts";
+import { sandboxPaths } from "./directories.ts";
+import { sandboxKubeConfig } from "./machine/cluster.ts";
+import { findMachine } from "./machine/machine.ts";
+import { processIds, processStat, readProcess } from "./processes.ts";
 
-interface ContainerStatus {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly container: string;
-  readonly image: string;
-  readonly ready: boolean;
-  readonly restarts: number;
-  /** Kubernetes' word for what it is doing: `Running`, `CrashLoopBackOff`, `Completed` … */
-  readonly state: string;
-  /** Whether no program stands behind it: it only answers probes. */
-  readonly standIn: boolean;
-}
-
-export interface SandboxStatus {
-  readonly name: string;
-  readonly up: boolean;
-  readonly server?: string;
-  readonly kubeconfig?: string;
-  /** Memory of everything in the machine that is not shared with other processes, in MiB. */
-  readonly memoryMebibytes?: number;
-  readonly nodes?: readonly { name: string; ready: boolean; version: string }[];
-  readonly containers?: readonly ContainerStatus[];
-}
-
-export async function status(name: string): Promise<SandboxStatus> {
+export async function status(name: string) {
   const machine = await findMachine(name);
-  if (!machine) return { name, up: false };
+  if (!machine) return { name, up: false as const };
   const { kubeconfig } = sandboxPaths(name);
   const core = sandboxKubeConfig(name).makeApiClient(CoreV1Api);
   const [nodes, pods] = await Promise.all([core.listNode(), core.listPodForAllNamespaces()]);
   return {
     name,
-    up: true,
+    up: true as const,
     server: `https://127.0.0.1:${machine.port}`,
     kubeconfig,
-    memoryMebibytes: Math.round((await memoryKibibytes(machine.pid)) / 1024),
+    /** Memory of everything in the machine that is not shared with other processes. */
+    memoryMebibytes: Math.round(memoryKibibytes(machine.pid) / 1024),
     nodes: nodes.items.map(({ metadata, status: nodeStatus }) => ({
       name: metadata?.name ?? "",
       ready:
@@ -50,7 +29,7 @@ export async function status(name: string): Promise<SandboxStatus> {
   };
 }
 
-function containersOf(pod: V1Pod): ContainerStatus[] {
+function containersOf(pod: V1Pod) {
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   return statuses.map(({ name, image, imageID, ready, restartCount, state }) => ({
     namespace: pod.metadata?.namespace ?? "",
@@ -59,46 +38,37 @@ function containersOf(pod: V1Pod): ContainerStatus[] {
     image,
     ready,
     restarts: restartCount,
+    /** What it is doing, in Kubernetes' words: `Running`, `CrashLoopBackOff`, `Completed` … */
     state: state?.running ? "Running" : (state?.waiting?.reason ?? state?.terminated?.reason ?? "Unknown"),
-    // By this the container runtime tells what it runs.
+    /** Whether it only answers probes: this is how the container runtime says what it runs. */
     standIn: imageID.startsWith("stand-in:"),
   }));
 }
 
 /** Sums what the processes below `pid` hold for themselves. */
-async function memoryKibibytes(pid: number): Promise<number> {
-  const children = new Map<number, number[]>();
-  for (const entry of await readdir("/proc")) {
-    if (!/^[0-9]+$/.test(entry)) continue;
-    const stat = await readFile(`/proc/${entry}/stat`, "utf8").catch(() => "");
-    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-    children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-  }
+function memoryKibibytes(pid: number): number {
+  const children = Map.groupBy(processIds(), (child) => processStat(child)?.parent);
   const below = (parent: number): number[] => [parent, ...(children.get(parent) ?? []).flatMap(below)];
-  const sizes = below(pid).map(async (process) => {
-    const text = await readFile(`/proc/${process}/status`, "utf8").catch(() => "");
-    return Number(/^RssAnon:\s+(\d+)/m.exec(text)?.[1] ?? 0);
-  });
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  const sizes = below(pid).map((one) =>
+    Number(/^RssAnon:\s+(\d+)/m.exec(readProcess(one, "status"))?.[1] ?? 0),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** The status as text for a person. */
-export function describe(sandbox: SandboxStatus): string {
+export function describe(sandbox: Awaited<ReturnType<typeof status>>): string {
   if (!sandbox.up) return `The sandbox ${sandbox.name} is down.`;
-  const containers = sandbox.containers ?? [];
-  const width = (cell: (container: ContainerStatus) => string) =>
-    Math.max(0, ...containers.map((c) => cell(c).length));
-  const name = (c: ContainerStatus) => `${c.namespace}/${c.pod}/${c.container}`;
-  const [nameWidth, stateWidth] = [width(name), width((c) => c.state)];
+  const rows = sandbox.containers.map((c) => [`${c.namespace}/${c.pod}/${c.container}`, c.state, c] as const);
+  const width = (column: 0 | 1) => Math.max(0, ...rows.map((row) => row[column].length));
   return [
     `The sandbox ${sandbox.name} is up: ${sandbox.server}, ${sandbox.memoryMebibytes} MiB`,
-    ...sandbox.nodes!.map(
+    ...sandbox.nodes.map(
       (node) => `  node ${node.name} ${node.version} ${node.ready ? "Ready" : "NotReady"}`,
     ),
-    ...containers.map(
-      (c) =>
-        `  ${name(c).padEnd(nameWidth)}  ${c.state.padEnd(stateWidth)}  ${c.ready ? "ready" : "     "}` +
-        `  restarts ${c.restarts}${c.standIn ? "  stand-in" : ""}`,
+    ...rows.map(
+      ([name, state, { ready, restarts, standIn }]) =>
+        `  ${name.padEnd(width(0))}  ${state.padEnd(width(1))}  ${ready ? "ready" : "     "}` +
+        `  restarts ${restarts}${standIn ? "  stand-in" : ""}`,
     ),
   ].join("\n");
 }

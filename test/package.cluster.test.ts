@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { delimiter, join, relative, resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { ensureToolchain } from "../sandbox/toolchain.ts";
+import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
 import { authority, hoursFromNow } from "./certificates.ts";
 
 const repository = resolve(import.meta.dirname, "..");

@@ -10,7 +10,8 @@ import { globSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { ensureToolchain } from "../sandbox/toolchain.ts";
+import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
+import type { Extra } from "../sandbox/toolchain/tools.ts";
 
 /** The longest file, on a machine of two cores that is busy with another one, takes half of it. */
 const fileTimeoutMilliseconds = 20 * 60_000;
@@ -18,11 +19,13 @@ const filesAtOnce = 3;
 
 const testDirectory = import.meta.dirname;
 const named = process.argv.slice(2).map((file) => resolve(file));
-/** They build what nothing else here needs; each has a command of its own. */
+/** What these need is built for them alone; each has a command of its own. */
 const separate = join(testDirectory, "onRequest");
 const everyFile = globSync(join(testDirectory, "**", "*.test.ts")).filter(
   (file) => !file.startsWith(separate),
 );
+/** What the files that are not in there need. */
+const extras: Extra[] = ["linkerd", "linkerd-cni", "linkerd-viz", "trust-manager", "kwok", "go-tests"];
 const files = named.length > 0 ? named : everyFile.sort();
 const needsSandbox = (file: string) => file.endsWith(".cluster.test.ts");
 
@@ -62,21 +65,23 @@ async function runFile(file: string): Promise<void> {
 
 const seconds = (begun: number) => `${((performance.now() - begun) / 1000).toFixed(0)} s`;
 
+const onSandbox = files.filter(needsSandbox);
+let built = true;
+if (named.length === 0 || onSandbox.length > 0) {
+  try {
+    // Building it for the first time takes longer than any file may.
+    await ensureToolchain(console.log, named.length === 0 ? extras : []);
+  } catch (error) {
+    console.error(`The sandbox cannot be built: ${(error as Error).message}`);
+    counts.failed++;
+    built = false;
+  }
+}
 await runFiles(
   "Without a cluster",
   files.filter((file) => !needsSandbox(file)),
 );
-const onSandbox = files.filter(needsSandbox);
-if (onSandbox.length > 0) {
-  try {
-    // Building it for the first time takes longer than any file may.
-    await ensureToolchain(console.log);
-    await runFiles("On the sandbox", onSandbox);
-  } catch (error) {
-    console.error(`The sandbox cannot be built: ${(error as Error).message}`);
-    counts.failed++;
-  }
-}
+if (built) await runFiles("On the sandbox", onSandbox);
 
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;

@@ -8,7 +8,9 @@ import { basename, join, resolve } from "node:path";
 import { after } from "node:test";
 import { type Cluster, connect } from "../mesh/cluster.ts";
 import { ensureStack, sandboxEnvironment } from "../sandbox/environment.ts";
-import { up as bringUp, reset, sandboxKubeConfig } from "../sandbox/lifecycle.ts";
+import { up as bringUp, reset } from "../sandbox/lifecycle.ts";
+import { sandboxKubeConfig } from "../sandbox/machine/cluster.ts";
+import type { Extra } from "../sandbox/toolchain/tools.ts";
 
 export const projectDirectory = resolve(import.meta.dirname, "..");
 
@@ -21,8 +23,8 @@ export const environment = sandboxEnvironment(sandboxName);
 /** No command that a test runs takes this long, even on a busy machine. */
 const commandTimeoutMilliseconds = 10 * 60_000;
 
-/** Starts a new sandbox with a stack, and with optional programs if the tests need any. */
-export async function startSandbox(...extras: readonly string[]): Promise<void> {
+/** Starts a new sandbox with a stack, and with what else the tests need. */
+export async function startSandbox(...extras: readonly Extra[]): Promise<void> {
   await removeSandbox();
   await bringUp(sandboxName, {}, console.log, extras);
   await ensureStack(sandboxName, console.log);

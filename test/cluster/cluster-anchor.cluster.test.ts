@@ -29,7 +29,7 @@ let core: Cluster["core"];
 let objectsBefore: string[];
 
 before(async () => {
-  await startSandbox();
+  await startSandbox("trust-manager");
   certManager = connectTo("cert-manager");
   core = certManager.core;
   objectsBefore = await listObjectsOfSettledCluster();

@@ -19,7 +19,7 @@ import { parse, parseAllDocuments } from "yaml";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { hasCniValue } from "../../rules/charts/cni.ts";
 import { namedChart } from "../../rules/charts/version.ts";
-import { chartArchive } from "../../sandbox/lifecycle.ts";
+import { chartArchive } from "../../sandbox/programs.ts";
 import { until } from "../../sandbox/until.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
@@ -50,7 +50,7 @@ let apps: AppsV1Api;
 let objectsBefore: string[];
 
 before(async () => {
-  await startSandbox();
+  await startSandbox("linkerd", "linkerd-cni");
   cluster = connectTo(namespace);
   apps = kubeConfig().makeApiClient(AppsV1Api);
   objectsBefore = await listObjectsOfSettledCluster();

@@ -35,7 +35,7 @@ let core: Cluster["core"];
 let objectsBefore: string[];
 
 before(async () => {
-  await startSandbox();
+  await startSandbox("linkerd");
   cluster = connectTo("linkerd");
   core = cluster.core;
   objectsBefore = await listObjectsOfSettledCluster();

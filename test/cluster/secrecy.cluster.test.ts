@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
-import { sandboxPaths } from "../../sandbox/lifecycle.ts";
+import { sandboxPaths } from "../../sandbox/directories.ts";
 import { findKeys, type PrivateKey } from "../privateKeys.ts";
 import {
   execute,

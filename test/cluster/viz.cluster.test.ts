@@ -20,7 +20,7 @@ let registrations: ApiregistrationV1Api;
 const pods = () => containersOf(cluster);
 
 before(async () => {
-  await startSandbox("linkerd-tap");
+  await startSandbox("linkerd-viz", "linkerd-cni");
   cluster = connectTo(namespace);
   registrations = kubeConfig().makeApiClient(ApiregistrationV1Api);
   await set("installLinkerdViz", "true");

@@ -1,7 +1,7 @@
 /** Linkerd 2.10, whose one chart is `linkerd2`, on the last Kubernetes that has what it installs. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { chartArchive } from "../../sandbox/lifecycle.ts";
+import { chartArchive } from "../../sandbox/programs.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
   destroy,
@@ -21,14 +21,7 @@ import {
 let objectsBefore: string[];
 
 before(async () => {
-  await startSandbox(
-    "kube-apiserver-1.24",
-    "kube-controller-manager-1.24",
-    "kube-scheduler-1.24",
-    "kubelet-1.24",
-    "linkerd-controller-2.10",
-    "chart:linkerd2",
-  );
+  await startSandbox("linkerd-2.10");
   // Its newest definitions have fields that this API server does not know, and drops: Helm must not look at them.
   await run(
     "helm",

@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { apiServerPort, machineAddress } from "../../sandbox/network.ts";
+import { apiServerPort, machineAddress } from "../../sandbox/machine/network.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import { findKeys } from "../privateKeys.ts";
 import {
@@ -133,7 +133,7 @@ async function destroyAllButVault(): Promise<void> {
 
 after(() => server?.stop());
 before(async () => {
-  await startSandbox("vault", "vault-plugin-auth-kubernetes");
+  await startSandbox("vault");
   server = await startVault(folder);
   // The document's commands ask whoever types them.
   environment.PULUMI_SKIP_CONFIRMATIONS = "true";

@@ -4,7 +4,7 @@ import { createHash, KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sandboxPaths } from "../../sandbox/lifecycle.ts";
+import { sandboxPaths } from "../../sandbox/directories.ts";
 import { authority, keysOf, leaf } from "../certificates.ts";
 import { environment, kubectl, run, sandboxName } from "../stack.ts";
 

@@ -8,7 +8,8 @@ import { CoreV1Api } from "@kubernetes/client-node";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { type CertifyResponse, identityService } from "../../mesh/certify.ts";
-import { sandboxKubeConfig, sandboxPaths } from "../../sandbox/lifecycle.ts";
+import { sandboxPaths } from "../../sandbox/directories.ts";
+import { sandboxKubeConfig } from "../../sandbox/machine/cluster.ts";
 import { until } from "../../sandbox/until.ts";
 import { keysOf } from "../certificates.ts";
 import { handshake } from "./proxies.ts";

@@ -45,7 +45,7 @@ function contest(context: TestContext) {
   return { said, start, heard };
 }
 
-test("one process at a time; who waits is told once, and waits no longer than the work", async (context) => {
+test("one process at a time; the others are told once, and wait no longer than the work", async (context) => {
   const { said, start, heard } = contest(context);
   const first = start("first");
   await heard("first holds");

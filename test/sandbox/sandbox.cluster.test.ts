@@ -10,9 +10,12 @@ import { after, before, test } from "node:test";
 import { connect } from "node:tls";
 import { AppsV1Api, CoreV1Api, type V1Pod, Watch } from "@kubernetes/client-node";
 import { watchContainerFailures } from "../../sandbox/containerFailures.ts";
-import { sandboxDirectory } from "../../sandbox/directories.ts";
+import { sandboxPaths } from "../../sandbox/directories.ts";
 import { ensureStack } from "../../sandbox/environment.ts";
-import { down, findMachine, reset, sandboxKubeConfig, sandboxPaths, up } from "../../sandbox/lifecycle.ts";
+import { down, reset, up } from "../../sandbox/lifecycle.ts";
+import { sandboxKubeConfig } from "../../sandbox/machine/cluster.ts";
+import { findMachine } from "../../sandbox/machine/machine.ts";
+import { processIds, processStat, readProcess } from "../../sandbox/processes.ts";
 import { status } from "../../sandbox/status.ts";
 import { until } from "../../sandbox/until.ts";
 import { execute, kubeConfig, kubectl, removeSandbox, run, sandboxName, startSandbox } from "../stack.ts";
@@ -24,11 +27,11 @@ let core: CoreV1Api;
 const quiet = () => {};
 
 before(async () => {
-  await startSandbox();
+  await startSandbox("kwok", "linkerd");
   core = kubeConfig().makeApiClient(CoreV1Api);
   await core.createNamespace({ body: { metadata: { name: namespace } } });
   // A certificate that is at hand: the process only has to load it.
-  const pki = (file: string) => join(sandboxDirectory(name), "pki", file);
+  const pki = (file: string) => join(sandboxPaths(name).directory, "pki", file);
   await kubectl(
     "create",
     "secret",
@@ -93,30 +96,16 @@ const container = (pod: V1Pod) => pod.status?.containerStatuses?.[0];
 const ready = (pod: V1Pod) => container(pod)?.ready === true;
 
 /** Processes of the host whose command line holds `text`. */
-function processes(text: string): number[] {
-  return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => readProcess(pid, "cmdline").includes(text));
-}
+const processes = (text: string) => processIds().filter((pid) => readProcess(pid, "cmdline").includes(text));
 
 /** The validator's process, of which there is exactly one below this sandbox's machine. */
 async function validator(): Promise<number> {
   const machine = await findMachine(name);
-  const parent = (pid: number) => Number(/^PPid:\s+(\d+)/m.exec(readProcess(pid, "status"))?.[1] ?? 0);
-  const isOurs = (pid: number): boolean => pid === machine?.pid || (pid > 1 && isOurs(parent(pid)));
+  const isOurs = (pid: number): boolean =>
+    pid === machine?.pid || (pid > 1 && isOurs(processStat(pid)?.parent ?? 0));
   const pids = processes("linkerd-controller\0sp-validator").filter(isOurs);
   assert.equal(pids.length, 1, pids.map((pid) => `${pid}: ${readProcess(pid, "cmdline")}`).join("\n"));
   return pids[0]!;
-}
-
-/** A file of a process, or nothing where the process has ended. */
-function readProcess(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    return "";
-  }
 }
 
 /** Kills the validator, and watches its pod until it is ready again. */
@@ -305,7 +294,7 @@ test("up on a running sandbox does nothing", async () => {
 });
 
 test("programs and charts of the user's own take the place of the sandbox's, until an up without them", async () => {
-  const folder = sandboxDirectory(name);
+  const folder = sandboxPaths(name).directory;
   const [own, chart] = [join(folder, "own-kubectl"), join(folder, "own.tgz")];
   writeFileSync(own, "#!/bin/sh\necho my own kubectl\n", { mode: 0o700 });
   writeFileSync(chart, "an archive");
@@ -328,13 +317,13 @@ test("two sandboxes run side by side, each with its own port and cluster", async
   const { items } = await sandboxKubeConfig("beside").makeApiClient(CoreV1Api).listNamespace();
   assert.ok(!items.some(({ metadata }) => metadata?.name === namespace));
   await reset("beside", quiet);
-  assert.ok(!existsSync(sandboxDirectory("beside")));
+  assert.ok(!existsSync(sandboxPaths("beside").directory));
 });
 
 test("down ends every process and mount, and a later up continues with the data", async () => {
   await down(name, quiet);
-  assert.deepEqual(processes(sandboxDirectory(name)), []);
-  assert.ok(!readFileSync("/proc/self/mounts", "utf8").includes(sandboxDirectory(name)));
+  assert.deepEqual(processes(sandboxPaths(name).directory), []);
+  assert.ok(!readFileSync("/proc/self/mounts", "utf8").includes(sandboxPaths(name).directory));
   const down1 = await execute(process.execPath, ["sandbox/cli.ts", "status", "--name", name]);
   assert.equal(down1.code, 3);
   await up(name, {}, quiet);
@@ -360,7 +349,7 @@ for (const [what, victim] of [
   [
     "the supervisor",
     () =>
-      processes(`machine.ts\0${sandboxDirectory(name)}`).filter(
+      processes(`supervisor.ts\0${sandboxPaths(name).directory}`).filter(
         (pid) => !processes("first-process").includes(pid),
       )[0]!,
   ],
@@ -369,7 +358,7 @@ for (const [what, victim] of [
   test(`after a SIGKILL of ${what} nothing is left running, and the next up repairs it`, async () => {
     process.kill(await victim(), "SIGKILL");
     await until("the machine to end", 20_000, async () => {
-      const left = processes(sandboxDirectory(name));
+      const left = processes(sandboxPaths(name).directory);
       // The first process loses its command line before it is gone.
       const machine = await findMachine(name);
       return (
@@ -382,7 +371,7 @@ for (const [what, victim] of [
 }
 
 test("secrets are the owner's alone, certificates are verified, and only loopback is open", async () => {
-  const directory = sandboxDirectory(name);
+  const directory = sandboxPaths(name).directory;
   assert.equal(statSync(directory).mode & 0o077, 0);
   for (const file of readdirSync(join(directory, "pki")).filter((one) => one.endsWith(".key"))) {
     assert.equal(statSync(join(directory, "pki", file)).mode & 0o777, 0o600, file);
@@ -407,7 +396,7 @@ test("secrets are the owner's alone, certificates are verified, and only loopbac
     )
     .map(([, local]) => local?.split(":")[0]);
   assert.deepEqual(listening, ["0100007F"], "127.0.0.1, and nothing else");
-  // The API server proves who it is by the sandbox's certificate authority, and by no other one.
+  // The API server proves its identity with the sandbox's certificate authority, and with no other.
   const verify = async (authority: string) => {
     const ca = readFileSync(join(directory, "pki", authority));
     const connection = connect({ host: "127.0.0.1", port, ca });
@@ -418,7 +407,7 @@ test("secrets are the owner's alone, certificates are verified, and only loopbac
   await assert.rejects(verify("front-proxy-ca.crt"), { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
 });
 
-test("it works without root, where users may make namespaces", async (context) => {
+test("it works without root, if users may make namespaces", async (context) => {
   const rootless = ["--user", "--map-user=1000", "--map-group=1000", "--fork", "--kill-child"];
   const possible = await execute("unshare", [...rootless, "true"]);
   if (possible.code !== 0) return context.skip(`this kernel refuses user namespaces: ${possible.stderr}`);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readStackYaml } from "../../../operations/check/stackYaml.ts";
-import { ensureToolchain } from "../../../sandbox/toolchain.ts";
+import { ensureToolchain } from "../../../sandbox/toolchain/toolchain.ts";
 
 const project = "yaml";
 const directory = mkdtempSync(join(tmpdir(), "stack-yaml-"));

@@ -1,25 +1,25 @@
 /**
  * Our own Go modules. Their tests are compiled with the toolchain, so that running them needs no module and no compiler.
  *
- * Those of `cluster/certmanager` are left out: they read upstream's chart templates in the module cache, which goes when
- * the toolchain is complete.
+ * Those of `cluster/certmanager` are left out: they read upstream's chart templates in the module cache, which is removed
+ * once the toolchain is complete.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
-import { goDirectory } from "../../sandbox/directories.ts";
-import { findInstalled } from "../../sandbox/installed.ts";
-import { ensureToolchain, type Toolchain } from "../../sandbox/toolchain.ts";
-import { testedFolders } from "../../sandbox/tools.ts";
+import { goDirectory } from "../../../sandbox/directories.ts";
+import { findInstalled } from "../../../sandbox/toolchain/installed.ts";
+import { ensureToolchain, type Toolchain } from "../../../sandbox/toolchain/toolchain.ts";
+import { testedFolders } from "../../../sandbox/toolchain/tools.ts";
 
 const run = promisify(execFile);
 let toolchain: Toolchain;
 
 before(async () => {
-  toolchain = await ensureToolchain((line) => console.log(line));
+  toolchain = await ensureToolchain(console.log, ["go-tests"]);
 });
 
 test("format", async () => {
@@ -30,7 +30,7 @@ test("format", async () => {
 
 for (const folder of testedFolders) {
   test(`${folder}: its Go tests pass`, async () => {
-    await run(toolchain.goTests[folder]!, ["-test.timeout=5m"], { cwd: tmpdir() }).catch(
+    await run(toolchain.programs[`${basename(folder)}.test`]!, ["-test.timeout=5m"], { cwd: tmpdir() }).catch(
       ({ stdout, stderr, message }) => assert.fail(`${message}\n${stdout}${stderr}`),
     );
   });

@@ -9,7 +9,7 @@ const home = mkdtempSync(join(tmpdir(), "installed-"));
 after(() => rmSync(home, { recursive: true }));
 // The cache's place is read from it once.
 process.env.XDG_CACHE_HOME = home;
-const { findPulumi } = await import("../../sandbox/installed.ts");
+const { findPulumi } = await import("../../../sandbox/toolchain/installed.ts");
 
 /** A folder with a Pulumi of that version, and its language host unless said otherwise. */
 function installation(

@@ -1,26 +1,25 @@
 /**
- * Runs inside the sandbox's machine, as the child of its first process: starts the control plane in order, starts again
- * what ends unasked, and relays connections from the host's loopback to the API server. `go/machine` starts it.
+ * Runs inside the sandbox's machine, as the child of its first process: starts the control plane in order, restarts
+ * what ends by itself, and relays connections from the host's loopback to the API server. `go/machine` starts it.
  *
- *     node machine.ts <sandbox directory>
+ *     node supervisor.ts <sandbox directory>
  *
  * File descriptor 3 is a socket that listens on the host's loopback.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { Agent, get } from "node:https";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
+import { Health, KubeConfig } from "@kubernetes/client-node";
+import { processIds } from "../processes.ts";
+import { until } from "../until.ts";
 import { type Component, components, egressSocket, runtimeSocket } from "./controlPlane.ts";
 import { startEgressProxy } from "./egressProxy.ts";
 import { apiServerPort } from "./network.ts";
-import { until } from "./until.ts";
 
 const relayListener = 3;
-/** What ends right after its start is started again after a pause that doubles up to this. */
+/** What ends right after its start is restarted after a pause that doubles up to this. */
 const longestPauseMilliseconds = 10_000;
 
 const directory = process.argv[2]!;
@@ -30,7 +29,7 @@ let stopping = false;
 
 const log = (message: string) => console.log(`${new Date().toISOString()} ${message}`);
 
-/** Starts a component, and starts it again whenever it ends. */
+/** Starts a component, and restarts it whenever it ends. */
 function keepRunning({ name, command }: Component, pauseMilliseconds = 250): void {
   const output = openSync(join(logs, `${name}.log`), "a", 0o600);
   const begun = performance.now();
@@ -47,7 +46,7 @@ function keepRunning({ name, command }: Component, pauseMilliseconds = 250): voi
     if (stopping) return;
     const stable = performance.now() - begun > longestPauseMilliseconds;
     const pause = stable ? 250 : Math.min(pauseMilliseconds * 2, longestPauseMilliseconds);
-    log(`${name} ended with ${code ?? signal}; starting it again in ${pause} ms`);
+    log(`${name} ended with ${code ?? signal}; restarting it in ${pause} ms`);
     setTimeout(() => keepRunning({ name, command }, pause), pause);
   });
 }
@@ -72,13 +71,10 @@ async function stop(): Promise<void> {
 
 const componentProcesses = (...names: string[]) => names.flatMap((name) => running.get(name)?.pid ?? []);
 
-/** Every process of the machine that is none of ours: what the container runtime started. */
+/** Every process of the machine but our own: what the container runtime started. */
 function podProcesses(): number[] {
   const ours = new Set([1, process.pid, ...[...running.values()].map(({ pid }) => pid)]);
-  return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => !ours.has(pid));
+  return processIds().filter((pid) => !ours.has(pid));
 }
 
 /** Asks processes to end, and kills those that have not after `patienceMilliseconds`. */
@@ -92,7 +88,7 @@ async function end(patienceMilliseconds: number, pids: number[]): Promise<void> 
   }
 }
 
-/** Sends a signal; false where the process has ended. */
+/** Sends a signal; false if the process has ended. */
 function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, name);
@@ -103,18 +99,20 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
 
 async function start(): Promise<void> {
   const part = components(directory);
+  const config = new KubeConfig();
+  config.loadFromFile(join(directory, "configuration", "admin.kubeconfig"));
   keepRunning(part.etcd);
   keepRunning(part.apiServer);
   relay();
-  await until("the API server to be ready", 60_000, apiServerReady);
+  await until("the API server to be ready", 60_000, () =>
+    new Health(config).readyz({}).catch((error: Error) => String(error.cause ?? error.message)),
+  );
   keepRunning(part.controllerManager);
   keepRunning(part.scheduler);
   keepRunning(part.processRuntime);
-  keepRunning(part.kwok);
-  const config = new KubeConfig();
-  config.loadFromFile(join(directory, "configuration", "admin.kubeconfig"));
+  if (existsSync(part.kwok.command[0])) keepRunning(part.kwok);
   await startEgressProxy(config, egressSocket);
-  await until("the container runtime to answer", 20_000, () => answers(runtimeSocket));
+  await until("the container runtime to listen", 20_000, async () => existsSync(runtimeSocket));
   keepRunning(part.kubelet);
 }
 
@@ -132,35 +130,6 @@ function relay(): void {
     }
   });
   server.listen({ fd: relayListener });
-}
-
-const pki = (file: string) => readFileSync(join(directory, "pki", file));
-
-async function apiServerReady(): Promise<boolean | string> {
-  const agent = new Agent({ ca: pki("ca.crt"), cert: pki("admin.crt"), key: pki("admin.key") });
-  try {
-    const request = get({ host: "127.0.0.1", port: apiServerPort, path: "/readyz", agent });
-    const [response] = await once(request, "response");
-    response.resume();
-    return response.statusCode === 200 || `/readyz answers ${response.statusCode}`;
-  } catch (error) {
-    return (error as Error).message;
-  } finally {
-    agent.destroy();
-  }
-}
-
-/** Whether something listens on a Unix socket. */
-async function answers(socket: string): Promise<boolean | string> {
-  const connection = connect(socket);
-  try {
-    await once(connection, "connect");
-    return true;
-  } catch (error) {
-    return (error as Error).message;
-  } finally {
-    connection.destroy();
-  }
 }
 
 process.on("SIGTERM", () => void stop());

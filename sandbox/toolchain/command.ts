@@ -1,5 +1,6 @@
 /** Runs the commands of a build: their output goes to a log, and they end with the build, however it ends. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createWriteStream, readFileSync } from "node:fs";
 import { finished } from "node:stream/promises";
 
@@ -13,17 +14,19 @@ export interface CommandOptions {
   readonly log: string;
   /** Ends the command, and all that it started. */
   readonly signal: AbortSignal;
+  /** Is given the command's process group once it runs. */
+  readonly onStart: (group: number) => void;
 }
 
 /**
  * Runs a command, and gives what it writes to its standard output.
  *
- * @throws where it fails, with the end of its log; where the signal is aborted, its reason.
+ * @throws if it fails, with the end of its log; if the signal is aborted, its reason.
  */
 export async function runLogged(
   command: string,
   args: readonly string[],
-  { directory, environment, log, signal }: CommandOptions,
+  { directory, environment, log, signal, onStart }: CommandOptions,
 ): Promise<string> {
   signal.throwIfAborted();
   const output = createWriteStream(log, { flags: "a" });
@@ -35,6 +38,7 @@ export async function runLogged(
     // A process group of its own, so that what the command starts ends with it.
     detached: true,
   });
+  if (child.pid !== undefined) onStart(child.pid);
   const kill = () => {
     try {
       process.kill(-child.pid!, "SIGKILL");
@@ -49,10 +53,7 @@ export async function runLogged(
   });
   child.stdout.pipe(output, { end: false });
   child.stderr.pipe(output, { end: false });
-  const code = await new Promise<number | string>((done, failed) => {
-    child.on("error", failed);
-    child.on("close", (exitCode, killedBy) => done(exitCode ?? killedBy ?? "unknown"));
-  }).finally(() => {
+  const [code, killedBy] = await once(child, "close").finally(() => {
     signal.removeEventListener("abort", kill);
     output.end();
   });
@@ -60,12 +61,12 @@ export async function runLogged(
   signal.throwIfAborted();
   if (code === 0) return stdout;
   const tail = readFileSync(log, "utf8").trimEnd().split("\n").slice(-15).join("\n");
-  throw new Error(`${command} ${args[0]} ended with ${code}; the log is ${log}:\n${tail}`);
+  throw new Error(`${command} ${args[0]} ended with ${code ?? killedBy}; the log is ${log}:\n${tail}`);
 }
 
 /**
- * Runs `work`, which is to end early where its controller aborts. A signal that ends this process does that, and the
- * process ends by it once `work` has: nothing that `work` started outlives it.
+ * Runs `work`, which ends early if its controller aborts. A signal that would end this process aborts it; the process
+ * then ends by that signal once `work` has ended, so that nothing that `work` started outlives it.
  */
 export async function endingWithProcess<Result>(
   work: (controller: AbortController) => Promise<Result>,

@@ -1,4 +1,4 @@
-/** Which program stands for which container image: the sandbox has no registry and no container engine. */
+/** The program that runs in place of each container image: the sandbox has no registry and no container engine. */
 
 /**
  * An image whose containers run `program`, or a stand-in: one that answers probes on `ports`, or one that ends at once
@@ -19,17 +19,12 @@ export const images: readonly Image[] = [
   { repository: "jetstack/cert-manager-cainjector", program: ["cert-manager", "cainjector"] },
   { repository: "jetstack/cert-manager-startupapicheck", program: ["cert-manager", "startupapicheck"] },
   { repository: "jetstack/trust-manager", program: ["trust-manager"] },
-  // Written in Rust, and not to be had here. Before edge-25.8.3 it has an image of its own.
-  {
-    repository: "linkerd/controller",
-    command: "/linkerd-policy-controller",
-    standIn: { ports: [9990] },
-  },
+  // Written in Rust, which cannot be built here. Before edge-25.8.3 it has an image of its own.
+  { repository: "linkerd/controller", command: "/linkerd-policy-controller", standIn: { ports: [9990] } },
   { repository: "linkerd/policy-controller", standIn: { ports: [9990] } },
   { repository: "linkerd/controller", program: ["linkerd-controller"] },
-  // An optional program: without it, its containers cannot start.
+  // Only a sandbox that was asked for these two has them; without them, their containers cannot start.
   { repository: "hashicorp/vault", program: ["vault"] },
-  // An optional program as well.
   { repository: "linkerd/tap", program: ["linkerd-tap"] },
   { repository: "linkerd/metrics-api", standIn: { ports: [8085, 9995] } },
   { repository: "linkerd/web", standIn: { ports: [8084, 9994] } },

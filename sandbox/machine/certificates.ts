@@ -2,7 +2,7 @@
  * The machine's own credentials: a certificate authority, and a certificate for each of its servers and clients, so that
  * every connection of the control plane is verified both ways. Made once for a sandbox, with random keys.
  */
-import type { webcrypto } from "node:crypto";
+import { KeyObject, type webcrypto } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,14 +11,15 @@ import * as x509 from "@peculiar/x509";
 import { machineAddress, nodeName, serviceAddress } from "./network.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const validityYears = 10;
+const validityMilliseconds = 10 * 365 * 24 * 3600 * 1000;
+const validity = { notBefore: new Date(), notAfter: new Date(Date.now() + validityMilliseconds) };
 
 interface Authority {
   readonly certificate: x509.X509Certificate;
   readonly keys: webcrypto.CryptoKeyPair;
 }
 
-/** Who a certificate is for. Kubernetes reads the user from the common name, and groups from the organizations. */
+/** The owner of a certificate. Kubernetes reads the user from the common name, and groups from the organizations. */
 interface Subject {
   readonly commonName: string;
   readonly organization?: string;
@@ -57,7 +58,7 @@ const subjects: Record<string, Subject> = {
 };
 
 /**
- * Makes the credentials in `directory`, where they are not there yet: `ca.crt`, `<name>.crt` and `<name>.key` for each
+ * Makes the credentials in `directory`, if they do not exist yet: `ca.crt`, `<name>.crt` and `<name>.key` for each
  * subject, `service-account.key` and `.pub`, and a separate authority for the API server as front proxy.
  */
 export async function ensureCertificates(directory: string): Promise<void> {
@@ -72,8 +73,8 @@ export async function ensureCertificates(directory: string): Promise<void> {
   await issue(directory, "front-proxy-client", { commonName: "front-proxy-client" }, frontProxy);
   const serviceAccount = await makeKeys();
   await writeKey(join(directory, "service-account.key"), serviceAccount.privateKey);
-  const publicKey = await crypto.subtle.exportKey("spki", serviceAccount.publicKey);
-  await writeFile(join(directory, "service-account.pub"), x509.PemConverter.encode(publicKey, "PUBLIC KEY"));
+  const publicKey = KeyObject.from(serviceAccount.publicKey).export({ type: "spki", format: "pem" });
+  await writeFile(join(directory, "service-account.pub"), publicKey);
   await writeFile(complete, "");
 }
 
@@ -81,7 +82,7 @@ async function makeAuthority(commonName: string): Promise<Authority> {
   const keys = await makeKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: `CN=${commonName}`,
-    ...validity(),
+    ...validity,
     keys,
     signingAlgorithm: algorithm,
     extensions: [
@@ -102,7 +103,7 @@ async function issue(directory: string, name: string, subject: Subject, authorit
   const certificate = await x509.X509CertificateGenerator.create({
     subject: [{ CN: [subject.commonName] }, ...(subject.organization ? [{ O: [subject.organization] }] : [])],
     issuer: authority.certificate.subject,
-    ...validity(),
+    ...validity,
     publicKey: keys.publicKey,
     signingKey: authority.keys.privateKey,
     signingAlgorithm: algorithm,
@@ -123,13 +124,5 @@ function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
 }
 
 async function writeKey(path: string, key: webcrypto.CryptoKey): Promise<void> {
-  const encoded = await crypto.subtle.exportKey("pkcs8", key);
-  await writeFile(path, x509.PemConverter.encode(encoded, "PRIVATE KEY"), { mode: 0o600 });
-}
-
-function validity(): { notBefore: Date; notAfter: Date } {
-  const notBefore = new Date();
-  const notAfter = new Date(notBefore);
-  notAfter.setFullYear(notAfter.getFullYear() + validityYears);
-  return { notBefore, notAfter };
+  await writeFile(path, KeyObject.from(key).export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
 }

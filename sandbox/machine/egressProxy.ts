@@ -5,7 +5,8 @@
  * `<address>:<port>`; a Service's address leads to one of its ready endpoints, any other address to itself. A Service
  * without a ready endpoint is refused at once with 502, as a cluster's network refuses it.
  */
-import { createServer, type Server } from "node:http";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { BlockList, connect, isIPv4 } from "node:net";
 import {
   CoreV1Api,
@@ -25,7 +26,7 @@ const isServiceAddress = (host: string) => isIPv4(host) && serviceAddresses.chec
 const serviceNameLabel = "kubernetes.io/service-name";
 
 /** Starts the proxy on a Unix socket, and follows Services and EndpointSlices until the process ends. */
-export async function startEgressProxy(config: KubeConfig, socket: string): Promise<Server> {
+export async function startEgressProxy(config: KubeConfig, socket: string): Promise<void> {
   const findTarget = await followServices(config);
   const server = createServer((_, response) => response.writeHead(405).end());
   let turn = 0;
@@ -50,16 +51,7 @@ export async function startEgressProxy(config: KubeConfig, socket: string): Prom
     upstream.on("close", () => client.end());
     client.on("close", () => upstream.destroy());
   });
-  await new Promise<void>((listening, failed) => {
-    server.once("error", failed);
-    server.listen(socket, listening);
-  });
-  return server;
-}
-
-interface Target {
-  readonly address: string;
-  readonly port: number;
+  await once(server.listen(socket), "listening");
 }
 
 async function followServices(config: KubeConfig) {
@@ -77,7 +69,7 @@ async function followServices(config: KubeConfig) {
     await informer.start();
   }
 
-  return (authority: string, turn: number): Target | undefined => {
+  return (authority: string, turn: number): { address: string; port: number } | undefined => {
     const [host = "", portText = ""] = authority.split(":");
     const port = Number(portText);
     const service = services.list().find(({ spec }) => spec?.clusterIP === host);

@@ -1,9 +1,27 @@
 /**
- * What the sandbox is made of: upstream's own programs and charts, each pinned by a Go module in `go/`.
+ * What the sandbox is made of: upstream's own programs and charts, each pinned by a Go module in `../go`.
  *
  * Everything is built from the Go module proxy, since that is the one place that serves all of it. Versions live in
  * the `go.mod` files; this table only says which package becomes which program.
  */
+
+/** What a sandbox does without until it is asked for, with everything that goes with it. */
+export const extras = [
+  "linkerd",
+  "linkerd-cni",
+  "linkerd-viz",
+  "trust-manager",
+  "kwok",
+  "vault",
+  "linkerd-2.10",
+  "go-tests",
+] as const;
+
+export type Extra = (typeof extras)[number];
+
+/** Commands of the sandbox's shell that are built when they are first run. Each is an extra of the same name. */
+export const builtWhenRun: readonly Extra[] = ["linkerd"];
+export const isBuiltWhenRun = (name: string) => builtWhenRun.some((command) => command === name);
 
 /** A program that is built from a Go package. */
 export interface Tool {
@@ -23,11 +41,11 @@ export interface Tool {
   readonly generate?: readonly (readonly string[])[];
   /** Flags of this build alone. */
   readonly flags?: readonly string[];
-  /** Seconds of a cold build on 2 cores; the estimate of the time left starts from it. */
-  readonly coldBuildSeconds: number;
-  /** Made only for who asks for it by its name: the sandbox itself runs without it. */
-  readonly optional?: true;
-  /** The program in whose place a sandbox has it, as another version of the same; it is optional, too, and follows it. */
+  /** Processor time of a build without a cache, after the module's programs above it; estimates start from it. */
+  readonly cpuSeconds: number;
+  /** The extra that it is part of; without one, every sandbox has it. */
+  readonly extra?: Extra;
+  /** The program that it replaces in a sandbox, as another version of the same. */
   readonly inPlaceOf?: string;
 }
 
@@ -45,14 +63,14 @@ export interface ChartPackage {
   readonly appVersion: string;
   /** Text in `values.yaml` that upstream's release process replaces. */
   readonly replacements?: Readonly<Record<string, string>>;
-  /** Packaged only for who asks for it as `chart:<name>`: the sandbox itself does without it. */
-  readonly optional?: true;
+  /** The extra that it is part of; without one, every sandbox has it. */
+  readonly extra?: Extra;
 }
 
 /** Kubernetes version of the sandbox, and the last that has PodSecurityPolicies, as Linkerd 2.10 and 2.11 need them. */
 const kubernetesVersion = "v1.36.3";
 const oldKubernetesVersion = "v1.24.17";
-/** Version of the Pulumi engine that is built where none on `PATH` serves; also the oldest that serves. */
+/** Version of the Pulumi engine that is built unless `PATH` has one that is as new. */
 export const pulumiVersion = "v3.274.1";
 /** The commit of linkerd2 that the sandbox runs, in the form that upstream's development builds use. */
 const linkerdVersion = "git-e1ba0e03";
@@ -70,19 +88,19 @@ function versionVariables(packagePath: string, version: string): Record<string, 
   };
 }
 
-function kubernetesTool(name: string, coldBuildSeconds: number): Tool {
+function kubernetesTool(name: string, cpuSeconds: number): Tool {
   return {
     name,
     module: "cluster",
     package: `k8s.io/kubernetes/cmd/${name}`,
     variables: versionVariables("k8s.io/component-base/version", kubernetesVersion),
-    coldBuildSeconds,
+    cpuSeconds,
   };
 }
 
-function oldKubernetesTool(program: string, coldBuildSeconds: number): Tool {
+function oldKubernetesTool(program: string, cpuSeconds: number): Tool {
   return {
-    ...kubernetesTool(program, coldBuildSeconds),
+    ...kubernetesTool(program, cpuSeconds),
     name: `${program}-1.24`,
     module: "kubernetes-1.24",
     variables: {
@@ -90,6 +108,7 @@ function oldKubernetesTool(program: string, coldBuildSeconds: number): Tool {
       // Its API server answers with this one.
       ...versionVariables("k8s.io/client-go/pkg/version", oldKubernetesVersion),
     },
+    extra: "linkerd-2.10",
     inPlaceOf: program,
   };
 }
@@ -100,14 +119,14 @@ function oldKubernetesTool(program: string, coldBuildSeconds: number): Tool {
  */
 export const providerVersions = { kubernetes: "4.25.0", tls: "5.3.1", random: "4.21.1" };
 
-function bridgedProvider(name: "tls" | "random", coldBuildSeconds: number): Tool {
+function bridgedProvider(name: "tls" | "random", cpuSeconds: number): Tool {
   return {
     name: `pulumi-resource-${name}`,
     module: "pulumi-terraform",
     package: `./${name}/resource`,
     ownSources: ".",
     variables: { "main.version": providerVersions[name] },
-    coldBuildSeconds,
+    cpuSeconds,
   };
 }
 
@@ -123,28 +142,33 @@ const linkerdRelease = {
   flags: ["-tags=prod", "-mod=vendor"],
 };
 
+function linkerdTool(name: string, directory: string, cpuSeconds: number): Tool {
+  return { name, ...linkerdRelease, package: `github.com/linkerd/linkerd2/${directory}`, cpuSeconds };
+}
+
 export const tools: readonly Tool[] = [
-  kubernetesTool("kube-apiserver", 95),
-  kubernetesTool("kube-controller-manager", 60),
-  kubernetesTool("kube-scheduler", 7),
-  kubernetesTool("kubelet", 60),
-  kubernetesTool("kubectl", 20),
-  { name: "etcd", module: "cluster", package: "go.etcd.io/etcd/server/v3", coldBuildSeconds: 12 },
-  { name: "kwok", module: "cluster", package: "sigs.k8s.io/kwok/cmd/kwok", coldBuildSeconds: 12 },
-  { name: "helm", module: "cluster", package: "helm.sh/helm/v3/cmd/helm", coldBuildSeconds: 14 },
+  kubernetesTool("kube-apiserver", 630),
+  kubernetesTool("kube-controller-manager", 144),
+  kubernetesTool("kube-scheduler", 8),
+  kubernetesTool("kubelet", 41),
+  kubernetesTool("kubectl", 52),
+  { name: "etcd", module: "cluster", package: "go.etcd.io/etcd/server/v3", cpuSeconds: 20 },
+  { name: "kwok", module: "cluster", package: "sigs.k8s.io/kwok/cmd/kwok", cpuSeconds: 22, extra: "kwok" },
+  { name: "helm", module: "cluster", package: "helm.sh/helm/v3/cmd/helm", cpuSeconds: 24 },
   {
     name: "cert-manager",
     module: "cluster",
     package: "github.com/cert-manager/cert-manager/sandbox",
     ownSources: "certmanager",
     variables: { "github.com/cert-manager/cert-manager/pkg/util.AppVersion": certManagerVersion },
-    coldBuildSeconds: 12,
+    cpuSeconds: 12,
   },
   {
     name: "trust-manager",
     module: "cluster",
     package: "github.com/cert-manager/trust-manager/cmd/trust-manager",
-    coldBuildSeconds: 10,
+    cpuSeconds: 10,
+    extra: "trust-manager",
   },
   {
     name: "pulumi-resource-kubernetes",
@@ -159,14 +183,14 @@ export const tools: readonly Tool[] = [
         "cmd/pulumi-resource-kubernetes/terraform-mapping.json": "terraform-mapping.json",
       },
     },
-    coldBuildSeconds: 263,
+    cpuSeconds: 263,
   },
   {
     name: "pulumi",
     module: "pulumi",
     package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": pulumiVersion },
-    coldBuildSeconds: 173,
+    cpuSeconds: 173,
   },
   {
     name: "pulumi-language-nodejs",
@@ -174,48 +198,32 @@ export const tools: readonly Tool[] = [
     package: "./language-host",
     ownSources: "language-host",
     variables: { "main.version": pulumiVersion.slice(1) },
-    coldBuildSeconds: 13,
+    cpuSeconds: 13,
   },
-  bridgedProvider("tls", 60),
-  bridgedProvider("random", 5),
-  {
-    name: "linkerd",
-    ...linkerdRelease,
-    package: "github.com/linkerd/linkerd2/cli",
-    coldBuildSeconds: 80,
-  },
-  {
-    name: "linkerd-controller",
-    ...linkerdRelease,
-    package: "github.com/linkerd/linkerd2/controller/cmd",
-    coldBuildSeconds: 6,
-  },
-  { name: "machine", module: "machine", package: ".", ownSources: ".", coldBuildSeconds: 5 },
-  { name: "process-runtime", module: "process-runtime", package: ".", ownSources: ".", coldBuildSeconds: 15 },
+  bridgedProvider("tls", 312),
+  bridgedProvider("random", 6),
+  linkerdTool("linkerd-controller", "controller/cmd", 270),
+  { ...linkerdTool("linkerd", "cli", 25), extra: "linkerd" },
+  { name: "machine", module: "machine", package: ".", ownSources: ".", cpuSeconds: 5 },
+  { name: "process-runtime", module: "process-runtime", package: ".", ownSources: ".", cpuSeconds: 15 },
   {
     name: "vault",
     module: "vault",
     package: "github.com/hashicorp/vault",
     // Vault's own way to leave out every cloud's part; `pki`, tokens and `approle` stay.
     flags: ["-tags=minimal"],
-    coldBuildSeconds: 168,
-    optional: true,
+    cpuSeconds: 168,
+    extra: "vault",
   },
   {
     // Kubernetes login is left out with the clouds' parts; a Vault runs it as a plugin as well.
     name: "vault-plugin-auth-kubernetes",
     module: "vault",
     package: "github.com/hashicorp/vault-plugin-auth-kubernetes/cmd/vault-plugin-auth-kubernetes",
-    coldBuildSeconds: 3,
-    optional: true,
+    cpuSeconds: 3,
+    extra: "vault",
   },
-  {
-    name: "linkerd-tap",
-    ...linkerdRelease,
-    package: "github.com/linkerd/linkerd2/viz/tap/cmd",
-    coldBuildSeconds: 8,
-    optional: true,
-  },
+  { ...linkerdTool("linkerd-tap", "viz/tap/cmd", 8), extra: "linkerd-viz" },
   oldKubernetesTool("kube-apiserver", 204),
   oldKubernetesTool("kube-controller-manager", 27),
   oldKubernetesTool("kube-scheduler", 10),
@@ -226,14 +234,13 @@ export const tools: readonly Tool[] = [
     module: "linkerd-2.10",
     package: "github.com/linkerd/linkerd2/controller/cmd",
     variables: { "github.com/linkerd/linkerd2/pkg/version.Version": oldLinkerdVersion },
+    extra: "linkerd-2.10",
     inPlaceOf: "linkerd-controller",
-    coldBuildSeconds: 97,
+    cpuSeconds: 97,
   },
 ];
 
-/**
- * Folders below `sandbox/go` whose Go tests are vetted and compiled beside their program, while the build has its caches.
- */
+/** Folders of our own whose Go tests are vetted and compiled, each into a program `<folder>.test`. */
 export const testedFolders = ["process-runtime", "pulumi/language-host"] as const;
 
 function linkerdChart(name: string, version: string, appVersion = linkerdVersion): ChartPackage {
@@ -249,40 +256,30 @@ function linkerdChart(name: string, version: string, appVersion = linkerdVersion
   };
 }
 
+function certManagerChart(name: string, version: string): ChartPackage {
+  return {
+    name,
+    module: "cluster",
+    source: `github.com/cert-manager/${name}`,
+    directory: `deploy/charts/${name}`,
+    version,
+    appVersion: version,
+  };
+}
+
 export const charts: readonly ChartPackage[] = [
   linkerdChart("linkerd-crds", "1.7.0-edge"),
   linkerdChart("linkerd-control-plane", "1.13.1-edge"),
-  linkerdChart("linkerd2-cni", "30.9.0-edge"),
-  { ...linkerdChart("linkerd-viz", "30.9.1-edge"), directory: "viz/charts/linkerd-viz" },
-  { ...linkerdChart("linkerd2", "2.10.2", oldLinkerdVersion), module: "linkerd-2.10", optional: true },
+  { ...linkerdChart("linkerd2-cni", "30.9.0-edge"), extra: "linkerd-cni" },
   {
-    name: "cert-manager",
-    module: "cluster",
-    source: "github.com/cert-manager/cert-manager",
-    directory: "deploy/charts/cert-manager",
-    version: certManagerVersion,
-    appVersion: certManagerVersion,
+    ...linkerdChart("linkerd-viz", "30.9.1-edge"),
+    directory: "viz/charts/linkerd-viz",
+    extra: "linkerd-viz",
   },
-  {
-    name: "trust-manager",
-    module: "cluster",
-    source: "github.com/cert-manager/trust-manager",
-    directory: "deploy/charts/trust-manager",
-    version: trustManagerVersion,
-    appVersion: trustManagerVersion,
-  },
+  { ...linkerdChart("linkerd2", "2.10.2", oldLinkerdVersion), module: "linkerd-2.10", extra: "linkerd-2.10" },
+  certManagerChart("cert-manager", certManagerVersion),
+  { ...certManagerChart("trust-manager", trustManagerVersion), extra: "trust-manager" },
 ];
 
-/** Names by which {@link tools} and {@link charts} are asked for and replaced: a program's own, and `chart:<name>`. */
+/** The name by which a chart is replaced (`--use chart:<name>=<path>`); a program's is its own. */
 export const chartName = ({ name }: ChartPackage) => `chart:${name}`;
-
-/** Whether a program is made only for who asks for it. */
-export function isOptional({ optional, inPlaceOf }: Tool): boolean {
-  return optional === true || inPlaceOf !== undefined;
-}
-
-/** Names of what is made only for who asks for it. */
-export const optionalNames: readonly string[] = [
-  ...tools.filter(isOptional).map(({ name }) => name),
-  ...charts.filter(({ optional }) => optional).map(chartName),
-];

@@ -3,10 +3,11 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { delimiter, join, sep } from "node:path";
 import { promisify } from "node:util";
-import { cacheDirectory } from "./directories.ts";
+import semver from "semver";
+import { cacheDirectory } from "../directories.ts";
 
 /**
- * The user's own Pulumi and its Node.js language host, where both are on `searchPath` and Pulumi is `oldestVersion` or
+ * The user's own Pulumi and its Node.js language host, if both are on `searchPath` and Pulumi is `oldestVersion` or
  * newer.
  */
 export async function findPulumi(
@@ -19,23 +20,10 @@ export async function findPulumi(
   const { stdout } = await promisify(execFile)(pulumi, ["version"], {
     env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
   }).catch(() => ({ stdout: "" }));
-  return isAtLeast(stdout, oldestVersion) ? { pulumi, "pulumi-language-nodejs": languageHost } : undefined;
-}
-
-/** Whether `version`, as a program prints it, is `oldestVersion` or newer. */
-export function isAtLeast(version: string, oldestVersion: string): boolean {
-  const parts = (text: string) =>
-    text
-      .trim()
-      .replace(/^(v|go)/, "")
-      .split(/[.+-]/)
-      .slice(0, 3)
-      .map((part) => Number.parseInt(part, 10));
-  const found = parts(version);
-  const difference = parts(oldestVersion)
-    .map((part, index) => (found[index] ?? -1) - part)
-    .find((delta) => delta !== 0);
-  return (difference ?? 0) >= 0;
+  const version = semver.parse(stdout.trim());
+  return version && semver.gte(version, oldestVersion)
+    ? { pulumi, "pulumi-language-nodejs": languageHost }
+    : undefined;
 }
 
 /**
