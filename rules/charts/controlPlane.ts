@@ -5,8 +5,8 @@
  * table, and a value of the user's that the chosen chart would ignore is refused.
  */
 
-import { trustRootsAnnotation } from "../credentials/bundle.ts";
 import type { Finding } from "../finding.ts";
+import { trustRootsAnnotation } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
 import { checkIgnored, type HelmValues, type IgnoredValue, mergeValues, type OwnedValue } from "./values.ts";
 import { isWithin, namedChart, type VersionRange } from "./version.ts";

@@ -37,7 +37,7 @@ export function checkAuthority(member: Member, role: Role, now: Date): Finding[]
     ...checkAlgorithms(member, role),
     ...checkAuthorisation(member),
     ...checkPurposes(member),
-    ...checkValidity(member, now),
+    ...checkValidity(member, role, now),
   ];
 }
 
@@ -145,7 +145,7 @@ function checkPurposes(member: Member): Finding[] {
   return findings;
 }
 
-function checkValidity(member: Member, now: Date): Finding[] {
+function checkValidity(member: Member, role: Role, now: Date): Finding[] {
   const { field, certificate } = member;
   const { validFromDate, validToDate } = certificate.x509;
   if (now < validFromDate) {
@@ -162,7 +162,10 @@ function checkValidity(member: Member, now: Date): Finding[] {
       broken("expired", {
         field,
         message: `${called(member)} expired at ${validToDate.toISOString()}; it is ${now.toISOString()}.`,
-        fix: "Take it out of the bundle once nothing leads to it any more; an issuer is issued again.",
+        fix:
+          role === "anchor"
+            ? "Remove it from the bundle once a valid anchor signs the issuer."
+            : "Issue it again; in a mesh that runs: npm run -s renew",
       }),
     ];
   }

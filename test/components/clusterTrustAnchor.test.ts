@@ -4,7 +4,8 @@ import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import { bundleSha256, trustRootsAnnotation } from "../../rules/credentials/bundle.ts";
+import { bundleSha256 } from "../../rules/credentials/bundle.ts";
+import { trustRootsAnnotation } from "../../rules/linkerdNames.ts";
 import { certificateOf, type Recorded, record, resolved } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";

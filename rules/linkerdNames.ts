@@ -1,0 +1,89 @@
+/**
+ * Names that Linkerd, its charts and its documentation give to objects, and that nobody can choose.
+ *
+ * Sources: linkerd2 charts/linkerd-control-plane/templates, viz/charts/linkerd-viz/templates, controller/cmd/identity;
+ * linkerd.io, "Automatically Rotating Control Plane TLS Credentials" and "… Webhook TLS Credentials".
+ */
+
+/** The Secret with the identity issuer, which identity mounts; its Certificate has the same name. */
+export const identityIssuerName = "linkerd-identity-issuer";
+/** The ConfigMap with the mesh's trust anchors, and its key. */
+export const trustRootsName = "linkerd-identity-trust-roots";
+export const trustRootsKey = "ca-bundle.crt";
+/** Annotation of the control plane's pods: hash of the bundle they were started with, if it is not the chart's own. */
+export const trustRootsAnnotation = "checksum/identity-trust-roots";
+/** Secret, Issuer and Certificate of a trust anchor, and the outgoing one that trust-manager distributes beside it. */
+export const trustAnchorName = "linkerd-trust-anchor";
+export const previousTrustAnchorName = "linkerd-previous-anchor";
+
+export const identityDeploymentName = "linkerd-identity";
+export const crdsReleaseName = "linkerd-crds";
+
+/** A server that the API server calls: an admission webhook, or an extension of the API. */
+export interface Webhook {
+  /** Prefix of its values in Linkerd's chart, such as `proxyInjector`. */
+  readonly valuesKey: string;
+  /** Name of its Service, and of its Certificate. */
+  readonly serviceName: string;
+  /** Name of the Secret that its pods mount. */
+  readonly secretName: string;
+  /** The object whose `caBundle` says how the API server verifies it. */
+  readonly configuration: {
+    readonly kind: "Mutating" | "Validating" | "APIService";
+    readonly name: string;
+  };
+}
+
+function admissionWebhook(valuesKey: string, serviceName: string, kind: "Mutating" | "Validating"): Webhook {
+  return {
+    valuesKey,
+    serviceName,
+    secretName: `${serviceName}-k8s-tls`,
+    configuration: { kind, name: `${serviceName}-webhook-config` },
+  };
+}
+
+/** The webhooks of Linkerd's control plane. */
+export const controlPlaneWebhooks: readonly Webhook[] = [
+  admissionWebhook("proxyInjector", "linkerd-proxy-injector", "Mutating"),
+  admissionWebhook("profileValidator", "linkerd-sp-validator", "Validating"),
+  admissionWebhook("policyValidator", "linkerd-policy-validator", "Validating"),
+];
+
+/** The servers of the viz extension that the API server calls. */
+export const vizWebhooks: readonly Webhook[] = [
+  {
+    valuesKey: "tap",
+    serviceName: "tap",
+    secretName: "tap-k8s-tls",
+    configuration: { kind: "APIService", name: "v1alpha1.tap.linkerd.io" },
+  },
+  {
+    ...admissionWebhook("tapInjector", "tap-injector", "Mutating"),
+    configuration: { kind: "Mutating", name: "linkerd-tap-injector-webhook-config" },
+  },
+];
+
+/** The name by which the API server calls a webhook. */
+export function webhookServerName(serviceName: string, namespace: string): string {
+  return `${serviceName}.${namespace}.svc`;
+}
+
+/** The identity issuer's name in its mesh. */
+export function identityIssuerCommonName(namespace: string, trustDomain: string): string {
+  return `identity.${namespace}.${trustDomain}`;
+}
+
+/** A trust anchor's name in its mesh. Generations never share one: the first is `root`, later ones carry their number. */
+export function trustAnchorCommonName(generation: number, trustDomain: string): string {
+  return `root${suffixOf(generation)}.linkerd.${trustDomain}`;
+}
+
+/** Name of a generation's Secret and Issuer: `linkerd-trust-anchor`, and `linkerd-trust-anchor-<N>` from 2 on. */
+export function trustAnchorObjectName(generation: number): string {
+  return `${trustAnchorName}${suffixOf(generation)}`;
+}
+
+function suffixOf(generation: number): string {
+  return generation === 1 ? "" : `-${generation}`;
+}
