@@ -1,16 +1,12 @@
 /** The program: Linkerd with credentials that rotate by themselves, on the cluster that the stack names. */
 import * as kubernetes from "@pulumi/kubernetes";
-import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
+import { familyOfControlPlane } from "../components/linkerdControlPlane.ts";
+import { defaultLinkerdNamespace, RotatingLinkerd } from "../components/rotatingLinkerd.ts";
+import { plain } from "../components/settings.ts";
 import { readConfiguration } from "./config.ts";
-import { previewFit, requireFit } from "./gates/clusterFit.ts";
-import { checkIssuerFirst } from "./gates/controlPlaneGate.ts";
-import { continueInterruptedReleases } from "./gates/interruptedReleases.ts";
-import { requireReferences } from "./gates/issuerReferences.ts";
-import { kubectlFor, requireKubectl } from "./gates/kubectl.ts";
+import { gates } from "./gates/index.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
-
-await previewFit(kubeconfig, kubeContext, settings);
 
 const provider = new kubernetes.Provider("kubernetes", {
   // A trust anchor's Secret is changed in place: deleted and made again, it would leave the mesh without its signer.
@@ -21,17 +17,15 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
-const kubectl = kubectlFor(kubeconfig, kubeContext);
-const linkerd = new RotatingLinkerd("linkerd", settings, {
-  provider,
-  transforms: [
-    requireKubectl(kubectl),
-    continueInterruptedReleases(kubectl),
-    requireReferences(kubectl),
-    requireFit(kubectl, settings),
-    checkIssuerFirst(kubectl),
-  ],
-});
+const { transforms, fit } = gates(
+  { kubeconfig, context: kubeContext },
+  {
+    family: familyOfControlPlane(settings),
+    installGatewayApi: settings.installGatewayApi ?? false,
+    namespace: plain(settings.linkerdNamespace) ?? defaultLinkerdNamespace,
+  },
+);
+const linkerd = new RotatingLinkerd("linkerd", settings, { provider, transforms });
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */
 export const trustBundlePem = linkerd.trustBundlePem;
@@ -51,3 +45,6 @@ export const chartVersions = {
   linkerdCrds: linkerd.linkerdCrdsChartVersion,
   linkerdControlPlane: linkerd.linkerdControlPlaneChartVersion,
 };
+
+// Last: while the cluster answers, the engine is told of everything that needs no answer from it.
+await fit;

@@ -45,7 +45,7 @@ before(async () => {
   await reset(sandboxName, console.log);
   environment = await testSandbox();
   process.env.KUBECONFIG = environment.KUBECONFIG;
-  cluster = connect({ namespace, signal: new AbortController().signal });
+  cluster = connect();
   apps = kubeConfig().makeApiClient(AppsV1Api);
   objectsBefore = await listObjectsOfSettledCluster(environment);
   // The one node that runs pods has to take all of them. What the user says wins over upstream's numbers.

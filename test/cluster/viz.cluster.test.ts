@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { ApiregistrationV1Api } from "@kubernetes/client-node";
 import { askToIssue } from "../../mesh/certManager.ts";
-import { type Cluster, connect } from "../../mesh/cluster.ts";
+import { connect, type Mesh } from "../../mesh/cluster.ts";
 import { withPortForward } from "../../mesh/portForward.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
@@ -18,14 +18,14 @@ const servers = [
 ] as const;
 
 let environment: NodeJS.ProcessEnv;
-let cluster: Cluster;
+let cluster: Mesh;
 let registrations: ApiregistrationV1Api;
 
 before(async () => {
   await reset(sandboxName, console.log);
   environment = await testSandbox(sandboxName, ["linkerd-tap"]);
   process.env.KUBECONFIG = environment.KUBECONFIG;
-  cluster = connect({ namespace, signal: new AbortController().signal });
+  cluster = { ...connect(), namespace };
   registrations = kubeConfig().makeApiClient(ApiregistrationV1Api);
   await succeed(environment, "pulumi", "config", "set", "installLinkerdViz", "true");
   await succeed(environment, "pulumi", "config", "set", "installLinkerdCni", "true");

@@ -4,7 +4,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { askToIssue } from "../../mesh/certManager.ts";
-import { type Cluster, connect } from "../../mesh/cluster.ts";
+import { connect, type Mesh } from "../../mesh/cluster.ts";
 import { withPortForward } from "../../mesh/portForward.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
@@ -20,13 +20,13 @@ const servers = [
 ] as const;
 
 let environment: NodeJS.ProcessEnv;
-let cluster: Cluster;
+let cluster: Mesh;
 
 before(async () => {
   await reset(sandboxName, console.log);
   environment = await testSandbox();
   process.env.KUBECONFIG = environment.KUBECONFIG;
-  cluster = connect({ namespace, signal: new AbortController().signal });
+  cluster = { ...connect(), namespace };
   await rotate(false);
   await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
 });
