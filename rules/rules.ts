@@ -330,7 +330,34 @@ const secretRules = {
   },
 } as const satisfies Readonly<Record<string, Rule>>;
 
-export const rules = { ...settingRules, ...credentialRules, ...secretRules };
+const reload = "linkerd2 pkg/tls/creds_watcher.go";
+const certificateStatus = "cert-manager pkg/apis/certmanager/v1/types_certificate.go CertificateStatus";
+
+/** Rules about a mesh that runs: whether its credentials are renewed, and used. */
+const meshRules = {
+  "stored-certificate": {
+    severity: "error",
+    source: "linkerd2 charts: the control plane mounts these Secrets",
+  },
+  "certificate-issued": { severity: "error", source: `${certificateStatus} FailedIssuanceAttempts` },
+  "certificate-ready": { severity: "error", source: `${certificateStatus} Conditions` },
+  "certificate-renewed": { severity: "error", source: `${certificateStatus} RenewalTime` },
+  "webhook-name": { severity: "error", source: "Kubernetes calls a webhook by the name of its Service" },
+  "webhook-chain": {
+    severity: "error",
+    source: "Go crypto/x509 Verify, by which the API server calls webhooks",
+  },
+  "controller-running": { severity: "error", source: "linkerd2 charts: the Deployment linkerd-identity" },
+  "controller-answers": { severity: "error", source: `${identity} Certify` },
+  "controller-anchors": {
+    severity: "error",
+    source: "linkerd2 controller/cmd/identity/main.go reads the anchors once, at its start",
+  },
+  "issuer-loaded": { severity: "error", source: reload },
+  "issuer-refused": { severity: "error", source: `${reload}: the event IssuerUpdateSkipped` },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+export const rules = { ...settingRules, ...credentialRules, ...secretRules, ...meshRules };
 
 /** Longer than any text of this program's own: so it is the values from outside that are cut. */
 const longestTextCharacters = 1000;

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
-import { parse } from "yaml";
+import { parse, type TagId, type Tags } from "yaml";
 import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../../components/identityIssuer.ts";
 import { trustDomainOf } from "../../components/linkerdControlPlane.ts";
 import {
@@ -18,7 +18,6 @@ import type { Purpose } from "../../rules/credentials/credentials.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { broken } from "../../rules/rules.ts";
-import { isMap, readStackYaml } from "./stackYaml.ts";
 
 const projectDirectory = resolve(import.meta.dirname, "..", "..");
 
@@ -87,13 +86,13 @@ export async function readStack(name: string | undefined): Promise<StackText | F
     if (code === "ENOENT") {
       return unreadable(
         field,
-        "pulumi is not on PATH, by which a stack's configuration is read.",
+        "The stack's configuration cannot be read: pulumi is not on PATH.",
         "Install it; for the sandbox's stack: eval \"$(npm run -s sandbox -- env)\". Or give the stack's file: --config.",
       );
     }
     return unreadable(
       field,
-      `pulumi config cannot read it: ${(stderr || message).trim().replace(/^error: /, "")}`,
+      `pulumi config cannot read the stack: ${(stderr || message).trim().replace(/^error: /, "")}`,
       "Select a stack, or name one with --stack; its passphrase or login must be there as for pulumi up. Or give its file: --config.",
     );
   }
@@ -101,24 +100,16 @@ export async function readStack(name: string | undefined): Promise<StackText | F
 
 /** What a stack's file sets; what is encrypted in it stays unknown. */
 export function readStackFile(path: string): StackText | Finding {
-  let set: Readonly<Record<string, unknown>> | undefined;
+  const refused = (message: string) =>
+    unreadable("--config", message, "Give a stack's file, such as Pulumi.dev.yaml.");
+  let content: unknown;
   try {
-    set = readStackYaml(readFileSync(path, "utf8"));
+    content = parse(readFileSync(path, "utf8"), { schema: "yaml-1.1", customTags: asGoReads });
   } catch (error) {
-    const [reason] = (error as Error).message.split("\n");
-    return unreadable(
-      "--config",
-      `It cannot be read: ${reason}`,
-      "Give a stack's file, such as Pulumi.dev.yaml.",
-    );
+    return refused(`The file cannot be read: ${(error as Error).message.split("\n")[0]}`);
   }
-  if (set === undefined) {
-    return unreadable(
-      "--config",
-      "It is not a map with config: in it.",
-      "Give a stack's file, such as Pulumi.dev.yaml.",
-    );
-  }
+  const set = isMap(content) ? (content.config ?? {}) : undefined;
+  if (!isMap(set)) return refused("The file is not a map with config: in it.");
   const { project, defaults } = readProject();
   const texts = Object.entries(set).map(([key, value]) => [
     key.includes(":") ? key : `${project}:${key}`,
@@ -145,10 +136,23 @@ function textOf(value: unknown): string | undefined {
   if (isEncrypted(value)) return undefined;
   // Pulumi takes a key without a value for the empty string, and warns of it.
   if (value === null) return "";
-  // The program rounds what is in an object as well.
-  const known = (_key: string, part: unknown) =>
-    isEncrypted(part) ? encryptedLeaf : typeof part === "bigint" ? Number(part) : part;
+  const known = (_key: string, part: unknown) => (isEncrypted(part) ? encryptedLeaf : part);
   return typeof value === "object" ? JSON.stringify(value, known) : String(value);
+}
+
+/**
+ * Pulumi reads its files with Go's yaml.v3: its numbers are those of YAML 1.1 and of 1.2 alike, but neither yes and no nor
+ * hours with colons; and what looks like a time stays a text here.
+ */
+function asGoReads(tags: Tags): Tags {
+  const isGoes = (tag: Tags[number]) =>
+    typeof tag === "string" ||
+    !(/:(bool|timestamp)$/.test(tag.tag) || ("format" in tag && tag.format === "TIME"));
+  return [...tags.filter(isGoes), "bool", "intOct"] satisfies (TagId | Tags[number])[];
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** As Pulumi writes it: `{ secure: "v1:…" }`. */
