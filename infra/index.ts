@@ -17,7 +17,7 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
-const { transforms, fit } = gates(
+const { transforms, fit } = await gates(
   { kubeconfig, context: kubeContext },
   {
     family: familyOfControlPlane(settings),
@@ -46,5 +46,5 @@ export const chartVersions = {
   linkerdControlPlane: linkerd.linkerdControlPlaneChartVersion,
 };
 
-// Last: while the cluster answers, the engine is told of everything that needs no answer from it.
+// Last: a preview tells the engine of everything while the cluster answers.
 await fit;

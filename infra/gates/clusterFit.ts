@@ -7,7 +7,6 @@ import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rul
 import type { Finding } from "../../rules/finding.ts";
 import { crdsReleaseName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
-import { releaseType } from "./registration.ts";
 
 type Client = Pick<Cluster, "version" | "definitions">;
 
@@ -35,15 +34,6 @@ export async function lookWhetherItFits(cluster: Promise<Client>, wanted: Wanted
     return;
   }
   requireSound(findings);
-}
-
-/** Lets no release of Linkerd be registered in an update before the cluster has been found to fit. */
-export function requireFit(fit: Promise<void>, { family }: Wanted): pulumi.ResourceTransform {
-  const releases = [crdsReleaseName, family?.chart];
-  return async ({ type, props }) => {
-    if (type === releaseType && releases.includes(props.name) && !pulumi.runtime.isDryRun()) await fit;
-    return undefined;
-  };
 }
 
 async function checkFit(

@@ -1,7 +1,7 @@
 /** What is looked at on the cluster before anything of it is changed; for this program, and for those that use its components. */
 import * as pulumi from "@pulumi/pulumi";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
-import { lookWhetherItFits, requireFit, type Wanted } from "./clusterFit.ts";
+import { lookWhetherItFits, type Wanted } from "./clusterFit.ts";
 import { checkIssuerFirst } from "./identityIssuer.ts";
 import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
@@ -13,40 +13,39 @@ const previewTimeoutMilliseconds = 500;
 export interface Gates {
   /** For the options of the component that installs Linkerd. */
   readonly transforms: pulumi.ResourceTransform[];
-  /**
-   * Await it at the end of the program: it fails if the cluster does not fit the chosen Linkerd, with a pulumi.RunError of
-   * which Pulumi shows the message alone. In a preview it waits for the cluster's answer for half a second.
-   */
+  /** Whether the cluster fits the chosen Linkerd. Await it at the end of the program: a preview goes on without it. */
   readonly fit: Promise<void>;
 }
 
 /**
- * Begins to look at the cluster, beside the program, and makes the gates of its resources:
+ * Makes the gates of the resources that install Linkerd:
  *
- * - a Linkerd that the cluster does not fit is refused, before anything of Linkerd is touched;
- * - a control plane is touched only after its identity issuer has been found fit for it;
  * - an Issuer or a Certificate that names what does not exist is refused at once;
+ * - a control plane is changed only after its identity issuer has been found fit for it;
  * - a Helm release goes on where an interrupted run has left it.
+ *
+ * An update waits here until the cluster has been found to fit the chosen Linkerd, so that nothing is changed otherwise. A
+ * preview goes on meanwhile, and waits at its end, for half a second at most, if the cluster does not answer.
  *
  * @param cluster the kubeconfig and context that the program's Kubernetes provider has.
  * @param wanted the Linkerd that is going to be installed.
+ * @throws pulumi.RunError with what does not fit, of which Pulumi shows the message alone; in a preview, `fit` does.
  */
-export function gates(cluster: KubeConfigOptions, wanted: Wanted): Gates {
+export async function gates(cluster: KubeConfigOptions, wanted: Wanted): Promise<Gates> {
+  const isPreview = pulumi.runtime.isDryRun();
   // The client takes longer to load than all the rest of a program: so it loads while other things happen.
   const connected = import("../../mesh/cluster.ts").then(({ connect }) => {
-    const limit = pulumi.runtime.isDryRun()
-      ? { signal: AbortSignal.timeout(previewTimeoutMilliseconds) }
-      : {};
+    const limit = isPreview ? { signal: AbortSignal.timeout(previewTimeoutMilliseconds) } : {};
     return connect({ ...cluster, ...limit });
   });
   const fit = lookWhetherItFits(connected, wanted);
   // Whoever awaits them hears of their failures.
   for (const promise of [connected, fit]) promise.catch(() => {});
+  if (!isPreview) await fit;
   return {
     transforms: [
       continueInterruptedReleases(connected),
       requireReferences(connected),
-      requireFit(fit, wanted),
       checkIssuerFirst(connected),
     ],
     fit,

@@ -238,10 +238,8 @@ function describe(findings: readonly Finding[]): string {
     .join("\n");
 }
 
-if (import.meta.main) {
-  const options = readOptions();
-  const findings = await check(options);
-  const verdict = verdictOf(findings);
-  console.log(options.json ? JSON.stringify({ verdict, findings }, undefined, 2) : describe(findings));
-  process.exitCode = exitCodes[verdict];
-}
+const options = readOptions();
+const findings = await check(options);
+const verdict = verdictOf(findings);
+console.log(options.json ? JSON.stringify({ verdict, findings }, undefined, 2) : describe(findings));
+process.exitCode = exitCodes[verdict];

@@ -38,14 +38,14 @@ const askAgainMilliseconds = 5_000;
 /** Events are best effort: Kubernetes' clients drop them where there are many. Certify is the proof. */
 const eventGraceMilliseconds = 5_000;
 
-export interface Evidence {
+interface Evidence {
   readonly step: Step;
   readonly what: string;
   /** Since cert-manager was asked. */
   readonly elapsedMilliseconds: number;
 }
 
-export interface Renewal {
+interface Renewal {
   /** Every running identity controller has loaded the renewed issuer. */
   readonly renewed: boolean;
   /** An issuance was under way already; no other one was asked for. */
@@ -64,7 +64,7 @@ export interface Renewal {
  * @param onEvidence called with each piece of evidence as soon as it is seen.
  * @throws Error if the cluster cannot be asked for a renewal, or the wait was interrupted.
  */
-export async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Promise<Renewal> {
+async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Promise<Renewal> {
   const [trust, certificateName] = await Promise.all([readTrust(mesh), findCertificate(mesh)]);
   const [stored, requests, events, loadedBefore] = await Promise.all([
     readStoredCertificate(mesh, identityIssuerName),
@@ -172,21 +172,19 @@ function renewalJson({ issuer, ...renewal }: Renewal): string {
   return JSON.stringify({ ...renewal, issuer: issuer && factsOf(issuer) }, undefined, 2);
 }
 
-if (import.meta.main) {
-  await runCommand({
-    name: "renew",
-    description:
-      "Asks cert-manager to renew Linkerd's identity issuer now, and waits until the running identity controllers have " +
-      "loaded the new one.",
-    timeout: "3m",
-    exitCodes: "0 if every identity controller has loaded the new issuer; 2 otherwise.",
-    onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s credentials",
-    run: async (mesh, { json }) => {
-      const print = ({ what, elapsedMilliseconds }: Evidence) =>
-        console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
-      const renewal = await renew(mesh, json ? () => {} : print);
-      console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
-      return renewal.renewed ? exitAllRight : exitProblem;
-    },
-  });
-}
+await runCommand({
+  name: "renew",
+  description:
+    "Asks cert-manager to renew Linkerd's identity issuer now, and waits until the running identity controllers have " +
+    "loaded the new one.",
+  timeout: "3m",
+  exitCodes: "0 if every identity controller has loaded the new issuer; 2 otherwise.",
+  onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s credentials",
+  run: async (mesh, { json }) => {
+    const print = ({ what, elapsedMilliseconds }: Evidence) =>
+      console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
+    const renewal = await renew(mesh, json ? () => {} : print);
+    console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
+    return renewal.renewed ? exitAllRight : exitProblem;
+  },
+});

@@ -7,13 +7,6 @@ import { startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
 const wanted = { family: familyOfControlPlane({}), installGatewayApi: false, namespace: "linkerd" };
-const release = (name: string): pulumi.ResourceTransformArgs => ({
-  type: "kubernetes:helm.sh/v3:Release",
-  name,
-  custom: true,
-  props: { name },
-  opts: {},
-});
 /** Begins a program. */
 async function start(isPreview: boolean): Promise<void> {
   const mocks = { newResource: () => ({ id: "", state: {} }), call: () => ({}) };
@@ -24,35 +17,30 @@ async function start(isPreview: boolean): Promise<void> {
   });
 }
 
-/** A resource on its way through the gate that awaits whether the cluster fits. */
-const registered = (transforms: pulumi.ResourceTransform[], name: string) =>
-  Promise.resolve(transforms[2]!(release(name)));
-
 beforeEach(() => {
   api.requests = [];
   api.objects = { "/version": { major: "1", minor: "20", gitVersion: "v1.20.0" } };
 });
 
-test("a cluster that does not fit ends the program, and keeps Linkerd's releases from an update", async () => {
+test("a cluster that does not fit ends an update before anything is registered", async () => {
   await start(false);
-  const { transforms, fit } = gates({ kubeconfig: api.kubeconfig }, wanted);
-  await assert.rejects(fit, (error: Error) => {
+  await assert.rejects(gates({ kubeconfig: api.kubeconfig }, wanted), (error: Error) => {
     assert.ok(pulumi.RunError.isInstance(error));
     assert.match(error.message, /the cluster runs v1\.20\.0/);
     return true;
   });
-  await registered(transforms, "cert-manager");
-  for (const name of ["linkerd-crds", "linkerd-control-plane"]) {
-    await assert.rejects(registered(transforms, name), /the cluster runs v1\.20\.0/);
-  }
 });
 
-test("a preview registers everything while the cluster is asked, and ends with its answer", async () => {
+test("a preview goes on while the cluster is asked, and ends with its answer", async () => {
   await start(true);
-  const { transforms, fit } = gates({ kubeconfig: api.kubeconfig }, wanted);
-  await registered(transforms, "linkerd-control-plane");
+  const { fit } = await gates({ kubeconfig: api.kubeconfig }, wanted);
   assert.deepEqual(api.requests, [], "nothing has been asked yet");
-  await assert.rejects(fit, /the cluster runs v1\.20\.0/);
+  let verdict = await fit.catch(({ message }) => message);
+  // On a busy machine the half second may be over before the answer is there.
+  for (let tries = 0; verdict === undefined && tries < 10; tries++) {
+    verdict = await (await gates({ kubeconfig: api.kubeconfig }, wanted)).fit.catch(({ message }) => message);
+  }
+  assert.match(verdict, /the cluster runs v1\.20\.0/);
 });
 
 test("a preview goes on half a second after it began to ask a cluster that is silent", async () => {
@@ -60,7 +48,7 @@ test("a preview goes on half a second after it began to ask a cluster that is si
   await import("../../../mesh/cluster.ts");
   api.objects = { "/version": () => new Promise(() => {}) };
   const begun = performance.now();
-  const { fit } = gates({ kubeconfig: api.kubeconfig }, wanted);
+  const { fit } = await gates({ kubeconfig: api.kubeconfig }, wanted);
   await fit;
   const elapsed = performance.now() - begun;
   assert.ok(elapsed > 400 && elapsed < 1500, `${elapsed} ms`);

@@ -212,7 +212,7 @@ suite("npm run -s check", () => {
     assert.equal(stack.code, 2);
     assert.match(
       stack.stdout,
-      /^Error: --stack none: pulumi config cannot read it: no stack named 'none' found\n/,
+      /^Error: --stack none: pulumi config cannot read the stack: no stack named 'none' found\n/,
     );
     const cluster = await check("--secret", "linkerd/linkerd-identity-issuer", "--context", "none");
     assert.equal(cluster.code, 2);
