@@ -91,7 +91,8 @@ async function login(kubeConfig: KubeConfig, request: RequestContext, signal: Ab
   try {
     await Promise.race([kubeConfig.applySecurityAuthentication(request), aborted]);
   } catch (error) {
-    throw signal.aborted ? error : loginFailure(kubeConfig.getCurrentUser()!, error);
+    const user = kubeConfig.getCurrentUser();
+    throw signal.aborted || user === null ? error : loginFailure(user, error);
   } finally {
     signal.removeEventListener("abort", abort);
   }

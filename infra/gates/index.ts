@@ -22,7 +22,7 @@ export interface Gates {
  *
  * - an Issuer or a Certificate that names what does not exist is refused at once;
  * - a control plane is changed only after its identity issuer has been found fit for it;
- * - a Helm release goes on where an interrupted run has left it.
+ * - a Helm release goes on from what an interrupted run has left.
  *
  * An update waits here until the cluster has been found to fit the chosen Linkerd, so that nothing is changed otherwise. A
  * preview goes on meanwhile, and waits at its end, for half a second at most, if the cluster does not answer.

@@ -49,7 +49,7 @@ export function continueInterruptedReleases(cluster: Promise<Core>): pulumi.Reso
   };
   return ({ type, props, opts }) =>
     type === releaseType
-      ? // Helm keeps the description with each finished revision: so a release tells who has installed it.
+      ? // Helm keeps the description with each finished revision: so a release says which stack installed it.
         { props: { ...props, description: installer }, opts: { ...opts, hooks } }
       : undefined;
 }

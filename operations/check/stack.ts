@@ -27,9 +27,9 @@ export interface CheckedStack {
   readonly kubeconfig?: string | undefined;
   readonly kubeContext?: string | undefined;
   readonly linkerdNamespace?: string | undefined;
-  /** Absent where a part of it is encrypted. */
+  /** Absent if a part of it is encrypted. */
   readonly purpose?: Omit<Purpose, "now">;
-  /** The mesh's anchors, where every one of them is provided, and sound; else the cluster alone has them. */
+  /** The mesh's anchors, if all of them are provided and sound; otherwise the cluster alone has them. */
   readonly bundle?: PemText | undefined;
 }
 
@@ -67,7 +67,7 @@ function providedBundle({
     : undefined;
 }
 
-/** What a stack sets, decrypted; the selected one where there is no name. */
+/** What a stack sets, decrypted; without a name, the selected stack. */
 export async function readStack(name: string | undefined): Promise<StackText | Finding> {
   const stack = name === undefined ? [] : ["--stack", name];
   try {
@@ -118,7 +118,7 @@ export function readStackFile(path: string): StackText | Finding {
   return { project, texts: { ...defaults, ...Object.fromEntries(texts) }, isSecret: () => false };
 }
 
-/** The project's name, and the defaults of its keys, which a stack has where it sets nothing. */
+/** The project's name, and the defaults of the keys that a stack does not set. */
 function readProject() {
   const { name, config } = parse(readFileSync(resolve(projectDirectory, "Pulumi.yaml"), "utf8")) as {
     name: string;

@@ -35,7 +35,7 @@ import {
 
 /** No watch tells what a process has loaded; it is asked at every change, and this often. */
 const askAgainMilliseconds = 5_000;
-/** Events are best effort: Kubernetes' clients drop them where there are many. Certify is the proof. */
+/** Events are best effort: Kubernetes' clients drop them if there are many. Certify is the proof. */
 const eventGraceMilliseconds = 5_000;
 
 interface Evidence {
@@ -59,7 +59,7 @@ interface Renewal {
 /**
  * Renews the identity issuer, and waits until it is loaded or the cluster's signal ends the wait.
  *
- * Several renewals at once are one where they overlap, and all of them end once the newest issuer is loaded.
+ * Renewals that overlap are one, and all of them end once the newest issuer is loaded.
  *
  * @param onEvidence called with each piece of evidence as soon as it is seen.
  * @throws Error if the cluster cannot be asked for a renewal, or the wait was interrupted.
