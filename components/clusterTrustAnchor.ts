@@ -1,49 +1,25 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { checkClusterAnchorLifetimes } from "../rules/lifetimes/clusterTrustAnchor.ts";
-import type { IdentityIssuerSettings } from "./identityIssuer.ts";
 import {
-  defaultClockSkewAllowance,
-  defaultIssuanceLifetime,
-  defaultIssuerDuration,
-} from "./identityIssuer.ts";
+  previousTrustAnchorName,
+  trustAnchorCommonName,
+  trustAnchorName,
+  trustRootsKey,
+  trustRootsName,
+} from "../rules/linkerdNames.ts";
 import { Certificate, ClusterIssuer, Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
-import { sound } from "./settings.ts";
-import { commonNameOf } from "./trustAnchor.ts";
 
-/** Ten years, as for an anchor that Pulumi makes. */
-export const defaultClusterTrustAnchorDuration = "87600h";
-
-/** A week: longer than an issuer and its leaves live, with room for a longer issuerDuration. */
-export const defaultClusterTrustAnchorRenewBefore = "168h";
-
-/** Names of Linkerd's documentation, by which its procedures and Buoyant's operator find the objects. */
-export const clusterAnchorName = "linkerd-trust-anchor";
-export const previousAnchorName = "linkerd-previous-anchor";
+/** Names of Linkerd's documentation: its procedures and Buoyant's operator find the objects by them. */
 const rootIssuerName = "linkerd-trust-root-issuer";
 const clusterIssuerName = "linkerd-identity-issuer";
-const trustRootsName = "linkerd-identity-trust-roots";
-const trustRootsKey = "ca-bundle.crt";
-
-/** How an anchor that is kept on the cluster lives. */
-export interface ClusterTrustAnchorSettings {
-  /**
-   * Life of the anchor, as a Go duration. Defaults to 87600h (ten years). A change would make another anchor, which
-   * protection refuses.
-   */
-  readonly clusterTrustAnchorDuration?: pulumi.Input<string> | undefined;
-  /**
-   * Time before its end at which cert-manager replaces an anchor that nobody has rotated, as a Go duration. Defaults to
-   * 168h; at most 720h, longer than `issuerDuration`, `issuanceLifetime` and `clockSkewAllowance` together, and at least
-   * 8760h shorter than `clusterTrustAnchorDuration`.
-   */
-  readonly clusterTrustAnchorRenewBefore?: pulumi.Input<string> | undefined;
-}
 
 /** What a {@link ClusterTrustAnchor} is made from. */
-export interface ClusterTrustAnchorArgs extends ClusterTrustAnchorSettings, IdentityIssuerSettings {
+export interface ClusterTrustAnchorArgs {
+  /** Life of the anchor, and time before its end at which cert-manager replaces it, as Go durations. */
+  readonly duration: pulumi.Input<string>;
+  readonly renewBefore: pulumi.Input<string>;
   /** cert-manager's namespace, which is trust-manager's trust namespace as well. */
   readonly certManagerNamespace: pulumi.Input<string>;
   /** Namespace of the control plane, which carries Linkerd's labels already. */
@@ -66,12 +42,12 @@ export interface ClusterTrustAnchorArgs extends ClusterTrustAnchorSettings, Iden
  * controller has not read, since it reads its anchors at its start only: IssuerUpdateSkipped, and no more certificates
  * when the issuer before it ends. `rotationPolicy: Never` would hide that and keep one key for ever. Linkerd's
  * documentation has 8760h and renewBefore 7320h: a switch 60 days after the anchor is made. Here cert-manager may not
- * switch by itself before the very end ({@link checkClusterAnchorLifetimes} has the inequality), and a rotation is an
+ * switch by itself before the very end (rules/lifetimes/clusterTrustAnchor.ts has the inequality), and a rotation is an
  * operation: renew the Certificate, `pulumi up`, which restarts the control plane since the bundle is another; restart the
  * meshed pods; renew the issuer; make the previous anchor equal to the anchor.
  *
  * **The previous anchor** is at first equal to the anchor. Pulumi never writes it again: in the midst of a rotation it is
- * the root that the mesh lives on. It has no private key, and none of cert-manager's labels or annotations, by which
+ * the root that the mesh lives on. It has no private key, and none of cert-manager's labels or annotations, since
  * cert-manager would take it for its own.
  *
  * Pass `protect: true`, and none of it can be deleted or replaced; a changed duration, which would be a new anchor at once, is
@@ -92,19 +68,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:ClusterTrustAnchor", name, {}, opts);
     const namespace = args.certManagerNamespace;
     const child = { parent: this };
-    const dependent = { ...child, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) };
-    const lifetimes = sound(
-      {
-        clusterTrustAnchorDuration: args.clusterTrustAnchorDuration ?? defaultClusterTrustAnchorDuration,
-        clusterTrustAnchorRenewBefore:
-          args.clusterTrustAnchorRenewBefore ?? defaultClusterTrustAnchorRenewBefore,
-        issuerDuration: args.issuerDuration ?? defaultIssuerDuration,
-        issuanceLifetime: args.issuanceLifetime ?? defaultIssuanceLifetime,
-        clockSkewAllowance: args.clockSkewAllowance ?? defaultClockSkewAllowance,
-      },
-      checkClusterAnchorLifetimes,
-    );
-
+    const dependent = { ...child, dependsOn: opts?.dependsOn ?? [] };
     const selfSigned = new Issuer(
       `${name}-self-signed`,
       { name: rootIssuerName, namespace },
@@ -113,31 +77,31 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     );
     const anchor = new Certificate(
       name,
-      { name: clusterAnchorName, namespace },
+      { name: trustAnchorName, namespace },
       {
-        secretName: clusterAnchorName,
-        duration: lifetimes.clusterTrustAnchorDuration,
-        renewBefore: lifetimes.clusterTrustAnchorRenewBefore,
+        secretName: trustAnchorName,
+        duration: args.duration,
+        renewBefore: args.renewBefore,
         issuerRef: { group: "cert-manager.io", kind: "Issuer", name: selfSigned.metadata.name },
-        commonName: pulumi.output(args.trustDomain).apply((domain) => commonNameOf(1, domain)),
+        commonName: pulumi.output(args.trustDomain).apply((domain) => trustAnchorCommonName(1, domain)),
         isCA: true,
         privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always" },
         usages: ["cert sign", "crl sign"],
       },
       {
         ...child,
-        // cert-manager issues anew as soon as one of these is another: a new root, with nobody prepared for it.
+        // cert-manager issues again as soon as one of these changes: a new root, with nobody prepared for it.
         replaceOnChanges: ["duration", "issuerRef", "commonName", "isCA", "privateKey", "usages"].map(
           (field) => `spec.${field}`,
         ),
       },
     );
     // By way of the Certificate, so that whoever uses it waits until the Secret is filled.
-    const secretName = anchor.metadata.name.apply(() => clusterAnchorName);
+    const secretName = anchor.metadata.name.apply(() => trustAnchorName);
 
     const own = new Bundle(
       name,
-      clusterAnchorName,
+      trustAnchorName,
       {
         sources: [{ secret: { name: secretName, key: "tls.crt" } }],
         target: {
@@ -152,8 +116,8 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     const previous = new kubernetes.core.v1.Secret(
       `${name}-previous`,
       {
-        metadata: { name: previousAnchorName, namespace, annotations: deleteAtOnce },
-        // The type of the anchor's own, which is never changed: whoever copies that one over this must not meet another.
+        metadata: { name: previousTrustAnchorName, namespace, annotations: deleteAtOnce },
+        // The type of the anchor's own, which is never changed: a copy of that one over this one must not meet a different type.
         type: "kubernetes.io/tls",
         stringData: { "tls.crt": this.certificatePem, "tls.key": "" },
       },

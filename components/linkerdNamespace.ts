@@ -1,16 +1,13 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { PodSecurityLevel } from "./linkerdControlPlane.ts";
+import type { PodSecurityLevel } from "../rules/settings/controlPlane.ts";
 
 /** What a {@link LinkerdNamespace} is made from. */
 export interface LinkerdNamespaceArgs {
   /** Its name. */
   readonly name: pulumi.Input<string>;
-  /**
-   * Pod-security level that is enforced in it. Defaults to `privileged`, which the init container of each pod needs; where
-   * Linkerd's CNI plugin is in its place, the pods keep to `restricted`.
-   */
-  readonly podSecurityLevel?: pulumi.Input<PodSecurityLevel> | undefined;
+  /** Pod-security level that is enforced in it. */
+  readonly podSecurityLevel: pulumi.Input<PodSecurityLevel>;
 }
 
 /**
@@ -31,7 +28,7 @@ export class LinkerdNamespace extends kubernetes.core.v1.Namespace {
             "linkerd.io/is-control-plane": "true",
             "config.linkerd.io/admission-webhooks": "disabled",
             "linkerd.io/control-plane-ns": args.name,
-            "pod-security.kubernetes.io/enforce": args.podSecurityLevel ?? "privileged",
+            "pod-security.kubernetes.io/enforce": args.podSecurityLevel,
           },
           annotations: { "linkerd.io/inject": "disabled" },
         },

@@ -4,13 +4,13 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { joinBundle } from "../rules/credentials/bundle.ts";
+import { isLater } from "../rules/known.ts";
+import { trustAnchorCommonName, trustAnchorObjectName } from "../rules/linkerdNames.ts";
+import { checkProvidedAnchor } from "../rules/settings/trustAnchor.ts";
 import { Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
-import { checkProvidedTrustAnchor, type ProvidedTrustAnchor } from "./providedTrustAnchors.ts";
-import { sound } from "./settings.ts";
-
-/** Ten years: an anchor's end is a rollout over the whole mesh, and no component of Linkerd warns of it in time. */
-export const defaultTrustAnchorValidityPeriodHours = 87_600;
+import type { ProvidedTrustAnchor } from "./rotatingLinkerdArgs.ts";
+import { requireSound } from "./validation.ts";
 
 /** What one generation of the trust anchor is made from. */
 export interface TrustAnchorArgs {
@@ -20,9 +20,9 @@ export interface TrustAnchorArgs {
   readonly generation: number;
   /** The mesh's trust domain; part of the subject. */
   readonly trustDomain: pulumi.Input<string>;
-  /** Life of the certificate in hours. Defaults to 87600 (ten years); a change replaces the certificate. */
-  readonly validityPeriodHours?: pulumi.Input<number> | undefined;
-  /** The certificate, and its key where it is to sign. Absent: both are made. */
+  /** Life of the certificate in hours; a change replaces the certificate. */
+  readonly validityPeriodHours: pulumi.Input<number>;
+  /** The certificate, and its key if it is to sign. Absent: both are made. */
   readonly provided?: ProvidedTrustAnchor | undefined;
 }
 
@@ -45,7 +45,7 @@ interface Pair {
  * The key is in Pulumi's state, encrypted, and in the Secret. No output holds it.
  *
  * Pass `protect: true`, and neither the key nor anything else of the anchor can be deleted or replaced: its loss
- * distrusts every certificate of the mesh. An anchor that is provided cannot become another one then; its certificate can
+ * distrusts every certificate of the mesh. An anchor that is provided cannot be exchanged then; its certificate can
  * be renewed, with the same subject and key. Without an early renewal, Pulumi would replace the certificate on the first
  * `up` after its end; protection turns that into an error as well.
  *
@@ -66,7 +66,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:TrustAnchor", name, {}, opts);
     const child = { parent: this };
     this.generation = args.generation;
-    this.objectName = objectNameOf(args.generation);
+    this.objectName = trustAnchorObjectName(args.generation);
 
     const { certificatePem, privateKeyPem } =
       args.provided === undefined ? this.#make(name, args) : this.#take(name, args.provided, args.generation);
@@ -87,7 +87,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
         name,
         metadata,
         { ca: { secretName: secret.metadata.name } },
-        { ...child, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
+        { ...child, dependsOn: opts?.dependsOn ?? [] },
       );
       this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
     }
@@ -101,7 +101,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
     const key = new tls.PrivateKey(
       `${name}-key`,
       { algorithm: "ECDSA", ecdsaCurve: "P256" },
-      // Where the identifier may not be replaced, nothing is made that protection would keep for good.
+      // If the identifier may not be replaced, nothing is made that protection would then keep forever.
       { ...child, dependsOn: identifier },
     );
     const privateKeyPem = pulumi.secret(key.privateKeyPem);
@@ -112,14 +112,14 @@ export class TrustAnchor extends pulumi.ComponentResource {
         subject: {
           commonName: pulumi
             .output(args.trustDomain)
-            .apply((domain) => commonNameOf(args.generation, domain)),
+            .apply((domain) => trustAnchorCommonName(args.generation, domain)),
           // Verifiers that find an issuer by its subject alone fail on two roots of one name; joined bundles of several
           // clusters would hold such.
           serialNumber: identifier.hex,
         },
         isCaCertificate: true,
         allowedUses: ["cert_signing", "crl_signing"],
-        validityPeriodHours: args.validityPeriodHours ?? defaultTrustAnchorValidityPeriodHours,
+        validityPeriodHours: args.validityPeriodHours,
       },
       child,
     );
@@ -128,7 +128,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
 
   #take(name: string, provided: ProvidedTrustAnchor, generation: number): Pair {
     const { certificatePem, privateKeyPem } = checked(provided, generation);
-    // Of another anchor, this one changes and has to be replaced, which protection refuses before the Secret changes.
+    // With a different anchor, this one has to be replaced, which protection refuses before the Secret changes.
     const identifier = new random.RandomId(
       identifierOf(name),
       { byteLength: 8, keepers: certificatePem.apply(subjectAndKeyOf) },
@@ -143,20 +143,18 @@ export class TrustAnchor extends pulumi.ComponentResource {
   }
 }
 
-/**
- * What is provided, once it is known and sound: the certificate as it gets into the bundle, the key as a secret.
- *
- * @throws pulumi.RunError where it is plain and not sound; where it is an Output, that Output fails with it.
- */
+/** What is provided, once it is known and sound: the certificate as it gets into the bundle, the key as a secret. */
 function checked({ certificatePem, privateKeyPem }: ProvidedTrustAnchor, generation: number): Pair {
-  const field = `providedTrustAnchors.${generation}`;
-  const given: Record<string, pulumi.Input<string>> = privateKeyPem === undefined
-    ? { certificatePem }
-    : { certificatePem, privateKeyPem };
-  const parts = sound(given, (known) => checkProvidedTrustAnchor(field, known));
+  const parts = pulumi.all([certificatePem, privateKeyPem]).apply(([certificate, key]) => {
+    // What is plain has been checked with all other settings.
+    if (isLater(certificatePem) || isLater(privateKeyPem)) {
+      requireSound(checkProvidedAnchor(`trustAnchor.provided.${generation}`, certificate, key));
+    }
+    return { certificate, key };
+  });
   return {
-    certificatePem: pulumi.unsecret(pulumi.output(parts.certificatePem!)).apply((pem) => joinBundle([pem])),
-    privateKeyPem: parts.privateKeyPem === undefined ? undefined : pulumi.secret(parts.privateKeyPem),
+    certificatePem: pulumi.unsecret(parts.apply(({ certificate }) => joinBundle([certificate]))),
+    privateKeyPem: privateKeyPem === undefined ? undefined : pulumi.secret(parts.apply(({ key }) => key!)),
   };
 }
 
@@ -170,18 +168,4 @@ function subjectAndKeyOf(certificatePem: string): Record<string, string> {
 /** The name says what it is for in an anchor that is made; the same in one that is provided, so that neither becomes the other. */
 function identifierOf(name: string): string {
   return `${name}-subject`;
-}
-
-/** Generations never share a subject: the first is `root`, the later ones carry their number. */
-export function commonNameOf(generation: number, trustDomain: string): string {
-  return `root${suffixOf(generation)}.linkerd.${trustDomain}`;
-}
-
-/** Name of a generation's Secret and Issuer. */
-export function objectNameOf(generation: number): string {
-  return `linkerd-trust-anchor${suffixOf(generation)}`;
-}
-
-function suffixOf(generation: number): string {
-  return generation === 1 ? "" : `-${generation}`;
 }

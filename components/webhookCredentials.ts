@@ -1,55 +1,30 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { OwnedValue } from "../rules/charts/values.ts";
-import { checkWebhookLifetimes, webhookAuthorityLifetimes } from "../rules/lifetimes/webhookCertificates.ts";
+import { webhookAuthorityLifetimes } from "../rules/lifetimes/webhookCertificates.ts";
+import { type Webhook, webhookServerName } from "../rules/linkerdNames.ts";
 import { Certificate, Issuer } from "./objects/certManager.ts";
-import { sound } from "./settings.ts";
-
-/** A day, as in Linkerd's own documentation. */
-export const defaultWebhookCertificateDuration = "24h";
-
-/** Time enough for the kubelet to deliver, and for a renewal that fails at first. */
-export const defaultWebhookCertificateRenewBefore = "1h";
 
 /** Names that Linkerd's documentation gives to the webhooks' own authority. */
 const authorityName = "webhook-issuer";
 const authoritySecretName = "webhook-issuer-tls";
 
 /**
- * Where the chart has made a Secret until now, Helm would delete it under the running webhook; and where the chart is to
+ * If the chart has made a Secret until now, Helm would delete it under the running webhook; and if the chart is to
  * make it again, Helm would take it for its own and write into it, with cert-manager writing there as well and a
  * caBundle that fits one of them. So Helm keeps it, and finds no release's name on it: then it refuses to take it over.
  */
 const notOfHelm = { "helm.sh/resource-policy": "keep", "meta.helm.sh/release-name": "" };
 
-/** How webhook credentials live. */
-export interface WebhookCredentialsSettings {
-  /**
-   * Life of each webhook's certificate, as a Go duration. Defaults to 24h; at least 1h (cert-manager), at most 43800h, and
-   * longer than `webhookCertificateRenewBefore`.
-   */
-  readonly webhookCertificateDuration?: pulumi.Input<string> | undefined;
-  /** Time before its end at which cert-manager renews it, as a Go duration. Defaults to 1h; at least 5m (cert-manager). */
-  readonly webhookCertificateRenewBefore?: pulumi.Input<string> | undefined;
-}
-
-/** A server that the API server calls: an admission webhook, or an extension of the API. */
-export interface Webhook {
-  /** Prefix of its values in Linkerd's chart, such as `proxyInjector`. */
-  readonly valuesKey: string;
-  /** Name of its Service, and of its Certificate. */
-  readonly serviceName: string;
-  /** Name of the Secret that its pods mount. */
-  readonly secretName: string;
-}
-
 /** What {@link WebhookCredentials} are made from. */
-export interface WebhookCredentialsArgs extends WebhookCredentialsSettings {
+export interface WebhookCredentialsArgs {
+  /** Life of each certificate, and time before its end at which it is renewed, as Go durations. */
+  readonly certificateDuration: pulumi.Input<string>;
+  readonly certificateRenewBefore: pulumi.Input<string>;
   /** Namespace of the webhooks. */
   readonly namespace: pulumi.Input<string>;
   readonly webhooks: readonly Webhook[];
 }
 
-/** Values by which Linkerd's chart takes one webhook's credentials from cert-manager. */
+/** Values that make Linkerd's chart take one webhook's credentials from cert-manager. */
 export interface InjectedWebhookValues {
   /** The chart makes no Secret. */
   readonly externalSecret: true;
@@ -65,8 +40,8 @@ export interface InjectedWebhookValues {
  * a webhook's key is nobody in the mesh. No key passes through Pulumi.
  *
  * The API server's caBundle and the certificate that a webhook serves must agree at every moment, and they change apart
- * from each other: cainjector writes the one, the kubelet delivers the other. They agree because the CA keeps its key
- * and its name for good, so that whatever it signed verifies against each of its certificates, older or newer; and
+ * from each other: cainjector writes the one, the kubelet delivers the other. They agree because the CA always keeps its key
+ * and its name, so that whatever it signed verifies against each of its certificates, older or newer; and
  * because it is renewed five years before its end, long before a certificate below it could outlive it. cert-manager
  * does not sign the Certificates again when their CA is renewed; each takes the new one with its own next renewal.
  */
@@ -78,20 +53,11 @@ export class WebhookCredentials extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:WebhookCredentials", name, {}, opts);
     const { namespace } = args;
     const child = { parent: this };
-    const lifetimes = sound(
-      {
-        webhookCertificateDuration: args.webhookCertificateDuration ?? defaultWebhookCertificateDuration,
-        webhookCertificateRenewBefore:
-          args.webhookCertificateRenewBefore ?? defaultWebhookCertificateRenewBefore,
-      },
-      checkWebhookLifetimes,
-    );
-
     const selfSigned = new Issuer(
       `${name}-self-signed`,
       { name: `${authorityName}-self-signed`, namespace },
       { selfSigned: {} },
-      { ...child, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
+      { ...child, dependsOn: opts?.dependsOn ?? [] },
     );
     const authority = new Certificate(
       `${name}-authority`,
@@ -124,8 +90,8 @@ export class WebhookCredentials extends pulumi.ComponentResource {
           { name: serviceName, namespace },
           {
             secretName,
-            duration: lifetimes.webhookCertificateDuration,
-            renewBefore: lifetimes.webhookCertificateRenewBefore,
+            duration: args.certificateDuration,
+            renewBefore: args.certificateRenewBefore,
             issuerRef: referenceTo(issuer),
             commonName: serverName,
             dnsNames: [serverName],
@@ -143,24 +109,6 @@ export class WebhookCredentials extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
-}
-
-/** The name by which the API server calls a webhook. */
-export function webhookServerName(serviceName: string, namespace: string): string {
-  return `${serviceName}.${namespace}.svc`;
-}
-
-/** The values by which one webhook's credentials would come from elsewhere. */
-export function ownedByWebhook({ valuesKey }: Webhook): OwnedValue[] {
-  const fix =
-    "Remove it: cert-manager keeps this webhook's credentials. Or set rotateWebhookCredentials to false.";
-  return [
-    { path: `${valuesKey}.externalSecret`, value: true, fix },
-    ...["injectCaFrom", "injectCaFromSecret", "caBundle", "crtPEM", "keyPEM"].map((key) => ({
-      path: `${valuesKey}.${key}`,
-      fix,
-    })),
-  ];
 }
 
 function referenceTo(issuer: Issuer) {

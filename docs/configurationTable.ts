@@ -1,14 +1,9 @@
-/**
- * The README's configuration table, made from `Pulumi.yaml`, where every setting is declared.
- *
- *     node docs/configurationTable.ts     writes it into README.md
- */
-import { readFileSync, writeFileSync } from "node:fs";
+/** The README's configuration table, made from `Pulumi.yaml`, which declares every setting. */
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse } from "yaml";
 
-const project = resolve(import.meta.dirname, "..");
-const readmeFile = resolve(project, "README.md");
+const projectFile = resolve(import.meta.dirname, "..", "Pulumi.yaml");
 const begin = "<!-- configuration table: written by `npm run -s tables` -->";
 const end = "<!-- end of the configuration table -->";
 
@@ -20,12 +15,7 @@ interface Declaration {
   readonly secret?: boolean;
 }
 
-/** The README as it is. */
-export function readReadme(): string {
-  return readFileSync(readmeFile, "utf8");
-}
-
-/** The README as it should be, given what it is otherwise. */
+/** The README as it should be, given what it is. */
 export function withConfigurationTable(readme: string): string {
   const [before, rest] = [readme.indexOf(begin), readme.indexOf(end)];
   if (before < 0 || rest < before) throw new Error(`README.md lacks the lines ${begin} and ${end}.`);
@@ -33,7 +23,7 @@ export function withConfigurationTable(readme: string): string {
 }
 
 function configurationTable(): string {
-  const { config } = parse(readFileSync(resolve(project, "Pulumi.yaml"), "utf8")) as {
+  const { config } = parse(readFileSync(projectFile, "utf8")) as {
     config: Record<string, Declaration>;
   };
   const rows = Object.entries(config).map(([key, declaration]) => {
@@ -47,5 +37,3 @@ function configurationTable(): string {
   });
   return ["| Key | Type | Default | Meaning |", "|---|---|---|---|", ...rows].join("\n");
 }
-
-if (import.meta.main) writeFileSync(readmeFile, withConfigurationTable(readReadme()));

@@ -1,20 +1,41 @@
-/**
- * `docs/oracle.md`: what the oracle's last long run said, and why we are stricter where we are.
- *
- *     node docs/oraclePage.ts     writes it
- */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+/** `docs/oracle.md`: what the oracle's last long run said, and why some rules are stricter than Linkerd. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { rules } from "../rules/rules.ts";
-import { type Measured, reasonOf } from "../test/oracle/comparison.ts";
 
-const project = resolve(import.meta.dirname, "..");
-const file = join(project, "docs", "oracle.md");
-const measuredFile = join(project, "test", "oracle", "measured.json");
+const measuredFile = resolve(import.meta.dirname, "..", "test", "oracle", "measured.json");
 
-/** The page as it is. */
-export function readOraclePage(): string {
-  return readFileSync(file, "utf8");
+/** What a run of the oracle came to. */
+export interface Report {
+  readonly sets: number;
+  /** How many different bundles they have, each of which a controller of its own has read. */
+  readonly bundles: number;
+  /** How many sets the oracle and we agree on; `unexplained` are those that we refuse without saying why. */
+  readonly verdicts: Readonly<Record<"agreed" | "stricter" | "laxer" | "unexplained", number>>;
+  /** How many sets Linkerd accepts, or where it refuses them. */
+  readonly stages: Readonly<Record<"load" | "certify" | "proxies" | "accepted", number>>;
+  /** Sets that we alone refuse, by rule; one set may break several. */
+  readonly stricterRules: Readonly<Record<string, number>>;
+}
+
+/** A report with what it takes to repeat it, as `test/oracle/measured.json` keeps it. */
+export interface Measured extends Report {
+  /** How many of the sets are known traps; the others are random. */
+  readonly traps: number;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly machine: string;
+  /** Load average of the last quarter of an hour; above the number of processors, the machine was busy with other work. */
+  readonly load: number;
+  /** Version of linkerd2. */
+  readonly linkerd: string;
+  readonly day: string;
+}
+
+/** Why a rule refuses what Linkerd accepts; `undefined` for one that does not. */
+export function reasonOf(rule: string): string | undefined {
+  const known: Readonly<Record<string, { readonly source: string; readonly stricter?: string }>> = rules;
+  return known[rule]?.stricter;
 }
 
 /** The report of the run that the page is about. */
@@ -52,10 +73,10 @@ export function oraclePage(): string {
   return `<!-- Written by \`npm run -s tables\` from test/oracle/measured.json and rules/rules.ts. -->
 # Linkerd as the oracle
 
-Whether credentials are good is Linkerd's to say. So its real identity controller is started with each set of a bundle, an
-issuer and a key; a real \`Certify\` signs; and two proxies with what it signed meet in mutual TLS. \`check\` says what it
-thinks of the same set. Sets with the same bundle, which a controller reads at its start only, are given to one controller
-one after another, as the kubelet does with a Secret that changes. (OpenSSL stands in for the proxies' TLS.)
+Whether credentials are good is for Linkerd to say. So its real identity controller is started with each set of a bundle,
+an issuer and a key; a real \`Certify\` signs; and two proxies with what it signed meet in mutual TLS. \`check\` judges the
+same set. A controller reads its bundle only when it starts, so sets with the same bundle are given to one controller, one
+after the other, as the kubelet does with a Secret that changes. (OpenSSL stands in for the proxies' TLS.)
 
 The sets are every known trap by itself (\`test/oracle/traps.ts\`), and random ones: a sound mesh of one to three anchors and
 up to two intermediates, and a few traps, faults and edits. Names, times, serial numbers, versions, extensions, usages, key
@@ -85,18 +106,16 @@ npm run test:oracle -- --sets ${random} --seed ${seed} --json test/oracle/measur
 npm run test:oracle -- --sets ${random}
 \`\`\`
 
-It ends with exit code 1, and shows the sets, where one is laxer, or stricter without a reason. \`npm test\` does the same
-with every trap and some hundred random sets.
+If a set is laxer, or stricter without a reason, it is shown, and the exit code is 1. \`npm test\` does the same with every
+trap and some hundred random sets.
 
 ## Where we are stricter
 
-Linkerd's identity controller accepts what these rules refuse, in some cases. One set may break several of them. A warning
-refuses nothing, so none is counted for it.
+In some cases Linkerd's identity controller accepts what these rules refuse. One set may break several of them. A warning
+refuses nothing, so no sets are counted for it.
 
 ${row("Rule", "Severity", "Sets", "Why; *it* is the identity controller")}
 |---|---|---|---|
 ${reasons.join("\n")}
 `;
 }
-
-if (import.meta.main) writeFileSync(file, oraclePage());

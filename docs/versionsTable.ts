@@ -1,19 +1,6 @@
-/**
- * `docs/versions.md`, made from the table of chart families.
- *
- *     node docs/versionsTable.ts     writes it
- */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { cniChartValues, writtenRange } from "../rules/charts/cni.ts";
-import { type ChartFamily, chartFamilies, hasCrdsChart } from "../rules/charts/controlPlane.ts";
-
-const file = resolve(import.meta.dirname, "..", "docs", "versions.md");
-
-/** The page as it is. */
-export function readVersionsPage(): string {
-  return readFileSync(file, "utf8");
-}
+/** `docs/versions.md`, made from the table of chart families. */
+import { cniChartValues } from "../rules/charts/cni.ts";
+import { type ChartFamily, chartFamilies, hasCrdsChart } from "../rules/charts/families.ts";
 
 /** The page as it should be. */
 export function versionsPage(): string {
@@ -21,13 +8,10 @@ export function versionsPage(): string {
   const rows: readonly (readonly [string, (family: ChartFamily) => string])[] = [
     ["Linkerd", ({ linkerd }) => linkerd],
     ["Chart", ({ chart }) => `\`${chart}\``],
-    ["Chart versions", ({ from, below }) => `${from.join(".")} ≤ v${below ? ` < ${below.join(".")}` : ""}`],
-    ["Mesh-wide values", ({ root }) => (root === "" ? "at the top" : `below \`${root}\``)],
+    ["Chart versions", ({ versions }) => `\`${versions}\``],
     ["Own chart of definitions", (family) => yes(hasCrdsChart(family))],
-    ["`installNamespace`", ({ ownsNamespace }) => (ownsNamespace ? "set to false" : "refused")],
-    ["`identity.issuer.crtExpiry`", ({ crtExpiry }) => (crtExpiry ? "for linkerd.io/tls only" : "gone")],
+    ["`installNamespace`", (family) => (hasCrdsChart(family) ? "refused" : "set to false")],
     ["`identity.externalCA`", ({ externalCA }) => yes(externalCA)],
-    ["Issuer must be a CA", ({ enforcesIsCa }) => yes(enforcesIsCa)],
     ["`injectCaFrom`", ({ injectCaFrom }) => yes(injectCaFrom)],
     ["`restricted` with a CNI plugin", ({ restrictedPods }) => yes(restrictedPods)],
     [
@@ -46,18 +30,18 @@ export function versionsPage(): string {
 
 What each family of Linkerd's charts accepts. The values of the control plane are made from this table; the family
 follows from the chart's name and version, or from the name of a local archive, \`<name>-<version>.tgz\`. No chart has a
-schema for its values, so Helm drops in silence what the chart does not know: here it is refused.
+schema for its values, so Helm silently drops values that the chart does not know; this program refuses them.
 
 ${line(rows.map(([title]) => title))}
 ${line(rows.map(() => "---"))}
 ${chartFamilies.map((family) => line(rows.map(([, cell]) => cell(family)))).join("\n")}
 
 Within a row, a chart can ask for a newer Kubernetes than its first (\`kubeVersion\`), and Helm refuses an older one: 2.11.1
-asks for 1.17, edge-23.12.2 for 1.22, edge-25.2.3 for 1.23. 2.11.0 still has \`crtExpiry\`, as 2.10.
+asks for 1.17, edge-23.12.2 for 1.22, edge-25.2.3 for 1.23.
 
 From edge-25.3 on, \`helm.sh/resource-policy: keep\` is on the Gateway API's definitions: once installed
 (\`installGatewayApi\`), they stay on the cluster when that is set to false, and after \`pulumi destroy\`. Older charts delete
-them, and with them every route of the cluster; where an update would do that, it is refused.
+them, and with them every route of the cluster; an update that would do so is refused.
 
 The table was compared with upstream's charts at the first and last release of each row, rendered with the values that
 this program makes. The tests on the sandbox run edge-23.4.3. edge-26.8.3, charts and controllers, was run by hand on
@@ -67,18 +51,18 @@ version in which it has stored objects.
 
 ## The CNI plugin
 
-\`installLinkerdCni\` installs the chart \`linkerd2-cni\` before the control plane, and removes it after. Where the table says
-so, the namespaces of the control plane and of the viz extension then enforce the pod-security level \`restricted\`, with any
-other Linkerd \`privileged\`. The same holds for a CNI plugin of your own, with \`cniEnabled\` among
+\`installLinkerdCni\` installs the chart \`linkerd2-cni\` before the control plane, and removes it after. The namespaces of the
+control plane and of the viz extension then enforce the pod-security level \`restricted\` if the table says so, and
+\`privileged\` otherwise. The same holds for a CNI plugin of your own, with \`cniEnabled\` among
 \`linkerdControlPlaneValues\`.
 
-From 2.12 until 2023 the chart's versions begin with 30; from 2024 on they are those of the control plane's, and a plugin
-of another release is warned of. Before 2.9.0 it always makes its namespace itself, and is not supported.
+From 2.12 until 2023 the chart's versions begin with 30; from 2024 on they are those of the control plane's chart. A plugin
+of another release gets a warning. Charts before 2.10.0 are not supported.
 
 | Value of \`linkerd2-cni\` | Chart versions |
 | --- | --- |
 ${Object.entries(cniChartValues)
-  .map(([name, ranges]) => line([`\`${name}\``, ranges.map(writtenRange).join(", ")]))
+  .map(([name, ranges]) => line([`\`${name}\``, `\`${ranges.replaceAll("|", "\\|")}\``]))
   .join("\n")}
 
 ## Linkerd 2.10
@@ -88,11 +72,6 @@ and destroyed by this program. cert-manager is v1.21.2 there, too, and is instal
 to false: the definitions of its newest chart have \`selectableFields\`, which Helm refuses on an API server that does not
 know them, unless it is told not to look (\`--disable-openapi-validation\`). \`npm run -s credentials\` and
 \`npm run -s renew\` read Linkerd 2.10's anchors from its values, and ask its identity controller with a token for the API
-server, as its proxies do. They do not know Linkerd before 2.10.
+server, as its proxies do.
 `;
-}
-
-if (import.meta.main) {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, versionsPage());
 }

@@ -1,4 +1,4 @@
-/** The candidate that is nearest to a mistyped word, or `undefined` where none is near. */
+/** The candidate that is nearest to a mistyped word, or `undefined` if none is near. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(2, Math.floor(word.length / 3));
   let best: { candidate: string; distance: number } | undefined;

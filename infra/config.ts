@@ -1,12 +1,12 @@
-/** Reads a stack's configuration: the program its own, and `npm run -s check` any. */
+/** Reads a stack's configuration: the program its own, and `check` any. */
 import * as pulumi from "@pulumi/pulumi";
-import type { IdentityIssuerRef } from "../components/issuerSource.ts";
-import { checkRotatingLinkerd, type RotatingLinkerdArgs } from "../components/rotatingLinkerd.ts";
-import { plain, requireSound } from "../components/settings.ts";
-import type { VaultIssuerSettings } from "../components/vaultIssuer.ts";
+import { type RotatingLinkerdArgs, resolve } from "../components/rotatingLinkerdArgs.ts";
+import { requireSound, resolveSound } from "../components/validation.ts";
 import type { HelmValues } from "../rules/charts/values.ts";
 import type { Finding } from "../rules/finding.ts";
+import { isPlainObject } from "../rules/known.ts";
 import { broken } from "../rules/rules.ts";
+import { checkSettings } from "../rules/settings/check.ts";
 import { closest } from "./closest.ts";
 import { readTrustAnchorFiles, type TrustAnchorFiles } from "./trustAnchorFiles.ts";
 
@@ -24,7 +24,7 @@ interface Type<Value> {
   /** Name of the type in Pulumi.yaml. */
   readonly name: "string" | "integer" | "boolean" | "array" | "object";
   readonly description: string;
-  /** `undefined` where the text is not of this type. `secret` says whether the stack keeps it encrypted. */
+  /** `undefined` if the text is not of this type. `secret` says whether the stack keeps it encrypted. */
   readonly read: (text: string, secret: boolean) => Value | undefined;
   /** Whether the empty string, or the empty object, stands for "not set": in Pulumi.yaml every key has a default, and this is its own. */
   readonly emptyIsUnset?: true;
@@ -35,11 +35,16 @@ interface Type<Value> {
 const string: Type<string> = { name: "string", description: "a string", read: (text) => text };
 
 /** Decides what is made, or which rules hold. */
-const choice: Type<string> = { ...string, neededAtOnce: true };
+const neededAtOnce: Type<string> = { ...string, neededAtOnce: true };
+
+/** One of a few texts; which ones, the rules say. */
+function choice<Choice extends string>(): Type<Choice> {
+  return { ...neededAtOnce, read: (text) => text as Choice };
+}
 
 const optional: Type<string> = { ...string, emptyIsUnset: true };
 
-/** Secret from here on, even where the stack's file has it in the clear. */
+/** Secret from here on, even if the stack's file has it in plain text. */
 const password: Type<pulumi.Input<string>> = {
   ...string,
   read: (text) => pulumi.secret(text),
@@ -74,7 +79,7 @@ const helmValues: Type<HelmValues> = {
   description: "an object of Helm values",
   read: (text, secret) => {
     const values = readJson(text);
-    if (!isObject(values)) return undefined;
+    if (!isPlainObject(values)) return undefined;
     return secret ? secretLeaves(values) : values;
   },
 };
@@ -89,86 +94,136 @@ function parts<Settings>(description: string): Type<Settings> {
   };
 }
 
-/** Its certificates are public, and checked before anything is applied; its keys become secrets where they are used. */
+/** Its certificates are public, and checked before anything is applied; its keys become secrets when they are used. */
 const anchors: Type<TrustAnchorFiles> = {
   name: "object",
   description: "an object of anchors by their generation",
   read: (text) => {
     const values = readJson(text);
-    return isObject(values) ? (values as TrustAnchorFiles) : undefined;
+    return isPlainObject(values) ? (values as TrustAnchorFiles) : undefined;
   },
   emptyIsUnset: true,
 };
 
-/** Every key, as Pulumi.yaml declares it. All but the last two are settings of {@link RotatingLinkerdArgs}. */
-export const types = {
-  linkerdNamespace: string,
-  clusterDomain: string,
-  trustDomain: optional,
-  trustAnchorSource: choice,
-  clusterTrustAnchorDuration: string,
-  clusterTrustAnchorRenewBefore: string,
-  trustAnchorGenerations: integers,
-  signingGeneration: integer,
-  trustAnchorValidityPeriodHours: integer,
-  providedTrustAnchors: anchors,
-  protectTrustAnchors: boolean,
-  issuerDuration: string,
-  issuerRenewBefore: string,
-  identityIssuerSource: choice,
-  identityIssuerRef: parts<IdentityIssuerRef>("an object with the name of an issuer"),
-  vaultIssuer: parts<VaultIssuerSettings>("an object with server, path and auth"),
-  issuanceLifetime: string,
-  clockSkewAllowance: string,
-  rotateWebhookCredentials: boolean,
-  webhookCertificateDuration: string,
-  webhookCertificateRenewBefore: string,
-  installCertManager: boolean,
-  certManagerNamespace: string,
-  keepCertManagerCrds: boolean,
-  certManagerChart: choice,
-  certManagerChartVersion: string,
-  certManagerChartRepository: string,
-  certManagerChartRepositoryUsername: optional,
-  certManagerChartRepositoryPassword: password,
-  certManagerValues: helmValues,
-  installTrustManager: boolean,
-  trustManagerChart: choice,
-  trustManagerChartVersion: string,
-  trustManagerValues: helmValues,
-  linkerdChartRepository: string,
-  linkerdChartRepositoryUsername: optional,
-  linkerdChartRepositoryPassword: password,
-  linkerdCrdsChart: choice,
-  linkerdCrdsChartVersion: string,
-  linkerdCrdsValues: helmValues,
-  installGatewayApi: boolean,
-  linkerdControlPlaneChart: choice,
-  linkerdControlPlaneChartVersion: choice,
-  highAvailability: boolean,
-  linkerdControlPlaneValues: helmValues,
-  installLinkerdCni: boolean,
-  linkerdCniNamespace: string,
-  linkerdCniChart: choice,
-  linkerdCniChartVersion: choice,
-  linkerdCniValues: helmValues,
-  installLinkerdViz: boolean,
-  linkerdVizNamespace: string,
-  linkerdVizChart: string,
-  linkerdVizChartVersion: string,
-  linkerdVizValues: helmValues,
-  helmTimeoutSeconds: integer,
+/** The arguments of the component, each by its path, such as `trustDomain` or `controlPlane.namespace`. */
+type ArgumentAt<Path extends string> = Path extends `${infer Group}.${infer Name}`
+  ? Group extends keyof RotatingLinkerdArgs
+    ? Name extends keyof NonNullable<RotatingLinkerdArgs[Group]>
+      ? NonNullable<RotatingLinkerdArgs[Group]>[Name]
+      : never
+    : never
+  : Path extends keyof RotatingLinkerdArgs
+    ? RotatingLinkerdArgs[Path]
+    : never;
+
+interface Row extends Type<unknown> {
+  /** Path of the argument that it sets. */
+  readonly path: string;
+}
+
+const sets = <Path extends string>(path: Path, type: Type<Exclude<ArgumentAt<Path>, undefined>>): Row => ({
+  ...type,
+  path,
+});
+
+/** Every key of the component's, as Pulumi.yaml declares it, and the argument that it sets. */
+const argumentRows: Readonly<Record<string, Row>> = {
+  linkerdNamespace: sets("controlPlane.namespace", string),
+  clusterDomain: sets("clusterDomain", string),
+  trustDomain: sets("trustDomain", optional),
+  trustAnchorSource: sets("trustAnchor.source", choice()),
+  clusterTrustAnchorDuration: sets("trustAnchor.duration", string),
+  clusterTrustAnchorRenewBefore: sets("trustAnchor.renewBefore", string),
+  trustAnchorGenerations: sets("trustAnchor.generations", integers),
+  signingGeneration: sets("trustAnchor.signing", integer),
+  trustAnchorValidityPeriodHours: sets("trustAnchor.validityPeriodHours", integer),
+  // Its files are read before it is one of the arguments.
+  providedTrustAnchors: { ...anchors, path: "trustAnchor.provided" },
+  protectTrustAnchors: sets("trustAnchor.protect", boolean),
+  issuerDuration: sets("identityIssuer.duration", string),
+  issuerRenewBefore: sets("identityIssuer.renewBefore", string),
+  identityIssuerSource: sets("identityIssuer.source", choice()),
+  identityIssuerRef: sets("identityIssuer.issuerRef", parts("an object with the name of an issuer")),
+  vaultIssuer: sets("identityIssuer.vault", parts("an object with server, path and auth")),
+  issuanceLifetime: sets("identityIssuer.issuanceLifetime", string),
+  clockSkewAllowance: sets("identityIssuer.clockSkewAllowance", string),
+  rotateWebhookCredentials: sets("webhooks.rotateCredentials", boolean),
+  webhookCertificateDuration: sets("webhooks.certificateDuration", string),
+  webhookCertificateRenewBefore: sets("webhooks.certificateRenewBefore", string),
+  installCertManager: sets("certManager.install", boolean),
+  certManagerNamespace: sets("certManager.namespace", string),
+  keepCertManagerCrds: sets("certManager.keepCrds", boolean),
+  certManagerChart: sets("certManager.chart", neededAtOnce),
+  certManagerChartVersion: sets("certManager.chartVersion", string),
+  certManagerChartRepository: sets("certManager.chartRepository", string),
+  certManagerChartRepositoryUsername: sets("certManager.chartRepositoryUsername", optional),
+  certManagerChartRepositoryPassword: sets("certManager.chartRepositoryPassword", password),
+  certManagerValues: sets("certManager.values", helmValues),
+  installTrustManager: sets("trustManager.install", boolean),
+  trustManagerChart: sets("trustManager.chart", neededAtOnce),
+  trustManagerChartVersion: sets("trustManager.chartVersion", string),
+  trustManagerValues: sets("trustManager.values", helmValues),
+  linkerdChartRepository: sets("controlPlane.chartRepository", string),
+  linkerdChartRepositoryUsername: sets("controlPlane.chartRepositoryUsername", optional),
+  linkerdChartRepositoryPassword: sets("controlPlane.chartRepositoryPassword", password),
+  linkerdCrdsChart: sets("crds.chart", neededAtOnce),
+  linkerdCrdsChartVersion: sets("crds.chartVersion", string),
+  linkerdCrdsValues: sets("crds.values", helmValues),
+  installGatewayApi: sets("crds.installGatewayApi", boolean),
+  linkerdControlPlaneChart: sets("controlPlane.chart", neededAtOnce),
+  linkerdControlPlaneChartVersion: sets("controlPlane.chartVersion", neededAtOnce),
+  highAvailability: sets("controlPlane.highAvailability", boolean),
+  linkerdControlPlaneValues: sets("controlPlane.values", helmValues),
+  installLinkerdCni: sets("cni.install", boolean),
+  linkerdCniNamespace: sets("cni.namespace", string),
+  linkerdCniChart: sets("cni.chart", neededAtOnce),
+  linkerdCniChartVersion: sets("cni.chartVersion", neededAtOnce),
+  linkerdCniValues: sets("cni.values", helmValues),
+  installLinkerdViz: sets("viz.install", boolean),
+  linkerdVizNamespace: sets("viz.namespace", string),
+  linkerdVizChart: sets("viz.chart", neededAtOnce),
+  linkerdVizChartVersion: sets("viz.chartVersion", string),
+  linkerdVizValues: sets("viz.values", helmValues),
+  helmTimeoutSeconds: sets("helmTimeoutSeconds", integer),
+};
+
+/** Every key. */
+export const types: Readonly<Record<string, Type<unknown>>> = {
+  ...argumentRows,
   kubeconfig: optional,
   kubeContext: optional,
-} satisfies Record<string, Type<unknown>>;
+};
 
-type Key = keyof typeof types;
-type Values = { [Name in Key]?: Exclude<ReturnType<(typeof types)[Name]["read"]>, undefined> };
+/** The component's arguments, from values by their keys. */
+export function argumentsOf(values: Readonly<Record<string, unknown>>): RotatingLinkerdArgs {
+  const args: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(values)) {
+    const [group, name] = argumentRows[key]!.path.split(".");
+    if (name === undefined) args[group!] = value;
+    else args[group!] = { ...(args[group!] as object), [name]: value };
+  }
+  return args;
+}
+
+const keyOf = new Map(Object.entries(argumentRows).map(([key, { path }]) => [path, key]));
+const paths = [...keyOf.keys()].sort((left, right) => right.length - left.length);
+const anyPath = new RegExp(`(?<![\\w.-])(${paths.join("|").replaceAll(".", "\\.")})(?!\\w)`, "g");
+
+/** A text about arguments, in the words of a stack's configuration. */
+export function withKeys(text: string): string {
+  return text.replace(anyPath, (path) => keyOf.get(path)!);
+}
+
+/** A finding about arguments, in the words of a stack's configuration. */
+export function inConfiguration(finding: Finding): Finding {
+  const { field, message, fix } = finding;
+  return { ...finding, field: withKeys(field), message: withKeys(message), fix: withKeys(fix) };
+}
 
 /** What a stack sets. */
 export interface StackText {
   readonly project: string;
-  /** Text of each full key, such as `linkerd-rotating-tls:trustDomain`; `undefined` where it is encrypted, and not known. */
+  /** Text of each full key, such as `linkerd-rotating-tls:trustDomain`; `undefined` if it is encrypted, and not known. */
   readonly texts: Readonly<Record<string, string | undefined>>;
   /** Whether the stack keeps a full key encrypted, in whole or in part. */
   readonly isSecret: (fullKey: string) => boolean;
@@ -180,13 +235,16 @@ export interface StackText {
  * @throws pulumi.RunError with all that is wrong with it: unknown keys, wrong types, and values that cannot be.
  */
 export function readConfiguration(): Configuration {
-  const { configuration, findings } = configurationOf({
+  const { configuration, findings } = parse({
     project: pulumi.getProject(),
     texts: pulumi.runtime.allConfig(),
     // The SDK exports this without its type.
     isSecret: (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret,
   });
-  requireSound(findings);
+  const { linkerd } = configuration;
+  const isRefused = findings.some(({ severity }) => severity === "error");
+  requireSound(isRefused ? [...findings, ...checkSettings(resolve(linkerd)).map(inConfiguration)] : findings);
+  resolveSound(linkerd, inConfiguration);
   return configuration;
 }
 
@@ -195,26 +253,39 @@ export function configurationOf(stack: StackText): {
   readonly configuration: Configuration;
   readonly findings: readonly Finding[];
 } {
+  const { configuration, findings } = parse(stack);
+  const ofSettings = checkSettings(resolve(configuration.linkerd)).map(inConfiguration);
+  return { configuration, findings: [...findings, ...ofSettings] };
+}
+
+/** What a stack sets, and what is wrong with how it says it. */
+function parse(stack: StackText): { configuration: Configuration; findings: Finding[] } {
   const findings: Finding[] = [];
-  const { kubeconfig, kubeContext, providedTrustAnchors: files, ...settings } = readValues(stack, findings);
-  const linkerd =
-    files === undefined
-      ? settings
-      : { ...settings, providedTrustAnchors: readTrustAnchorFiles(files, findings) };
-  if (plain(kubeconfig)?.includes("\n")) {
+  const { kubeconfig, kubeContext, providedTrustAnchors, ...values } = readValues(stack, findings);
+  const provided =
+    providedTrustAnchors === undefined
+      ? {}
+      : { providedTrustAnchors: readTrustAnchorFiles(providedTrustAnchors as TrustAnchorFiles, findings) };
+  if (typeof kubeconfig === "string" && kubeconfig.includes("\n")) {
     findings.push(
       broken("kubeconfig-path", {
         field: "kubeconfig",
-        message: "It is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.",
+        message: "This is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.",
         fix: "Write it to a file, and set kubeconfig to the file's path.",
       }),
     );
   }
-  findings.push(...checkRotatingLinkerd(linkerd));
-  return { configuration: { linkerd, kubeconfig, kubeContext }, findings };
+  return {
+    configuration: {
+      linkerd: argumentsOf({ ...values, ...provided }),
+      kubeconfig: kubeconfig as string | undefined,
+      kubeContext: kubeContext as string | undefined,
+    },
+    findings,
+  };
 }
 
-function readValues({ project, texts, isSecret }: StackText, findings: Finding[]): Values {
+function readValues({ project, texts, isSecret }: StackText, findings: Finding[]): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const [fullKey, text] of Object.entries(texts)) {
     const key = fullKey.slice(fullKey.indexOf(":") + 1);
@@ -224,7 +295,7 @@ function readValues({ project, texts, isSecret }: StackText, findings: Finding[]
       findings.push(unknownKey(key === "" ? fullKey : key));
       continue;
     }
-    const type: Type<unknown> = types[key as Key];
+    const type = types[key]!;
     if (text === undefined) {
       if (type.name !== "string" || type.neededAtOnce) findings.push(encrypted(key));
       else values[key] = unknownSecret();
@@ -254,8 +325,9 @@ function unknownKey(key: string): Finding {
 function encrypted(key: string): Finding {
   return broken("setting-encrypted", {
     field: key,
-    message: "It is encrypted, and other settings are judged by it: it is taken for not set.",
-    fix: "Check the stack where it can be decrypted, with --stack; or keep it in the clear, where it is no secret.",
+    message:
+      "This is encrypted and cannot be read here, so it is treated as unset; checks that depend on it may be wrong.",
+    fix: "Check the stack where it can be decrypted, with --stack; or keep it in plain text if it is no secret.",
   });
 }
 
@@ -272,7 +344,7 @@ function kubernetesKey(fullKey: string, key: string): Finding {
   const own = { context: "kubeContext", kubeconfig: "kubeconfig" }[key];
   return broken("provider-setting", {
     field: fullKey,
-    message: "It would have no effect: this program makes its own Kubernetes provider.",
+    message: "This setting would have no effect: this program makes its own Kubernetes provider.",
     fix: own === undefined ? `Remove it: pulumi config rm ${fullKey}` : `Remove it, and set ${own} instead.`,
   });
 }
@@ -287,14 +359,9 @@ function secretLeaves(values: HelmValues): HelmValues {
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => [
       key,
-      isObject(value) ? secretLeaves(value) : pulumi.secret(value),
+      isPlainObject(value) ? secretLeaves(value) : pulumi.secret(value),
     ]),
   );
-}
-
-function isObject(value: unknown): value is HelmValues {
-  const isKnown = !pulumi.Output.isInstance(value);
-  return isKnown && typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What stands in a {@link StackText} for an encrypted leaf of an object: no value that anyone sets. */

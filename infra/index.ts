@@ -1,8 +1,9 @@
 /** The program: Linkerd with credentials that rotate by themselves, on the cluster that the stack names. */
 import * as kubernetes from "@pulumi/kubernetes";
-import { familyOfControlPlane } from "../components/linkerdControlPlane.ts";
-import { defaultLinkerdNamespace, RotatingLinkerd } from "../components/rotatingLinkerd.ts";
-import { plain } from "../components/settings.ts";
+import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
+import { resolve } from "../components/rotatingLinkerdArgs.ts";
+import { known } from "../rules/known.ts";
+import { defaults } from "../rules/settings/defaults.ts";
 import { readConfiguration } from "./config.ts";
 import { gates } from "./gates/index.ts";
 
@@ -17,12 +18,13 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
+const { controlPlane, crds } = resolve(settings);
 const { transforms, fit } = await gates(
   { kubeconfig, context: kubeContext },
   {
-    family: familyOfControlPlane(settings),
-    installGatewayApi: settings.installGatewayApi ?? false,
-    namespace: plain(settings.linkerdNamespace) ?? defaultLinkerdNamespace,
+    family: controlPlane.family,
+    installGatewayApi: crds.installGatewayApi,
+    namespace: known(controlPlane.namespace) ?? defaults.controlPlane.namespace,
   },
 );
 const linkerd = new RotatingLinkerd("linkerd", settings, { provider, transforms });
@@ -39,7 +41,7 @@ export const identityIssuerSecret = {
   name: linkerd.identityIssuerSecretName,
 };
 
-/** Versions of the charts that are installed; cert-manager's is absent where it is not installed here. */
+/** Versions of the charts that are installed; cert-manager's is absent if it is not installed here. */
 export const chartVersions = {
   certManager: linkerd.certManagerChartVersion,
   linkerdCrds: linkerd.linkerdCrdsChartVersion,

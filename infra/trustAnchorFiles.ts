@@ -1,10 +1,10 @@
 /** Trust anchors that are given in files outside the repository, which the stack's configuration names. */
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
-import type { ProvidedTrustAnchors } from "../components/providedTrustAnchors.ts";
+import type { TrustAnchorSettings } from "../components/rotatingLinkerdArgs.ts";
 import { longestPemBytes, tooLong } from "../rules/credentials/pemText.ts";
 import type { Finding } from "../rules/finding.ts";
+import { isPlainObject } from "../rules/known.ts";
 import { broken } from "../rules/rules.ts";
 
 /** As the configuration has them: each part is a text in PEM, or the path of a file with it. */
@@ -17,13 +17,16 @@ const partOfFile: Readonly<Record<string, "certificatePem" | "privateKeyPem">> =
 };
 
 /** The anchors with the contents of their files. Paths are relative to the project's directory. */
-export function readTrustAnchorFiles(files: TrustAnchorFiles, findings: Finding[]): ProvidedTrustAnchors {
+export function readTrustAnchorFiles(
+  files: TrustAnchorFiles,
+  findings: Finding[],
+): NonNullable<TrustAnchorSettings["provided"]> {
   const read = (generation: string, parts: Readonly<Record<string, unknown>>) =>
     Object.entries(parts).flatMap(([name, value]) => {
       const part = Object.hasOwn(partOfFile, name) ? partOfFile[name]! : undefined;
       if (part === undefined) return [[name, value]];
       const field = `providedTrustAnchors.${generation}.${name}`;
-      const result = readPem(field, value, parts[part]);
+      const result = readPem({ field, path: value, part, text: parts[part] });
       if (typeof result !== "string") {
         findings.push(result);
         return [];
@@ -34,9 +37,7 @@ export function readTrustAnchorFiles(files: TrustAnchorFiles, findings: Finding[
   return Object.fromEntries(
     Object.entries(files).map(([generation, parts]) => [
       generation,
-      typeof parts === "object" && parts !== null && !Array.isArray(parts) && !pulumi.Output.isInstance(parts)
-        ? Object.fromEntries(read(generation, parts))
-        : parts,
+      isPlainObject(parts) ? Object.fromEntries(read(generation, parts)) : parts,
     ]),
   );
 }
@@ -50,7 +51,7 @@ function checkPlace(field: string, path: string): Finding[] {
   return [
     broken("key-in-repository", {
       field,
-      message: `The private key lies in the repository, as ${inside}: once it is committed, everyone who may read the repository has it.`,
+      message: `The private key is in the repository, as ${inside}: once it is committed, everyone who can read the repository has it.`,
       fix: "Move the file outside the repository, and replace the anchor if its key was ever committed; or give the key as privateKeyPem, with pulumi config set --secret.",
     }),
   ];
@@ -75,18 +76,28 @@ function repositoryOf(directory: string): string {
 }
 
 /** Nothing of a file that is not one of these is ever shown. */
-function readPem(field: string, path: unknown, text: unknown): string | Finding {
+function readPem({
+  field,
+  path,
+  part,
+  text,
+}: {
+  field: string;
+  path: unknown;
+  part: string;
+  text: unknown;
+}): string | Finding {
   if (text !== undefined) {
     return broken("setting-parts", {
       field,
-      message: "The text is given as well, and there is one of it.",
-      fix: "Remove the file's name, or the text.",
+      message: `${part} is set as well.`,
+      fix: "Keep one of the two.",
     });
   }
   if (typeof path !== "string" || path === "") {
     return broken("setting-parts", {
       field,
-      message: "It is not the path of a file.",
+      message: "This must be the path of a file.",
       fix: `Set ${field} to a path, from the project's directory or absolute.`,
     });
   }
@@ -96,7 +107,7 @@ function readPem(field: string, path: unknown, text: unknown): string | Finding 
   } catch (error) {
     return broken("file-readable", {
       field,
-      message: `It cannot be read: ${(error as Error).message}.`,
+      message: `This file cannot be read: ${(error as Error).message}.`,
       fix: "Give the path of a file that can be read, from the project's directory or absolute.",
     });
   }

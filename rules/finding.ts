@@ -1,25 +1,38 @@
 /** How grave a broken rule is: an error stops Linkerd now or later, a warning does not. */
 export type Severity = "error" | "warning";
 
-/** One thing that is not right, in the words that a user sees. */
+/** What is demanded of settings or credentials, and by whom. */
+export interface Rule {
+  readonly severity: Severity;
+  /** What is demanded, as one sentence. */
+  readonly demand: string;
+  /** What to do if it is broken; a finding may know better. */
+  readonly fix: string;
+  /** Where the rule comes from. */
+  readonly source: string;
+  /** Why it refuses what Linkerd's identity controller, *it*, accepts; absent if it never does. */
+  readonly stricter?: string;
+}
+
+/** One problem, in the words that a user sees. */
 export interface Finding {
   /** Name of the broken rule, which stays the same from version to version. */
   readonly rule: string;
   readonly severity: Severity;
   /**
-   * Where it was found: the name of a setting, as it is written in the stack's configuration and in a component's
-   * arguments, an option of a command, or an object of the cluster.
+   * What it is about: a setting, as it is written in the stack's configuration and in a component's arguments, an option
+   * of a command, or an object of the cluster.
    */
   readonly field: string;
   /** The value that was found, and what is demanded of it. */
   readonly message: string;
   /** What to do about it. */
   readonly fix: string;
-  /** Who demands it: Linkerd, cert-manager, a standard, or this project where Linkerd itself is content. */
+  /** The rule's source: Linkerd, cert-manager, a standard, or this project if Linkerd itself does not object. */
   readonly source: string;
 }
 
-/** The gravest severity among findings; `ok` where there is none. */
+/** The gravest severity among findings; `ok` if there are none. */
 export function verdictOf(findings: readonly Finding[]): "ok" | Severity {
   if (findings.length === 0) return "ok";
   return findings.some(({ severity }) => severity === "error") ? "error" : "warning";

@@ -16,7 +16,6 @@ export function checkNamespaceName(field: string, name: string): Finding[] {
     broken("namespace-name", {
       field,
       message: `"${name}" is not the name of a namespace: lower-case letters, digits and inner hyphens, at most 63.`,
-      fix: `Write it like "linkerd" or "team-a".`,
     }),
   ];
 }
@@ -28,19 +27,17 @@ export function checkDomain(field: string, domain: string): Finding[] {
     broken("domain-syntax", {
       field,
       message: `"${domain}" is not a domain: lower-case labels of letters, digits and inner hyphens, joined by dots.`,
-      fix: `Write it like "cluster.local", without a dot at its end.`,
     }),
   ];
 }
 
-/** The common name that a certificate gets must fit into its field. */
+/** A certificate's common name must fit into its field. */
 export function checkCommonName(field: string, commonName: string): Finding[] {
   if (commonName.length <= longestCommonName) return [];
   return [
     broken("common-name-length", {
       field,
-      message: `The common name ${commonName} that comes of it has ${commonName.length} characters; a certificate holds ${longestCommonName}.`,
-      fix: "Choose a shorter one.",
+      message: `The common name made from it, ${commonName}, has ${commonName.length} characters; a certificate allows at most ${longestCommonName}.`,
     }),
   ];
 }

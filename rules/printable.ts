@@ -1,8 +1,8 @@
-/** Texts from outside, made fit for a terminal and for a line of a log. */
+/** Makes texts from outside fit for a terminal and for one line of a log. */
 
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Escapes what a terminal would obey and what ends a line, and leaves out the middle where the text is longer. */
+/** Escapes what a terminal would obey and what ends a line, and leaves out the middle of a text that is too long. */
 export function printable(text: string, longestCharacters: number): string {
   const half = longestCharacters / 2;
   const short = text.length > longestCharacters ? `${text.slice(0, half)} … ${text.slice(-half)}` : text;

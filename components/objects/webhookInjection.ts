@@ -1,6 +1,7 @@
 /** Waiting for cert-manager's cainjector, which writes the caBundle of webhook configurations and API services. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import type { Webhook } from "../../rules/linkerdNames.ts";
 
 const webhookCaBundle = "jsonpath={.webhooks[0].clientConfig.caBundle}";
 
@@ -19,12 +20,6 @@ const kinds = {
   },
 };
 
-/** What a chart makes for the API server to call, and leaves to cainjector. */
-export interface InjectedConfiguration {
-  readonly kind: keyof typeof kinds;
-  readonly name: string;
-}
-
 /**
  * Makes the engine wait until the API server can verify a server of a chart's.
  *
@@ -34,7 +29,7 @@ export interface InjectedConfiguration {
  */
 export function awaitInjection(
   name: string,
-  { kind, name: configurationName }: InjectedConfiguration,
+  { kind, name: configurationName }: Webhook["configuration"],
   release: kubernetes.helm.v3.Release,
   parent: pulumi.Resource,
 ): void {

@@ -1,9 +1,9 @@
 /** Looks whether the cluster fits the chosen Linkerd, once, as the program starts. */
 import * as pulumi from "@pulumi/pulumi";
-import { requireSound } from "../../components/settings.ts";
+import { requireSound } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
-import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/controlPlane.ts";
+import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { crdsReleaseName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";

@@ -8,7 +8,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
-import { requireSound } from "../../components/settings.ts";
+import { requireSound } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found } from "../../mesh/requests.ts";
 import { valueAt } from "../../rules/charts/values.ts";
@@ -93,8 +93,8 @@ async function awaitIssuer(
 
 /** The anchors that the control plane is given: among its values, or in the ConfigMap that someone else keeps. */
 async function bundleOf(core: Cluster["core"], namespace: string, values: object): Promise<PemText> {
-  if (valueAt(values, ["identity", "externalCA"]) !== true) {
-    return { field: "The mesh's trust anchors", text: String(meshValue(values, "identityTrustAnchorsPEM")) };
+  if (valueAt(values, "identity.externalCA") !== true) {
+    return { field: "The mesh's trust anchors", text: String(valueAt(values, "identityTrustAnchorsPEM")) };
   }
   const field = `ConfigMap ${namespace}/${trustRootsName}`;
   const configMap = await found(field, core.readNamespacedConfigMap({ name: trustRootsName, namespace }));
@@ -102,16 +102,12 @@ async function bundleOf(core: Cluster["core"], namespace: string, values: object
 }
 
 function purposeOf(values: object): Purpose {
-  const clockSkewAllowance = String(valueAt(values, ["identity", "issuer", "clockSkewAllowance"]));
+  const clockSkewAllowance = String(valueAt(values, "identity.issuer.clockSkewAllowance"));
   return {
-    trustDomain: String(meshValue(values, "identityTrustDomain")),
-    issuanceLifetime: String(valueAt(values, ["identity", "issuer", "issuanceLifetime"])),
+    trustDomain: String(valueAt(values, "identityTrustDomain")),
+    issuanceLifetime: String(valueAt(values, "identity.issuer.issuanceLifetime")),
     clockSkewAllowance,
     // By the cluster's clock, which may be so much ahead, an issuer of this moment is valid already.
     now: new Date(Date.now() + Number(parseDuration(clockSkewAllowance) / 1_000_000n)),
   };
 }
-
-/** Linkerd before 2.10 has the values of the whole mesh below `global`. */
-const meshValue = (values: object, name: string) =>
-  valueAt(values, [name]) ?? valueAt(values, ["global", name]);

@@ -238,8 +238,13 @@ function describe(findings: readonly Finding[]): string {
     .join("\n");
 }
 
-const options = readOptions();
-const findings = await check(options);
-const verdict = verdictOf(findings);
-console.log(options.json ? JSON.stringify({ verdict, findings }, undefined, 2) : describe(findings));
-process.exitCode = exitCodes[verdict];
+/** Runs the command with this process's arguments, and sets its exit code. */
+export async function main(): Promise<void> {
+  const options = readOptions();
+  const findings = await check(options);
+  const verdict = verdictOf(findings);
+  console.log(options.json ? JSON.stringify({ verdict, findings }, undefined, 2) : describe(findings));
+  process.exitCode = exitCodes[verdict];
+}
+
+if (import.meta.main) await main();

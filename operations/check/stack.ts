@@ -1,25 +1,16 @@
 /** Checks a stack's configuration as the program would, without running it. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { parse, type TagId, type Tags } from "yaml";
-import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../../components/identityIssuer.ts";
-import { trustDomainOf } from "../../components/linkerdControlPlane.ts";
-import {
-  defaultLinkerdNamespace,
-  defaultTrustAnchorGenerations,
-  type RotatingLinkerdArgs,
-} from "../../components/rotatingLinkerd.ts";
-import { plain } from "../../components/settings.ts";
+import { type ResolvedSettings, resolve } from "../../components/rotatingLinkerdArgs.ts";
 import { configurationOf, encryptedLeaf, type StackText } from "../../infra/config.ts";
 import { joinBundle } from "../../rules/credentials/bundle.ts";
 import type { Purpose } from "../../rules/credentials/credentials.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
+import { known } from "../../rules/known.ts";
 import { broken } from "../../rules/rules.ts";
-
-const projectDirectory = resolve(import.meta.dirname, "..", "..");
 
 /** What is wrong with a stack's configuration, and where and how to look at its cluster. */
 export interface CheckedStack {
@@ -37,17 +28,18 @@ export interface CheckedStack {
 export function checkStack(stack: StackText): CheckedStack {
   const { configuration, findings } = configurationOf(stack);
   const { linkerd, kubeconfig, kubeContext } = configuration;
+  const settings = resolve(linkerd);
   const [trustDomain, issuanceLifetime, clockSkewAllowance] = [
-    plain(trustDomainOf(linkerd)),
-    plain(linkerd.issuanceLifetime ?? defaultIssuanceLifetime),
-    plain(linkerd.clockSkewAllowance ?? defaultClockSkewAllowance),
+    known(settings.trustDomain),
+    known(settings.identityIssuer.issuanceLifetime),
+    known(settings.identityIssuer.clockSkewAllowance),
   ];
   return {
     findings,
-    kubeconfig: plain(kubeconfig),
-    kubeContext: plain(kubeContext),
-    linkerdNamespace: plain(linkerd.linkerdNamespace ?? defaultLinkerdNamespace),
-    bundle: verdictOf(findings) === "error" ? undefined : providedBundle(linkerd),
+    kubeconfig: known(kubeconfig),
+    kubeContext: known(kubeContext),
+    linkerdNamespace: known(settings.controlPlane.namespace),
+    bundle: verdictOf(findings) === "error" ? undefined : providedBundle(settings),
     ...(trustDomain === undefined || issuanceLifetime === undefined || clockSkewAllowance === undefined
       ? {}
       : { purpose: { trustDomain, issuanceLifetime, clockSkewAllowance } }),
@@ -55,13 +47,9 @@ export function checkStack(stack: StackText): CheckedStack {
 }
 
 /** The bundle as the program makes it. */
-function providedBundle({
-  trustAnchorGenerations = defaultTrustAnchorGenerations,
-  providedTrustAnchors = {},
-}: RotatingLinkerdArgs): PemText | undefined {
-  const certificates = trustAnchorGenerations.map((generation) =>
-    plain(providedTrustAnchors[generation]?.certificatePem),
-  );
+function providedBundle({ trustAnchor }: ResolvedSettings): PemText | undefined {
+  const { generations, provided } = trustAnchor;
+  const certificates = generations.map((generation) => known(provided[generation]?.certificatePem));
   return certificates.every((pem) => pem !== undefined)
     ? { field: "providedTrustAnchors", text: joinBundle(certificates) }
     : undefined;
@@ -74,7 +62,7 @@ export async function readStack(name: string | undefined): Promise<StackText | F
     const { stdout } = await promisify(execFile)(
       "pulumi",
       ["config", "--json", "--show-secrets", "--non-interactive", ...stack],
-      { cwd: projectDirectory, maxBuffer: 64 * 1024 * 1024 },
+      { maxBuffer: 64 * 1024 * 1024 },
     );
     const values = JSON.parse(stdout) as Readonly<Record<string, { value?: string; secret?: boolean }>>;
     const { project, defaults } = readProject();
@@ -103,14 +91,16 @@ export function readStackFile(path: string): StackText | Finding {
   const refused = (message: string) =>
     unreadable("--config", message, "Give a stack's file, such as Pulumi.dev.yaml.");
   let content: unknown;
+  let declared: ReturnType<typeof readProject>;
   try {
     content = parse(readFileSync(path, "utf8"), { schema: "yaml-1.1", customTags: asGoReads });
+    declared = readProject();
   } catch (error) {
     return refused(`The file cannot be read: ${(error as Error).message.split("\n")[0]}`);
   }
   const set = isMap(content) ? (content.config ?? {}) : undefined;
   if (!isMap(set)) return refused("The file is not a map with config: in it.");
-  const { project, defaults } = readProject();
+  const { project, defaults } = declared;
   const texts = Object.entries(set).map(([key, value]) => [
     key.includes(":") ? key : `${project}:${key}`,
     textOf(value),
@@ -118,16 +108,15 @@ export function readStackFile(path: string): StackText | Finding {
   return { project, texts: { ...defaults, ...Object.fromEntries(texts) }, isSecret: () => false };
 }
 
-/** The project's name, and the defaults of the keys that a stack does not set. */
+/** The name of the project in this folder, and the defaults of its keys, for what a stack does not set. */
 function readProject() {
-  const { name, config } = parse(readFileSync(resolve(projectDirectory, "Pulumi.yaml"), "utf8")) as {
+  const { name, config = {} } = parse(readFileSync("Pulumi.yaml", "utf8")) as {
     name: string;
-    config: Readonly<Record<string, { default?: unknown }>>;
+    config?: Readonly<Record<string, { default?: unknown }>>;
   };
-  const defaults = Object.entries(config).map(([key, declared]) => [
-    `${name}:${key}`,
-    textOf(declared.default),
-  ]);
+  // `pulumi new` adds keys of the engine's own.
+  const own = Object.entries(config).filter(([key]) => !key.includes(":"));
+  const defaults = own.map(([key, declared]) => [`${name}:${key}`, textOf(declared.default)]);
   return { project: name, defaults: Object.fromEntries(defaults) as Record<string, string> };
 }
 

@@ -172,19 +172,23 @@ function renewalJson({ issuer, ...renewal }: Renewal): string {
   return JSON.stringify({ ...renewal, issuer: issuer && factsOf(issuer) }, undefined, 2);
 }
 
-await runCommand({
-  name: "renew",
-  description:
-    "Asks cert-manager to renew Linkerd's identity issuer now, and waits until the running identity controllers have " +
-    "loaded the new one.",
-  timeout: "3m",
-  exitCodes: "0 if every identity controller has loaded the new issuer; 2 otherwise.",
-  onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s credentials",
-  run: async (mesh, { json }) => {
-    const print = ({ what, elapsedMilliseconds }: Evidence) =>
-      console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
-    const renewal = await renew(mesh, json ? () => {} : print);
-    console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
-    return renewal.renewed ? exitAllRight : exitProblem;
-  },
-});
+/** Runs the command with this process's arguments, and sets its exit code. */
+export const main = () =>
+  runCommand({
+    name: "renew",
+    description:
+      "Asks cert-manager to renew Linkerd's identity issuer now, and waits until the running identity controllers have " +
+      "loaded the new one.",
+    timeout: "3m",
+    exitCodes: "0 if every identity controller has loaded the new issuer; 2 otherwise.",
+    onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s credentials",
+    run: async (mesh, { json }) => {
+      const print = ({ what, elapsedMilliseconds }: Evidence) =>
+        console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
+      const renewal = await renew(mesh, json ? () => {} : print);
+      console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
+      return renewal.renewed ? exitAllRight : exitProblem;
+    },
+  });
+
+if (import.meta.main) await main();

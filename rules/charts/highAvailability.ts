@@ -1,19 +1,14 @@
 /**
  * What makes a control plane highly available: the numbers of upstream's own `values-ha.yaml`, family by family.
  *
- * Two values of that file are left out, since no template reads them: `controllerResources`, and
+ * Two values of that file are left out, because no template reads them: `controllerResources`, and
  * `policyControllerResources`. So is `controller.podDisruptionBudget`, which repeats the chart's own default.
  */
-import type { ChartFamily } from "./controlPlane.ts";
+import type { ChartFamily } from "./families.ts";
 import type { HelmValues } from "./values.ts";
 
 const cpu = { limit: "", request: "100m" };
 const controller = { cpu, memory: { limit: "250Mi", request: "50Mi" } };
-const grafana = { cpu, memory: { limit: "1024Mi", request: "50Mi" } };
-const prometheus = { cpu: { limit: "", request: "300m" }, memory: { limit: "8192Mi", request: "300Mi" } };
-const proxy = {
-  resources: { cpu: { request: "100m" }, memory: { limit: "250Mi", request: "20Mi" } },
-};
 
 /** In every family's file. */
 const common = {
@@ -25,6 +20,7 @@ const common = {
   proxyInjectorResources: controller,
   spValidatorResources: controller,
   webhookFailurePolicy: "Fail",
+  proxy: { resources: { cpu: { request: "100m" }, memory: { limit: "250Mi", request: "20Mi" } } },
 };
 
 /** From Linkerd 2.12 on. */
@@ -38,24 +34,10 @@ const disruption = {
  * three nodes; and no pod is admitted while no injector answers.
  */
 export function highAvailabilityValues(family: ChartFamily): HelmValues {
-  if (family.root === "global") {
-    return {
-      ...common,
-      global: { proxy },
-      publicAPIResources: controller,
-      tapResources: controller,
-      webResources: controller,
-      // Nested in Linkerd 2.9, at the top in 2.7, and one of each in 2.8: either name says nothing to the others.
-      grafana: { resources: grafana },
-      grafanaResources: grafana,
-      prometheus: { resources: prometheus },
-      prometheusResources: prometheus,
-    };
-  }
   if (family.chart === "linkerd2") {
-    return { ...common, proxy, ...(family.externalCA ? {} : { publicAPIResources: controller }) };
+    return { ...common, ...(family.externalCA ? {} : { publicAPIResources: controller }) };
   }
-  // By this, `linkerd check` looks for what goes with it.
+  // `linkerd check` looks for what goes with it.
   const flag = family.gatewayApi === undefined ? {} : { highAvailability: true };
-  return { ...common, proxy, ...disruption, ...flag };
+  return { ...common, ...disruption, ...flag };
 }

@@ -1,14 +1,14 @@
-/** Merging a user's Helm values with those that a component owns. */
-import * as pulumi from "@pulumi/pulumi";
+/** A user's Helm values: merging them with those that this program owns, and refusing what would have no effect. */
 import type { Finding } from "../finding.ts";
+import { isPlainObject } from "../known.ts";
 import { broken } from "../rules.ts";
 
-/** Values for a chart, nested as in `values.yaml`; any leaf may be an Output. */
+/** Values for a chart, nested as in `values.yaml`. Any leaf may be an Output of Pulumi's. */
 export interface HelmValues {
   readonly [key: string]: unknown;
 }
 
-/** A value that is not the user's to set, since something else depends on what it is. */
+/** A value that is not the user's to set, because something else depends on it. */
 export interface OwnedValue {
   /** Path in the values, with dots. */
   readonly path: string;
@@ -18,7 +18,7 @@ export interface OwnedValue {
   readonly fix: string;
 }
 
-/** A value that a chart does not have, though another one or another version does; and the rule that it breaks. */
+/** A value that a chart does not have, though a different chart or version does, and the rule that it breaks. */
 export interface IgnoredValue {
   readonly rule: "chart-value" | "chart-feature";
   /** Path in the values, with dots. */
@@ -27,23 +27,29 @@ export interface IgnoredValue {
   readonly fix: string;
 }
 
-/** Merges nested values; where both have a leaf, the one of `over` stays. Lists are leaves. */
+/** Merges nested values; of two leaves at one path, the one of `over` stays. Lists and Outputs are leaves. */
 export function mergeValues(under: HelmValues, over: HelmValues): HelmValues {
   const merged: Record<string, unknown> = { ...under };
   for (const [key, value] of Object.entries(over)) {
     const other = merged[key];
-    merged[key] = isNested(value) && isNested(other) ? mergeValues(other, value) : value;
+    merged[key] = isPlainObject(value) && isPlainObject(other) ? mergeValues(other, value) : value;
   }
   return merged;
 }
 
-/** Refuses values of the user that differ from what the component owns, each by its path. */
-export function checkValues(field: string, values: HelmValues, owned: readonly OwnedValue[]): Finding[] {
+/** Refuses values of the user that differ from what this program owns, each by its path. */
+export function checkOwned(field: string, values: HelmValues, owned: readonly OwnedValue[]): Finding[] {
   return owned.flatMap(({ path, value, fix }) => {
-    const given = valueAt(values, path.split("."));
+    const given = valueAt(values, path);
     if (given === undefined || given === value) return [];
-    const rule = value === undefined ? "is not set here" : `is always ${JSON.stringify(value)} here`;
-    return broken("owned-value", { field: `${field}.${path}`, message: `This value ${rule}.`, fix });
+    return broken("owned-value", {
+      field: `${field}.${path}`,
+      message:
+        value === undefined
+          ? "This program sets this value itself; it cannot be set here."
+          : `This program sets this value to ${JSON.stringify(value)}; it cannot be changed here.`,
+      fix,
+    });
   });
 }
 
@@ -59,26 +65,22 @@ export function checkIgnored(
   ignored: readonly IgnoredValue[],
 ): Finding[] {
   return ignored
-    .filter(({ path }) => valueAt(values, path.split(".")) !== undefined)
+    .filter(({ path }) => valueAt(values, path) !== undefined)
     .map(({ rule, path, fix }) =>
       broken(rule, {
         field: `${field}.${path}`,
-        message: `${chart} ${
-          rule === "chart-value" ? "" : "does not have this feature, and "
-        }ignores this value in silence.`,
+        message: `${chart} ${rule === "chart-value" ? "" : "does not have this feature, and "}silently ignores this value.`,
         fix,
       }),
     );
 }
 
-/** The value at a path; `undefined` where there is none. */
-export function valueAt(values: unknown, [key, ...rest]: readonly string[]): unknown {
-  if (key === undefined) return values;
-  return isNested(values) ? valueAt(values[key], rest) : undefined;
-}
-
-function isNested(value: unknown): value is HelmValues {
-  return (
-    typeof value === "object" && value !== null && !Array.isArray(value) && !pulumi.Output.isInstance(value)
-  );
+/** The value at a path with dots; `undefined` if there is none. */
+export function valueAt(values: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>(
+      (inner, key) => (isPlainObject(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
+      values,
+    );
 }

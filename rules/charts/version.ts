@@ -1,43 +1,35 @@
 /** Names and versions of charts, as settings have them. */
+import semver, { type SemVer } from "semver";
 
-/** Major, minor and patch; what follows them, such as `-edge`, does not count. */
-export type Version = readonly [number, number, number];
-
-/** Versions of a chart from `from` on, and below `below` where there is an end. */
-export interface VersionRange {
-  readonly from: Version;
-  readonly below?: Version | undefined;
+/** A chart that its name and version identify. */
+export interface NamedChart {
+  readonly name: string;
+  /** Major, minor and patch: what follows them, such as `-edge`, does not count. */
+  readonly version: SemVer;
 }
 
 /**
- * A chart's name and version; `undefined` where they cannot be told.
+ * Reads a chart's name and version.
  *
  * @param chart as a setting has it: a name, a reference `oci://…`, or the path of an archive `<name>-<version>.tgz`,
  *   whose own version counts.
+ * @returns `undefined` if they cannot be told.
  */
-export function namedChart(
-  chart: string,
-  version: string,
-): { readonly name: string; readonly version: Version } | undefined {
+export function namedChart(chart: string, version: string): NamedChart | undefined {
   const file = chart.slice(chart.lastIndexOf("/") + 1);
-  const local = chart.startsWith("./") || chart.startsWith("../");
+  if (!chart.startsWith("./") && !chart.startsWith("../")) return named(file, version);
   const archive = /^(?<name>.+?)-(?<version>v?\d+\.\d+\.\d+.*)\.tgz$/.exec(file)?.groups;
-  if (local && archive === undefined) return undefined;
-  const numbers = parseVersion(local ? archive!.version! : version);
-  return numbers && { name: local ? archive!.name! : file, version: numbers };
+  return archive && named(archive.name!, archive.version!);
 }
 
-/** Whether a version lies in a range. */
-export function isWithin(version: Version, { from, below }: VersionRange): boolean {
-  return compare(version, from) >= 0 && (below === undefined || compare(version, below) < 0);
+function named(name: string, version: string): NamedChart | undefined {
+  const parsed = semver.parse(version);
+  if (parsed === null) return undefined;
+  const { major, minor, patch } = parsed;
+  return { name, version: new semver.SemVer(`${major}.${minor}.${patch}`) };
 }
 
-function parseVersion(version: string): Version | undefined {
-  const match = /^v?(\d+)\.(\d+)\.(\d+)(?![\d.])/.exec(version);
-  return match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3])];
-}
-
-function compare(left: Version, right: Version): number {
-  const different = left.findIndex((part, index) => part !== right[index]);
-  return different < 0 ? 0 : left[different]! - right[different]!;
+/** Whether a version lies in a range such as `>=2.10.0 <2.11.0`. */
+export function isWithin(version: SemVer, range: string): boolean {
+  return semver.satisfies(version, range);
 }

@@ -1,37 +1,37 @@
-/** The bundle of trust anchors, and what is worth knowing about each of them. */
+/** The bundle of trust anchors, and facts about each of them. */
 import { createHash, X509Certificate } from "node:crypto";
+import { decodePem, hasRemains } from "./pem.ts";
 
 /**
  * Joins certificates in PEM into one bundle, in the given order.
  *
  * Linkerd is strict about the text: its identity controller refuses blank lines and text between or after the
- * certificates, and the hash by which meshed pods are compared with the control plane covers every byte. So the bundle
+ * certificates, and the hash with which meshed pods are compared with the control plane covers every byte. So the bundle
  * has Unix line ends, nothing but certificates, and no newline at its end, which is also how the chart writes it into
  * the ConfigMap `linkerd-identity-trust-roots`.
  *
- * @throws Error where a text holds no certificate, or anything else in PEM, such as a private key.
+ * @throws Error if a text has no certificate, or a damaged one, or anything else in PEM, such as a private key.
  */
 export function joinBundle(certificates: readonly string[]): string {
   return certificates.flatMap(splitBundle).join("\n");
 }
 
 /**
- * The certificates of a bundle, each as {@link joinBundle} writes it.
+ * The certificates of a bundle, each as {@link joinBundle} writes it. Indentation and blank lines do not matter.
  *
  * @throws Error as it does.
  */
 export function splitBundle(pem: string): string[] {
-  const blocks = [...pem.matchAll(/-----BEGIN ([^-]+)-----[\s\S]*?-----END \1-----/g)];
+  const lines = pem.split("\n").map((line) => line.trim());
+  const { blocks, rest } = decodePem(lines.filter((line) => line !== "").join("\n"));
+  if ([...blocks.map(({ skipped }) => skipped), rest].some(hasRemains))
+    throw new Error("A trust anchor has a BEGIN or an END line whose block cannot be read.");
   if (blocks.length === 0)
     throw new Error("A trust anchor is not a certificate in PEM: it has no BEGIN and END lines.");
-  return blocks.map(([block, type]) => {
+  return blocks.map(({ type, text }) => {
     if (type !== "CERTIFICATE")
       throw new Error(`A trust anchor holds a ${type}; only certificates belong there.`);
-    return block
-      .split("\n")
-      .map((line) => line.trim())
-      .filter((line) => line !== "")
-      .join("\n");
+    return text.trimEnd();
   });
 }
 

@@ -1,34 +1,34 @@
-/** A certificate, as the rules for credentials look at it. */
+/** A certificate as the rules for credentials see it. */
 import type { X509Certificate } from "node:crypto";
 
 /**
- * A certificate with what node:crypto does not tell about it.
+ * A certificate, with what node:crypto does not say about it.
  *
- * Whoever reads certificates fills this in: the rules themselves need no library for X.509.
+ * The reader of certificates fills this in: the rules themselves need no library for X.509.
  */
 export interface ParsedCertificate {
   readonly x509: X509Certificate;
-  /** Names in DER, as hexadecimal digits: certificates are chained where these are equal, byte for byte. */
+  /** Names in DER, as hexadecimal digits: certificates are chained if these are equal, byte for byte. */
   readonly subjectDer: string;
   readonly issuerDer: string;
-  /** Empty where it has none. */
+  /** Empty if it has none. */
   readonly commonName: string;
   readonly dnsNames: readonly string[];
   /** Such as `P-256`, `RSA 2048` or `Ed25519`. */
   readonly publicKeyAlgorithm: string;
-  /** Such as `ECDSA-SHA256`, `SHA256-RSA` or `SHA256-RSAPSS`, as Go names them; an object identifier where it is another. */
+  /** Such as `ECDSA-SHA256`, `SHA256-RSA` or `SHA256-RSAPSS`, as Go names them; any other is an object identifier. */
   readonly signatureAlgorithm: string;
   /** CA:TRUE in its basic constraints. */
   readonly isCa: boolean;
-  /** Absent: without a limit. */
+  /** Absent if there is no limit. */
   readonly pathLength?: number;
-  /** Whether its key may sign certificates; absent where it does not say what its key is for. */
+  /** Whether its key may sign certificates; absent if it does not say what its key is for. */
   readonly maySignCertificates?: boolean;
-  /** Object identifiers; absent where it does not limit the purposes of what is below it. */
+  /** Object identifiers; absent if it does not limit the purposes of what is below it. */
   readonly extendedKeyUsages?: readonly string[];
-  /** Object identifiers of the extensions that are none of the above, and may change what is valid below it. */
+  /** Object identifiers of all other extensions that may change what is valid below it. */
   readonly otherConstraints: readonly string[];
-  /** Hexadecimal digits, as all that follow. */
+  /** In hexadecimal digits, as all that follow. */
   readonly subjectKeyIdentifier?: string;
   readonly serialNumber: string;
   /** What it says of the certificate that signed it: identifier of its key, its issuer's name in DER, its serial number. */
@@ -37,22 +37,19 @@ export interface ParsedCertificate {
   readonly authoritySerialNumber?: string;
 }
 
-/** Reads a certificate in DER. Throws where it is none; what is thrown is not shown. */
+/** Reads a certificate in DER. Throws if it is not one. */
 export type ParseCertificate = (der: Buffer) => ParsedCertificate;
 
 const longestName = 80;
 
-/** The certificate's name in quotes. It comes from outside: control characters are escaped, and it is cut where long. */
+/** The certificate's name in quotes. */
 export function quotedName({ commonName, x509 }: ParsedCertificate): string {
-  const name = commonName || x509.subject?.replaceAll("\n", ", ") || "no name";
-  return quoted(name);
+  return quoted(commonName || x509.subject?.replaceAll("\n", ", ") || "no name");
 }
 
-/** A text from outside in quotes, fit for a terminal. */
+/** A text from outside in quotes, cut if it is long. A finding escapes what a terminal would obey. */
 export function quoted(text: string): string {
-  const short = text.length > longestName ? `${text.slice(0, longestName)}…` : text;
-  const escaped = (character: string) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`;
-  return JSON.stringify(short).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);
+  return JSON.stringify(text.length > longestName ? `${text.slice(0, longestName)}…` : text);
 }
 
 /** Says how `time` lies outside the certificate's validity; `undefined` if it lies within. */
@@ -66,12 +63,12 @@ export function isSameCertificate(one: ParsedCertificate, other: ParsedCertifica
   return one.x509.raw.equals(other.x509.raw);
 }
 
-/** Whether `authority` signed it: by name and by signature, which is all that Go asks to find a certificate's issuer. */
+/** Whether `authority` signed it, by name and by signature: Go finds a certificate's issuer by nothing else. */
 export function isSignedBy(certificate: ParsedCertificate, authority: ParsedCertificate): boolean {
   if (certificate.issuerDer !== authority.subjectDer) return false;
   try {
     return certificate.x509.verify(authority.x509.publicKey);
   } catch {
-    return false; // A key that OpenSSL cannot verify with has signed nothing.
+    return false; // OpenSSL cannot verify with this key, so it has signed nothing.
   }
 }

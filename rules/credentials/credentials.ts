@@ -1,8 +1,9 @@
-/** Rules for a mesh's credentials together: whether trust anchors, issuer and key fit each other, and for how long. */
+/** Rules for a mesh's credentials together: whether trust anchors, issuer and key fit each other, and how long they will. */
 
 import type { Finding } from "../finding.ts";
 import { parseDuration } from "../lifetimes/duration.ts";
 import { broken } from "../rules.ts";
+import { defaults } from "../settings/defaults.ts";
 import { called, checkAuthority } from "./authority.ts";
 import {
   isSameCertificate,
@@ -26,29 +27,29 @@ export interface Credentials {
   readonly key?: PemText;
 }
 
-/** What the credentials are for. Durations are written as Go does: `24h`, `20s`. */
+/** What the credentials are for. Durations are written as in Go: `24h`, `20s`. */
 export interface Purpose {
   /** The trust domain, such as `cluster.local`. */
   readonly trustDomain: string;
-  /** Life of a proxy's certificate. */
+  /** How long a proxy's certificate lasts. */
   readonly issuanceLifetime: string;
   /** By how much the clocks of the cluster may differ. */
   readonly clockSkewAllowance: string;
-  /** The time at which the credentials are to be valid. */
+  /** The time at which the credentials must be valid. */
   readonly now: Date;
 }
 
 /** What Linkerd itself takes for granted. */
 export const defaultPurpose: Omit<Purpose, "now"> = {
-  trustDomain: "cluster.local",
-  issuanceLifetime: "24h",
-  clockSkewAllowance: "20s",
+  trustDomain: defaults.clusterDomain,
+  issuanceLifetime: defaults.identityIssuer.issuanceLifetime,
+  clockSkewAllowance: defaults.identityIssuer.clockSkewAllowance,
 };
 
 /**
- * Everything about the credentials that Linkerd would choke on, now or later.
+ * Everything about the credentials that would make Linkerd fail, now or later.
  *
- * @throws RangeError if a duration of the purpose is malformed.
+ * @throws RangeError if one of the purpose's durations cannot be parsed.
  */
 export function checkCredentials(
   credentials: Credentials,
@@ -63,7 +64,7 @@ export function checkCredentials(
   const anchors = withoutDuplicates(bundle.members);
   const issuer = chain.members.find(({ place }) => place === 1);
   const following = chain.members.filter((member) => member !== issuer);
-  // An anchor that follows the issuer does no harm, and is looked at in the bundle.
+  // An anchor that follows the issuer does no harm, and is checked with the bundle.
   const intermediates = withoutDuplicates(following).filter((member) => !includes(anchors, member));
   const isComplete = [...bundle.findings, ...chain.findings].every(
     ({ rule }) => rule !== "certificate-readable",
@@ -85,9 +86,9 @@ export function checkCredentials(
 
 interface Chain {
   readonly issuer: Member;
-  /** The certificates after the issuer, as they stand there. */
+  /** The certificates after the issuer, in their order. */
   readonly following: readonly Member[];
-  /** Those of them that are no anchors, once each. */
+  /** Those of them that are not anchors, once each. */
   readonly intermediates: readonly Member[];
   readonly anchors: readonly Member[];
   /** Whether all of them could be read. */
@@ -115,8 +116,7 @@ function checkAnchorSubjects(anchors: readonly Member[], issuer: Member | undefi
     if (twin === undefined) return [];
     return broken("distinct-anchors", {
       field: anchor.field,
-      message: `Certificates ${twin.place} and ${anchor.place} have the same subject, ${quotedName(anchor.certificate)}, and different keys, and no key identifiers to tell them apart.`,
-      fix: "Give each generation of the trust anchor a subject of its own, or issue both anchors with a subject key identifier and the issuer with an authority key identifier.",
+      message: `Certificates ${twin.place} and ${anchor.place} have the same subject, ${quotedName(anchor.certificate)}, but different keys, and no key identifiers to tell them apart.`,
     });
   });
 }
@@ -128,7 +128,7 @@ function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
   const signers = anchors.filter((anchor) => levels.has(anchor));
   return [
     ...checkIssuerSubjects(chain),
-    // An issuer that is an anchor itself is refused already, for its subject.
+    // An issuer that is itself an anchor is already refused for its subject.
     ...(chain.isComplete && signers.length === 0 && !includes(anchors, issuer) ? [noChain(chain)] : []),
     ...checkOrder(chain),
     ...checkKeyIdentifiers([...levels.keys()]),
@@ -146,8 +146,7 @@ function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): Finding
     if (twin === undefined) return [];
     return broken("distinct-issuer", {
       field: member.field,
-      message: `${called(member)} and certificate ${twin.place} of ${twin.field} have the same subject: what they sign could be either's.`,
-      fix: "Give each authority a subject of its own: identity.linkerd.<trust domain> below root.linkerd.<trust domain>.",
+      message: `${called(member)} and certificate ${twin.place} of ${twin.field} have the same subject, so nothing tells which of them signed a certificate.`,
     });
   });
 }
@@ -164,9 +163,9 @@ function noChain({ issuer, anchors, intermediates }: Chain): Finding {
       (namesake === undefined
         ? ", and no certificate here has this subject."
         : isSignedBy(issuer.certificate, namesake.certificate)
-          ? `, certificate ${namesake.place} of ${namesake.field}, and that leads no further.`
+          ? `, certificate ${namesake.place} of ${namesake.field}, which leads no further.`
           : `, but the key of certificate ${namesake.place} of ${namesake.field}, which has this subject, did not sign it.`),
-    fix: `Add the anchor that signed it to ${anchors[0]!.field}, or let one of those sign it; intermediates follow the issuer in ${issuer.field}.`,
+    fix: `Add the anchor that signed it to ${anchors[0]!.field}, or have one of those sign it; intermediates follow the issuer in ${issuer.field}.`,
   });
 }
 
@@ -179,13 +178,12 @@ function checkOrder({ issuer, following }: Chain): Finding[] {
   return [
     broken("chain-order", {
       field: issuer.field,
-      message: `${called(wrong)} did not sign the one before it.`,
-      fix: "Put the issuer first, then what signed it, and so on; remove what is not on the way to an anchor.",
+      message: `${called(wrong)} did not sign the certificate before it.`,
     }),
   ];
 }
 
-/** Checks the issuer and all that it leads to; a root names itself. */
+/** Checks the issuer and everything that it leads to; a root names itself. */
 function checkKeyIdentifiers(members: readonly Member[]): Finding[] {
   return members.flatMap((member) => {
     const { certificate } = member;
@@ -197,13 +195,12 @@ function checkKeyIdentifiers(members: readonly Member[]): Finding[] {
     if (difference === undefined || differences.includes(undefined)) return [];
     return broken("chain-key-identifiers", {
       field: member.field,
-      message: `${called(member)} names ${difference.named} as ${difference.what} that signed it; certificate ${signer.place} of ${signer.field}, which did, says ${difference.own}.`,
-      fix: "Let the authority sign it again with its present certificate.",
+      message: `${called(member)} names ${difference.named} as ${difference.what} that signed it; certificate ${signer.place} of ${signer.field}, which did sign it, has ${difference.own}.`,
     });
   });
 }
 
-/** Where what a certificate says of its signer is not so; nothing is said of what one of them leaves out. */
+/** The first thing that a certificate says about its signer and that is not so; what either leaves out is not compared. */
 function identifierDifference(
   { authorityKeyIdentifier, authoritySerialNumber, authorityIssuerDer }: ParsedCertificate,
   { subjectKeyIdentifier, serialNumber, issuerDer }: ParsedCertificate,
@@ -225,13 +222,13 @@ function identifierDifference(
 function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap<Member, number>): Finding[] {
   return [...intermediates, ...anchors].flatMap((member) => {
     const { pathLength } = member.certificate;
-    // An anchor that signed none of these is going to sign an issuer some day.
+    // An anchor that signed none of these will sign an issuer some day.
     const needed = levels.get(member) ?? (anchors.includes(member) ? 1 : 0);
     if (pathLength === undefined || pathLength >= needed) return [];
     return broken("path-length", {
       field: member.field,
-      message: `${called(member)} allows ${pathLength} authorities below it (path length), and ${needed} must stand there: every certificate of a proxy would be invalid.`,
-      fix: `Issue it again without a path length, or with ${needed} or more; the issuer's own may be 0.`,
+      message: `${called(member)} allows ${pathLength} authorities below it (path length), and there must be ${needed}: every proxy's certificate would be invalid.`,
+      fix: `Issue it again without a path length, or with at least ${needed}; the issuer's own may be 0.`,
     });
   });
 }
@@ -247,8 +244,7 @@ function checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Pur
     findings.push(
       broken("anchor-outlives-issuer", {
         field: lasting.field,
-        message: `${called(lasting)} ends at ${new Date(end(lasting)).toISOString()}, not after the issuer's end at ${issuerEnd.toISOString()} and a proxy's certificate (${issuanceLifetime}) together.`,
-        fix: "Use an anchor that lasts longer, years as a rule, or an issuer that ends sooner.",
+        message: `${called(lasting)} expires at ${new Date(end(lasting)).toISOString()}; it must outlive the issuer, which expires at ${issuerEnd.toISOString()}, by more than a proxy's certificate lasts (${issuanceLifetime}).`,
       }),
     );
   }
@@ -257,8 +253,7 @@ function checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Pur
     findings.push(
       broken("issuer-outlives-leaves", {
         field: issuer.field,
-        message: `${called(issuer)} ends at ${issuerEnd.toISOString()}: from ${now.toISOString()} on that is not longer than a proxy's certificate (${issuanceLifetime}) and the clock skew (${clockSkewAllowance}) together, so certificates are cut short.`,
-        fix: "Renew the issuer earlier: more than an issuance lifetime and the clock skew before its end.",
+        message: `${called(issuer)} expires at ${issuerEnd.toISOString()}, and the time is ${now.toISOString()}: the rest is no longer than a proxy's certificate (${issuanceLifetime}) and the clock skew (${clockSkewAllowance}) together, so certificates are cut short.`,
       }),
     );
   }
@@ -270,7 +265,7 @@ const milliseconds = (duration: string) => Number(parseDuration(duration) / 1_00
 
 function checkNames(anchors: readonly Member[], issuer: Member | undefined, trustDomain: string): Finding[] {
   const findings = anchors.flatMap((anchor) => {
-    // An anchor may have any name; one that looks like Linkerd's says which trust domain it is for.
+    // An anchor may have any name; one like Linkerd's own says which trust domain it is for.
     const [, domain] = /^root\.[^.]+\.(.+)$/.exec(anchor.certificate.commonName) ?? [];
     return domain === undefined || domain === trustDomain
       ? []
@@ -288,7 +283,6 @@ const names = ({ commonName, dnsNames }: ParsedCertificate) => [commonName, ...d
 function otherDomain(member: Member, expected: string, trustDomain: string): Finding {
   return broken("trust-domain", {
     field: member.field,
-    message: `${called(member)} is not named after the trust domain ${trustDomain}; it would be called ${expected}. It may belong to another mesh.`,
-    fix: "Use the credentials of this mesh, or give its trust domain.",
+    message: `${called(member)} is not named after the trust domain ${trustDomain}, like ${expected}, so it may belong to another mesh.`,
   });
 }

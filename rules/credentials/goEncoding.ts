@@ -1,7 +1,7 @@
 /**
- * What Go's `ParseCertificate` refuses in a certificate that is sound DER, and OpenSSL reads.
+ * What Go's `ParseCertificate` refuses in a certificate that is sound DER and that OpenSSL reads.
  *
- * Stricter than Go where RFC 5280 is: a certificate that it does not allow is not worth telling apart.
+ * Stricter than Go if RFC 5280 is: what the RFC forbids is refused without looking closer.
  */
 import { AsnConvert } from "@peculiar/asn1-schema";
 import {
@@ -14,16 +14,16 @@ import {
   type Time,
 } from "@peculiar/asn1-x509";
 
-/** @throws where Go would refuse it. */
+/** @throws Error if Go would refuse it. */
 export function requireReadableByGo({ tbsCertificate }: Certificate): void {
   const { version, serialNumber, validity, issuer, subject, extensions = [] } = tbsCertificate;
-  if (![0, 1, 2].includes(version)) throw new Error("There is no such version of X.509.");
-  if (version !== 2 && extensions.length > 0) throw new Error("Only version 3 of X.509 has extensions.");
+  if (![0, 1, 2].includes(version)) throw new Error("Its version is not one of X.509.");
+  if (version !== 2 && extensions.length > 0) throw new Error("Its version of X.509 has no extensions.");
   if ((new Uint8Array(serialNumber)[0] ?? 0) >= 0x80) throw new Error("Its serial number is negative.");
   for (const time of [validity.notBefore, validity.notAfter]) requireTime(time);
   for (const name of [issuer, subject]) requireName(name);
   const { algorithm, parameters } = tbsCertificate.subjectPublicKeyInfo.algorithm;
-  if (algorithm === rsaKey && parameters !== null) throw new Error("Parameters of its RSA key are not NULL.");
+  if (algorithm === rsaKey && parameters !== null) throw new Error("Its RSA key's parameters are not NULL.");
   for (const extension of extensions) requireExtension(extension);
 }
 
@@ -35,15 +35,16 @@ const ascii = (bytes: Buffer) => bytes.toString("latin1");
 function requireTime(time: Time): void {
   const { tag, content } = element(AsnConvert.serialize(time));
   const digits = /^(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(ascii(content));
-  if (digits === null || digits[1]?.length !== { 23: 2, 24: 4 }[tag]) throw new Error("A time is malformed.");
+  if (digits === null || digits[1]?.length !== { 23: 2, 24: 4 }[tag]) throw new Error("A date is malformed.");
   const [, year, month, day, hour, minute, second] = digits;
-  // The century changes the calendar of no year but 2100's, which has four digits.
+  // The century matters only to the calendar of 2100, which is written with four digits.
   const text = `${year!.padStart(4, "20")}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
   const instant = new Date(text);
-  if (Number.isNaN(instant.getTime()) || instant.toISOString() !== text) throw new Error("A time is none.");
+  if (Number.isNaN(instant.getTime()) || instant.toISOString() !== text)
+    throw new Error("Its validity contains a date that does not exist.");
 }
 
-/** Types of text in names, by their tags, each with what it may hold. */
+/** The types of text in names, by their tags, each with what it may hold. */
 const textTypes: ReadonlyMap<number, (text: Buffer) => boolean> = new Map([
   [0x0c, (text) => Buffer.from(text.toString()).equals(text)],
   [0x12, (text) => /^[0-9 ]*$/.test(ascii(text))],
@@ -57,7 +58,7 @@ function isAscii(text: Buffer): boolean {
   return text.every((byte) => byte < 0x80);
 }
 
-/** No halves of characters, and nothing that stands for no character. */
+/** Without halves of characters, and without code points that are not characters. */
 function isWellFormed(text: Buffer): boolean {
   const characters = Buffer.from(text).swap16().toString("utf16le");
   return !/[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]/.test(characters);
@@ -68,11 +69,11 @@ function requireName(name: Name): void {
   for (const { type, value } of name.flat()) {
     requireIdentifier(type);
     const { tag, content } = element(AsnConvert.serialize(value));
-    if (!textTypes.get(tag)?.(content)) throw new Error("A name holds what its type does not allow.");
+    if (!textTypes.get(tag)?.(content)) throw new Error("A name breaks the rules of its type.");
   }
 }
 
-/** Marked critical, Go refuses them: access to the issuer, and the identifiers of keys. */
+/** Go refuses these if they are critical: access to the issuer, and the identifiers of keys. */
 const neverCritical = ["1.3.6.1.5.5.7.1.1", "2.5.29.14", "2.5.29.35"];
 
 function requireExtension({ extnID, critical, extnValue }: Extension): void {
@@ -83,20 +84,18 @@ function requireExtension({ extnID, critical, extnValue }: Extension): void {
   if (extnID === "2.5.29.37") AsnConvert.parse(value, ExtendedKeyUsage).forEach(requireIdentifier);
   if (extnID === "2.5.29.17") requireAlternativeNames(AsnConvert.parse(value, SubjectAlternativeName));
   if (extnID === "2.5.29.32") {
-    const policies = AsnConvert.parse(value, CertificatePolicies).map(
-      ({ policyIdentifier }) => policyIdentifier,
-    );
-    if (new Set(policies).size < policies.length) throw new Error("A policy is there twice.");
+    const policies = AsnConvert.parse(value, CertificatePolicies).map((policy) => policy.policyIdentifier);
+    if (new Set(policies).size < policies.length) throw new Error("It has the same policy twice.");
   }
 }
 
 /** Go's identifiers have parts of 31 bits. */
 function requireIdentifier(identifier: string): void {
   if (identifier.split(".").some((part) => Number(part) >= 2 ** 31))
-    throw new Error("An identifier is too long.");
+    throw new Error("An object identifier is too long.");
 }
 
-/** The bits of a bit string that are not used, the first byte says how many, are zeros. */
+/** The unused bits of a bit string must be zero; its first byte says how many there are. */
 function requireUnusedBits(content: Buffer): void {
   const [unused = 8] = content;
   const last = content.length > 1 ? content.at(-1)! : 0;
@@ -104,11 +103,11 @@ function requireUnusedBits(content: Buffer): void {
   if (!isSound) throw new Error("A bit string has a bit beyond its end.");
 }
 
-/** The common ones, which Go reads; not all that it reads. */
+/** The common ones, not all that Go reads. */
 const plainUri =
   /^[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/;
 
-/** Kinds of names that Go looks into, by their tags. */
+/** The kinds of names that Go parses, by their tags. */
 const alternativeNames: ReadonlyMap<number, (name: Buffer) => boolean> = new Map([
   [0x81, isAscii],
   [0x82, isAscii],

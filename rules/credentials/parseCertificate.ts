@@ -1,4 +1,4 @@
-/** Certificates with all that the rules look at: node:crypto tells neither path length nor usages nor key identifiers. */
+/** Reads certificates with all that the rules need: node:crypto has no path length, usages or key identifiers. */
 import { type KeyObject, X509Certificate } from "node:crypto";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import { AsnConvert } from "@peculiar/asn1-schema";
@@ -31,7 +31,7 @@ import {
 import type { ParsedCertificate } from "./certificate.ts";
 import { requireReadableByGo } from "./goEncoding.ts";
 
-/** Extensions that the rules look at, or that limit nothing below the certificate even where they are critical. */
+/** Extensions that the rules look at, or that limit nothing below the certificate even if they are critical. */
 const understood = new Set([
   "2.5.29.14", // subject key identifier
   "2.5.29.15", // key usage
@@ -42,7 +42,7 @@ const understood = new Set([
 ]);
 const alternativeNamesType = "2.5.29.17";
 
-/** Go heeds the first ones even where they are not critical, OpenSSL the others. */
+/** Go applies the first ones even if they are not critical, OpenSSL the others. */
 const heeded = new Set([
   "2.5.29.30", // name constraints
   "2.5.29.33", // policy mappings
@@ -54,7 +54,7 @@ const heeded = new Set([
   "1.3.6.1.5.5.7.1.14", // proxy certificates
 ]);
 
-/** The extensions that Go parses, and refuses a certificate for where they are malformed. */
+/** The extensions that Go parses: it refuses a certificate in which one of them is malformed. */
 const parsedByGo: Readonly<Record<string, new () => unknown>> = {
   "1.3.6.1.5.5.7.1.1": AuthorityInfoAccessSyntax,
   "2.5.29.14": SubjectKeyIdentifier,
@@ -74,8 +74,8 @@ const parsedByGo: Readonly<Record<string, new () => unknown>> = {
 /**
  * Reads a certificate in DER.
  *
- * @throws where it is no certificate, or Go's `ParseCertificate` would refuse it: for more than one certificate's bytes,
- * repeated or malformed extensions, two different signature algorithms, an encoding that is not the one of DER, or what
+ * @throws Error if it is not a certificate, or if Go's `ParseCertificate` would refuse it: for bytes after its end, repeated
+ * or malformed extensions, two different signature algorithms, an encoding other than DER, or what
  * {@link requireReadableByGo} finds.
  */
 export function parseCertificate(der: Buffer): ParsedCertificate {
@@ -91,17 +91,17 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
     AsnConvert.serialize(algorithm),
   );
   if (hexadecimal(innerDer!) !== hexadecimal(outerDer!))
-    throw new Error("It names two signature algorithms.");
+    throw new Error("It names two different signature algorithms.");
   requireReadableByGo(certificate);
   const parsed = new X509CertificateWithExtensions(der);
   const types = parsed.extensions.map(({ type }) => type);
-  if (new Set(types).size < types.length) throw new Error("An extension is there twice.");
+  if (new Set(types).size < types.length) throw new Error("It has the same extension twice.");
 
   const basicConstraints = parsed.getExtension(BasicConstraintsExtension);
   const keyUsages = parsed.getExtension(KeyUsagesExtension);
   const extendedKeyUsages = parsed.getExtension(ExtendedKeyUsageExtension);
   const alternativeNames = parsed.getExtension(SubjectAlternativeNameExtension);
-  // Go handles critical alternative names only where it knows one of them.
+  // Go handles critical alternative names only if it knows one of them.
   const hasKnownNames =
     alternativeNames?.names.items.some(({ type }) => ["dns", "email", "ip", "url"].includes(type)) ?? false;
   return {
@@ -135,10 +135,10 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
   };
 }
 
-/** Reads what has one encoding alone in DER: written again, it is the same, byte for byte. */
+/** Reads what has only one encoding in DER: written again, it is the same, byte for byte. */
 function parseExactly<Value>(der: Buffer, type: new () => Value): Value {
   const value = AsnConvert.parse(der, type);
-  if (!der.equals(Buffer.from(AsnConvert.serialize(value)))) throw new Error("It is not in DER.");
+  if (!der.equals(Buffer.from(AsnConvert.serialize(value)))) throw new Error("Its encoding is not DER.");
   return value;
 }
 
@@ -165,14 +165,14 @@ const curveNames: Readonly<Record<string, string>> = {
   secp521r1: "P-521",
 };
 
-/** Length of a P-256 key's SubjectPublicKeyInfo where it names its curve and spells out its point. */
+/** Length of a P-256 key's SubjectPublicKeyInfo with its curve named and its point uncompressed. */
 const plainP256Bytes = 91;
 
 function publicKeyAlgorithm({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, bytes: number): string {
   const { modulusLength, namedCurve = "" } = asymmetricKeyDetails ?? {};
   switch (asymmetricKeyType) {
     case "ec":
-      // OpenSSL reads other encodings as well, Go does not.
+      // OpenSSL reads other encodings, too; Go does not.
       if (namedCurve === "prime256v1" && bytes !== plainP256Bytes)
         return "P-256 in an encoding that Go refuses";
       return curveNames[namedCurve] ?? `the curve ${namedCurve || "that it spells out"}`;
@@ -185,7 +185,7 @@ function publicKeyAlgorithm({ asymmetricKeyType, asymmetricKeyDetails }: KeyObje
   }
 }
 
-/** The library's declarations take the browser's type, which Node's do not have. */
+/** The library's declarations use the browser's type, which Node's do not have. */
 interface Algorithm {
   readonly name: string;
   readonly hash?: { readonly name: string };
@@ -205,7 +205,7 @@ function signatureAlgorithm({ name, hash }: Algorithm): string {
   }
 }
 
-/** An optional property; none where there is no value. */
+/** An optional property, absent if there is no value. */
 function defined<Name extends string, Value>(
   name: Name,
   value: Value | undefined,

@@ -1,14 +1,16 @@
 /**
- * PEM as Go's `encoding/pem` decodes it, byte for byte: Linkerd reads its credentials with it, so what that skips or stumbles
- * over, Linkerd does.
+ * PEM as Go's `encoding/pem` decodes it, byte for byte: Linkerd reads its credentials with it, so Linkerd skips and rejects
+ * what it does.
  */
 
 export interface PemBlock {
-  /** What stands after `BEGIN`, such as `CERTIFICATE`. */
+  /** What follows `BEGIN`, such as `CERTIFICATE`. */
   readonly type: string;
   /** Names of its headers, such as `Proc-Type`. */
   readonly headers: readonly string[];
   readonly content: Buffer;
+  /** The block as it is written, with the end of its last line. */
+  readonly text: string;
   /** Line of its `BEGIN`, from 1. */
   readonly line: number;
   /** What the decoder skipped to get here, from the end of the block before. */
@@ -17,7 +19,7 @@ export interface PemBlock {
 
 export interface Pem {
   readonly blocks: readonly PemBlock[];
-  /** What is left where no further block can be found. */
+  /** What is left after the last block. */
   readonly rest: string;
 }
 
@@ -25,7 +27,10 @@ const begin = "-----BEGIN ";
 const end = "\n-----END ";
 const dashes = "-----";
 
-/** Decodes every block of a text. A block that is damaged counts as skipped text, as it does in Go. */
+/** Whether a text outside the blocks has something of a block that cannot be read. */
+export const hasRemains = (text: string) => text.includes("-----BEGIN ") || text.includes("-----END ");
+
+/** Decodes every block of a text. A damaged block counts as skipped text, as it does in Go. */
 export function decodePem(text: string): Pem {
   const blocks: PemBlock[] = [];
   const headersUntilEnd = headersAtEnd(text);
@@ -62,21 +67,22 @@ export function decodePem(text: string): Pem {
     if (content === undefined) continue;
 
     for (; countedTo < start; countedTo++) if (text[countedTo] === "\n") line++;
-    blocks.push({ type, headers, content, line, skipped: text.slice(blockEnd, start) });
     from = readLine(text, typeEnd).next;
+    const skipped = text.slice(blockEnd, start);
+    blocks.push({ type, headers, content, text: text.slice(start, from), line, skipped });
     blockEnd = from;
   }
   return { blocks, rest: text.slice(blockEnd) };
 }
 
-/** Where the last BEGIN between two places stands, if it begins a line. */
+/** The place of the last BEGIN between two others, if it is at the start of a line. */
 function lastBegin(text: string, from: number, to: number): number | undefined {
   const between = text.slice(from, to);
   const place = between.lastIndexOf(begin);
   return place < 0 || (place > 0 && between[place - 1] !== "\n") ? undefined : from + place;
 }
 
-/** From where on every line looks like a header, up to the end of the text. */
+/** The place from which on every line looks like a header, up to the end of the text. */
 function headersAtEnd(text: string): number {
   let lineStart = text.length;
   while (lineStart > 0) {
@@ -87,7 +93,7 @@ function headersAtEnd(text: string): number {
   return lineStart;
 }
 
-/** The line from there on, without the white space at its end, and where the next one begins. */
+/** The line that starts there, without the white space at its end, and the start of the next one. */
 function readLine(text: string, from: number): { line: string; next: number } {
   const newline = text.indexOf("\n", from);
   const to = newline < 0 ? text.length : newline;
@@ -96,7 +102,7 @@ function readLine(text: string, from: number): { line: string; next: number } {
   return { line: line.replace(/[ \t]+$/, ""), next: newline < 0 ? text.length : newline + 1 };
 }
 
-/** `undefined` where Go would refuse the text; Node would ignore what does not belong there. */
+/** `undefined` if Go would refuse the text; Node would ignore characters that are not base64. */
 function decodeBase64(text: string): Buffer | undefined {
   if (!/^[A-Za-z0-9+/=\s]*$/.test(text)) return undefined;
   const digits = text.replace(/[ \t\r\n]/g, "");

@@ -2,9 +2,8 @@
 
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
-import type { ParseCertificate, ParsedCertificate } from "./certificate.ts";
-import { quoted } from "./certificate.ts";
-import { decodePem, type PemBlock } from "./pem.ts";
+import { type ParseCertificate, type ParsedCertificate, quoted } from "./certificate.ts";
+import { decodePem, hasRemains, type PemBlock } from "./pem.ts";
 
 /** A text, and the name of the setting or option that it comes from. */
 export interface PemText {
@@ -23,10 +22,7 @@ export interface Member {
 /** What a ConfigMap or a Secret can hold at most. */
 export const longestPemBytes = 1_048_576;
 
-const rewrite = (field: string) =>
-  `Write ${field} anew with its certificates alone: openssl crl2pkcs7 -nocrl -certfile FILE | openssl pkcs7 -print_certs | sed -n '/^-----BEGIN/,/^-----END/p'`;
-
-/** The certificates that can be read from a text, and everything about the text that is not as Linkerd wants it. */
+/** The certificates that can be read from a text, and everything about the text that Linkerd objects to. */
 export function readCertificates(
   { field, text }: PemText,
   parse: ParseCertificate,
@@ -47,8 +43,7 @@ export function readCertificates(
       findings.push(
         broken("pem-headers", {
           field,
-          message: `The certificate at line ${block.line} has the PEM header ${quoted(block.headers[0]!)}: not everything in a mesh reads it.`,
-          fix: "Remove the lines between BEGIN and the base64 text.",
+          message: `The certificate at line ${block.line} has the PEM header ${quoted(block.headers[0]!)}, which parts of a mesh reject.`,
         }),
       );
     }
@@ -57,27 +52,25 @@ export function readCertificates(
       members.push({ field, place, certificate: parse(block.content) });
     } catch (error) {
       const { message } = error as Error;
-      // OpenSSL's own words tell of its last attempt, to read it as a text.
+      // OpenSSL's own message is about its last attempt only.
       const reason = message.startsWith("error:") ? "it cannot be parsed" : message.replace(/\.$/, "");
       findings.push(
         broken("certificate-readable", {
           field,
-          message: `The block at line ${block.line} is no X.509 certificate (${reason}), and Linkerd takes all of them or none.`,
-          fix: "Get it anew from where it was issued; openssl x509 -in FILE -text shows one certificate.",
+          message: `The block at line ${block.line} is not an X.509 certificate (${reason}), and Linkerd accepts all certificates of a text or none.`,
         }),
       );
     }
   }
 
   if (!blocks.some(({ type }) => type === "CERTIFICATE")) findings.push(noCertificate(field, text));
-  // Behind a block of another type Linkerd reads nothing, and that block is a finding already.
+  // Linkerd reads nothing after a block of another type, and that block is a finding already.
   else if (blocks.every(({ type }) => type === "CERTIFICATE")) findings.push(...checkRest(field, rest));
   if (text.includes("\r")) {
     findings.push(
       broken("pem-line-ends", {
         field,
-        message: "Its lines end as on Windows (CR LF); Linkerd's own end with LF alone.",
-        fix: "Convert it: dos2unix FILE, or sed -i 's/\\r$//' FILE",
+        message: "Lines end as on Windows (CR LF); Linkerd's own end with LF.",
       }),
     );
   }
@@ -86,8 +79,7 @@ export function readCertificates(
       broken("pem-blank-lines", {
         field,
         message:
-          "There are blank lines between the BEGIN and the END of a certificate: not everything in a mesh reads it.",
-        fix: rewrite(field),
+          "There are blank lines between BEGIN and END of a certificate, which parts of a mesh reject.",
       }),
     );
   }
@@ -97,15 +89,11 @@ export function readCertificates(
 export function tooLong(field: string): Finding {
   return broken("file-size", {
     field,
-    message: `It is longer than ${longestPemBytes} bytes (1 MiB), the most that a ConfigMap or a Secret holds.`,
-    fix: "Keep only the certificates that the mesh needs: one or two trust anchors, one issuer.",
+    message: `The text is longer than ${longestPemBytes} bytes (1 MiB), the most that a ConfigMap or a Secret holds.`,
   });
 }
 
-/** Something of a block that is none. */
-const hasRemains = (text: string) => text.includes("-----BEGIN ") || text.includes("-----END ");
-
-/** Finds fault with what stands before a block. */
+/** Checks what stands before a block. */
 export function checkSkipped(field: string, skipped: string, line: number): Finding[] {
   if (skipped === "") return [];
   if (hasRemains(skipped)) return [damaged(field, `Before line ${line}`)];
@@ -113,7 +101,6 @@ export function checkSkipped(field: string, skipped: string, line: number): Find
     broken("pem-text", {
       field,
       message: `There ${skipped.trim() === "" ? "are blank lines" : "is text"} before the block at line ${line}.`,
-      fix: rewrite(field),
     }),
   ];
 }
@@ -124,10 +111,7 @@ function checkRest(field: string, rest: string): Finding[] {
   return [
     broken("pem-end", {
       field,
-      message:
-        `There ${rest.trim() === "" ? "are blank lines or spaces" : "is text"} after the last block: Linkerd takes it for one more ` +
-        `certificate and fails with "not a PEM certificate".`,
-      fix: rewrite(field),
+      message: `There ${rest.trim() === "" ? "are blank lines or spaces" : "is text"} after the last block, which Linkerd reads as another certificate: it fails with "not a PEM certificate".`,
     }),
   ];
 }
@@ -135,8 +119,7 @@ function checkRest(field: string, rest: string): Finding[] {
 function damaged(field: string, where: string): Finding {
   return broken("pem-damaged", {
     field,
-    message: `${where} is a BEGIN or an END line whose block cannot be read: one of the two or its base64 text is damaged, or it does not begin at the start of a line.`,
-    fix: "Get the certificate anew from where it was issued, and copy it whole, from BEGIN to END.",
+    message: `${where} is a BEGIN or an END line whose block cannot be read: one of the two or the base64 text is damaged, or something precedes BEGIN on its line.`,
   });
 }
 
@@ -144,26 +127,25 @@ function wrongType(field: string, { type, line }: PemBlock, following: number): 
   if (type.endsWith("PRIVATE KEY")) {
     return broken("pem-private-key", {
       field,
-      message: `There is a private key at line ${line}: certificates are published, and a key among them with them.`,
-      fix: "Remove it, and replace the key if this text was ever applied to a cluster or shown to others.",
+      message: `There is a private key at line ${line}, which would be published with the certificates.`,
     });
   }
   return broken("pem-type", {
     field,
     message: `The block at line ${line} is a ${quoted(type)}, not a CERTIFICATE: Linkerd stops reading there, ${following} blocks before the end.`,
-    fix: "Remove it.",
   });
 }
 
 function noCertificate(field: string, text: string): Finding {
-  const der = text.startsWith("0");
-  return broken("pem-certificate", {
-    field,
-    message: `It holds no certificate in PEM${der ? "; it may be one in DER" : text.trim() === "" ? ": it is empty" : ""}.`,
-    fix: der
-      ? "Convert it: openssl x509 -inform der -in FILE -out FILE.pem"
-      : "Give a text with BEGIN CERTIFICATE and END CERTIFICATE lines, encoded as ASCII or UTF-8 without a byte order mark.",
-  });
+  if (text.startsWith("0")) {
+    return broken("pem-certificate", {
+      field,
+      message: "The text has no certificate in PEM; it may be one in DER.",
+      fix: "Convert it: openssl x509 -inform der -in FILE -out FILE.pem",
+    });
+  }
+  const message = text.trim() === "" ? "The text is empty." : "The text has no certificate in PEM.";
+  return broken("pem-certificate", { field, message });
 }
 
 function checkDuplicates(field: string, members: readonly Member[]): Finding[] {
@@ -176,8 +158,7 @@ function checkDuplicates(field: string, members: readonly Member[]): Finding[] {
     }
     return broken("pem-duplicate", {
       field,
-      message: `Certificate ${place} is certificate ${first} again.`,
-      fix: "Remove one of them.",
+      message: `Certificate ${place} is the same as certificate ${first}.`,
     });
   });
 }

@@ -1,5 +1,9 @@
-/** Rules for the private key of an issuer or an anchor. Nothing of the key is ever part of a finding. */
+/** Rules for the private key of an issuer or an anchor. No part of the key is ever in a finding. */
 import { createECDH, createPrivateKey, type KeyObject } from "node:crypto";
+import { ECParameters, ECPrivateKey, id_ecPublicKey, id_secp256r1 } from "@peculiar/asn1-ecc";
+import { PrivateKey, PrivateKeyInfo } from "@peculiar/asn1-pkcs8";
+import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
+import { AlgorithmIdentifier } from "@peculiar/asn1-x509";
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { called } from "./authority.ts";
@@ -9,7 +13,7 @@ import { checkSkipped, longestPemBytes, type Member, type PemText, tooLong } fro
 
 type Encoding = "sec1" | "pkcs8" | "pkcs1";
 
-/** The encodings that Linkerd takes, by their PEM types. */
+/** The encodings that Linkerd accepts, by their PEM types. */
 const encodings: ReadonlyMap<string, Encoding> = new Map([
   ["EC PRIVATE KEY", "sec1"],
   ["PRIVATE KEY", "pkcs8"],
@@ -29,7 +33,7 @@ export function checkKey(
     return [
       unreadable(
         field,
-        "It holds no key in PEM.",
+        "The text has no key in PEM.",
         "Give a text with BEGIN and END lines, such as EC PRIVATE KEY.",
       ),
     ];
@@ -43,8 +47,7 @@ export function checkKey(
     findings.push(
       broken("key-alone", {
         field,
-        message: `It holds ${blocks.length} blocks; Linkerd reads the first one only.`,
-        fix: "Keep the key alone in it.",
+        message: `The text has ${blocks.length} blocks; Linkerd reads only the first.`,
       }),
     );
   }
@@ -56,15 +59,14 @@ function readKey(field: string, { type, headers, content }: PemBlock): KeyObject
   if (type === "ENCRYPTED PRIVATE KEY" || headers.includes("DEK-Info")) {
     return broken("key-encrypted", {
       field,
-      message: "The key is encrypted; Linkerd cannot ask for its password.",
-      fix: "Decrypt it where it is kept: openssl pkey -in FILE, and pass it on as a secret only.",
+      message: "The key is encrypted, and Linkerd cannot ask for its password.",
     });
   }
   const encoding = encodings.get(type);
   if (encoding === undefined) {
     return unreadable(
       field,
-      `It begins with the block ${quoted(type)}; Linkerd takes ${[...encodings.keys()].join(", ")}.`,
+      `The first block is ${quoted(type)}; Linkerd accepts ${[...encodings.keys()].join(", ")}.`,
       type === "EC PARAMETERS"
         ? "Remove that block; openssl ecparam leaves it out with -noout."
         : "Put the key first, in one of these encodings: openssl pkey -in FILE",
@@ -74,19 +76,15 @@ function readKey(field: string, { type, headers, content }: PemBlock): KeyObject
     const key = createPrivateKey({ key: content, format: "der", type: encoding });
     if (writtenForms(key, encoding).some((form) => form.equals(content))) return key;
   } catch {
-    // Told like a key that only OpenSSL can read.
+    // The same finding as for a key that only OpenSSL can read.
   }
-  return unreadable(
-    field,
-    `Go cannot parse it as the ${type} that it says it is.`,
-    "Write it anew with openssl pkey -in FILE, as PKCS8 and with -ec_param_enc named_curve, or get it anew from where it was made.",
-  );
+  return unreadable(field, `The block is labelled ${type}, but Go cannot parse it as one.`);
 }
 
 /**
- * The ways in which a key is written: OpenSSL reads many more, of which Go takes few, and it believes the public half.
+ * The ways in which programs write a key. OpenSSL reads many more, of which Go accepts few, and trusts the public half.
  *
- * An elliptic key may leave out its public half, and in PKCS8 it may name its curve again.
+ * An elliptic key may leave out its public half, and in PKCS #8 it may name its curve again.
  */
 function writtenForms(key: KeyObject, encoding: Encoding): Buffer[] {
   const { namedCurve } = key.asymmetricKeyDetails ?? {};
@@ -98,30 +96,24 @@ function writtenForms(key: KeyObject, encoding: Encoding): Buffer[] {
   const number = Buffer.from(key.export({ format: "jwk" }).d!, "base64url");
   const pair = createECDH(namedCurve);
   pair.setPrivateKey(number);
-  const curve = [element(0xa0, p256Identifier)];
-  const publicHalf = [element(0xa1, element(0x03, Buffer.of(0), pair.getPublicKey()))];
-  const inner = (...rest: readonly Buffer[]) =>
-    element(0x30, element(0x02, Buffer.of(1)), element(0x04, number), ...rest);
-  const named = [inner(...curve, ...publicHalf), inner(...curve)];
-  if (encoding === "sec1") return named;
-  const algorithm = element(0x30, ecIdentifier, p256Identifier);
-  return [...named, inner(...publicHalf), inner()].map((form) =>
-    element(0x30, element(0x02, Buffer.of(0)), algorithm, element(0x04, form)),
-  );
+  const privateKey = new OctetString(number);
+  const publicHalf = { publicKey: new Uint8Array(pair.getPublicKey()).buffer };
+  const parameters = new ECParameters({ namedCurve: id_secp256r1 });
+  const named = [{ parameters, ...publicHalf }, { parameters }];
+  const sec1 = (parts: Partial<ECPrivateKey>) =>
+    AsnConvert.serialize(new ECPrivateKey({ privateKey, ...parts }));
+  if (encoding === "sec1") return named.map((parts) => Buffer.from(sec1(parts)));
+  const privateKeyAlgorithm = new AlgorithmIdentifier({
+    algorithm: id_ecPublicKey,
+    parameters: AsnConvert.serialize(parameters),
+  });
+  return [...named, publicHalf, {}].map((parts) => {
+    const info = new PrivateKeyInfo({ privateKeyAlgorithm, privateKey: new PrivateKey(sec1(parts)) });
+    return Buffer.from(AsnConvert.serialize(info));
+  });
 }
 
-/** Object identifiers of elliptic keys and of P-256, in DER. */
-const ecIdentifier = Buffer.from("06072a8648ce3d0201", "hex");
-const p256Identifier = Buffer.from("06082a8648ce3d030107", "hex");
-
-/** An element in DER; what is written here is shorter than 256 bytes. */
-function element(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const length = content.length < 0x80 ? [content.length] : [0x81, content.length];
-  return Buffer.concat([Buffer.of(tag, ...length), content]);
-}
-
-function unreadable(field: string, message: string, fix: string): Finding {
+function unreadable(field: string, message: string, fix?: string): Finding {
   return broken("key-readable", { field, message, fix });
 }
 
@@ -131,14 +123,14 @@ function belongs(key: KeyObject, { certificate }: Member): boolean {
 
 function mismatch(field: string, key: KeyObject, issuer: Member, others: readonly Member[]): Finding {
   const owner = others.find((other) => belongs(key, other));
-  const isInChain = owner?.field === issuer.field;
+  const certificate = called(issuer).replace(/^C/, "c").replace(/,$/, "");
+  const ending = owner === undefined ? "" : `, but to certificate ${owner.place} of ${owner.field}`;
   return broken("key-match", {
     field,
-    message:
-      `It is not the key of ${called(issuer).replace(/^C/, "c").replace(/,$/, "")} of ${issuer.field}` +
-      (owner === undefined ? "." : `, but of certificate ${owner.place} of ${owner.field}.`),
-    fix: isInChain
-      ? `Put certificate ${owner.place} of ${issuer.field} first: the issuer comes before what signed it.`
-      : "Give the key that the certificate was made for, or issue a certificate for this key.",
+    message: `The key does not belong to ${certificate} of ${issuer.field}${ending}.`,
+    fix:
+      owner?.field === issuer.field
+        ? `Put certificate ${owner.place} of ${issuer.field} first: the issuer comes before what signed it.`
+        : undefined,
   });
 }

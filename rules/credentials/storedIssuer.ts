@@ -1,4 +1,4 @@
-/** Rules for the Secret in which Linkerd finds its identity issuer, whoever has written it. */
+/** Rules for the Secret in which Linkerd finds its identity issuer, whoever writes it. */
 
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
@@ -10,11 +10,11 @@ import type { PemText } from "./pemText.ts";
 export interface StoredIssuer {
   /** What to call it in a message, such as `Secret linkerd/linkerd-identity-issuer`. */
   readonly field: string;
-  /** What it holds, in base64. */
+  /** Its keys, with their values in base64. */
   readonly data: Readonly<Record<string, string>>;
 }
 
-/** Everything about the Secret, beside the mesh's anchors, that Linkerd would choke on, now or later. */
+/** Everything about the Secret, together with the mesh's anchors, that would make Linkerd fail, now or later. */
 export function checkStoredIssuer(
   { field, data }: StoredIssuer,
   bundle: PemText,
@@ -26,8 +26,7 @@ export function checkStoredIssuer(
     return [
       broken("secret-keys", {
         field,
-        message: `It has ${Object.keys(data).join(", ") || "nothing"}, and not ${missing.join(" and ")}, which Linkerd reads.`,
-        fix: "Write it like a Secret of type kubernetes.io/tls, with the root's certificate in ca.crt.",
+        message: `The Secret has ${Object.keys(data).join(", ") || "nothing"}, but not ${missing.join(" and ")}, which Linkerd reads.`,
       }),
     ];
   }
@@ -46,8 +45,7 @@ export function checkStoredIssuer(
     broken("secret-ca-crt", {
       field,
       message:
-        "It has no ca.crt, the certificate of the issuer's root, by which linkerd check verifies the issuer.",
-      fix: "Add it; a cert-manager issuer writes it where it knows its own root.",
+        "The Secret has no ca.crt, the root's certificate, with which linkerd check verifies the issuer.",
     }),
   ];
 }

@@ -19,7 +19,7 @@ const longestNanoseconds = 2n ** 63n - 1n;
 
 export const nanosecondsPerHour = nanosecondsPerUnit.h!;
 
-/** How to write a duration; the fix for every text that is none. */
+/** How to write a duration; the fix for every text that is not one. */
 export const durationSyntax =
   "Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.";
 
@@ -28,7 +28,7 @@ export const durationSyntax =
  *
  * Signs are not taken: no lifetime is negative.
  *
- * @throws RangeError where the text is not a duration, with the reason.
+ * @throws RangeError with the reason, if the text is not a duration.
  */
 export function parseDuration(text: string): bigint {
   if (text === "0") return 0n;

@@ -1,40 +1,33 @@
 /** How long anchors, issuers and leaf certificates live, and how these lives must relate. */
-
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { nanosecondsPerHour } from "./duration.ts";
 import { checkRenewal, type NamedDuration, readDuration } from "./renewal.ts";
 
-/** Lifetimes of a mesh's credentials. Each duration is written as Go does: `48h`, `59m30s`. */
-interface Lifetimes {
+/** Lifetimes as Go durations, such as `48h`, as far as they are known: an absent one is left out of the checks. */
+export interface IssuerLifetimes {
   /** Life of the identity issuer's certificate. */
-  readonly issuerDuration: string;
+  readonly duration?: string | undefined;
   /** Time before its end at which the identity issuer is renewed. */
-  readonly issuerRenewBefore: string;
+  readonly renewBefore?: string | undefined;
   /** Life of the leaf certificate that a proxy gets. */
-  readonly issuanceLifetime: string;
+  readonly issuanceLifetime?: string | undefined;
   /** By how much the clocks of the cluster may differ. */
-  readonly clockSkewAllowance: string;
-  /** Life of a trust anchor. */
-  readonly trustAnchorValidityPeriodHours: number;
+  readonly clockSkewAllowance?: string | undefined;
 }
-
-/** Lifetimes as far as they are known: one that is absent is left out of the checks that need it. */
-export type KnownLifetimes = { readonly [Name in keyof Lifetimes]?: Lifetimes[Name] | undefined };
 
 /** The tls provider counts a certificate's life in Go's nanoseconds, which end here, and overflow silently. */
 const longestAnchorHours = 2_562_047;
 
 /** Checks lifetimes against each other and against what cert-manager accepts. */
-export function checkLifetimes(lifetimes: KnownLifetimes): Finding[] {
+export function checkLifetimes(issuer: IssuerLifetimes, anchorHours: number | undefined): Finding[] {
   const findings: Finding[] = [];
-  const read = (field: Exclude<keyof Lifetimes, "trustAnchorValidityPeriodHours">) =>
-    readDuration(field, lifetimes[field], findings);
-  const duration = read("issuerDuration");
-  const renewBefore = read("issuerRenewBefore");
+  const read = (name: keyof IssuerLifetimes) =>
+    readDuration(`identityIssuer.${name}`, issuer[name], findings);
+  const duration = read("duration");
+  const renewBefore = read("renewBefore");
   const issuance = read("issuanceLifetime");
   const skew = read("clockSkewAllowance");
-  const anchorHours = lifetimes.trustAnchorValidityPeriodHours;
 
   findings.push(...checkRenewal(duration, renewBefore));
   if (issuance?.nanoseconds === 0n) {
@@ -42,7 +35,7 @@ export function checkLifetimes(lifetimes: KnownLifetimes): Finding[] {
       broken("issuance-lifetime", {
         field: issuance.field,
         message: `${issuance.text} is no time at all: every proxy's certificate would be expired when it is issued.`,
-        fix: "Set it to 24h, Linkerd's default, or to another time that is longer than zero.",
+        fix: "Set it to 24h, Linkerd's default, or to a different time that is longer than zero.",
       }),
     );
   }
@@ -56,9 +49,9 @@ export function checkLifetimes(lifetimes: KnownLifetimes): Finding[] {
       broken("renew-before-leaves", {
         field: renewBefore.field,
         message:
-          `${renewBefore.text} is not longer than issuanceLifetime (${issuance.text}) and clockSkewAllowance ` +
-          `(${skew.text}) together: proxies would get certificates from an issuer that ends before they do.`,
-        fix: "Make issuerRenewBefore longer, or issuanceLifetime shorter.",
+          `${renewBefore.text} is not longer than ${issuance.field} (${issuance.text}) and ${skew.field} ` +
+          `(${skew.text}) together: proxies would get certificates from an issuer that expires before they do.`,
+        fix: `Make ${renewBefore.field} longer, or ${issuance.field} shorter.`,
       }),
     );
   }
@@ -71,13 +64,13 @@ function checkAnchorHours(
   duration: NamedDuration | undefined,
   issuance: NamedDuration | undefined,
 ): Finding[] {
-  const field = "trustAnchorValidityPeriodHours";
+  const field = "trustAnchor.validityPeriodHours";
   if (!Number.isInteger(hours) || hours < 1 || hours > longestAnchorHours) {
     return [
       broken("anchor-validity", {
         field,
         message: `${hours} is not a whole number of hours from 1 to ${longestAnchorHours} (292 years).`,
-        fix: "Set it to 87600 (ten years), or to another such number.",
+        fix: "Set it to 87600 (ten years), or to a different number in that range.",
       }),
     ];
   }
@@ -87,9 +80,9 @@ function checkAnchorHours(
     broken("anchor-outlives-issuer", {
       field,
       message:
-        `${hours} hours are not longer than issuerDuration (${duration.text}) and issuanceLifetime ` +
-        `(${issuance.text}) together: the anchor would end before the first certificates below it.`,
-      fix: "Make trustAnchorValidityPeriodHours longer: a new anchor is a rollout of its own, so years are usual.",
+        `${hours} hours are not longer than ${duration.field} (${duration.text}) and ${issuance.field} ` +
+        `(${issuance.text}) together: the anchor would expire before the first certificates below it.`,
+      fix: `Make ${field} longer: a new anchor is a rollout of its own, so years are usual.`,
     }),
   ];
 }

@@ -17,7 +17,7 @@ export interface NamedDuration {
   readonly nanoseconds: bigint;
 }
 
-/** Reads a setting's duration. Gives `undefined` where it is not known, or is none, which is a finding then. */
+/** Reads a setting's duration. Gives `undefined` if it is not known, or is not a duration, which is a finding. */
 export function readDuration(
   field: string,
   text: string | undefined,

@@ -10,23 +10,23 @@ export const webhookAuthorityLifetimes = { duration: "87600h", renewBefore: "438
 
 /** Lifetimes of webhook certificates as Go durations, as far as they are known. */
 export interface WebhookLifetimes {
-  readonly webhookCertificateDuration?: string | undefined;
-  readonly webhookCertificateRenewBefore?: string | undefined;
+  readonly duration?: string | undefined;
+  readonly renewBefore?: string | undefined;
 }
 
 /** Checks lifetimes against each other, against cert-manager's bounds and against their CA's. */
 export function checkWebhookLifetimes(lifetimes: WebhookLifetimes): Finding[] {
   const findings: Finding[] = [];
-  const read = (field: keyof WebhookLifetimes) => readDuration(field, lifetimes[field], findings);
-  const duration = read("webhookCertificateDuration");
-  findings.push(...checkRenewal(duration, read("webhookCertificateRenewBefore")));
+  const duration = readDuration("webhooks.certificateDuration", lifetimes.duration, findings);
+  const renewBefore = readDuration("webhooks.certificateRenewBefore", lifetimes.renewBefore, findings);
+  findings.push(...checkRenewal(duration, renewBefore));
   const longest = webhookAuthorityLifetimes.renewBefore;
   if (duration !== undefined && duration.nanoseconds > parseDuration(longest)) {
     findings.push(
       broken("webhook-outlives-authority", {
         field: duration.field,
-        message: `${duration.text} is longer than ${longest}, the time that their CA has left at least: certificates would outlive it.`,
-        fix: `Set it to 24h, or to another time up to ${longest}.`,
+        message: `${duration.text} is longer than ${longest}, the least time that their CA has left: certificates could outlive it.`,
+        fix: `Set it to 24h, or to a different time up to ${longest}.`,
       }),
     );
   }

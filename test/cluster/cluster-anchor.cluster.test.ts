@@ -2,50 +2,50 @@
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
-import { CoreV1Api, CustomObjectsApi, type V1Pod } from "@kubernetes/client-node";
-import { reset } from "../../sandbox/lifecycle.ts";
+import type { V1Pod } from "@kubernetes/client-node";
+import { askToIssue } from "../../mesh/certManager.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
-import { listObjects, listObjectsOfSettledCluster } from "./objects.ts";
-import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
+import {
+  connectTo,
+  destroy,
+  pulumi,
+  refused,
+  removeSandbox,
+  renew,
+  set,
+  soundCredentials,
+  startSandbox,
+  unset,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
 
 const annotation = "checksum/identity-trust-roots";
 
-let environment: NodeJS.ProcessEnv;
-let core: CoreV1Api;
-let custom: CustomObjectsApi;
+let certManager: Mesh;
+let core: Mesh["core"];
 let objectsBefore: string[];
 
-const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
-const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
-const configure = (...args: string[]) => pulumi("config", ...args);
-const operation = async (name: string) =>
-  JSON.parse(
-    (await succeed(environment, process.execPath, `operations/${name}/${name}.ts`, "--json")).stdout,
-  );
-
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox();
-  core = kubeConfig().makeApiClient(CoreV1Api);
-  custom = kubeConfig().makeApiClient(CustomObjectsApi);
-  objectsBefore = await listObjectsOfSettledCluster(environment);
-  await configure("set", "trustAnchorSource", "cluster");
+  await startSandbox();
+  certManager = connectTo("cert-manager");
+  core = certManager.core;
+  objectsBefore = await listObjectsOfSettledCluster();
+  await set("trustAnchorSource", "cluster");
 });
-
-after(() => reset(sandboxName, console.log));
+after(removeSandbox);
 
 test("the lifetimes of Linkerd's documentation are refused at preview, with the reason", async () => {
-  await configure("set", "clusterTrustAnchorDuration", "8760h");
-  await configure("set", "clusterTrustAnchorRenewBefore", "7320h");
-  const { code, stdout, stderr } = await execute(environment, "pulumi", ["preview"]);
-  assert.notEqual(code, 0);
-  const output = (stdout + stderr).replaceAll(/\s+/g, " ");
+  await set("clusterTrustAnchorDuration", "8760h");
+  await set("clusterTrustAnchorRenewBefore", "7320h");
+  const output = (await refused("preview")).replaceAll(/\s+/g, " ");
   assert.match(output, /clusterTrustAnchorRenewBefore: 7320h of clusterTrustAnchorDuration \(8760h\)/);
   assert.match(output, /would switch to a new root by itself 60 days after it has made this one/);
   assert.match(output, /IssuerUpdateSkipped/);
   assert.match(output, /Rule: anchor-renewal/);
-  for (const field of ["clusterTrustAnchorDuration", "clusterTrustAnchorRenewBefore"])
-    await configure("rm", field);
+  for (const field of ["clusterTrustAnchorDuration", "clusterTrustAnchorRenewBefore"]) await unset(field);
 });
 
 test("a preview of an empty cluster shows the whole installation", async () => {
@@ -80,10 +80,9 @@ test("the previous anchor is the anchor's certificate, without its key, and not 
 });
 
 test("Certify: the identity controller's certificate leads to the anchor in the cluster", async () => {
-  const credentials = await operation("credentials");
-  assert.equal(credentials.verdict, "ok");
+  const { loaded } = await soundCredentials();
   assert.equal(
-    credentials.loaded[0].anchor.fingerprintSha256.replaceAll(":", "").toLowerCase(),
+    loaded[0]?.anchor?.fingerprintSha256.replaceAll(":", "").toLowerCase(),
     certificateIn((await secret("linkerd-trust-anchor")).data!)
       .fingerprint256.replaceAll(":", "")
       .toLowerCase(),
@@ -92,23 +91,23 @@ test("Certify: the identity controller's certificate leads to the anchor in the 
 
 test("no key of the anchor is in Pulumi's state", async () => {
   const key = (await secret("linkerd-trust-anchor")).data!["tls.key"]!;
-  const { stdout } = await pulumi("stack", "export", "--show-secrets");
-  assert.ok(!stdout.includes(key) && !stdout.includes(lineOf(key)), "the anchor's key is in the state");
-  assert.ok(stdout.includes("linkerd-trust-anchor"));
+  const state = await pulumi("stack", "export", "--show-secrets");
+  assert.ok(!state.includes(key) && !state.includes(lineOf(key)), "the anchor's key is in the state");
+  assert.ok(state.includes("linkerd-trust-anchor"));
 });
 
 test("a second up changes nothing, and refresh finds nothing changed but what is only read", async () => {
-  await up("--expect-no-changes");
-  const { stdout } = await pulumi("refresh", "--yes", "--skip-preview", "--color=never");
+  await upChangesNothing();
+  const output = await pulumi("refresh", "--yes", "--skip-preview", "--color=never");
   // The state has no inputs of the ConfigMaps that each run reads, and refresh adds them.
-  const updated = stdout.split("\n").filter((line) => / (updated|deleted) \(/.test(line));
-  assert.equal(updated.length, 2, stdout);
+  const updated = output.split("\n").filter((line) => / (updated|deleted) \(/.test(line));
+  assert.equal(updated.length, 2, output);
   for (const line of updated) assert.match(line, /v1:ConfigMap .*\[diff: \+apiVersion,kind,metadata\]/);
-  await up("--expect-no-changes");
+  await upChangesNothing();
 });
 
 test("a renewed issuer is loaded", async () => {
-  assert.equal((await operation("renew")).renewed, true);
+  await renew();
 });
 
 test("a renewed anchor: the previous one stays in the bundle, up rolls the control plane, the next issuer loads", async () => {
@@ -117,7 +116,7 @@ test("a renewed anchor: the previous one stays in the bundle, up rolls the contr
     await secret("linkerd-previous-anchor"),
     await identityPod(),
   ];
-  await askToIssue("cert-manager", "linkerd-trust-anchor");
+  await askToIssue(certManager, "linkerd-trust-anchor");
   await until("a bundle of both anchors", 60_000, async () => {
     const { length } = (await trustRoots()).data!["ca-bundle.crt"]!.match(/BEGIN/g)!;
     return length === 2 || `${length} anchors`;
@@ -130,40 +129,30 @@ test("a renewed anchor: the previous one stays in the bundle, up rolls the contr
     sha256((await trustRoots()).data!["ca-bundle.crt"]!),
   );
   assert.deepEqual((await secret("linkerd-previous-anchor")).data, previous.data);
-  await up("--expect-no-changes");
+  await upChangesNothing();
 
-  assert.equal((await operation("renew")).renewed, true);
-  const { loaded, anchors } = await operation("credentials");
+  await renew();
+  const { loaded, anchors } = await soundCredentials();
   assert.equal(anchors.length, 2);
-  assert.notEqual(loaded[0].anchor.serialNumber, old.serialNumber.toLowerCase());
+  assert.notEqual(loaded[0]!.anchor!.serialNumber, old.serialNumber.toLowerCase());
 });
 
-for (const [title, change, back] of [
-  [
-    "a changed life of the anchor",
-    ["set", "clusterTrustAnchorDuration", "87601h"],
-    ["rm", "clusterTrustAnchorDuration"],
-  ],
-  [
-    "another source of the anchor",
-    ["set", "trustAnchorSource", "stack"],
-    ["set", "trustAnchorSource", "cluster"],
-  ],
+for (const [title, key, value, back] of [
+  ["a changed life of the anchor", "clusterTrustAnchorDuration", "87601h", unset],
+  ["another source of the anchor", "trustAnchorSource", "stack", (key: string) => set(key, "cluster")],
 ] as const) {
   test(`${title} is refused`, async () => {
-    await configure(...change);
-    const { code, stdout, stderr } = await execute(environment, "pulumi", ["preview"]);
-    assert.notEqual(code, 0);
-    assert.match(stdout + stderr, /protect/);
-    await configure(...back);
+    await set(key, value);
+    assert.match(await refused("preview"), /protect/);
+    await back(key);
   });
 }
 
 test("destroy leaves nothing once the protection is lifted", async () => {
-  await configure("set", "protectTrustAnchors", "false");
+  await set("protectTrustAnchors", "false");
   await up();
-  await pulumi("destroy", "--yes", "--skip-preview");
-  assert.deepEqual(await listObjects(environment), objectsBefore);
+  await destroy();
+  assert.deepEqual(await listObjects(), objectsBefore);
 });
 
 const secret = (name: string) => core.readNamespacedSecret({ namespace: "cert-manager", name });
@@ -184,22 +173,4 @@ async function identityPod(): Promise<V1Pod> {
   const running = items.filter(({ metadata }) => metadata!.deletionTimestamp === undefined);
   assert.equal(running.length, 1);
   return running[0]!;
-}
-
-/** Asks cert-manager to renew now, as `cmctl renew` does. */
-async function askToIssue(namespace: string, name: string): Promise<void> {
-  const object = { group: "cert-manager.io", version: "v1", plural: "certificates", namespace, name };
-  const certificate = await custom.getNamespacedCustomObject(object);
-  const condition = {
-    type: "Issuing",
-    status: "True",
-    reason: "ManuallyTriggered",
-    message: "by a test",
-    lastTransitionTime: `${new Date().toISOString().slice(0, 19)}Z`,
-  };
-  const { status } = certificate as { status: { conditions: object[] } };
-  await custom.replaceNamespacedCustomObjectStatus({
-    ...object,
-    body: { ...certificate, status: { ...status, conditions: [...status.conditions, condition] } },
-  });
 }

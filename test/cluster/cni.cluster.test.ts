@@ -3,6 +3,7 @@
  * replicas follows a renewal.
  */
 import assert from "node:assert/strict";
+import { basename } from "node:path";
 import { after, before, test } from "node:test";
 import {
   ApiException,
@@ -15,12 +16,27 @@ import {
   type V1Secret,
 } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
-import { type Cluster, connect } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { hasCniValue } from "../../rules/charts/cni.ts";
-import { chartArchive, reset } from "../../sandbox/lifecycle.ts";
+import { namedChart } from "../../rules/charts/version.ts";
+import { chartArchive } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
-import { listObjects, listObjectsOfSettledCluster } from "./objects.ts";
-import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
+import {
+  connectTo,
+  destroy,
+  execute,
+  kubeConfig,
+  pulumi,
+  removeSandbox,
+  renew,
+  run,
+  sandboxName,
+  soundCredentials,
+  startSandbox,
+  upChangesNothing,
+} from "../stack.ts";
+import { injectedPod, proxyOf } from "./admission.ts";
 
 const namespace = "linkerd";
 /** Name of the plugin's namespace, its release and its DaemonSet. */
@@ -29,25 +45,15 @@ const lateNode = "late";
 const workloads = ["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"] as const;
 const replicas = 3;
 
-let environment: NodeJS.ProcessEnv;
-let cluster: Cluster;
+let cluster: Mesh;
 let apps: AppsV1Api;
 let objectsBefore: string[];
 
-const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
-const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
-const operation = async (name: string) =>
-  JSON.parse(
-    (await succeed(environment, process.execPath, `operations/${name}/${name}.ts`, "--json")).stdout,
-  ) as Record<string, unknown>;
-
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox();
-  process.env.KUBECONFIG = environment.KUBECONFIG;
-  cluster = connect();
+  await startSandbox();
+  cluster = connectTo(namespace);
   apps = kubeConfig().makeApiClient(AppsV1Api);
-  objectsBefore = await listObjectsOfSettledCluster(environment);
+  objectsBefore = await listObjectsOfSettledCluster();
   // The one node that runs pods has to take all of them. What the user says wins over upstream's numbers.
   const request = (workload: string) => `linkerdControlPlaneValues.${workload}.cpu.request=10m`;
   await pulumi(
@@ -64,7 +70,7 @@ before(async () => {
   );
   await createLateNode();
   let output = "";
-  const installing = execute(environment, "pulumi", ["up", "--yes", "--skip-preview"], (text) => {
+  const installing = execute("pulumi", ["up", "--yes", "--skip-preview"], (text) => {
     output += text;
   });
   const [installed] = await Promise.all([installing, letLateNodeBeReady(() => output)]);
@@ -78,8 +84,7 @@ before(async () => {
     return ready.length === replicas * workloads.length || `${ready.length} of ${pods.length} pods are ready`;
   });
 });
-
-after(() => reset(sandboxName, console.log));
+after(removeSandbox);
 
 test("Helm had released the plugin before it was ready on every node; Linkerd came after that", async () => {
   const { items: plugins } = await cluster.core.listNamespacedPod({ namespace: plugin });
@@ -100,8 +105,7 @@ test("Helm had released the plugin before it was ready on every node; Linkerd ca
 });
 
 test("linkerd check finds the plugin on all nodes", async () => {
-  const { stdout } = await succeed(environment, "linkerd", "check", "--output=json");
-  const { categories } = JSON.parse(stdout) as {
+  const { categories } = JSON.parse(await run("linkerd", "check", "--output=json")) as {
     categories: { categoryName: string; checks: { description: string; result: string }[] }[];
   };
   const checks = categories.find(({ categoryName }) => categoryName === "linkerd-cni-plugin")!.checks;
@@ -136,7 +140,7 @@ test("without a plugin, the same pods would be refused there: linkerd-init has r
 });
 
 test("a second up changes nothing", async () => {
-  await up("--expect-no-changes");
+  await upChangesNothing();
 });
 
 test("an injected pod has no rights over its network either, and is admitted where only restricted ones are", async () => {
@@ -150,43 +154,30 @@ test("an injected pod has no rights over its network either, and is admitted whe
     runAsNonRoot: true,
     seccompProfile: { type: "RuntimeDefault" },
   };
-  const pod = await cluster.core.createNamespacedPod({
-    namespace: name,
-    dryRun: "All",
-    body: {
-      metadata: { name: "injected", annotations: { "linkerd.io/inject": "enabled" } },
-      spec: { containers: [{ name: "app", image: "app", securityContext }] },
-    },
-  });
-  assert.deepEqual(initContainersOf(pod.spec!), ["linkerd-network-validator"]);
-  assert.ok(pod.spec!.containers.some(({ name }) => name === "linkerd-proxy"));
+  const pod = await injectedPod(cluster, name, securityContext);
+  assert.deepEqual(initContainersOf(pod), ["linkerd-network-validator"]);
+  assert.ok(pod.containers.includes(proxyOf(pod)!));
   await cluster.core.deleteNamespace({ name });
 });
 
 test("the table knows every value of the chart", async () => {
   const chart = await chartArchive(sandboxName, "linkerd2-cni");
-  const { stdout } = await succeed(environment, "helm", "show", "values", chart);
-  const names = Object.keys(parse(stdout));
+  const { version } = namedChart(`./${basename(chart)}`, "")!;
+  const names = Object.keys(parse(await run("helm", "show", "values", chart)));
   assert.ok(names.length > 10);
   assert.deepEqual(
-    names.filter((name) => !hasCniValue([30, 9, 0], name)),
+    names.filter((name) => !hasCniValue(version, name)),
     [],
   );
 });
 
 test("each of three replicas has loaded the issuer, and takes a renewal", async () => {
   for (const renewal of [false, true]) {
-    if (renewal) assert.equal((await operation("renew")).renewed, true);
-    const { verdict, problems, issuer, loaded } = (await operation("credentials")) as {
-      verdict: string;
-      problems: unknown;
-      issuer: { serialNumber: string };
-      loaded: { podName: string; issuer: { serialNumber: string } }[];
-    };
-    assert.equal(verdict, "ok", JSON.stringify(problems));
+    if (renewal) await renew();
+    const { issuer, loaded } = await soundCredentials();
     assert.equal(loaded.length, replicas);
     for (const { podName, issuer: own } of loaded)
-      assert.equal(own.serialNumber, issuer.serialNumber, podName);
+      assert.equal(own?.serialNumber, issuer.serialNumber, podName);
   }
 });
 
@@ -213,8 +204,8 @@ test("disruptions take one replica of each workload at a time; the user's own va
 });
 
 test("destroy leaves nothing", async () => {
-  await pulumi("destroy", "--yes", "--skip-preview");
-  assert.deepEqual(await listObjects(environment), objectsBefore);
+  await destroy();
+  assert.deepEqual(await listObjects(), objectsBefore);
 });
 
 /** A node without a kubelet, for pods of DaemonSets alone: what is scheduled there stays pending. */
@@ -279,8 +270,7 @@ async function controlPlanePods(): Promise<V1Pod[]> {
 async function renderedDeployments(
   cniEnabled: boolean,
 ): Promise<(KubernetesObject & { spec: { template: V1PodTemplateSpec } })[]> {
-  const { stdout } = await succeed(
-    environment,
+  const upgrade = await run(
     "helm",
     "upgrade",
     "linkerd-control-plane",
@@ -291,7 +281,7 @@ async function renderedDeployments(
     "--dry-run",
     "--output=json",
   );
-  const { manifest } = JSON.parse(stdout) as { manifest: string };
+  const { manifest } = JSON.parse(upgrade) as { manifest: string };
   return parseAllDocuments(manifest)
     .map((document) => document.toJS())
     .filter((object) => object?.kind === "Deployment");

@@ -1,42 +1,40 @@
 /** The cluster is looked at before Linkerd is installed: at preview, and right before a release is touched. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
-import { reset } from "../../sandbox/lifecycle.ts";
-import { execute, projectDirectory, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import {
+  environment,
+  execute,
+  kubectl,
+  projectDirectory,
+  removeSandbox,
+  run,
+  set,
+  startSandbox,
+  temporaryFolder,
+} from "../stack.ts";
 
 const group = "gateway.networking.k8s.io";
-let environment: NodeJS.ProcessEnv;
-let folder: string;
-
-const set = (key: string, value: string) => succeed(environment, "pulumi", "config", "set", key, value);
-
-/** What Pulumi says as it refuses, on a machine that has no kubectl. */
-async function refused(...args: string[]): Promise<string> {
-  const PATH = [folder, join(projectDirectory, "node_modules", ".bin")].join(delimiter);
-  const { code, stdout, stderr } = await execute({ ...environment, PATH }, "pulumi", args);
-  assert.notEqual(code, 0, stdout);
-  // One sentence for people, and no stack of calls.
-  assert.doesNotMatch(stdout + stderr, /unhandled exception|error serializing/);
-  return stdout + stderr;
-}
-
+const folder = temporaryFolder();
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox();
-  folder = mkdtempSync(join(tmpdir(), "fit-"));
+  await startSandbox();
   const programs = environment.PATH!.split(delimiter)[0]!;
   for (const name of readdirSync(programs)) {
     if (name !== "kubectl") symlinkSync(join(programs, name), join(folder, name));
   }
 });
+after(removeSandbox);
 
-after(async () => {
-  rmSync(folder, { recursive: true });
-  await reset(sandboxName, console.log);
-});
+/** What Pulumi says as it refuses, on a machine that has no kubectl. */
+async function refused(...args: string[]): Promise<string> {
+  const path = `PATH=${[folder, join(projectDirectory, "node_modules", ".bin")].join(delimiter)}`;
+  const { code, stdout, stderr } = await execute("env", [path, "pulumi", ...args]);
+  assert.notEqual(code, 0, stdout);
+  // One sentence for people, and no stack of calls.
+  assert.doesNotMatch(stdout + stderr, /unhandled exception|error serializing/);
+  return stdout + stderr;
+}
 
 test("a Linkerd that is too old for the cluster's Kubernetes is refused at preview", async () => {
   await set("linkerdControlPlaneChart", "linkerd2");
@@ -67,7 +65,7 @@ test("definitions of the Gateway API that someone else has applied are refused a
     },
   };
   writeFileSync(file, JSON.stringify(definition));
-  await succeed(environment, "kubectl", "apply", "--filename", file);
+  await kubectl("apply", "--filename", file);
   await set("linkerdControlPlaneChart", "linkerd-control-plane");
   await set("linkerdControlPlaneChartVersion", "2026.8.3");
   await set("installGatewayApi", "true");
@@ -76,6 +74,5 @@ test("definitions of the Gateway API that someone else has applied are refused a
 
 test("without a preview, it is refused before a release of Linkerd is touched", async () => {
   assert.match(await refused("up", "--yes", "--skip-preview"), /has the definition httproutes\S+, which/);
-  const { stdout } = await succeed(environment, "helm", "list", "--all", "--namespace=linkerd", "--short");
-  assert.equal(stdout, "");
+  assert.equal(await run("helm", "list", "--all", "--namespace=linkerd", "--short"), "");
 });

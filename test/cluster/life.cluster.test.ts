@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
-import { ApiException, CoreV1Api, CustomObjectsApi, type V1Secret } from "@kubernetes/client-node";
+import { ApiException, type V1Secret } from "@kubernetes/client-node";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import {
   BasicConstraintsExtension,
@@ -10,43 +10,42 @@ import {
   KeyUsagesExtension,
   X509Certificate as ParsedCertificate,
 } from "@peculiar/x509";
-import { reset } from "../../sandbox/lifecycle.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
-import { listObjects, listObjectsOfSettledCluster } from "./objects.ts";
-import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
+import {
+  connectTo,
+  credentials,
+  destroy,
+  pulumi,
+  refused,
+  removeSandbox,
+  run,
+  set,
+  soundCredentials,
+  startSandbox,
+  unset,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
+import { injectedPod, proxyOf } from "./admission.ts";
 
-let environment: NodeJS.ProcessEnv;
-let core: CoreV1Api;
-let custom: CustomObjectsApi;
+let cluster: Mesh;
+let core: Mesh["core"];
 let objectsBefore: string[];
 
-const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
-const operation = (name: string, ...args: string[]) =>
-  succeed(environment, process.execPath, `operations/${name}/${name}.ts`, ...args);
-const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
-const nothingChanges = () => up("--expect-no-changes");
-const configure = (...args: string[]) => pulumi("config", ...args);
-
-/** Runs Pulumi where it must fail, and gives all of its output. */
-async function refused(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await execute(environment, "pulumi", args);
-  assert.notEqual(code, 0, stdout);
-  return stdout + stderr;
-}
-
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox();
-  core = kubeConfig().makeApiClient(CoreV1Api);
-  custom = kubeConfig().makeApiClient(CustomObjectsApi);
-  objectsBefore = await listObjectsOfSettledCluster(environment);
+  await startSandbox();
+  cluster = connectTo("linkerd");
+  core = cluster.core;
+  objectsBefore = await listObjectsOfSettledCluster();
 });
-
-after(() => reset(sandboxName, console.log));
+after(removeSandbox);
 
 test("a preview of an empty cluster shows the whole installation", async () => {
-  const { stdout } = await pulumi("preview", "--json");
-  const { changeSummary } = JSON.parse(stdout) as { changeSummary: Record<string, number> };
+  const { changeSummary } = JSON.parse(await pulumi("preview", "--json")) as {
+    changeSummary: Record<string, number>;
+  };
   assert.deepEqual(Object.keys(changeSummary), ["create"]);
 });
 
@@ -55,12 +54,12 @@ for (const [what, key, value, message] of [
   ["a value of the wrong type", "signingGeneration", "first", /signingGeneration.*integer/],
 ] as const) {
   test(`${what} is one error that names the key, before anything is touched`, async () => {
-    await configure("set", key, value);
-    const output = await refused("up", "--yes", "--skip-preview");
-    await configure("rm", key);
+    await set(key, value);
+    const output = await refused("up");
+    await unset(key);
     assert.match(output, message);
     assert.equal(output.match(/^\s*error:/gm)?.length, 1, output);
-    const { deployment } = JSON.parse((await pulumi("stack", "export")).stdout) as {
+    const { deployment } = JSON.parse(await pulumi("stack", "export")) as {
       deployment: { resources?: { type: string }[] };
     };
     const types = (deployment.resources ?? []).map(({ type }) => type);
@@ -68,26 +67,18 @@ for (const [what, key, value, message] of [
       types.filter((type) => type !== "pulumi:pulumi:Stack"),
       [],
     );
-    assert.deepEqual(await listObjects(environment), objectsBefore);
+    assert.deepEqual(await listObjects(), objectsBefore);
   });
 }
 
 test("up installs everything, and a pod that is created right after it is injected", async () => {
   await up();
-  const { spec } = await core.createNamespacedPod({
-    namespace: "default",
-    dryRun: "All",
-    body: {
-      metadata: { name: "meshed", annotations: { "linkerd.io/inject": "enabled" } },
-      spec: { containers: [{ name: "app", image: "app" }] },
-    },
-  });
-  const containers = [...spec!.containers, ...(spec!.initContainers ?? [])].map(({ name }) => name);
-  assert.ok(containers.includes("linkerd-proxy"), containers.join(", "));
+  const pod = await injectedPod(cluster);
+  assert.ok(proxyOf(pod), JSON.stringify(pod));
 });
 
 test("a second up changes nothing", async () => {
-  await nothingChanges();
+  await upChangesNothing();
 });
 
 test("a preview with every object in place shows no change", async () => {
@@ -100,8 +91,8 @@ test("refresh finds nothing changed", async () => {
 
 test("linkerd check passes", async () => {
   // The sandbox has no way out to ask for the newest version, which is a warning.
-  const { stdout } = await succeed(environment, "linkerd", "check", "--output", "json", "--wait", "60s");
-  const { categories } = JSON.parse(stdout) as {
+  const checked = await run("linkerd", "check", "--output", "json", "--wait", "60s");
+  const { categories } = JSON.parse(checked) as {
     categories: { categoryName: string; checks: { description: string; result: string; error?: string }[] }[];
   };
   const failed = categories
@@ -122,7 +113,7 @@ interface IssuerCertificate {
 }
 
 const readIssuerCertificate = (): Promise<IssuerCertificate> =>
-  custom.getNamespacedCustomObject({
+  cluster.custom.getNamespacedCustomObject({
     group: "cert-manager.io",
     version: "v1",
     namespace: "linkerd",
@@ -239,35 +230,34 @@ test("control-plane and meshed pods carry the same hash of the trust roots", asy
 });
 
 test("the credentials command finds everything right", async () => {
-  const { stdout } = await operation("credentials", "--json");
-  assert.equal((JSON.parse(stdout) as { verdict: string }).verdict, "ok");
+  await soundCredentials();
 });
 
 test("a changed lifetime updates the Certificate in place", async () => {
   const before = await readIssuerCertificate();
-  await configure("set", "issuerDuration", "72h");
+  await set("issuerDuration", "72h");
   await up();
   const changed = await readIssuerCertificate();
   assert.equal(changed.metadata.uid, before.metadata.uid);
   assert.equal(changed.spec.duration, "72h");
-  await configure("rm", "issuerDuration");
+  await unset("issuerDuration");
   await up();
-  await nothingChanges();
+  await upChangesNothing();
 });
 
 test("a changed life of the trust anchor is refused, and the anchor stays as it is", async () => {
   const before = await readSecret("linkerd-trust-anchor");
-  await configure("set", "trustAnchorValidityPeriodHours", "87601");
-  assert.match(await refused("up", "--yes", "--skip-preview"), /protect/);
-  await configure("rm", "trustAnchorValidityPeriodHours");
+  await set("trustAnchorValidityPeriodHours", "87601");
+  assert.match(await refused("up"), /protect/);
+  await unset("trustAnchorValidityPeriodHours");
   assert.deepEqual(await readSecret("linkerd-trust-anchor"), before);
-  await nothingChanges();
+  await upChangesNothing();
 });
 
 test("destroy refuses to delete a trust anchor, and up goes on after that", async () => {
-  assert.match(await refused("destroy", "--yes", "--skip-preview"), /protect/);
+  assert.match(await refused("destroy"), /protect/);
   await up();
-  await nothingChanges();
+  await upChangesNothing();
 });
 
 const loadedAnchor = async () => (await credentials()).loaded[0]?.anchor?.subject;
@@ -287,7 +277,7 @@ test("a second generation joins the bundle, and the first stays as it is", async
 test("signingGeneration lets the second sign, and the running identity controller follows", async () => {
   // Kubernetes' times are whole seconds.
   const begun = Date.now() - 1000;
-  await configure("set", "signingGeneration", "2");
+  await set("signingGeneration", "2");
   await up();
   await until("identity to use an issuer of the second generation, and to say so", 120_000, async () => {
     const { loaded, lastReload } = await credentials();
@@ -301,31 +291,31 @@ test("the first generation is removed once its protection is lifted, and not bef
   await setGenerations(2);
   assert.match(await refused("preview"), /protect/);
   await setGenerations(1, 2);
-  await configure("set", "protectTrustAnchors", "false");
+  await set("protectTrustAnchors", "false");
   await up();
   await setGenerations(2);
   await up();
   assert.equal(await exists(readSecret("linkerd-trust-anchor")), false);
   assert.deepEqual(await bundle(), [await anchorOf("linkerd-trust-anchor-2")]);
   assert.equal(await loadedAnchor(), "root-2.linkerd.cluster.local");
-  await operation("credentials");
+  await soundCredentials();
 });
 
 test("destroy leaves nothing once the protection is lifted", async () => {
-  await pulumi("destroy", "--yes", "--skip-preview");
-  assert.deepEqual(await listObjects(environment), objectsBefore);
+  await destroy();
+  assert.deepEqual(await listObjects(), objectsBefore);
 });
 
 test("up installs everything again", async () => {
   await up();
-  await operation("credentials");
-  await nothingChanges();
+  await soundCredentials();
+  await upChangesNothing();
 });
 
 async function setGenerations(...generations: number[]): Promise<void> {
-  await configure("rm", "trustAnchorGenerations");
+  await unset("trustAnchorGenerations");
   for (const [index, generation] of generations.entries())
-    await configure("set", "--path", `trustAnchorGenerations[${index}]`, `${generation}`);
+    await set(`trustAnchorGenerations[${index}]`, `${generation}`);
 }
 
 /** Whether the API server has it; every other error is one. */
@@ -352,18 +342,4 @@ async function bundle(): Promise<string[]> {
     ["ca-bundle.crt"]!.split(/(?<=-----END CERTIFICATE-----)\s*/)
     .filter(Boolean)
     .map(fingerprintOf);
-}
-
-interface Credentials {
-  readonly loaded: readonly { readonly anchor?: { subject: string } }[];
-  readonly lastReload?: { readonly reason: string; readonly time: string };
-}
-
-/** The credentials as they are; between two issuers some are a problem, which the exit code tells. */
-async function credentials(): Promise<Credentials> {
-  const { stdout } = await execute(environment, process.execPath, [
-    "operations/credentials/credentials.ts",
-    "--json",
-  ]);
-  return JSON.parse(stdout) as Credentials;
 }

@@ -4,9 +4,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
-import { reset, sandboxPaths } from "../../sandbox/lifecycle.ts";
-import { findKeys, type PrivateKey } from "./privateKeys.ts";
-import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import { sandboxPaths } from "../../sandbox/lifecycle.ts";
+import { findKeys, type PrivateKey } from "../privateKeys.ts";
+import {
+  execute,
+  kubeConfig,
+  kubectl,
+  operation,
+  pulumi,
+  removeSandbox,
+  sandboxName,
+  startSandbox,
+} from "../stack.ts";
 
 /** Every Secret that holds a private key of the control plane. */
 const secretNames = [
@@ -18,15 +27,13 @@ const secretNames = [
   "linkerd-policy-validator-k8s-tls",
 ];
 
-let environment: NodeJS.ProcessEnv;
 /** Every private key that there has been: the issuer's is another one after each renewal. */
 const keys: PrivateKey[] = [];
 /** Texts to search, by where they come from. */
 const texts = new Map<string, string>();
 
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox();
+  await startSandbox();
   const paths = sandboxPaths(sandboxName);
   const eventLog = join(paths.directory, "events.json");
   const commandLines = watchCommandLines();
@@ -34,17 +41,19 @@ before(async () => {
   // At 9, Pulumi's engine itself logs every property that it passes on, secrets in plain text.
   const verbose = ["--logtostderr", "--logflow", "-v=8", `--event-log=${eventLog}`];
   // Without the variable there is no --event-log.
-  const debugging = { ...environment, PULUMI_DEBUG_COMMANDS: "true" };
-  const up = await execute(debugging, "pulumi", ["up", "--yes", "--skip-preview", ...verbose]);
+  const debugging = ["PULUMI_DEBUG_COMMANDS=true", "pulumi"];
+  const up = await execute("env", [...debugging, "up", "--yes", "--skip-preview", ...verbose]);
   assert.equal(up.code, 0, up.stdout + up.stderr.slice(-10_000));
   texts.set("pulumi up's output", up.stdout);
   texts.set("the engine's log", up.stderr);
   texts.set("the event log", readFileSync(eventLog, "utf8"));
   keys.push(...(await readKeys("after up")));
-  const renewal = await succeed(environment, process.execPath, "operations/renew/renew.ts", "--json");
+  const renewal = await operation("renew", "--json");
+  assert.equal(renewal.code, 0, renewal.stdout + renewal.stderr);
   texts.set("renew's output", renewal.stdout + renewal.stderr);
   keys.push(...(await readKeys("after renew")));
-  const credentials = await succeed(environment, process.execPath, "operations/credentials/credentials.ts");
+  const credentials = await operation("credentials");
+  assert.equal(credentials.code, 0, credentials.stdout + credentials.stderr);
   texts.set("credentials' output", credentials.stdout + credentials.stderr);
   for (const [title, ...args] of [
     ["the stack's outputs", "stack", "output", "--json"],
@@ -52,20 +61,16 @@ before(async () => {
     ["a preview with its diff", "preview", "--diff", "--json"],
     ["the stack's configuration", "config", "--json"],
   ] as const) {
-    texts.set(title, (await succeed(environment, "pulumi", ...args)).stdout);
+    texts.set(title, await pulumi(...args));
   }
   texts.set("process arguments", commandLines());
 
   collectFiles("state file", paths.pulumiState);
   collectFiles("sandbox log", paths.logs);
   await collectPodLogs();
-  const { stdout: events } = await kubectl("get", "events", "--all-namespaces", "--output=json");
-  texts.set("events", events);
+  texts.set("events", await kubectl("get", "events", "--all-namespaces", "--output=json"));
 });
-
-after(() => reset(sandboxName, console.log));
-
-const kubectl = (...args: string[]) => succeed(environment, "kubectl", ...args);
+after(removeSandbox);
 
 async function readKeys(when: string): Promise<PrivateKey[]> {
   const core = kubeConfig().makeApiClient(CoreV1Api);
@@ -89,8 +94,8 @@ async function collectPodLogs(): Promise<void> {
   const { items } = await kubeConfig().makeApiClient(CoreV1Api).listPodForAllNamespaces();
   for (const { metadata } of items) {
     const [namespace, pod] = [metadata!.namespace!, metadata!.name!];
-    const { stdout } = await kubectl("logs", pod, `--namespace=${namespace}`, "--all-containers");
-    texts.set(`logs of pod ${namespace}/${pod}`, stdout);
+    const logs = await kubectl("logs", pod, `--namespace=${namespace}`, "--all-containers");
+    texts.set(`logs of pod ${namespace}/${pod}`, logs);
   }
 }
 
@@ -101,7 +106,7 @@ test("the issuer's key changes at a renewal, no other does", () => {
 
 test("what is searched is there", () => {
   assert.match(texts.get("process arguments")!, /pulumi up/);
-  assert.match(texts.get("process arguments")!, /operations\/renew\.ts/);
+  assert.match(texts.get("process arguments")!, /operations\/renew\/renew\.ts/);
   assert.match(texts.get("the engine's log")!, /tls:index\/privateKey:PrivateKey/);
   assert.match(texts.get("the exported state")!, /linkerd-trust-anchor/);
   assert.match(texts.get("events")!, /IssuerUpdated/);
@@ -135,9 +140,9 @@ test("nothing holds a private key of the mesh in any of the usual encodings", ()
 });
 
 test("the search would find them: the Secrets' own text holds them all", async () => {
-  const { stdout } = await kubectl("get", "secrets", "--namespace=linkerd", "--output=json");
+  const secrets = await kubectl("get", "secrets", "--namespace=linkerd", "--output=json");
   assert.deepEqual(
-    findKeys(stdout, keys.slice(secretNames.length)),
+    findKeys(secrets, keys.slice(secretNames.length)),
     secretNames.map((name) => `the key of ${name} after renew in base64 of PEM`),
   );
 });

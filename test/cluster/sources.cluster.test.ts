@@ -4,56 +4,51 @@
  */
 import assert from "node:assert/strict";
 import { generateKeyPairSync, KeyObject, X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { reset } from "../../sandbox/lifecycle.ts";
 import { until } from "../../sandbox/until.ts";
 import { authority, type Fabricated, hoursFromNow, leaf } from "../certificates.ts";
-import { type CommandResult, execute, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import {
+  check,
+  credentials,
+  execute,
+  kubectl,
+  pulumi,
+  refused,
+  removeSandbox,
+  renew,
+  run,
+  set,
+  soundCredentials,
+  startSandbox,
+  temporaryFolder,
+  unset,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
 
 const group = "issuers.example.com";
 const issuerName = "linkerd-identity-issuer";
-let environment: NodeJS.ProcessEnv;
-let folder: string;
+const folder = temporaryFolder();
 /** An organisation's own root, and another one of the same name. */
 let company: Fabricated;
 let stranger: Fabricated;
 
-const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
-const kubectl = async (...args: string[]) => (await succeed(environment, "kubectl", ...args)).stdout;
-const set = (key: string, value: string) => pulumi("config", "set", "--path", key, value);
-const operation = (name: "renew" | "credentials") =>
-  succeed(environment, process.execPath, `operations/${name}/${name}.ts`);
-
-/** Runs `npm run -s check`; its JSON holds nothing but findings. */
-async function check(...options: string[]): Promise<{ code: number | null; findings: { rule: string }[] }> {
-  const program = ["operations/check/check.ts", "--json", ...options];
-  const { code, stdout } = await execute(environment, process.execPath, program);
-  return { code, findings: JSON.parse(stdout).findings };
-}
-
 /** Runs `up` twice: the second changes nothing. */
 async function upTwice(): Promise<void> {
-  await pulumi("up", "--yes", "--skip-preview");
-  await pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+  await up();
+  await upChangesNothing();
 }
 
-async function refusedUp(onOutput?: (text: string) => void): Promise<string> {
-  const { code, stdout, stderr }: CommandResult = await execute(
-    environment,
-    "pulumi",
-    ["up", "--yes", "--skip-preview"],
-    onOutput,
-  );
-  assert.notEqual(code, 0, stdout);
-  return stdout + stderr;
+async function provide(name: "company" | "stranger"): Promise<void> {
+  await set("providedTrustAnchors.1.certificateFile", join(folder, `${name}.pem`));
+  await set("providedTrustAnchors.1.privateKeyFile", join(folder, `${name}.key`));
 }
 
 /** Sets the reference to the issuer in place of the one before; without parts, removes it. */
 async function refer(parts: Readonly<Record<string, string>>): Promise<void> {
-  await pulumi("config", "rm", "identityIssuerRef");
+  await unset("identityIssuerRef");
   for (const [part, value] of Object.entries(parts)) await set(`identityIssuerRef.${part}`, value);
 }
 
@@ -92,11 +87,7 @@ const issuerOver = (name: string, secretName: string) => ({
 async function untilIssuedBy({ certificate }: Fabricated): Promise<void> {
   const serialNumber = certificate.serialNumber.toLowerCase();
   await until(`every identity controller to use issuer ${serialNumber}`, 120_000, async () => {
-    const { stdout } = await execute(environment, process.execPath, [
-      "operations/credentials/credentials.ts",
-      "--json",
-    ]);
-    const { loaded } = JSON.parse(stdout) as { loaded: { issuer?: { serialNumber: string } }[] };
+    const { loaded } = await credentials();
     return (
       (loaded.length > 0 && loaded.every(({ issuer }) => issuer?.serialNumber === serialNumber)) ||
       JSON.stringify(loaded)
@@ -105,9 +96,7 @@ async function untilIssuedBy({ certificate }: Fabricated): Promise<void> {
 }
 
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox();
-  folder = mkdtempSync(join(tmpdir(), "sources-"));
+  await startSandbox();
   const root = { commonName: "company root", notAfter: hoursFromNow(87_600) };
   company = await authority(root);
   stranger = await authority(root);
@@ -121,27 +110,23 @@ before(async () => {
   }
   await set("providedTrustAnchors.1.certificateFile", join(folder, "company.pem"));
 });
-
-after(async () => {
-  rmSync(folder, { recursive: true });
-  await reset(sandboxName, console.log);
-});
+after(removeSandbox);
 
 /** Answers every request of cert-manager to the external issuer with a leaf, as a careless one would. */
 async function answerWithLeaf(): Promise<void> {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const [key, root, csr, leaf] = ["key", "root", "csr", "leaf"].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+  const [key, root, csr, leaf] = [
+    join(folder, "key"),
+    join(folder, "root"),
+    join(folder, "csr"),
+    join(folder, "leaf"),
+  ] as const;
   writeFileSync(key, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
-  const openssl = (...args: string[]) => succeed(environment, "openssl", ...args);
+  const openssl = (...args: string[]) => run("openssl", ...args);
   await openssl("req", "-x509", "-key", key, "-subj", "/CN=external", "-days", "30", "-out", root);
   let request: { metadata: { name: string }; spec: { request: string; issuerRef: object } } | undefined;
   await until("cert-manager's request to the external issuer", 180_000, async () => {
-    const { code, stdout } = await execute(environment, "kubectl", [
+    const { code, stdout } = await execute("kubectl", [
       "get",
       "certificaterequests.cert-manager.io",
       "--namespace=linkerd",
@@ -183,7 +168,7 @@ async function answerWithLeaf(): Promise<void> {
 }
 
 test("an anchor without its key signs nothing, which is said before anything is made", async () => {
-  const output = await refusedUp();
+  const output = await refused("up");
   assert.match(
     output,
     /signingGeneration: Generation 1 is provided without its private key, and cannot sign/,
@@ -197,7 +182,7 @@ test("provided anchor, issuer of a third party: awaited, and a leaf in its place
   const wrong = { ...(await issuerBelow(company)), certificate: signed };
   let applied: Promise<void> | undefined;
   let seen = "";
-  const output = await refusedUp((text) => {
+  const output = await refused("up", (text) => {
     seen += text;
     if (/Waiting for Secret linkerd\/linkerd-identity-issuer/.test(seen)) {
       applied ??= apply(issuerSecret(wrong, company));
@@ -220,7 +205,7 @@ test("provided anchor, issuer of a third party: awaited, and a leaf in its place
   const second = await issuerBelow(company);
   await apply(issuerSecret(second, company));
   await untilIssuedBy(second);
-  const { stdout: state } = await pulumi("stack", "export", "--show-secrets");
+  const state = await pulumi("stack", "export", "--show-secrets");
   for (const one of [first, second, company]) assert.ok(!state.includes(keyOf(one).split("\n")[1]!));
   for (const options of [[], ["--secret", `linkerd/${issuerName}`]]) {
     assert.deepEqual(await check(...options), { code: 0, findings: [] });
@@ -232,10 +217,10 @@ test("provided anchor, issuer by reference", async () => {
     secretOf("company", { "tls.crt": pemOf(company), "tls.key": keyOf(company) }),
     issuerOver("company", "company"),
   );
-  await pulumi("config", "rm", "identityIssuerSource");
+  await unset("identityIssuerSource");
   await refer({ name: "company" });
   await upTwice();
-  await operation("renew");
+  await renew();
 });
 
 test("an external issuer that is not there, and one that answers with a leaf, are refused", async () => {
@@ -253,7 +238,7 @@ test("an external issuer that is not there, and one that answers with a leaf, ar
     },
   });
   await refer({ name: "careless", kind: "Signer", group });
-  const missing = await refusedUp();
+  const missing = await refused("up");
   assert.match(
     missing,
     /identityIssuerRef: the issuer Signer\.issuers\.example\.com careless does not exist in namespace linkerd/,
@@ -264,7 +249,7 @@ test("an external issuer that is not there, and one that answers with a leaf, ar
     kind: "Signer",
     metadata: { name: "careless", namespace: "linkerd" },
   });
-  const [output] = await Promise.all([refusedUp(), answerWithLeaf()]);
+  const [output] = await Promise.all([refused("up"), answerWithLeaf()]);
   assert.match(
     output,
     /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
@@ -279,45 +264,32 @@ test("provided anchor with its key, issuer of cert-manager", async () => {
   await refer({});
   await set("providedTrustAnchors.1.privateKeyFile", join(folder, "company.key"));
   await upTwice();
-  await operation("renew");
+  await renew();
 });
 
 test("a provided anchor does not become another one", async () => {
-  const before = await kubectl(
-    "get",
-    "secret",
-    "linkerd-trust-anchor",
-    "--namespace=linkerd",
-    "--output=json",
-  );
-  for (const part of ["certificateFile", "privateKeyFile"]) {
-    await set(
-      `providedTrustAnchors.1.${part}`,
-      join(folder, part === "certificateFile" ? "stranger.pem" : "stranger.key"),
-    );
-  }
-  assert.match(await refusedUp(), /protect/);
-  await pulumi("config", "rm", "providedTrustAnchors");
-  assert.match(await refusedUp(), /protect/);
-  assert.equal(
-    await kubectl("get", "secret", "linkerd-trust-anchor", "--namespace=linkerd", "--output=json"),
-    before,
-  );
-  await set("providedTrustAnchors.1.certificateFile", join(folder, "company.pem"));
-  await set("providedTrustAnchors.1.privateKeyFile", join(folder, "company.key"));
+  const anchor = () =>
+    kubectl("get", "secret", "linkerd-trust-anchor", "--namespace=linkerd", "--output=json");
+  const before = await anchor();
+  await provide("stranger");
+  assert.match(await refused("up"), /protect/);
+  await unset("providedTrustAnchors");
+  assert.match(await refused("up"), /protect/);
+  assert.equal(await anchor(), before);
+  await provide("company");
 });
 
 test("anchor of Pulumi beside it, issuer by reference, then of a third party", async () => {
   await set("trustAnchorGenerations[0]", "1");
   await set("trustAnchorGenerations[1]", "2");
-  await pulumi("up", "--yes", "--skip-preview");
+  await up();
   await apply(issuerOver("by-hand", "linkerd-trust-anchor-2"));
   await refer({ name: "by-hand" });
   await upTwice();
-  await operation("renew");
+  await renew();
 
   await refer({});
   await set("identityIssuerSource", "secret");
   await upTwice();
-  await operation("credentials");
+  await soundCredentials();
 });

@@ -2,14 +2,12 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
-import { connect as connectTls } from "node:tls";
 import { ApiregistrationV1Api } from "@kubernetes/client-node";
 import { askToIssue } from "../../mesh/certManager.ts";
-import { connect, type Mesh } from "../../mesh/cluster.ts";
-import { withPortForward } from "../../mesh/portForward.ts";
-import { reset } from "../../sandbox/lifecycle.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
-import { kubeConfig, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import { connectTo, kubeConfig, pulumi, removeSandbox, set, startSandbox, up } from "../stack.ts";
+import { askThroughout, containersOf, injectedPod, proxyOf, servedSerialNumber } from "./admission.ts";
 
 const namespace = "linkerd-viz";
 const servers = [
@@ -17,22 +15,19 @@ const servers = [
   { webhook: "tap-injector", port: 8443 },
 ] as const;
 
-let environment: NodeJS.ProcessEnv;
 let cluster: Mesh;
 let registrations: ApiregistrationV1Api;
+const pods = () => containersOf(cluster);
 
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox(sandboxName, ["linkerd-tap"]);
-  process.env.KUBECONFIG = environment.KUBECONFIG;
-  cluster = { ...connect(), namespace };
+  await startSandbox("linkerd-tap");
+  cluster = connectTo(namespace);
   registrations = kubeConfig().makeApiClient(ApiregistrationV1Api);
-  await succeed(environment, "pulumi", "config", "set", "installLinkerdViz", "true");
-  await succeed(environment, "pulumi", "config", "set", "installLinkerdCni", "true");
-  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+  await set("installLinkerdViz", "true");
+  await set("installLinkerdCni", "true");
+  await up();
 });
-
-after(() => reset(sandboxName, console.log));
+after(removeSandbox);
 
 test("right after the installation, tap's API answers and its injector is asked", async () => {
   await until("tap's APIService to be Available", 60_000, async () => {
@@ -77,7 +72,7 @@ test("cert-manager's certificates are the only ones: the API server verifies eac
 
 test("a second up changes nothing, and restarts nothing", async () => {
   const running = await pods();
-  await succeed(environment, "pulumi", "up", "--yes", "--expect-no-changes");
+  await pulumi("up", "--yes", "--expect-no-changes");
   assert.deepEqual(await pods(), running);
 });
 
@@ -86,37 +81,25 @@ test("a renewal is served by the running process, and the API server verifies it
   const old = new Map<string, string>();
   for (const { webhook } of servers) old.set(webhook, (await stored(webhook)).certificate.serialNumber);
 
-  const asked = { count: 0, until: new AbortController() };
-  const asking = (async () => {
-    for (; !asked.until.signal.aborted; asked.count++) await ask();
-  })();
-  try {
-    const renewing = (async () => {
-      for (const { webhook } of servers) await askToIssue(cluster, webhook);
-      for (const { webhook, port } of servers) {
-        await until(`${webhook} to serve a new certificate`, 120_000, async () => {
-          const { serialNumber } = (await stored(webhook)).certificate;
-          if (serialNumber === old.get(webhook)) return `its Secret still has ${serialNumber}`;
-          const served = await servedSerialNumber(webhook, port);
-          return served === serialNumber || `it serves ${served}, and its Secret has ${serialNumber}`;
-        });
-      }
-      const done = asked.count;
-      await until("answers by the new certificates", 30_000, async () => asked.count > done + 3);
-    })();
-    // A failure to answer ends the test at once.
-    await Promise.race([asking, renewing]);
-    await renewing;
-  } finally {
-    asked.until.abort();
-    await asking;
-  }
+  await askThroughout(ask, async (asked) => {
+    for (const { webhook } of servers) await askToIssue(cluster, webhook);
+    for (const { webhook, port } of servers) {
+      await until(`${webhook} to serve a new certificate`, 120_000, async () => {
+        const { serialNumber } = (await stored(webhook)).certificate;
+        if (serialNumber === old.get(webhook)) return `its Secret still has ${serialNumber}`;
+        const served = await servedSerialNumber(cluster, `component=${webhook}`, port);
+        return served === serialNumber || `it serves ${served}, and its Secret has ${serialNumber}`;
+      });
+    }
+    const done = asked();
+    await until("answers by the new certificates", 30_000, async () => asked() > done + 3);
+  });
   assert.deepEqual(await pods(), running);
 });
 
 test("turned off again, the extension is gone, with its namespace and what it has registered", async () => {
-  await succeed(environment, "pulumi", "config", "set", "installLinkerdViz", "false");
-  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+  await set("installLinkerdViz", "false");
+  await up();
   const { items } = await cluster.core.listNamespace();
   assert.ok(!items.some(({ metadata }) => metadata!.name === namespace));
   const services = await registrations.listAPIService();
@@ -130,17 +113,7 @@ async function ask(): Promise<void> {
   const { status, message } = await availability();
   assert.equal(status, "True", message);
   await cluster.custom.getAPIResources({ group: "tap.linkerd.io", version: "v1alpha1" });
-  const pod = await cluster.core.createNamespacedPod({
-    namespace: "default",
-    dryRun: "All",
-    body: {
-      metadata: { name: "tapped", annotations: { "linkerd.io/inject": "enabled" } },
-      spec: { containers: [{ name: "app", image: "app" }] },
-    },
-  });
-  const proxy = [...pod.spec!.containers, ...(pod.spec!.initContainers ?? [])].find(
-    ({ name }) => name === "linkerd-proxy",
-  );
+  const proxy = proxyOf(await injectedPod(cluster));
   assert.ok(
     proxy?.env?.some(({ name }) => name === "LINKERD2_PROXY_TAP_SVC_NAME"),
     "a pod came up without tap: its injector was not asked",
@@ -159,37 +132,4 @@ async function stored(webhook: string) {
     certificate: new X509Certificate(Buffer.from(secret.data!["tls.crt"]!, "base64")),
     annotations: secret.metadata!.annotations ?? {},
   };
-}
-
-async function servedSerialNumber(component: string, port: number): Promise<string> {
-  const { items } = await cluster.core.listNamespacedPod({
-    namespace,
-    labelSelector: `component=${component}`,
-  });
-  return withPortForward(
-    cluster,
-    items[0]!.metadata!.name!,
-    port,
-    (localPort) =>
-      new Promise((done, failed) => {
-        // Which certificate it is, is the question here; the API server verifies it.
-        const socket = connectTls({ host: "127.0.0.1", port: localPort, rejectUnauthorized: false }, () => {
-          done(socket.getPeerX509Certificate()!.serialNumber);
-          socket.destroy();
-        });
-        socket.on("error", failed);
-      }),
-  );
-}
-
-/** Each container of the extension, in which pod it is, and how often it was restarted. */
-async function pods(): Promise<string[]> {
-  const { items } = await cluster.core.listNamespacedPod({ namespace });
-  return items
-    .flatMap(({ metadata, status }) =>
-      (status!.containerStatuses ?? []).map(
-        ({ name, restartCount }) => `${metadata!.uid} ${name} ${restartCount}`,
-      ),
-    )
-    .sort();
 }

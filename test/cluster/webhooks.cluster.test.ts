@@ -2,13 +2,20 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
-import { connect as connectTls } from "node:tls";
 import { askToIssue } from "../../mesh/certManager.ts";
-import { connect, type Mesh } from "../../mesh/cluster.ts";
-import { withPortForward } from "../../mesh/portForward.ts";
-import { reset } from "../../sandbox/lifecycle.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
-import { execute, sandboxName, succeed, testSandbox } from "./sandbox.ts";
+import {
+  connectTo,
+  pulumi,
+  refused,
+  removeSandbox,
+  set,
+  startSandbox,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
+import { askThroughout, containersOf, injectedPod, proxyOf, servedSerialNumber } from "./admission.ts";
 
 const namespace = "linkerd";
 const webhooks = ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"] as const;
@@ -19,19 +26,17 @@ const servers = [
   { webhook: "linkerd-sp-validator", component: "destination", port: 8443 },
 ] as const;
 
-let environment: NodeJS.ProcessEnv;
 let cluster: Mesh;
+const pods = () => containersOf(cluster);
+const rotate = (on: boolean) => set("rotateWebhookCredentials", String(on));
 
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox();
-  process.env.KUBECONFIG = environment.KUBECONFIG;
-  cluster = { ...connect(), namespace };
+  await startSandbox();
+  cluster = connectTo(namespace);
   await rotate(false);
-  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+  await up();
 });
-
-after(() => reset(sandboxName, console.log));
+after(removeSandbox);
 
 test("the chart makes its own, and a mesh that runs with them takes to cert-manager's", async () => {
   for (const webhook of webhooks) {
@@ -39,7 +44,7 @@ test("the chart makes its own, and a mesh that runs with them takes to cert-mana
   }
   await admit();
   await rotate(true);
-  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+  await up();
 });
 
 test("right after that, pods are injected and wrong profiles refused", async () => {
@@ -67,7 +72,7 @@ test("cert-manager's certificates are the only ones: the API server verifies eac
 
 test("a second up changes nothing, and restarts nothing", async () => {
   const before = await pods();
-  await succeed(environment, "pulumi", "up", "--yes", "--expect-no-changes");
+  await pulumi("up", "--yes", "--expect-no-changes");
   assert.deepEqual(await pods(), before);
 });
 
@@ -76,70 +81,46 @@ test("a renewal is served by the running process, and no admission fails meanwhi
   const old = new Map<string, string>();
   for (const webhook of webhooks) old.set(webhook, (await stored(webhook)).certificate.serialNumber);
 
-  const admissions = { count: 0, until: new AbortController() };
-  const admitting = (async () => {
-    for (; !admissions.until.signal.aborted; admissions.count++) await admit();
-  })();
-  try {
-    const renewing = (async () => {
-      for (const webhook of webhooks) await askToIssue(cluster, webhook);
-      for (const webhook of webhooks) {
-        await until(`a new certificate of ${webhook}`, 60_000, async () => {
-          const { serialNumber } = (await stored(webhook)).certificate;
-          return serialNumber !== old.get(webhook) || `still ${serialNumber}`;
-        });
-      }
-      for (const { webhook, component, port } of servers) {
+  const admissions = await askThroughout(admit, async (admitted) => {
+    for (const webhook of webhooks) await askToIssue(cluster, webhook);
+    for (const webhook of webhooks) {
+      await until(`a new certificate of ${webhook}`, 60_000, async () => {
         const { serialNumber } = (await stored(webhook)).certificate;
-        await until(`${webhook} to serve ${serialNumber}`, 90_000, async () => {
-          const served = await servedSerialNumber(component, port);
-          return served === serialNumber || `it serves ${served}`;
-        });
-      }
-      const done = admissions.count;
-      await until("admissions by the new certificates", 30_000, async () => admissions.count > done + 3);
-    })();
-    // A failed admission ends the test at once.
-    await Promise.race([admitting, renewing]);
-    await renewing;
-  } finally {
-    admissions.until.abort();
-    await admitting;
-  }
-  assert.ok(admissions.count > 10, `${admissions.count} admissions`);
+        return serialNumber !== old.get(webhook) || `still ${serialNumber}`;
+      });
+    }
+    for (const { webhook, component, port } of servers) {
+      const { serialNumber } = (await stored(webhook)).certificate;
+      await until(`${webhook} to serve ${serialNumber}`, 90_000, async () => {
+        const pod = `linkerd.io/control-plane-component=${component}`;
+        const served = await servedSerialNumber(cluster, pod, port);
+        return served === serialNumber || `it serves ${served}`;
+      });
+    }
+    const done = admitted();
+    await until("admissions by the new certificates", 30_000, async () => admitted() > done + 3);
+  });
+  assert.ok(admissions > 10, `${admissions} admissions`);
   assert.deepEqual(await pods(), running);
 });
 
 test("back again, Helm refuses Secrets that it has not made, and nothing changes", async () => {
   const running = await pods();
   await rotate(false);
-  const { code, stdout } = await execute(environment, "pulumi", ["up", "--yes", "--skip-preview"]);
-  assert.notEqual(code, 0);
-  assert.match(stdout, /linkerd-\S+-k8s-tls" in namespace "linkerd" exists and cannot be imported/);
+  assert.match(
+    await refused("up"),
+    /linkerd-\S+-k8s-tls" in namespace "linkerd" exists and cannot be imported/,
+  );
   await rotate(true);
-  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview", "--expect-no-changes");
+  await upChangesNothing();
   assert.deepEqual(await pods(), running);
   await admit();
 });
 
-const rotate = (on: boolean) =>
-  succeed(environment, "pulumi", "config", "set", "rotateWebhookCredentials", String(on));
-
 /** Fails where the injector has no part in the creation of a pod, or the validator none in that of a wrong profile. */
 async function admit(): Promise<void> {
-  const pod = await cluster.core.createNamespacedPod({
-    namespace: "default",
-    dryRun: "All",
-    body: {
-      metadata: { name: "meshed", annotations: { "linkerd.io/inject": "enabled" } },
-      spec: { containers: [{ name: "app", image: "app" }] },
-    },
-  });
-  const containers = [...(pod.spec!.containers ?? []), ...(pod.spec!.initContainers ?? [])];
-  assert.ok(
-    containers.some(({ name }) => name === "linkerd-proxy"),
-    "a pod came up without a proxy: the injector was not asked",
-  );
+  const pod = await injectedPod(cluster);
+  assert.ok(proxyOf(pod), "a pod came up without a proxy: the injector was not asked");
   await assert.rejects(
     cluster.custom.createNamespacedCustomObject({
       group: "linkerd.io",
@@ -167,37 +148,4 @@ async function stored(webhook: string) {
     key: text("tls.key"),
     release: secret.metadata!.annotations?.["meta.helm.sh/release-name"],
   };
-}
-
-async function servedSerialNumber(component: string, port: number): Promise<string> {
-  const { items } = await cluster.core.listNamespacedPod({
-    namespace,
-    labelSelector: `linkerd.io/control-plane-component=${component}`,
-  });
-  return withPortForward(
-    cluster,
-    items[0]!.metadata!.name!,
-    port,
-    (localPort) =>
-      new Promise((done, failed) => {
-        // Which certificate it is, is the question here; the API server verifies it.
-        const socket = connectTls({ host: "127.0.0.1", port: localPort, rejectUnauthorized: false }, () => {
-          done(socket.getPeerX509Certificate()!.serialNumber);
-          socket.destroy();
-        });
-        socket.on("error", failed);
-      }),
-  );
-}
-
-/** Each container of the control plane, in which pod it is, and how often it was restarted. */
-async function pods(): Promise<string[]> {
-  const { items } = await cluster.core.listNamespacedPod({ namespace });
-  return items
-    .flatMap(({ metadata, status }) =>
-      (status!.containerStatuses ?? []).map(
-        ({ name, restartCount }) => `${metadata!.uid} ${metadata!.name} ${name} ${restartCount}`,
-      ),
-    )
-    .sort();
 }

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
-import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import type { RotatingLinkerd } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
-import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
 import { bundleSha256 } from "../../rules/credentials/bundle.ts";
 import { trustRootsAnnotation } from "../../rules/linkerdNames.ts";
-import { certificateOf, type Recorded, record, resolved } from "../registrations.ts";
+import { build, findingsOf, type Values } from "../configured.ts";
+import { certificateOf, type Recorded, resolved } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
 const secret = "kubernetes:core/v1:Secret";
@@ -16,16 +15,11 @@ const clusterIssuer = "kubernetes:cert-manager.io/v1:ClusterIssuer";
 const certificate = "kubernetes:cert-manager.io/v1:Certificate";
 const bundle = "kubernetes:trust.cert-manager.io/v1alpha1:Bundle";
 
-function build(args: RotatingLinkerdArgs): Promise<Recorded<RotatingLinkerd>> {
-  return record(() => {
-    const provider = new kubernetes.Provider("kubernetes", {});
-    return new RotatingLinkerd("linkerd", { trustAnchorSource: "cluster", ...args }, { provider });
-  });
-}
+const onCluster = (values: Values) => build({ trustAnchorSource: "cluster", ...values });
 
 let installed: Recorded<RotatingLinkerd>;
 beforeEach(async () => {
-  installed = await build({});
+  installed = await onCluster({});
 });
 
 test("the names and places are those of Linkerd's documentation", () => {
@@ -135,7 +129,7 @@ test("trust-manager comes after cert-manager, and without public CAs", async () 
     crds: { enabled: true, keep: false },
   });
   assert.ok(dependencies.includes(`${release} linkerd-cert-manager`));
-  const own = await build({ installTrustManager: false });
+  const own = await onCluster({ installTrustManager: false });
   assert.ok(own.registrations.every(({ name }) => name !== "linkerd-trust-manager"));
 });
 
@@ -190,14 +184,14 @@ test("settings that another source of the anchor has are refused, each by its na
     ],
     [{ clusterTrustAnchorRenewBefore: "7320h" }, "clusterTrustAnchorRenewBefore", "anchor-renewal"],
   ] as const) {
-    const findings = checkRotatingLinkerd({ trustAnchorSource: "cluster", ...settings });
+    const findings = findingsOf({ trustAnchorSource: "cluster", ...settings });
     assert.deepEqual(
       findings.map((finding) => [finding.field, finding.rule]),
       [[field, rule]],
     );
   }
   assert.deepEqual(
-    checkRotatingLinkerd({
+    findingsOf({
       trustAnchorSource: "cluster",
       trustAnchorGenerations: [1],
       signingGeneration: 1,

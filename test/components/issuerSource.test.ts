@@ -1,27 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
-import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import type { VaultSettings } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
-import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import type { VaultIssuerSettings } from "../../components/vaultIssuer.ts";
 import { authority } from "../certificates.ts";
-import { record, resolved } from "../registrations.ts";
+import { build, findingsOf, type Values } from "../configured.ts";
+import { resolved } from "../registrations.ts";
 
 const certificate = "kubernetes:cert-manager.io/v1:Certificate";
 const issuer = "kubernetes:cert-manager.io/v1:Issuer";
 
-const build = (args: RotatingLinkerdArgs) =>
-  record(() => {
-    const provider = new kubernetes.Provider("kubernetes", {});
-    return new RotatingLinkerd("linkerd", args, { provider });
-  });
-
 const specOf = (inputs: Record<string, unknown>) => inputs.spec as Record<string, unknown>;
-const refused = (args: object) =>
-  checkRotatingLinkerd(args as RotatingLinkerdArgs).map(({ rule, field }) => `${rule} ${field}`);
+const refused = (args: Values) => findingsOf(args).map(({ rule, field }) => `${rule} ${field}`);
 
-const vault: VaultIssuerSettings = {
+const vault: VaultSettings = {
   server: "https://vault.example.com:8200",
   path: "pki/root/sign-intermediate",
   auth: { tokenSecretRef: { name: "vault-token", key: "token" } },

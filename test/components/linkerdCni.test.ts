@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
-import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import { record } from "../registrations.ts";
+import { build, findingsOf, type Values } from "../configured.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
 const namespace = "kubernetes:core/v1:Namespace";
 
-const build = (args: RotatingLinkerdArgs) =>
-  record(() => new RotatingLinkerd("linkerd", args, { provider: new kubernetes.Provider("kubernetes", {}) }));
-
-const findings = (args: RotatingLinkerdArgs) =>
-  checkRotatingLinkerd({ installLinkerdCni: true, ...args }).map(({ rule, field }) => [rule, field]);
+const findings = (args: Values) =>
+  findingsOf({ installLinkerdCni: true, ...args }).map(({ rule, field }) => [rule, field]);
 
 type Recorded = Awaited<ReturnType<typeof build>>;
 
@@ -103,9 +97,9 @@ test("pods of Linkerd before 2.13 do not keep to restricted, with a plugin eithe
   assert.equal(levelOf(linkerd213), "restricted");
 });
 
-test("before 2.12 the chart is told its namespace; up to 2.9 the control plane has cniEnabled below global", async () => {
+test("before 2.12 the chart is told its namespace", async () => {
   const { find } = await build({
-    ...legacy("2.9.5"),
+    ...legacy("2.11.5"),
     installLinkerdCni: true,
     linkerdCniNamespace: "plugins",
   });
@@ -113,11 +107,8 @@ test("before 2.12 the chart is told its namespace; up to 2.9 the control plane h
     namespace: "plugins",
     installNamespace: false,
   });
-  const { values } = find(release, "linkerd-control-plane").inputs as {
-    values: { cniEnabled?: boolean; global: { cniEnabled?: boolean } };
-  };
-  assert.equal(values.global.cniEnabled, true);
-  assert.equal(values.cniEnabled, undefined);
+  const { values } = find(release, "linkerd-control-plane").inputs as { values: { cniEnabled?: boolean } };
+  assert.equal(values.cniEnabled, true);
 });
 
 test("what the control plane's values say of the proxies is handed to the plugin, where it takes it", async () => {
@@ -133,12 +124,12 @@ test("what the control plane's values say of the proxies is handed to the plugin
     proxyGID: 1000,
     disableIPv6: false,
   });
-  const linkerd29 = await build({
-    ...legacy("2.9.5"),
+  const linkerd210 = await build({
+    ...legacy("2.10.2"),
     installLinkerdCni: true,
-    linkerdControlPlaneValues: { global: { proxy } },
+    linkerdControlPlaneValues: { proxy },
   });
-  assert.deepEqual(linkerd29.find(release, "linkerd-cni").inputs.values, {
+  assert.deepEqual(linkerd210.find(release, "linkerd-cni").inputs.values, {
     inboundProxyPort: 5143,
     proxyUID: 1000,
     namespace: "linkerd-cni",
@@ -163,10 +154,6 @@ test("cniEnabled is not the user's to set where the plugin is installed", () => 
   ]);
   assert.deepEqual(findings({ linkerdControlPlaneValues: { cniEnabled: true } }), []);
   assert.deepEqual(
-    findings({ ...legacy("2.9.5"), linkerdControlPlaneValues: { global: { cniEnabled: false } } }),
-    [["owned-value", "linkerdControlPlaneValues.global.cniEnabled"]],
-  );
-  assert.deepEqual(
     findings({ installLinkerdCni: false, linkerdControlPlaneValues: { cniEnabled: false } }),
     [],
   );
@@ -182,7 +169,7 @@ test("the values of an init container that is not there are refused", () => {
 
 test("a value that the plugin's chart ignores in silence is refused", () => {
   const ignored = (version: string, values: Record<string, unknown>) =>
-    checkRotatingLinkerd({
+    findingsOf({
       installLinkerdCni: true,
       linkerdCniChartVersion: version,
       linkerdCniValues: values,
@@ -194,9 +181,9 @@ test("a value that the plugin's chart ignores in silence is refused", () => {
     ["2026.8.3", "namespace", /linkerdCniNamespace/],
     ["2026.8.3", "cniPluginImage", /image\.name/],
     ["30.3.8", "image", /cniPluginImage/],
-    ["30.3.8", "resources", /30\.6\.0 on/],
-    ["30.12.1", "repairController", /30\.12\.2 to below 30\.13\.0, or 30\.13\.3 on/],
-    ["30.13.2-edge", "repairController", /30\.13\.3 on/],
+    ["30.3.8", "resources", />=30\.6\.0/],
+    ["30.12.1", "repairController", />=30\.12\.2 <30\.13\.0 \|\| >=30\.13\.3/],
+    ["30.13.2-edge", "repairController", />=30\.13\.3/],
     ["2026.8.3", "resourses", /no version has it/],
   ] as const) {
     const [[field, actual] = [], ...others] = ignored(version, { [name]: {} });
@@ -220,13 +207,13 @@ test("a chart that is no CNI plugin's, or makes its namespace itself, is refused
     assert.deepEqual(local(chart), [["chart-family", "linkerdCniChart"]], chart);
   }
   assert.deepEqual(local("./charts/linkerd2-cni-2026.8.3.tgz"), []);
-  assert.deepEqual(findings({ ...legacy("2.8.1") }), [["chart-family", "linkerdCniChart"]]);
+  assert.deepEqual(findings({ linkerdCniChartVersion: "2.9.5" }), [["chart-family", "linkerdCniChart"]]);
   assert.deepEqual(findings({ linkerdCniChart: "" }).at(0), ["chart-name", "linkerdCniChart"]);
 });
 
 test("a plugin of another release than the control plane's is warned of", () => {
   const releases = (controlPlane: string, plugin: string) =>
-    checkRotatingLinkerd({
+    findingsOf({
       installLinkerdCni: true,
       linkerdControlPlaneChart: controlPlane.startsWith("2.") ? "linkerd2" : "linkerd-control-plane",
       linkerdControlPlaneChartVersion: controlPlane,
@@ -234,7 +221,7 @@ test("a plugin of another release than the control plane's is warned of", () => 
       rotateWebhookCredentials: false,
     }).map(({ rule, severity, message }) => [rule, severity, message]);
   for (const [controlPlane, plugin] of [
-    ["2.9.5", "2.9.0"],
+    ["2.10.2", "2.10.0"],
     ["1.9.8", "30.3.8"],
     ["1.12.7", "30.8.5"],
     ["1.13.1-edge", "30.9.0-edge"],

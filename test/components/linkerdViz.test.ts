@@ -1,15 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
-import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
-import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
-import { record } from "../registrations.ts";
+import { build, findingsOf, type Values } from "../configured.ts";
 
-const build = (args: RotatingLinkerdArgs) =>
-  record(() => new RotatingLinkerd("linkerd", args, { provider: new kubernetes.Provider("kubernetes", {}) }));
-
-const refusals = (args: RotatingLinkerdArgs) =>
-  checkRotatingLinkerd({ installLinkerdViz: true, ...args }).map(({ rule, field }) => [rule, field]);
+const refusals = (args: Values) =>
+  findingsOf({ installLinkerdViz: true, ...args }).map(({ rule, field }) => [rule, field]);
 
 test("the extension is installed after the control plane, over credentials of its own", async () => {
   const { find } = await build({

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import { test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
-import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
 import { authority, type Fabricated, hoursFromNow, keysOf, leaf } from "../certificates.ts";
-import { record, resolved } from "../registrations.ts";
+import { build, findingsOf, type Values } from "../configured.ts";
+import { resolved } from "../registrations.ts";
 
 const secretType = "kubernetes:core/v1:Secret";
 const identifierType = "random:index/randomId:RandomId";
@@ -19,13 +17,7 @@ const keyOf = ({ privateKey }: Pick<Fabricated, "privateKey">) =>
 const pemOf = ({ certificate }: Pick<Fabricated, "certificate">) => certificate.toString().trimEnd();
 const provided = { certificatePem: pemOf(root), privateKeyPem: keyOf(root) };
 
-const build = (args: RotatingLinkerdArgs) =>
-  record(() => {
-    const provider = new kubernetes.Provider("kubernetes", {});
-    return new RotatingLinkerd("linkerd", args, { provider });
-  });
-const refused = (args: object) =>
-  checkRotatingLinkerd(args as RotatingLinkerdArgs).map(({ rule, field }) => `${rule} ${field}`);
+const refused = (args: Values) => findingsOf(args).map(({ rule, field }) => `${rule} ${field}`);
 
 test("a provided anchor signs, with its key as a secret, and its text as the bundle has it", async () => {
   const certificatePem = `Root\r\n${provided.certificatePem.replaceAll("\n", "\r\n")}\r\n\r\n`;
@@ -43,7 +35,7 @@ test("a provided anchor signs, with its key as a secret, and its text as the bun
 });
 
 test("a renewed certificate of the same key is the same anchor; another key, or one that is made, is not", async () => {
-  const keepersOf = async (args: RotatingLinkerdArgs) =>
+  const keepersOf = async (args: Values) =>
     (await build(args)).find(identifierType, "linkerd-trust-anchor-subject").inputs.keepers;
   const renewed = await authority({ commonName: "company", keys: root, notAfter: hoursFromNow(99_000) });
   const first = await keepersOf({ providedTrustAnchors: { 1: provided } });
@@ -161,6 +153,6 @@ for (const [what, args, findings] of [
 
 test("no message holds anything of a key", () => {
   const args = { providedTrustAnchors: { 1: provided }, trustAnchorSource: "cluster" };
-  const text = JSON.stringify(checkRotatingLinkerd(args));
+  const text = JSON.stringify(findingsOf(args));
   assert.ok(!text.includes(provided.privateKeyPem.split("\n")[1]!));
 });

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../components/index.ts";
+import { RotatingLinkerd } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
-import { checkRotatingLinkerd } from "../../components/rotatingLinkerd.ts";
+import { build, findingsOf, type Values } from "../configured.ts";
 import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
@@ -15,13 +14,6 @@ const certificate = "kubernetes:cert-manager.io/v1:Certificate";
 const mutatingPatch = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfigurationPatch";
 const validatingPatch = "kubernetes:admissionregistration.k8s.io/v1:ValidatingWebhookConfigurationPatch";
 const certificateMade = "tls:index/selfSignedCert:SelfSignedCert";
-
-function build(args: RotatingLinkerdArgs): Promise<Recorded<RotatingLinkerd>> {
-  return record(() => {
-    const provider = new kubernetes.Provider("kubernetes", {});
-    return new RotatingLinkerd("linkerd", args, { provider });
-  });
-}
 
 let installed: Recorded<RotatingLinkerd>;
 beforeEach(async () => {
@@ -261,25 +253,22 @@ test("where the chart makes the webhooks' credentials, nothing of them is made h
 
 test("values that would take a webhook's credentials from elsewhere are refused", () => {
   const linkerdControlPlaneValues = { proxyInjector: { caBundle: "…" } };
-  const refused = checkRotatingLinkerd({ linkerdControlPlaneValues });
+  const refused = findingsOf({ linkerdControlPlaneValues });
   assert.deepEqual(
     refused.map(({ rule, field }) => [rule, field]),
     [["owned-value", "linkerdControlPlaneValues.proxyInjector.caBundle"]],
   );
   assert.match(refused[0]!.fix, /rotateWebhookCredentials/);
-  assert.deepEqual(checkRotatingLinkerd({ linkerdControlPlaneValues, rotateWebhookCredentials: false }), []);
+  assert.deepEqual(findingsOf({ linkerdControlPlaneValues, rotateWebhookCredentials: false }), []);
 });
 
 test("a namespace that is too long for the webhooks' names is refused, where they are in certificates", () => {
   const linkerdNamespace = "n".repeat(36);
   const trustDomain = "a";
-  const [refused, ...others] = checkRotatingLinkerd({ linkerdNamespace, trustDomain });
+  const [refused, ...others] = findingsOf({ linkerdNamespace, trustDomain });
   assert.deepEqual([refused?.rule, refused?.field, others], ["common-name-length", "linkerdNamespace", []]);
-  assert.deepEqual(checkRotatingLinkerd({ linkerdNamespace: "n".repeat(35), trustDomain }), []);
-  assert.deepEqual(
-    checkRotatingLinkerd({ linkerdNamespace, trustDomain, rotateWebhookCredentials: false }),
-    [],
-  );
+  assert.deepEqual(findingsOf({ linkerdNamespace: "n".repeat(35), trustDomain }), []);
+  assert.deepEqual(findingsOf({ linkerdNamespace, trustDomain, rotateWebhookCredentials: false }), []);
 });
 
 test("lifetimes of webhook certificates that cannot be are refused", () => {
@@ -294,11 +283,11 @@ test("lifetimes of webhook certificates that cannot be are refused", () => {
     [{ webhookCertificateRenewBefore: "4m" }, "renew-before-minimum", /^4m is shorter than 5m/],
     [{ webhookCertificateRenewBefore: "soon" }, "duration-syntax", /"soon" is not a duration/],
   ] as const) {
-    const finding = checkRotatingLinkerd(settings).find(({ field }) => field in settings);
+    const finding = findingsOf(settings).find(({ field }) => field in settings);
     assert.equal(finding?.rule, rule);
     assert.match(finding.message, message);
   }
-  assert.deepEqual(checkRotatingLinkerd({ webhookCertificateDuration: "43800h" }), []);
+  assert.deepEqual(findingsOf({ webhookCertificateDuration: "43800h" }), []);
 });
 
 test("each waits for what it needs, and so is removed before it", () => {
@@ -523,10 +512,10 @@ test("settings that cannot be are refused before anything is registered, all tog
   const { registrations } = await record(() => {
     try {
       new RotatingLinkerd("linkerd", {
-        issuerRenewBefore: "24h",
-        signingGeneration: 2,
-        certManagerNamespace: "linkerd",
-        linkerdControlPlaneValues: { identity: { issuer: { scheme: "linkerd.io/tls" } } },
+        identityIssuer: { renewBefore: "24h" },
+        trustAnchor: { signing: 2 },
+        certManager: { namespace: "linkerd" },
+        controlPlane: { values: { identity: { issuer: { scheme: "linkerd.io/tls" } } } },
       });
     } catch (error) {
       failure = error;
@@ -536,18 +525,18 @@ test("settings that cannot be are refused before anything is registered, all tog
   assert.equal(
     (failure as Error).message,
     `4 settings are not right:
-  signingGeneration: 2 is not among trustAnchorGenerations [1]: no proxy would trust what it signs.
-    Fix: Add it to trustAnchorGenerations, or name one that is there.
-    Rule: signing-generation (Go crypto/x509 Verify, by which Linkerd's identity controller loads its issuer)
-  issuerRenewBefore: 24h is not longer than issuanceLifetime (24h) and clockSkewAllowance (20s) together: proxies would get certificates from an issuer that ends before they do.
-    Fix: Make issuerRenewBefore longer, or issuanceLifetime shorter.
-    Rule: renew-before-leaves (linkerd2 pkg/tls/ca.go clamps leaves to the issuer's end)
-  linkerdControlPlaneValues.identity.issuer.scheme: This value is always "kubernetes.io/tls" here.
-    Fix: Remove it: cert-manager writes the issuer's Secret in this scheme.
-    Rule: owned-value (this program sets it, and something else depends on it)
-  certManagerNamespace: "linkerd" is linkerdNamespace as well, and one namespace cannot be made twice.
+  certManager.namespace: "linkerd" is controlPlane.namespace as well, and a namespace cannot be made twice.
     Fix: Give each a namespace of its own.
-    Rule: distinct-namespaces (Kubernetes: a namespace's name is its own)`,
+    Rule: distinct-namespaces (Kubernetes: a namespace's name is unique)
+  trustAnchor.signing: 2 is not among trustAnchor.generations [1]: no proxy would trust what it signs.
+    Fix: Add it to trustAnchor.generations, or name a generation that is listed.
+    Rule: signing-generation (Go crypto/x509 Verify, with which Linkerd's identity controller loads its issuer)
+  identityIssuer.renewBefore: 24h is not longer than identityIssuer.issuanceLifetime (24h) and identityIssuer.clockSkewAllowance (20s) together: proxies would get certificates from an issuer that expires before they do.
+    Fix: Make identityIssuer.renewBefore longer, or identityIssuer.issuanceLifetime shorter.
+    Rule: renew-before-leaves (linkerd2 pkg/tls/ca.go limits leaves to the issuer's end)
+  controlPlane.values.identity.issuer.scheme: This program sets this value to "kubernetes.io/tls"; it cannot be changed here.
+    Fix: Remove it: cert-manager writes the issuer's Secret in this scheme.
+    Rule: owned-value (this program sets it, and something else depends on it)`,
   );
   assert.deepEqual(
     registrations.map(({ type }) => type).filter((type) => !type.startsWith("linkerd-rotating-tls:")),
@@ -572,8 +561,8 @@ test("a common name that is too long is refused, and names the trust domain", as
   const trustDomain = `${"a".repeat(50)}.local`;
   await assert.rejects(build({ trustDomain }), {
     message: `One setting is not right:
-  trustDomain: The common name identity.linkerd.${trustDomain} that comes of it has 73 characters; a certificate holds 64.
-    Fix: Choose a shorter one.
+  trustDomain: The common name made from it, identity.linkerd.${trustDomain}, has 73 characters; a certificate allows at most 64.
+    Fix: Choose a shorter name.
     Rule: common-name-length (RFC 5280, appendix A.1, ub-common-name; cert-manager's webhook enforces it)`,
   });
 });
@@ -590,7 +579,7 @@ test("every object of its own goes at once when it is deleted, whatever the sett
       },
     },
     { installLinkerdViz: true, installLinkerdCni: true },
-  ] satisfies RotatingLinkerdArgs[]) {
+  ] satisfies Values[]) {
     const objects = (await build(settings)).registrations.filter(
       // A namespace goes after what is in it, and a patch leaves its object.
       ({ type }) => /^kubernetes:/.test(type) && !/:(Namespace|Release|\w+Patch)$/.test(type),

@@ -1,10 +1,9 @@
 /** Follows the README: runs its commands, block by block, in one shell, on a sandbox of the test's own. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { readReadme } from "../../docs/configurationTable.ts";
-import { sandboxEnvironment } from "../../sandbox/environment.ts";
+import { readPage } from "../../docs/pages.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
-import { type CommandResult, execute, sandboxName, succeed } from "../cluster/sandbox.ts";
+import { type CommandResult, execute, kubectl, sandboxName } from "../stack.ts";
 
 const environment = { ...process.env, SANDBOX: sandboxName };
 const quiet = () => {};
@@ -14,7 +13,7 @@ after(() => reset(sandboxName, quiet));
 
 /** Shell blocks, but those that need a cluster of the reader's own and the one that runs this very test. */
 function commandBlocks(): string[] {
-  const blocks = readReadme().matchAll(/(<!-- needs a cluster of your own -->\n)?```sh\n(.*?)```/gs);
+  const blocks = readPage("README.md").matchAll(/(<!-- needs a cluster of your own -->\n)?```sh\n(.*?)```/gs);
   return [...blocks]
     .filter(([, elsewhere]) => !elsewhere)
     .map(([, , text]) => text!.trim())
@@ -22,7 +21,7 @@ function commandBlocks(): string[] {
 }
 
 const shell = (script: string): Promise<CommandResult> =>
-  execute(environment, "bash", ["-c", `set -e -o pipefail\n${script}`]);
+  execute("bash", ["-c", `set -e -o pipefail\n${script}`], quiet, environment);
 
 test("the README's commands work as they stand there", async (context) => {
   const blocks = commandBlocks();
@@ -46,10 +45,8 @@ test("started again, it reports no changes", async () => {
 
 test("given a bundle that Linkerd cannot parse, npm start fails, and says which container and why", async () => {
   const patch = JSON.stringify({ data: { "ca-bundle.crt": "not a certificate\n" } });
-  const environmentOfSandbox = sandboxEnvironment(sandboxName);
-  const kubectl = (...args: string[]) => succeed(environmentOfSandbox, "kubectl", "-n=linkerd", ...args);
-  await kubectl("patch", "configmap", "linkerd-identity-trust-roots", "--patch", patch);
-  await kubectl("delete", "pod", "--selector=linkerd.io/control-plane-component=identity");
+  await kubectl("patch", "-n=linkerd", "configmap", "linkerd-identity-trust-roots", "--patch", patch);
+  await kubectl("delete", "-n=linkerd", "pod", "--selector=linkerd.io/control-plane-component=identity");
   const { code, stdout, stderr } = await shell("npm start");
   assert.equal(code, 1, stdout);
   assert.match(stdout, /Container identity of pod linkerd\/linkerd-identity-\S+ is in CrashLoopBackOff/);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import * as fc from "fast-check";
-import { type Configuration, readConfiguration } from "../../infra/config.ts";
+import { argumentsOf, type Configuration, readConfiguration, types } from "../../infra/config.ts";
+import { findingsOf } from "../configured.ts";
 import { record, resolved, type StackSettings } from "../registrations.ts";
 
 /** The configuration that is read, or the message with which it is refused. */
@@ -41,11 +42,8 @@ test("each type is read from the engine's text", async () => {
     },
   });
   assert.deepEqual(linkerd, {
-    linkerdNamespace: "mesh",
-    trustAnchorGenerations: [1, 2],
-    signingGeneration: 2,
-    protectTrustAnchors: false,
-    linkerdControlPlaneValues: { proxy: { cores: 2 } },
+    trustAnchor: { generations: [1, 2], signing: 2, protect: false },
+    controlPlane: { namespace: "mesh", values: { proxy: { cores: 2 } } },
   });
   assert.deepEqual([kubeconfig, kubeContext], ["./kubeconfig", "dev"]);
 });
@@ -113,10 +111,10 @@ test("settings of Pulumi's own Kubernetes provider are refused, since it is not 
   assert.equal(
     await read({ config: { "kubernetes:context": "prod", "kubernetes:namespace": "x" } }),
     `2 settings are not right:
-  kubernetes:context: It would have no effect: this program makes its own Kubernetes provider.
+  kubernetes:context: This setting would have no effect: this program makes its own Kubernetes provider.
     Fix: Remove it, and set kubeContext instead.
     Rule: provider-setting (this program makes its own Kubernetes provider)
-  kubernetes:namespace: It would have no effect: this program makes its own Kubernetes provider.
+  kubernetes:namespace: This setting would have no effect: this program makes its own Kubernetes provider.
     Fix: Remove it: pulumi config rm kubernetes:namespace
     Rule: provider-setting (this program makes its own Kubernetes provider)`,
   );
@@ -126,7 +124,7 @@ test("a kubeconfig is named by its path, not given", async () => {
   assert.equal(
     await read({ config: { kubeconfig: "apiVersion: v1\nkind: Config\n" } }),
     `One setting is not right:
-  kubeconfig: It is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.
+  kubeconfig: This is the text of a kubeconfig, whose credentials would be kept in Pulumi's state.
     Fix: Write it to a file, and set kubeconfig to the file's path.
     Rule: kubeconfig-path (Pulumi keeps a provider's inputs in its state)`,
   );
@@ -138,7 +136,7 @@ test("a malformed duration is refused by its key", async () => {
     `One setting is not right:
   issuerDuration: "48" is not a duration: the number 48 has no unit.
     Fix: Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.
-    Rule: duration-syntax (Go time.ParseDuration, by which cert-manager and Linkerd read durations)`,
+    Rule: duration-syntax (Go time.ParseDuration, with which cert-manager and Linkerd read durations)`,
   );
 });
 
@@ -153,8 +151,8 @@ test("passwords are secret, however the stack keeps them", async () => {
   const { linkerd } = await accepted({
     config: { certManagerChartRepositoryUsername: "reader", certManagerChartRepositoryPassword: "hidden" },
   });
-  assert.equal(linkerd.certManagerChartRepositoryUsername, "reader");
-  const password = linkerd.certManagerChartRepositoryPassword as pulumi.Output<string>;
+  assert.equal(linkerd.certManager?.chartRepositoryUsername, "reader");
+  const password = linkerd.certManager?.chartRepositoryPassword as pulumi.Output<string>;
   assert.equal(await pulumi.isSecret(password), true);
   assert.equal(await resolved(password), "hidden");
 });
@@ -164,7 +162,7 @@ test("values with a secret among them are secret in every leaf", async () => {
     config: { certManagerValues: '{"a":{"b":"hidden"},"c":[1]}' },
     secretKeys: ["certManagerValues"],
   });
-  const { a, c } = linkerd.certManagerValues as {
+  const { a, c } = linkerd.certManager!.values as {
     a: { b: pulumi.Output<string> };
     c: pulumi.Output<number[]>;
   };
@@ -208,5 +206,22 @@ test("whatever the configuration says, it is read or refused with a message", as
 test("a Helm value that is called secure is a value, and nothing is waited for", async () => {
   const values = { proxy: { secure: "v1:abc" } };
   const { linkerd } = await accepted({ config: { linkerdControlPlaneValues: JSON.stringify(values) } });
-  assert.deepEqual(linkerd.linkerdControlPlaneValues, values);
+  assert.deepEqual(linkerd.controlPlane?.values, values);
+});
+
+test("every key sets an argument of its own, and findings come back in the words of the keys", async () => {
+  const [refusal, ...others] = findingsOf({
+    issuerRenewBefore: "24h",
+    linkerdControlPlaneValues: { cniEnabled: 1 },
+  });
+  assert.deepEqual(others, []);
+  assert.equal(
+    `${refusal!.field}: ${refusal!.message} ${refusal!.fix}`,
+    "issuerRenewBefore: 24h is not longer than issuanceLifetime (24h) and clockSkewAllowance (20s) together: proxies " +
+      "would get certificates from an issuer that expires before they do. Make issuerRenewBefore longer, or issuanceLifetime shorter.",
+  );
+  const paths = Object.keys(types)
+    .filter((key) => !key.startsWith("kube"))
+    .map((key) => JSON.stringify(argumentsOf({ [key]: 0 })));
+  assert.equal(new Set(paths).size, paths.length);
 });

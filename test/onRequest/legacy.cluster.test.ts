@@ -1,33 +1,36 @@
 /** Linkerd 2.10, whose one chart is `linkerd2`, on the last Kubernetes that has what it installs. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { chartArchive, reset } from "../../sandbox/lifecycle.ts";
-import { listObjects, listObjectsOfSettledCluster } from "../cluster/objects.ts";
-import { execute, sandboxName, succeed, testSandbox } from "../cluster/sandbox.ts";
+import { chartArchive } from "../../sandbox/lifecycle.ts";
+import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
+import {
+  destroy,
+  kubectl,
+  refused,
+  removeSandbox,
+  renew,
+  run,
+  sandboxName,
+  set,
+  soundCredentials,
+  startSandbox,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
 
-let environment: NodeJS.ProcessEnv;
 let objectsBefore: string[];
 
-const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
-const configure = (key: string, value: string) => pulumi("config", "set", key, value);
-const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
-const operation = (name: string) =>
-  succeed(environment, process.execPath, `operations/${name}/${name}.ts`, "--json");
-const kubectl = async (...args: string[]) => (await succeed(environment, "kubectl", ...args)).stdout;
-
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox(sandboxName, [
+  await startSandbox(
     "kube-apiserver-1.24",
     "kube-controller-manager-1.24",
     "kube-scheduler-1.24",
     "kubelet-1.24",
     "linkerd-controller-2.10",
     "chart:linkerd2",
-  ]);
+  );
   // Its newest definitions have fields that this API server does not know, and drops: Helm must not look at them.
-  await succeed(
-    environment,
+  await run(
     "helm",
     "install",
     "cert-manager",
@@ -38,12 +41,11 @@ before(async () => {
     "--disable-openapi-validation",
     "--wait",
   );
-  objectsBefore = await listObjectsOfSettledCluster(environment);
-  await configure("installCertManager", "false");
-  await configure("linkerdControlPlaneChart", await chartArchive(sandboxName, "linkerd2"));
+  objectsBefore = await listObjectsOfSettledCluster();
+  await set("installCertManager", "false");
+  await set("linkerdControlPlaneChart", await chartArchive(sandboxName, "linkerd2"));
 });
-
-after(() => reset(sandboxName, console.log));
+after(removeSandbox);
 
 test("the API server and the kubelet are of Kubernetes 1.24.17", async () => {
   const { serverVersion } = JSON.parse(await kubectl("version", "--output=json"));
@@ -57,17 +59,15 @@ test("the API server and the kubelet are of Kubernetes 1.24.17", async () => {
 });
 
 test("without rotateWebhookCredentials: false the chart is refused, and nothing is touched", async () => {
-  const { code, stdout, stderr } = await execute(environment, "pulumi", ["up", "--yes", "--skip-preview"]);
-  assert.notEqual(code, 0, stdout);
   assert.match(
-    stdout + stderr,
+    await refused("up"),
     /rotateWebhookCredentials: The webhooks of Linkerd 2\.10 do not take their CA/,
   );
-  assert.deepEqual(await listObjects(environment), objectsBefore);
+  assert.deepEqual(await listObjects(), objectsBefore);
 });
 
 test("up installs the credentials and Linkerd 2.10", async () => {
-  await configure("rotateWebhookCredentials", "false");
+  await set("rotateWebhookCredentials", "false");
   await up();
   const images = await kubectl(
     "get",
@@ -80,33 +80,28 @@ test("up installs the credentials and Linkerd 2.10", async () => {
 });
 
 test("the running identity controller has loaded the issuer, and signs with it", async () => {
-  const { verdict, loaded } = JSON.parse((await operation("credentials")).stdout);
-  assert.equal(verdict, "ok");
-  assert.equal(loaded[0].anchor.subject, "root.linkerd.cluster.local");
+  const { loaded } = await soundCredentials();
+  assert.equal(loaded[0]?.anchor?.subject, "root.linkerd.cluster.local");
 });
 
 test("a second up changes nothing", async () => {
-  await up("--expect-no-changes");
+  await upChangesNothing();
 });
 
 test("a renewal reaches it, as its event and its next certificate show", async () => {
-  const { renewed, evidence } = JSON.parse((await operation("renew")).stdout) as {
-    renewed: boolean;
-    evidence: { step: string }[];
-  };
-  assert.equal(renewed, true);
+  const { evidence } = await renew();
   for (const shown of ["reloaded", "loaded"]) {
     assert.ok(
       evidence.some(({ step }) => step === shown),
       `${shown} is among ${JSON.stringify(evidence)}`,
     );
   }
-  await up("--expect-no-changes");
+  await upChangesNothing();
 });
 
 test("destroy leaves nothing", async () => {
-  await configure("protectTrustAnchors", "false");
+  await set("protectTrustAnchors", "false");
   await up();
-  await pulumi("destroy", "--yes", "--skip-preview");
-  assert.deepEqual(await listObjects(environment), objectsBefore);
+  await destroy();
+  assert.deepEqual(await listObjects(), objectsBefore);
 });

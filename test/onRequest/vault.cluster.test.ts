@@ -1,41 +1,39 @@
 /** A real Vault signs the identity issuer, set up by the commands of docs/credentials.md as they stand there. */
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { reset } from "../../sandbox/lifecycle.ts";
 import { apiServerPort, machineAddress } from "../../sandbox/network.ts";
-import { listObjects, listObjectsOfSettledCluster } from "../cluster/objects.ts";
-import { findKeys } from "../cluster/privateKeys.ts";
+import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
+import { findKeys } from "../privateKeys.ts";
 import {
-  type CommandResult,
-  execute,
+  check,
+  destroy,
+  environment,
+  kubectl,
   projectDirectory,
-  sandboxName,
-  succeed,
-  testSandbox,
-} from "../cluster/sandbox.ts";
-import { startVault, type Vault, vaultName } from "./vault.ts";
+  pulumi,
+  refused,
+  removeSandbox,
+  renew,
+  run,
+  set,
+  startSandbox,
+  temporaryFolder,
+  unset,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
+import { startVault, type Vault, vault, vaultName } from "./vault.ts";
 
-let folder: string;
+const folder = temporaryFolder();
 let server: Vault;
-let environment: NodeJS.ProcessEnv;
 /** Of the cluster with Vault alone. */
 let objectsBefore: string[];
 
 /** What each login is by; nobody but Vault, the cluster's Secrets and this test may have it. */
 const loginSecrets = new Map<string, string>();
-
-const pulumi = (...args: string[]) => succeed(environment, "pulumi", ...args);
-const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
-const kubectl = async (...args: string[]) => (await succeed(environment, "kubectl", ...args)).stdout;
-const vault = async (...args: string[]) => (await succeed(environment, "vault", ...args)).stdout;
-const set = (key: string, value: string) => pulumi("config", "set", "--path", key, value);
-const unset = (key: string) => pulumi("config", "rm", "--path", key);
-const operation = (name: "renew" | "check", ...options: string[]) =>
-  execute(environment, process.execPath, [`operations/${name}/${name}.ts`, "--json", ...options]);
 
 /** The document's section about Vault. */
 const section = readFileSync(resolve(projectDirectory, "docs", "credentials.md"), "utf8")
@@ -54,17 +52,7 @@ async function follow(title: string): Promise<void> {
     .get(title)!
     // No Service's address answers in the sandbox: its pods reach the API server where it is.
     .replace("https://kubernetes.default.svc", `https://${machineAddress}:${apiServerPort}`);
-  await succeed(environment, "bash", "-c", `set -e -o pipefail\n${script}`);
-}
-
-async function refusedUp(): Promise<string> {
-  const { code, stdout, stderr }: CommandResult = await execute(environment, "pulumi", [
-    "up",
-    "--yes",
-    "--skip-preview",
-  ]);
-  assert.notEqual(code, 0, stdout);
-  return stdout + stderr;
+  await run("bash", "-c", `set -e -o pipefail\n${script}`);
 }
 
 async function remember(secret: string, key: string): Promise<void> {
@@ -99,26 +87,19 @@ async function assertSignedByVault({ serialNumber, raw }: X509Certificate): Prom
 /** All that holds of a mesh whose issuer Vault signs, however cert-manager logs in. */
 async function assertRotates(): Promise<void> {
   await up();
-  await up("--expect-no-changes");
+  await upChangesNothing();
   const before = await storedIssuer();
-  const { code, stdout, stderr } = await operation("renew");
-  assert.equal(code, 0, stdout + stderr);
-  const { renewed, evidence } = JSON.parse(stdout) as { renewed: boolean; evidence: { step: string }[] };
-  assert.equal(renewed, true);
+  const { evidence } = await renew();
   assert.ok(
     evidence.some(({ step }) => step === "loaded"),
-    stdout,
+    JSON.stringify(evidence),
   );
   const issuer = await storedIssuer();
   assert.notEqual(issuer.certificate.serialNumber, before.certificate.serialNumber);
   await assertSignedByVault(issuer.certificate);
-  await up("--expect-no-changes");
+  await upChangesNothing();
   for (const options of [[], ["--secret", "linkerd/linkerd-identity-issuer"]]) {
-    const checked = await operation("check", ...options);
-    assert.deepEqual(
-      { code: checked.code, findings: JSON.parse(checked.stdout).findings },
-      { code: 0, findings: [] },
-    );
+    assert.deepEqual(await check(...options), { code: 0, findings: [] });
   }
   await assertNothingIsGivenAway(
     [before, issuer].map(({ key }, index) => ({ name: `the issuer's key ${index}`, pem: key })),
@@ -128,9 +109,9 @@ async function assertRotates(): Promise<void> {
 /** Fails where Pulumi, or cert-manager's log, has what belongs to Vault or to the cluster. */
 async function assertNothingIsGivenAway(keys: Parameters<typeof findKeys>[1]): Promise<void> {
   const texts = {
-    "the state with its secrets in plain text": (await pulumi("stack", "export", "--show-secrets")).stdout,
-    "the stack's outputs": (await pulumi("stack", "output", "--json", "--show-secrets")).stdout,
-    "the stack's configuration": (await pulumi("config", "--json", "--show-secrets")).stdout,
+    "the state with its secrets in plain text": await pulumi("stack", "export", "--show-secrets"),
+    "the stack's outputs": await pulumi("stack", "output", "--json", "--show-secrets"),
+    "the stack's configuration": await pulumi("config", "--json", "--show-secrets"),
     "cert-manager's log": await kubectl("logs", "--namespace=cert-manager", "deployment/cert-manager"),
   };
   const secrets = [["the root token", server.rootToken], ...loginSecrets] as const;
@@ -143,31 +124,25 @@ async function assertNothingIsGivenAway(keys: Parameters<typeof findKeys>[1]): P
   }
 }
 
-async function destroy(): Promise<void> {
+async function destroyAllButVault(): Promise<void> {
   await set("protectTrustAnchors", "false");
   await up();
-  await pulumi("destroy", "--yes", "--skip-preview");
-  assert.deepEqual(await listObjects(environment), objectsBefore);
+  await destroy();
+  assert.deepEqual(await listObjects(), objectsBefore);
 }
 
+after(() => server?.stop());
 before(async () => {
-  await reset(sandboxName, console.log);
-  folder = mkdtempSync(join(tmpdir(), "vault-"));
-  const sandbox = await testSandbox(sandboxName, ["vault", "vault-plugin-auth-kubernetes"]);
-  server = await startVault(sandbox, folder);
+  await startSandbox("vault", "vault-plugin-auth-kubernetes");
+  server = await startVault(folder);
   // The document's commands ask whoever types them.
-  environment = { ...server.environment, PULUMI_SKIP_CONFIRMATIONS: "true" };
-  objectsBefore = await listObjectsOfSettledCluster(environment);
+  environment.PULUMI_SKIP_CONFIRMATIONS = "true";
+  objectsBefore = await listObjectsOfSettledCluster();
   // In place of a name server.
   await set("certManagerValues.hostAliases[0].ip", server.address);
   await set("certManagerValues.hostAliases[0].hostnames[0]", vaultName);
 });
-
-after(async () => {
-  server?.stop();
-  rmSync(folder, { recursive: true, force: true });
-  await reset(sandboxName, console.log);
-});
+after(removeSandbox);
 
 test("without what to log in with, up makes the namespace and says what is missing", async () => {
   await follow("A root of Vault's own");
@@ -175,17 +150,15 @@ test("without what to log in with, up makes the namespace and says what is missi
   await set("vaultIssuer.auth.tokenSecretRef.name", "vault-token");
   await set("vaultIssuer.auth.tokenSecretRef.key", "token");
   assert.match(
-    await refusedUp(),
+    await refused("up"),
     /vaultIssuer: Secret linkerd\/vault-token does not exist.*kubectl create secret generic -n linkerd vault-token --from-file=token=<file>/s,
   );
 });
 
 test("a role's path is refused at preview", async () => {
   await set("vaultIssuer.path", "pki/sign/linkerd");
-  const { code, stdout, stderr } = await execute(environment, "pulumi", ["preview"]);
-  assert.notEqual(code, 0, stdout);
   assert.match(
-    stdout + stderr,
+    await refused("preview"),
     /vaultIssuer\.path: "pki\/sign\/linkerd" does not end in \/sign-intermediate/,
   );
 });
@@ -193,8 +166,7 @@ test("a role's path is refused at preview", async () => {
 test("a leaf, as a role that is called like the authorities' path answers, is refused before the control plane", async () => {
   await vault("write", "pki/roles/sign-intermediate", "allow_any_name=true", "key_type=ec", "max_ttl=72h");
   await follow("The policy");
-  await succeed(
-    environment,
+  await run(
     "bash",
     "-c",
     `vault policy write role - <<< 'path "pki/sign/sign-intermediate" { capabilities = ["create", "update"] }'`,
@@ -210,7 +182,7 @@ test("a leaf, as a role that is called like the authorities' path answers, is re
   );
   await set("vaultIssuer.auth.tokenSecretRef.name", "role");
   await set("vaultIssuer.path", "pki/sign/sign-intermediate");
-  const output = await refusedUp();
+  const output = await refused("up");
   assert.match(
     output,
     /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
@@ -246,7 +218,7 @@ test("the same; login by a ServiceAccount of the cluster", async () => {
   await assertRotates();
 });
 
-test("destroy leaves nothing but Vault", destroy);
+test("destroy leaves nothing but Vault", destroyAllButVault);
 
 test("an anchor of Pulumi's, imported into Vault; login by a ServiceAccount of the cluster", async () => {
   for (const setting of ["vaultIssuer", "providedTrustAnchors", "protectTrustAnchors"]) await unset(setting);
@@ -257,7 +229,7 @@ test("an anchor of Pulumi's, imported into Vault; login by a ServiceAccount of t
   await assertRotates();
 });
 
-test("destroy leaves nothing but Vault, in this row as well", destroy);
+test("destroy leaves nothing but Vault, in this row as well", destroyAllButVault);
 
 test("every command of the document's section has been run", () => {
   assert.deepEqual([...followed].sort(), [...commands.keys()].sort());

@@ -6,10 +6,12 @@ import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sandboxPaths } from "../../sandbox/lifecycle.ts";
 import { authority, keysOf, leaf } from "../certificates.ts";
-import { sandboxName, succeed } from "../cluster/sandbox.ts";
+import { environment, kubectl, run, sandboxName } from "../stack.ts";
 
 /** The name that docs/credentials.md has, and that the server's certificate is for; no name server knows it. */
 export const vaultName = "vault.example.com";
+
+export const vault = (...args: string[]) => run("vault", ...args);
 
 const port = 8200;
 /** Vault's Kubernetes login, which its build without the clouds' parts leaves out. */
@@ -17,8 +19,6 @@ const plugin = "vault-plugin-auth-kubernetes";
 const pluginDirectory = "/vault/plugins";
 
 export interface Vault {
-  /** The sandbox's environment, in which `vault` talks to this server as its root. */
-  readonly environment: NodeJS.ProcessEnv;
   /** Of its pod: with no name server and no kube-proxy in the sandbox, other pods reach it by this alone. */
   readonly address: string;
   /** What nobody but Vault and the test may know. */
@@ -27,14 +27,16 @@ export interface Vault {
   stop(): void;
 }
 
-/** Starts a Vault, initialises and unseals it, and adds its Kubernetes login. `folder` gets its CA's certificate. */
-export async function startVault(sandboxEnvironment: NodeJS.ProcessEnv, folder: string): Promise<Vault> {
+/**
+ * Starts a Vault, initialises and unseals it, and adds its Kubernetes login. From then on the command `vault` talks to it
+ * as its root. `folder` gets its CA's certificate.
+ */
+export async function startVault(folder: string): Promise<Vault> {
   const certificateAuthority = join(folder, "vault-ca.pem");
   const program = realpathSync(join(sandboxPaths(sandboxName).bin, plugin));
   const manifest = join(folder, "vault.json");
   const items = await objects(program, certificateAuthority);
   writeFileSync(manifest, JSON.stringify({ apiVersion: "v1", kind: "List", items }), { mode: 0o600 });
-  const kubectl = async (...args: string[]) => (await succeed(sandboxEnvironment, "kubectl", ...args)).stdout;
   await kubectl("apply", "--filename", manifest);
   await kubectl("rollout", "status", "deployment/vault", "--namespace=vault", "--timeout=120s");
   const address = await kubectl(
@@ -44,15 +46,13 @@ export async function startVault(sandboxEnvironment: NodeJS.ProcessEnv, folder: 
     "--output=jsonpath={.items[0].status.podIP}",
   );
 
-  const connection = await forward(sandboxEnvironment);
-  const environment: NodeJS.ProcessEnv = {
-    ...sandboxEnvironment,
+  const connection = await forward();
+  Object.assign(environment, {
     VAULT_ADDR: `https://127.0.0.1:${connection.port}`,
     VAULT_CACERT: certificateAuthority,
     VAULT_TLS_SERVER_NAME: vaultName,
     VAULT_TOKEN: "",
-  };
-  const vault = async (...args: string[]) => (await succeed(environment, "vault", ...args)).stdout;
+  });
   const keys = JSON.parse(
     await vault("operator", "init", "-key-shares=1", "-key-threshold=1", "-format=json"),
   ) as { unseal_keys_b64: string[]; root_token: string };
@@ -60,7 +60,7 @@ export async function startVault(sandboxEnvironment: NodeJS.ProcessEnv, folder: 
   environment.VAULT_TOKEN = keys.root_token;
   const sha256 = createHash("sha256").update(readFileSync(program)).digest("hex");
   await vault("plugin", "register", `-sha256=${sha256}`, `-command=${plugin}`, "auth", "kubernetes");
-  return { environment, address, rootToken: keys.root_token, stop: connection.stop };
+  return { address, rootToken: keys.root_token, stop: connection.stop };
 }
 
 /** What Vault's chart makes of it: its namespace, its ServiceAccount that may ask about tokens, and its server. */
@@ -151,7 +151,7 @@ async function objects(pluginProgram: string, certificateAuthority: string): Pro
 }
 
 /** Forwards a port of this machine to Vault's until it is stopped. */
-async function forward(environment: NodeJS.ProcessEnv): Promise<{ port: string; stop(): void }> {
+async function forward(): Promise<{ port: string; stop(): void }> {
   const args = ["port-forward", "--namespace=vault", "--address=127.0.0.1", "deployment/vault", `:${port}`];
   const child = spawn("kubectl", args, { env: environment, stdio: ["ignore", "pipe", "inherit"] });
   const [said] = await once(child.stdout.setEncoding("utf8"), "data", {

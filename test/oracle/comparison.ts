@@ -1,14 +1,14 @@
 /** Our verdict beside Linkerd's, set by set, and what that comes to. */
 import { setImmediate as immediately } from "node:timers/promises";
+import { type Report, reasonOf } from "../../docs/oraclePage.ts";
 import type { ParseCertificate, ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { checkCredentials } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { Finding } from "../../rules/finding.ts";
-import { rules } from "../../rules/rules.ts";
 import type { IdentityOracle, Outcome, Stage } from "./identityController.ts";
 import { type CredentialTexts, make, type Recipe } from "./recipe.ts";
 
-type Verdict = "agreed" | "stricter" | "laxer" | "unexplained";
+type Verdict = keyof Report["verdicts"];
 
 export interface Compared {
   readonly changes: readonly string[];
@@ -114,31 +114,6 @@ function findingsOf({ bundle, issuer, key }: CredentialTexts, parse: ParseCertif
   );
 }
 
-export interface Report {
-  readonly sets: number;
-  /** How many different bundles they have, each of which a controller of its own has read. */
-  readonly bundles: number;
-  readonly verdicts: Readonly<Record<Verdict, number>>;
-  /** How many sets Linkerd accepts, or where it refuses them. */
-  readonly stages: Readonly<Record<Stage, number>>;
-  /** Sets that we alone refuse, by rule; one set may break several. */
-  readonly stricterRules: Readonly<Record<string, number>>;
-}
-
-/** A report with what it takes to repeat it. */
-export interface Measured extends Report {
-  /** How many of the sets are known traps; the others are random. */
-  readonly traps: number;
-  readonly seed: number;
-  readonly seconds: number;
-  readonly machine: string;
-  /** Load average of the last quarter of an hour: more than the machine's processors where it had other work, too. */
-  readonly load: number;
-  /** Version of linkerd2. */
-  readonly linkerd: string;
-  readonly day: string;
-}
-
 export function reportOn(compared: readonly Compared[]): Report {
   const count = <Name extends string>(names: readonly Name[], of: (one: Compared) => Name) =>
     Object.fromEntries(
@@ -156,12 +131,6 @@ export function reportOn(compared: readonly Compared[]): Report {
     stages: count(["load", "certify", "proxies", "accepted"], ({ outcome }) => outcome.stage),
     stricterRules,
   };
-}
-
-/** Why a rule refuses what Linkerd accepts; `undefined` for one that does not. */
-export function reasonOf(rule: string): string | undefined {
-  const known: Readonly<Record<string, { readonly source: string; readonly stricter?: string }>> = rules;
-  return known[rule]?.stricter;
 }
 
 /** The report as lines of text. */

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { after, before, test } from "node:test";
 import { reset, up } from "../../sandbox/lifecycle.ts";
-import { sandboxName } from "../cluster/sandbox.ts";
+import { sandboxName } from "../stack.ts";
 import {
   type Compared,
   compareAll,

@@ -1,6 +1,7 @@
 /** Damage to a text in PEM, at random. */
 import * as fc from "fast-check";
-import type { Draw } from "./randomRecipe.ts";
+
+export type Draw = <Value>(arbitrary: fc.Arbitrary<Value>) => Value;
 
 /** What may stand where it should not, in whole lines. */
 const strayLines = [

@@ -2,7 +2,7 @@
 import { Extension } from "@peculiar/x509";
 import * as fc from "fast-check";
 import { type Reshaping, reshapings } from "./der.ts";
-import { randomEdit } from "./randomEdit.ts";
+import { type Draw, randomEdit } from "./randomEdit.ts";
 import {
   type AuthorityRecipe,
   hashes,
@@ -15,8 +15,6 @@ import {
   timeFormats,
 } from "./recipe.ts";
 import { addIntermediate, clientAuthentication, serverAuthentication, traps } from "./traps.ts";
-
-export type Draw = <Value>(arbitrary: fc.Arbitrary<Value>) => Value;
 
 /** The same seed gives the same recipes; keys and signatures are new each time. */
 export function randomRecipes(seed: number, count: number): Recipe[] {

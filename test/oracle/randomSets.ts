@@ -5,16 +5,10 @@
 import { writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
+import type { Measured } from "../../docs/oraclePage.ts";
 import { reset, up } from "../../sandbox/lifecycle.ts";
 import { tools } from "../../sandbox/tools.ts";
-import {
-  compareAll,
-  describeDifference,
-  describeReport,
-  isDifference,
-  type Measured,
-  reportOn,
-} from "./comparison.ts";
+import { compareAll, describeDifference, describeReport, isDifference, reportOn } from "./comparison.ts";
 import { identityOracles } from "./identityController.ts";
 import { randomRecipes } from "./randomRecipe.ts";
 import { allTraps } from "./traps.ts";

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkCommonName, checkDomain, checkNamespaceName } from "../../rules/names.ts";
 import { broken } from "../../rules/rules.ts";
-import { checkGenerations } from "../../rules/settings/generations.ts";
 
 test("namespaces are DNS labels", () => {
   for (const name of ["linkerd", "a", "7", "team-a-1", "x".repeat(63)]) {
@@ -43,35 +42,6 @@ test("a common name has at most 64 characters", () => {
   assert.deepEqual(checkCommonName("trustDomain", "x".repeat(64)), []);
   assert.equal(
     checkCommonName("trustDomain", "x".repeat(65))[0]?.message,
-    `The common name ${"x".repeat(65)} that comes of it has 65 characters; a certificate holds 64.`,
+    `The common name made from it, ${"x".repeat(65)}, has 65 characters; a certificate allows at most 64.`,
   );
-});
-
-test("generations rise from 1 on, and one of them signs", () => {
-  for (const [generations, signing] of [
-    [[1], 1],
-    [[1, 2], 1],
-    [[1, 2], 2],
-    [[2], 2],
-    [[3, 7], 7],
-  ] as const) {
-    assert.deepEqual(checkGenerations(generations, signing), []);
-  }
-  for (const generations of [[], [0], [-1], [1.5], [2, 1], [1, 1]]) {
-    assert.deepEqual(
-      checkGenerations(generations, generations[0] ?? 1)[0],
-      broken("anchor-generations", {
-        field: "trustAnchorGenerations",
-        message: `[${generations.join(", ")}] is not a list of whole numbers from 1 on, each once, oldest first.`,
-        fix: "Write for example [1], or [1, 2] while the second generation replaces the first.",
-      }),
-    );
-  }
-  assert.deepEqual(checkGenerations([2, 3], 1), [
-    broken("signing-generation", {
-      field: "signingGeneration",
-      message: "1 is not among trustAnchorGenerations [2, 3]: no proxy would trust what it signs.",
-      fix: "Add it to trustAnchorGenerations, or name one that is there.",
-    }),
-  ]);
 });

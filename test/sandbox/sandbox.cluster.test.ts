@@ -11,28 +11,25 @@ import { connect } from "node:tls";
 import { AppsV1Api, CoreV1Api, type V1Pod, Watch } from "@kubernetes/client-node";
 import { watchContainerFailures } from "../../sandbox/containerFailures.ts";
 import { sandboxDirectory } from "../../sandbox/directories.ts";
-import { down, findMachine, reset, sandboxPaths, up } from "../../sandbox/lifecycle.ts";
+import { ensureStack } from "../../sandbox/environment.ts";
+import { down, findMachine, reset, sandboxKubeConfig, sandboxPaths, up } from "../../sandbox/lifecycle.ts";
 import { status } from "../../sandbox/status.ts";
 import { until } from "../../sandbox/until.ts";
-import { execute, kubeConfig, sandboxName, succeed, testSandbox } from "../cluster/sandbox.ts";
+import { execute, kubeConfig, kubectl, removeSandbox, run, sandboxName, startSandbox } from "../stack.ts";
 
 const name = sandboxName;
 const namespace = "truth";
 const labels = { app: "sleeper" };
-let environment: NodeJS.ProcessEnv;
 let core: CoreV1Api;
 const quiet = () => {};
 
 before(async () => {
-  await reset(name, quiet);
-  environment = await testSandbox(name);
-  core = kubeConfig(name).makeApiClient(CoreV1Api);
+  await startSandbox();
+  core = kubeConfig().makeApiClient(CoreV1Api);
   await core.createNamespace({ body: { metadata: { name: namespace } } });
   // A certificate that is at hand: the process only has to load it.
   const pki = (file: string) => join(sandboxDirectory(name), "pki", file);
-  await succeed(
-    environment,
-    "kubectl",
+  await kubectl(
     "create",
     "secret",
     "tls",
@@ -42,7 +39,7 @@ before(async () => {
     `--key=${pki("etcd.key")}`,
   );
   // The one image with a program that runs by itself, needs nothing else, and serves a port.
-  await kubeConfig(name)
+  await kubeConfig()
     .makeApiClient(AppsV1Api)
     .createNamespacedDeployment({
       namespace,
@@ -71,9 +68,9 @@ before(async () => {
       },
     });
 });
+after(removeSandbox);
 
 after(async () => {
-  await reset(name, quiet);
   await reset("beside", quiet);
 });
 
@@ -128,7 +125,7 @@ async function killValidator(): Promise<V1Pod> {
   const restarts = container(before)!.restartCount;
   // The kubelet may be done within one period of a poll.
   const seen: string[] = [];
-  const watch = await new Watch(kubeConfig(name)).watch(
+  const watch = await new Watch(kubeConfig()).watch(
     `/api/v1/namespaces/${namespace}/pods`,
     { labelSelector: "app=sleeper" },
     (_phase, pod: V1Pod) => {
@@ -160,44 +157,34 @@ test("a killed process makes its pod NotReady, is restarted, and is counted", as
 });
 
 test("kubectl logs, exec and port-forward reach the process", async () => {
-  const { stdout: logs } = await succeed(environment, "kubectl", "logs", `-n${namespace}`, "deploy/sleeper");
+  const logs = await kubectl("logs", `-n${namespace}`, "deploy/sleeper");
   assert.match(logs, /running version/);
   const exec = ["exec", `-n${namespace}`, "deploy/sleeper", "--", "sh", "-c"];
-  const { stdout: word } = await succeed(
-    environment,
-    "kubectl",
-    ...exec,
-    'echo "$WORD"; ls /var/run/linkerd/tls',
-  );
+  const word = await kubectl(...exec, 'echo "$WORD"; ls /var/run/linkerd/tls');
   assert.equal(word, "of the pod\ntls.crt\ntls.key\n");
-  const failing = await execute(environment, "kubectl", [...exec, "exit 7"]);
+  const failing = await execute("kubectl", [...exec, "exit 7"]);
   assert.equal(failing.code, 7);
 
   let answer = "";
-  await execute(
-    environment,
-    "kubectl",
-    ["port-forward", `-n${namespace}`, "deploy/sleeper", ":9997"],
-    (text, kill) => {
-      const port = /127\.0\.0\.1:(\d+)/.exec(text)?.[1];
-      if (!port) return;
-      void fetch(`http://127.0.0.1:${port}/ready`)
-        .then((response) => response.text())
-        .then((body) => {
-          answer = body;
-        })
-        .finally(kill);
-    },
-  );
+  await execute("kubectl", ["port-forward", `-n${namespace}`, "deploy/sleeper", ":9997"], (text, kill) => {
+    const port = /127\.0\.0\.1:(\d+)/.exec(text)?.[1];
+    if (!port) return;
+    void fetch(`http://127.0.0.1:${port}/ready`)
+      .then((response) => response.text())
+      .then((body) => {
+        answer = body;
+      })
+      .finally(kill);
+  });
   assert.equal(answer, "ok\n");
 });
 
 test("a changed Secret reaches the process through its volume", async () => {
   const patch = JSON.stringify({ stringData: { added: "later" } });
-  await succeed(environment, "kubectl", "patch", "secret", "webhook", `-n${namespace}`, "--patch", patch);
+  await kubectl("patch", "secret", "webhook", `-n${namespace}`, "--patch", patch);
   await until("the volume to follow the Secret", 30_000, async () => {
     const read = ["exec", `-n${namespace}`, "deploy/sleeper", "--", "cat", "/var/run/linkerd/tls/added"];
-    const { stdout, stderr } = await execute(environment, "kubectl", read);
+    const { stdout, stderr } = await execute("kubectl", read);
     return stdout === "later" || stderr;
   });
 });
@@ -224,7 +211,7 @@ test("when the container runtime is killed, its containers live on, and none is 
 
 test("a container that cannot run is in CrashLoopBackOff, and is told of with its last log lines", async () => {
   const told: string[] = [];
-  const end = await watchContainerFailures(kubeConfig(name), (text) => told.push(text));
+  const end = await watchContainerFailures(kubeConfig(), (text) => told.push(text));
   try {
     const args = JSON.stringify([
       {
@@ -233,16 +220,7 @@ test("a container that cannot run is in CrashLoopBackOff, and is told of with it
         value: ["sp-validator", "-log-level=nonsense"],
       },
     ]);
-    await succeed(
-      environment,
-      "kubectl",
-      "patch",
-      "deploy/sleeper",
-      `-n${namespace}`,
-      "--type=json",
-      "--patch",
-      args,
-    );
+    await kubectl("patch", "deploy/sleeper", `-n${namespace}`, "--type=json", "--patch", args);
     await until(
       "a report of CrashLoopBackOff",
       90_000,
@@ -253,7 +231,7 @@ test("a container that cannot run is in CrashLoopBackOff, and is told of with it
     assert.match(text, /invalid log-level: nonsense/);
   } finally {
     await end();
-    await succeed(environment, "kubectl", "rollout", "undo", "deploy/sleeper", `-n${namespace}`);
+    await kubectl("rollout", "undo", "deploy/sleeper", `-n${namespace}`);
     await sleeperIs("the pod to be ready again", ready);
   }
 });
@@ -266,7 +244,7 @@ test("nodes of simulated workloads run as many pods as are wanted", async () => 
       status: { allocatable: { cpu: "64", memory: "256Gi", pods: "1000" }, capacity: { pods: "1000" } },
     },
   });
-  await kubeConfig(name)
+  await kubeConfig()
     .makeApiClient(AppsV1Api)
     .createNamespacedDeployment({
       namespace,
@@ -285,27 +263,19 @@ test("nodes of simulated workloads run as many pods as are wanted", async () => 
         },
       },
     });
-  await succeed(
-    environment,
-    "kubectl",
-    "rollout",
-    "status",
-    "deploy/many",
-    `-n${namespace}`,
-    "--timeout=60s",
-  );
-  await succeed(environment, "kubectl", "delete", "deploy/many", `-n${namespace}`, "--wait");
+  await kubectl("rollout", "status", "deploy/many", `-n${namespace}`, "--timeout=60s");
+  await kubectl("delete", "deploy/many", `-n${namespace}`, "--wait");
   await core.deleteNode({ name: "simulated" });
 });
 
 test("the user's home stays as it is", async () => {
   const home = mkdtempSync(join(tmpdir(), "home-"));
-  const away = { ...environment, HOME: home };
-  await succeed(away, process.execPath, "sandbox/cli.ts", "status", "--name", name);
-  await succeed(away, "kubectl", "get", "pods", "--all-namespaces");
-  await succeed(away, "helm", "list", "--all-namespaces");
-  await execute(away, "linkerd", ["check"]);
-  await succeed(away, "pulumi", "preview");
+  const away = `HOME=${home}`;
+  await run("env", away, process.execPath, "sandbox/cli.ts", "status", "--name", name);
+  await run("env", away, "kubectl", "get", "pods", "--all-namespaces");
+  await run("env", away, "helm", "list", "--all-namespaces");
+  await execute("env", [away, "linkerd", "check"]);
+  await run("env", away, "pulumi", "preview");
   assert.deepEqual(readdirSync(home), []);
   rmSync(home, { recursive: true });
 });
@@ -340,21 +310,22 @@ test("programs and charts of the user's own take the place of the sandbox's, unt
   writeFileSync(own, "#!/bin/sh\necho my own kubectl\n", { mode: 0o700 });
   writeFileSync(chart, "an archive");
   const use = ["--use", `kubectl=${own}`, "--use", `chart:linkerd-crds=${chart}`];
-  await succeed(environment, process.execPath, "sandbox/cli.ts", "up", "--name", name, ...use);
-  assert.equal((await succeed(environment, "kubectl")).stdout, "my own kubectl\n");
+  await run(process.execPath, "sandbox/cli.ts", "up", "--name", name, ...use);
+  assert.equal(await kubectl(), "my own kubectl\n");
   const configured = () => readFileSync(join(folder, "Pulumi.dev.yaml"), "utf8");
   assert.match(configured(), /linkerdCrdsChart: .*charts\/linkerd-crds\/own\.tgz/);
-  await succeed(environment, process.execPath, "sandbox/cli.ts", "up", "--name", name);
-  assert.match((await succeed(environment, "kubectl", "version")).stdout, /Server Version: v1\.36/);
+  await run(process.execPath, "sandbox/cli.ts", "up", "--name", name);
+  assert.match(await kubectl("version"), /Server Version: v1\.36/);
   assert.doesNotMatch(configured(), /own\.tgz/);
   await sleeperIs("the pod to run again", ready);
 });
 
 test("two sandboxes run side by side, each with its own port and cluster", async () => {
-  await testSandbox("beside");
+  await up("beside", {}, quiet);
+  await ensureStack("beside", quiet);
   const [one, other] = [await findMachine(name), await findMachine("beside")];
   assert.notEqual(one?.port, other?.port);
-  const { items } = await kubeConfig("beside").makeApiClient(CoreV1Api).listNamespace();
+  const { items } = await sandboxKubeConfig("beside").makeApiClient(CoreV1Api).listNamespace();
   assert.ok(!items.some(({ metadata }) => metadata?.name === namespace));
   await reset("beside", quiet);
   assert.ok(!existsSync(sandboxDirectory("beside")));
@@ -364,7 +335,7 @@ test("down ends every process and mount, and a later up continues with the data"
   await down(name, quiet);
   assert.deepEqual(processes(sandboxDirectory(name)), []);
   assert.ok(!readFileSync("/proc/self/mounts", "utf8").includes(sandboxDirectory(name)));
-  const down1 = await execute(environment, process.execPath, ["sandbox/cli.ts", "status", "--name", name]);
+  const down1 = await execute(process.execPath, ["sandbox/cli.ts", "status", "--name", name]);
   assert.equal(down1.code, 3);
   await up(name, {}, quiet);
   await sleeperIs("the pod to run again", ready);
@@ -378,7 +349,7 @@ test("a port that another program has taken meanwhile is left to it", async () =
   try {
     await up(name, {}, quiet);
     assert.notEqual((await findMachine(name))?.port, port);
-    core = kubeConfig(name).makeApiClient(CoreV1Api);
+    core = kubeConfig().makeApiClient(CoreV1Api);
     await sleeperIs("the pod to run again", ready);
   } finally {
     other.close();
@@ -449,7 +420,7 @@ test("secrets are the owner's alone, certificates are verified, and only loopbac
 
 test("it works without root, where users may make namespaces", async (context) => {
   const rootless = ["--user", "--map-user=1000", "--map-group=1000", "--fork", "--kill-child"];
-  const possible = await execute(environment, "unshare", [...rootless, "true"]);
+  const possible = await execute("unshare", [...rootless, "true"]);
   if (possible.code !== 0) return context.skip(`this kernel refuses user namespaces: ${possible.stderr}`);
   const script = `
     test "$(id -u)" = 1000 &&
@@ -457,7 +428,7 @@ test("it works without root, where users may make namespaces", async (context) =
     kubectl create deployment web --image=example.com/web:1 &&
     kubectl wait --for=condition=Available --timeout=60s deployment/web; code=$?
     node sandbox/cli.ts reset --name beside; exit $code`;
-  const { code, stdout, stderr } = await execute(environment, "unshare", [...rootless, "bash", "-c", script]);
+  const { code, stdout, stderr } = await execute("unshare", [...rootless, "bash", "-c", script]);
   assert.equal(code, 0, stdout + stderr);
 });
 
@@ -469,7 +440,7 @@ test("what the sandbox cannot use is refused with the way out", async () => {
     [["logs", "--name", name, "nonsense"], /There is no log of nonsense; there are/],
     [["env", "--name", "never"], /is down; bring it up first/],
   ] as const) {
-    const { code, stderr } = await execute(environment, process.execPath, ["sandbox/cli.ts", ...args]);
+    const { code, stderr } = await execute(process.execPath, ["sandbox/cli.ts", ...args]);
     assert.equal(code, 1);
     assert.match(stderr, message);
   }

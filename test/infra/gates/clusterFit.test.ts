@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { familyOfControlPlane } from "../../../components/linkerdControlPlane.ts";
 import { lookWhetherItFits, type Wanted } from "../../../infra/gates/clusterFit.ts";
+import { familyOf } from "../../../rules/charts/families.ts";
 import { startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
 const httpRoutes = "httproutes.gateway.networking.k8s.io";
 const others = ["grpcroutes", "tcproutes", "tlsroutes"].map((name) => `${name}.gateway.networking.k8s.io`);
 
-const version = (linkerdControlPlaneChartVersion: string): Wanted => ({
-  family: familyOfControlPlane({ linkerdControlPlaneChartVersion }),
+const version = (chartVersion: string): Wanted => ({
+  family: familyOf("linkerd-control-plane", chartVersion),
   installGatewayApi: false,
   namespace: "mesh",
 });
@@ -44,12 +44,7 @@ function look(wanted: Wanted, minor: string, definitions: readonly Definition[] 
 }
 
 test("the first and the last version of Kubernetes pass, their neighbours are refused", async () => {
-  const linkerdControlPlaneChartVersion = "2.10.2";
-  const family = familyOfControlPlane({
-    linkerdControlPlaneChart: "linkerd2",
-    linkerdControlPlaneChartVersion,
-  });
-  const legacy = { ...newest, family };
+  const legacy = { ...newest, family: familyOf("linkerd2", "2.10.2") };
   for (const minor of ["16", "24"]) await look(legacy, minor);
   const tooNew =
     /Linkerd 2\.10 needs Kubernetes 1\.16 to 1\.24, and the cluster runs v1\.25\.0: it always has a PodSec/;

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
-import { familyOfControlPlane } from "../../../components/linkerdControlPlane.ts";
 import { gates } from "../../../infra/gates/index.ts";
+import { familyOf } from "../../../rules/charts/families.ts";
 import { startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
-const wanted = { family: familyOfControlPlane({}), installGatewayApi: false, namespace: "linkerd" };
+const wanted = {
+  family: familyOf("linkerd-control-plane", "2026.8.3"),
+  installGatewayApi: false,
+  namespace: "linkerd",
+};
 /** Begins a program. */
 async function start(isPreview: boolean): Promise<void> {
   const mocks = { newResource: () => ({ id: "", state: {} }), call: () => ({}) };

@@ -91,7 +91,7 @@ suite("The verdict on the credentials", () => {
     const problem = onlyProblem({ ...healthy, trust: trusting(expired.certificate, anchor.certificate) });
     assert.match(
       problem,
-      /ConfigMap linkerd\/linkerd-identity-trust-roots: Certificate 1, "old root", expired at .*\n.*Remove it from the bundle/,
+      /ConfigMap linkerd\/linkerd-identity-trust-roots: Certificate 1, "old root", expired at .*\n.*Remove an anchor from the bundle/,
     );
   });
 

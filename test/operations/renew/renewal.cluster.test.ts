@@ -5,26 +5,26 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { after, afterEach, before, suite, test } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
-import { reset } from "../../../sandbox/lifecycle.ts";
 import {
   type CommandResult,
+  environment,
   execute,
   kubeConfig,
+  kubectl,
+  operation,
   projectDirectory,
-  sandboxName,
-  succeed,
-  testSandbox,
-} from "../../cluster/sandbox.ts";
-
-let environment: NodeJS.ProcessEnv;
+  removeSandbox,
+  renew,
+  soundCredentials,
+  startSandbox,
+  up,
+} from "../../stack.ts";
 
 before(async () => {
-  await reset(sandboxName, console.log);
-  environment = await testSandbox(sandboxName);
-  await succeed(environment, "pulumi", "up", "--yes", "--skip-preview");
+  await startSandbox();
+  await up();
 });
-
-after(() => reset(sandboxName, console.log));
+after(removeSandbox);
 
 /** Every test leaves a mesh that is right. */
 afterEach(async () => {
@@ -36,42 +36,18 @@ async function run(
   exitCode: number,
   ...args: string[]
 ): Promise<CommandResult> {
-  const result = await execute(environment, process.execPath, [
-    `operations/${command}/${command}.ts`,
-    ...args,
-  ]);
+  const result = await operation(command, ...args);
   assert.equal(result.code, exitCode, result.stdout + result.stderr);
   return result;
 }
 
-interface Renewal {
-  readonly evidence: readonly { readonly step: string; readonly what: string }[];
-  readonly issuer: { readonly serialNumber: string };
-}
-
-interface Credentials {
-  readonly loaded: readonly {
-    readonly podName: string;
-    readonly issuer: { readonly serialNumber: string };
-  }[];
-}
-
-const renew = async (): Promise<Renewal> => JSON.parse((await run("renew", 0, "--json")).stdout);
-const loaded = async () => (JSON.parse((await run("credentials", 0, "--json")).stdout) as Credentials).loaded;
-const kubectl = (...args: string[]) => succeed(environment, "kubectl", "--namespace=linkerd", ...args);
-const rolledOut = (deployment: string, namespace = "linkerd") =>
-  succeed(
-    environment,
-    "kubectl",
-    "rollout",
-    "status",
-    `deploy/${deployment}`,
-    `-n=${namespace}`,
-    "--timeout=60s",
-  );
+const loaded = async () => (await soundCredentials()).loaded;
+const inLinkerd = (...args: string[]) => kubectl("--namespace=linkerd", ...args);
+const rolledOut = (deployment: string) =>
+  inLinkerd("rollout", "status", `deploy/${deployment}`, "--timeout=60s");
 
 async function storedSerialNumber(): Promise<string> {
-  const core = kubeConfig(sandboxName).makeApiClient(CoreV1Api);
+  const core = kubeConfig().makeApiClient(CoreV1Api);
   const secret = await core.readNamespacedSecret({ name: "linkerd-identity-issuer", namespace: "linkerd" });
   return new X509Certificate(Buffer.from(secret.data!["tls.crt"]!, "base64")).serialNumber.toLowerCase();
 }
@@ -85,7 +61,7 @@ suite("A renewal", () => {
     assert.notEqual(issuer.serialNumber, previous);
     assert.equal(issuer.serialNumber, await storedSerialNumber());
     assert.deepEqual(
-      (await loaded()).map((controller) => controller.issuer.serialNumber),
+      (await loaded()).map((controller) => controller.issuer?.serialNumber),
       [issuer.serialNumber],
     );
   });
@@ -101,7 +77,7 @@ suite("A renewal", () => {
 
   test("beside another one ends with the same issuer loaded", async () => {
     await Promise.all([renew(), renew()]);
-    assert.equal((await loaded())[0]?.issuer.serialNumber, await storedSerialNumber());
+    assert.equal((await loaded())[0]?.issuer?.serialNumber, await storedSerialNumber());
   });
 
   test("that is interrupted goes on in the cluster, and another one completes", async () => {
@@ -120,23 +96,16 @@ suite("A renewal", () => {
 
   test("says that cert-manager does not answer; the next one joins what was asked for", async () => {
     const scale = (replicas: number) =>
-      succeed(
-        environment,
-        "kubectl",
-        "scale",
-        "deploy/cert-manager",
-        "-n=cert-manager",
-        `--replicas=${replicas}`,
-      );
+      kubectl("scale", "deploy/cert-manager", "-n=cert-manager", `--replicas=${replicas}`);
     const pods = ["pod", "-n=cert-manager", "--selector=app.kubernetes.io/name=cert-manager"];
     await scale(0);
     let scaledUp: Promise<unknown> | undefined;
     try {
-      await succeed(environment, "kubectl", "wait", ...pods, "--for=delete", "--timeout=60s");
+      await kubectl("wait", ...pods, "--for=delete", "--timeout=60s");
       const { stdout } = await run("renew", 2, "--timeout=5s");
       assert.match(stdout, /Waited .* for a CertificateRequest .* seen: Issuing=True \(ManuallyTriggered/);
       assert.match(stdout, /Fix: Is cert-manager running\?/);
-      const joining = await execute(environment, process.execPath, ["operations/renew/renew.ts"], () => {
+      const joining = await execute(process.execPath, ["operations/renew/renew.ts"], () => {
         scaledUp ??= scale(1);
       });
       assert.equal(joining.code, 0, joining.stdout + joining.stderr);
@@ -147,21 +116,21 @@ suite("A renewal", () => {
   });
 
   test("asks every one of several identity controllers", async () => {
-    await kubectl("scale", "deploy/linkerd-identity", "--replicas=2");
+    await inLinkerd("scale", "deploy/linkerd-identity", "--replicas=2");
     await rolledOut("linkerd-identity");
     const { issuer } = await renew();
-    const serialNumbers = (await loaded()).map((controller) => controller.issuer.serialNumber);
+    const serialNumbers = (await loaded()).map((controller) => controller.issuer?.serialNumber);
     assert.deepEqual(serialNumbers, [issuer.serialNumber, issuer.serialNumber]);
-    await kubectl("scale", "deploy/linkerd-identity", "--replicas=1");
+    await inLinkerd("scale", "deploy/linkerd-identity", "--replicas=1");
   });
 });
 
 suite("What is not right is named, with its reason and the fix:", () => {
   test("an issuer that the controller refuses", async () => {
-    await kubectl("apply", "--filename=test/operations/renew/stranger.yaml");
-    await kubectl("wait", "certificate/stranger", "--for=condition=Ready", "--timeout=60s");
+    await inLinkerd("apply", "--filename=test/operations/renew/stranger.yaml");
+    await inLinkerd("wait", "certificate/stranger", "--for=condition=Ready", "--timeout=60s");
     const signWith = (issuer: string) =>
-      kubectl(
+      inLinkerd(
         "patch",
         "certificate/linkerd-identity-issuer",
         "--type=merge",
@@ -183,15 +152,15 @@ suite("What is not right is named, with its reason and the fix:", () => {
       );
     } finally {
       await signWith("linkerd-trust-anchor");
-      await kubectl("delete", "--filename=test/operations/renew/stranger.yaml");
-      await kubectl("delete", "secret", "stranger");
+      await inLinkerd("delete", "--filename=test/operations/renew/stranger.yaml");
+      await inLinkerd("delete", "secret", "stranger");
     }
     await renew();
   });
 
   test("a controller that misses its reload", async () => {
     // The kubelet never updates what is mounted by subPath, so the controller sees no change.
-    await kubectl(
+    await inLinkerd(
       "patch",
       "deploy/linkerd-identity",
       "--patch-file=test/operations/renew/withoutReload.yaml",
@@ -204,7 +173,7 @@ suite("What is not right is named, with its reason and the fix:", () => {
     const credentials = await run("credentials", 2);
     assert.match(credentials.stdout, /Problem: .* has loaded issuer .*, but Secret .* holds/);
     assert.match(credentials.stdout, restart);
-    await kubectl("rollout", "undo", "deploy/linkerd-identity");
+    await inLinkerd("rollout", "undo", "deploy/linkerd-identity");
     await rolledOut("linkerd-identity");
   });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import * as fc from "fast-check";
-import { checkValues, type HelmValues, mergeValues } from "../../../rules/charts/values.ts";
+import { checkOwned, type HelmValues, mergeValues } from "../../../rules/charts/values.ts";
 import { broken } from "../../../rules/rules.ts";
 
 test("nested values are merged, leaf by leaf", () => {
@@ -47,25 +47,25 @@ const owned = [
 ];
 
 test("values that the component owns are refused by their paths", () => {
-  assert.deepEqual(checkValues("values", { a: { fixed: false }, b: { c: 1 } }, owned), [
+  assert.deepEqual(checkOwned("values", { a: { fixed: false }, b: { c: 1 } }, owned), [
     broken("owned-value", {
       field: "values.a.fixed",
-      message: "This value is always true here.",
+      message: "This program sets this value to true; it cannot be changed here.",
       fix: "Remove it.",
     }),
     broken("owned-value", {
       field: "values.b",
-      message: "This value is not set here.",
+      message: "This program sets this value itself; it cannot be set here.",
       fix: "Set it elsewhere.",
     }),
   ]);
 });
 
 test("the same value, and values beside it, are fine", () => {
-  assert.deepEqual(checkValues("values", { a: { fixed: true, other: 1 }, c: 2 }, owned), []);
-  assert.deepEqual(checkValues("values", { a: "no object" }, owned), []);
+  assert.deepEqual(checkOwned("values", { a: { fixed: true, other: 1 }, c: 2 }, owned), []);
+  assert.deepEqual(checkOwned("values", { a: "no object" }, owned), []);
 });
 
 test("a value that is not known cannot be the same", () => {
-  assert.equal(checkValues("values", { a: { fixed: pulumi.secret(true) } }, owned).length, 1);
+  assert.equal(checkOwned("values", { a: { fixed: pulumi.secret(true) } }, owned).length, 1);
 });

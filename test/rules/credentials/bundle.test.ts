@@ -37,7 +37,7 @@ test("whatever surrounds the certificates, the bundle is the same", () => {
   );
 });
 
-test("what is no certificate is refused, without showing it", () => {
+test("what is not a certificate is refused, without showing it", () => {
   assert.throws(() => joinBundle([first, ""]), {
     message: "A trust anchor is not a certificate in PEM: it has no BEGIN and END lines.",
   });
@@ -45,6 +45,21 @@ test("what is no certificate is refused, without showing it", () => {
     assert.throws(() => joinBundle([`${first}-----BEGIN ${type}-----\nc2VjcmV0\n-----END ${type}-----\n`]), {
       message: `A trust anchor holds a ${type}; only certificates belong there.`,
     });
+  }
+});
+
+test("a damaged certificate is refused, not left out", () => {
+  const damage = [
+    first.slice(0, -60),
+    first.replace("\nM", "\n*"),
+    first.replace("-----BEGIN", "x-----BEGIN"),
+  ];
+  for (const damaged of damage) {
+    for (const text of [damaged, `${second}\n${damaged}`, `${damaged}\n${second}`]) {
+      assert.throws(() => joinBundle([text]), {
+        message: "A trust anchor has a BEGIN or an END line whose block cannot be read.",
+      });
+    }
   }
 });
 

@@ -8,8 +8,9 @@ import type { ParsedCertificate } from "../../../rules/credentials/certificate.t
 import { checkCredentials, type Purpose } from "../../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../../rules/credentials/parseCertificate.ts";
 import { longestPemBytes } from "../../../rules/credentials/pemText.ts";
+import { credentialRules } from "../../../rules/credentials/rules.ts";
 import { verdictOf } from "../../../rules/finding.ts";
-import { credentialRules, rules } from "../../../rules/rules.ts";
+import { rules } from "../../../rules/rules.ts";
 import {
   type Authority,
   authority,
@@ -219,7 +220,7 @@ suite("Each authority", () => {
     breaks(trapped("issuer has a name without anything in its one part"), ["certificate-readable"]);
   });
 
-  test("serves servers and clients, where it names purposes", async () => {
+  test("serves servers and clients if it names purposes", async () => {
     breaks(await below(anchor, { extensions: usages(serverAuth, clientAuth) }), []);
     breaks(await below(anchor, { extensions: usages("2.5.29.37.0") }), ["extended-key-usage-client"]);
     breaks(await below(anchor, { extensions: usages(clientAuth) }), ["extended-key-usage"]);
@@ -280,7 +281,7 @@ suite("Together,", () => {
     breaks(around([anchor], lowest, lower, upper, anchor), []);
     breaks(around([anchor], lowest, upper, lower), ["chain-order"]);
     breaks(around([anchor], lowest, lower), ["chain"]);
-    assert.match(check(around([anchor], lowest, lower))[0]!.message, /that leads no further/);
+    assert.match(check(around([anchor], lowest, lower))[0]!.message, /which leads no further/);
     breaks({ ...around([anchor], lowest, lower, upper), issuer: pemOf(lower, lowest, upper) }, [
       "chain-order",
       "trust-domain",
@@ -394,7 +395,7 @@ suite("The key", () => {
     breaks({ key: `${sound.key}${block("X")}` }, ["key-alone"]);
     breaks({ key: keyOf(other) }, ["key-match"]);
     breaks({ key: keyOf(anchor) }, ["key-match"]);
-    assert.match(check({ key: keyOf(anchor) })[0]!.message, /but of certificate 1 of bundle/);
+    assert.match(check({ key: keyOf(anchor) })[0]!.message, /but to certificate 1 of bundle/);
   });
 
   test("is in the clear, and can be read", () => {
@@ -440,7 +441,7 @@ suite("The key", () => {
   });
 });
 
-test("a leaf where an issuer belongs is refused", async () => {
+test("a leaf in place of the issuer is refused", async () => {
   const certificate = await leaf({ commonName: identity, signer: anchor });
   assert.equal(verdictOf(check({ issuer: pemOf({ certificate }) })), "error");
 });
@@ -476,7 +477,7 @@ suite("Whatever the texts,", () => {
     fc
       .tuple(texts, fc.array(edit, { maxLength: 3 }))
       .map(([text, edits]) => edits.reduce((current, { change }) => change(current), text));
-  /** A byte is another one, as on a disk that fails. */
+  /** A byte is changed, as on a failing disk. */
   const flipped = (text: string) =>
     fc.tuple(fc.nat(text.length - 1), fc.integer({ min: 1, max: 255 })).map(([place, flip]) => {
       const bytes = Buffer.from(text);

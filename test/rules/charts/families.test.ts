@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as kubernetes from "@pulumi/kubernetes";
-import { RotatingLinkerd, type RotatingLinkerdArgs } from "../../../components/index.ts";
-import { checkLinkerdControlPlane } from "../../../components/linkerdControlPlane.ts";
-import { readVersionsPage, versionsPage } from "../../../docs/versionsTable.ts";
-import { chartFamilies, familyOf } from "../../../rules/charts/controlPlane.ts";
+import { chartFamilies, familyOf } from "../../../rules/charts/families.ts";
 import type { HelmValues } from "../../../rules/charts/values.ts";
-import { record } from "../../registrations.ts";
+import { build, findingsOf, type Values } from "../../configured.ts";
 
 const family = (chart: string, version = "") => familyOf(chart, version)?.linkerd;
-const refusals = (settings: RotatingLinkerdArgs) =>
-  checkLinkerdControlPlane(settings).map(({ field, message }) => `${field}: ${message}`);
+const refusals = (settings: Values) =>
+  findingsOf(settings).map(({ field, message }) => `${field}: ${message}`);
 
 test("the family follows from name and version", () => {
   for (const [chart, version, linkerd] of [
-    ["linkerd2", "2.7.1", "2.7–2.9"],
-    ["linkerd2", "2.9.5", "2.7–2.9"],
     ["linkerd2", "2.10.2", "2.10"],
     ["linkerd2", "2.11.5", "2.11"],
     ["linkerd-control-plane", "1.9.8", "2.12, and edges to edge-22.12"],
@@ -43,7 +37,7 @@ test("a local archive's own name counts, in Helm's form", () => {
 
 test("where it cannot be told, the error says what to set", () => {
   for (const chart of ["./charts/linkerd-control-plane", "./linkerd.tgz", "../other-1.2.3.tgz"]) {
-    const [finding, ...others] = checkLinkerdControlPlane({ linkerdControlPlaneChart: chart });
+    const [finding, ...others] = findingsOf({ linkerdControlPlaneChart: chart });
     assert.deepEqual(others, []);
     assert.equal(finding!.field, "linkerdControlPlaneChart");
     assert.match(finding!.fix, /linkerdControlPlaneChartVersion.*<name>-<version>\.tgz/);
@@ -52,7 +46,7 @@ test("where it cannot be told, the error says what to set", () => {
     assert.deepEqual(
       refusals({ linkerdControlPlaneChartVersion: version }),
       [
-        `linkerdControlPlaneChart: Which values it takes cannot be told of "linkerd-control-plane" in version "${version}": known are linkerd2 from 2.7.0 to below 2.12.0, linkerd-control-plane from 1.9.0 on.`,
+        `linkerdControlPlaneChart: Unknown chart "linkerd-control-plane" in version "${version}". Supported: linkerd2 >=2.10.0 <2.12.0, linkerd-control-plane >=1.9.0.`,
       ],
       version,
     );
@@ -60,14 +54,16 @@ test("where it cannot be told, the error says what to set", () => {
 });
 
 test("families follow each other without a gap, and none overlaps", () => {
-  for (const [index, { chart, below }] of chartFamilies.entries()) {
+  for (const [index, { chart, versions }] of chartFamilies.entries()) {
     const next = chartFamilies[index + 1];
-    if (next?.chart !== chart || next.from[0] >= 2024 !== (below?.[0] ?? 0) >= 2024) continue;
-    assert.deepEqual(below, next.from);
+    const [, end] = / <(.*)$/.exec(versions) ?? [];
+    // From 2024 on the charts' versions are years.
+    if (next?.chart !== chart || (end === "2.0.0" && next.versions.startsWith(">=2024"))) continue;
+    assert.ok(next.versions.startsWith(`>=${end}`), `${versions}, then ${next.versions}`);
   }
 });
 
-const at = (version: string, values: HelmValues): RotatingLinkerdArgs => ({
+const at = (version: string, values: HelmValues): Values => ({
   linkerdControlPlaneChart: version.startsWith("2.") ? "linkerd2" : "linkerd-control-plane",
   linkerdControlPlaneChartVersion: version,
   linkerdControlPlaneValues: values,
@@ -81,15 +77,13 @@ test("a value that the chart ignores in silence is refused", () => {
     ["2026.8.3", { namespace: "mesh" }, "namespace"],
     ["2026.8.3", { global: { proxy: {} } }, "global"],
     ["2.10.2", { global: { proxy: {} } }, "global"],
-    ["2.9.5", { proxy: { logLevel: "debug" } }, "proxy"],
-    ["2.9.5", { identityTrustAnchorsPEM: "" }, "identityTrustAnchorsPEM"],
     ["2.11.5", { identity: { issuer: { crtExpiry: "2030-01-01" } } }, "identity.issuer.crtExpiry"],
   ] as const) {
     const [refusal, ...others] = refusals(at(version, values));
     assert.deepEqual(others, [], version);
     assert.match(
       refusal!,
-      new RegExp(`^linkerdControlPlaneValues\\.${field}: The chart .* ignores this value`),
+      new RegExp(`^linkerdControlPlaneValues\\.${field}: The chart .* silently ignores this value`),
     );
   }
 });
@@ -106,26 +100,23 @@ test("where a CNI plugin is, values of the init container in its place are refus
     assert.match(
       refusal!,
       new RegExp(
-        `^linkerdControlPlaneValues\\.proxyInit\\.${name}: The chart .* with cniEnabled ignores this value`,
+        `^linkerdControlPlaneValues\\.proxyInit\\.${name}: The chart .* with cniEnabled silently ignores this value`,
       ),
     );
     assert.deepEqual(refusals(at(version, { cniEnabled: false, proxyInit })), []);
   }
-  const legacy = at("2.9.5", { global: { cniEnabled: true, proxyInit: { ignoreInboundPorts: "25" } } });
-  assert.match(refusals(legacy)[0]!, /^linkerdControlPlaneValues\.global\.proxyInit\.ignoreInboundPorts: /);
   assert.deepEqual(refusals(at("2026.8.3", { cniEnabled: true, proxyInit: { resources: {} } })), []);
 });
 
 test("a feature that the chart does not have is refused", () => {
   for (const [version, values] of [
-    ["2.9.5", { identity: { externalCA: true } }],
     ["2.10.2", { identity: { externalCA: true } }],
     ["2.11.5", { proxyInjector: { injectCaFrom: "linkerd/x" } }],
     ["2.10.2", { profileValidator: { injectCaFromSecret: "linkerd/x" } }],
   ] as const) {
     const [refusal, ...others] = refusals(at(version, values));
     assert.deepEqual(others, [], version);
-    assert.match(refusal!, /does not have this feature, and ignores this value in silence/);
+    assert.match(refusal!, /does not have this feature, and silently ignores this value/);
   }
   assert.deepEqual(refusals(at("1.9.8", { proxyInjector: { injectCaFrom: "linkerd/x" } })), []);
   assert.match(refusals({ ...at("1.9.8", {}), installGatewayApi: true })[0]!, /^installGatewayApi: /);
@@ -144,16 +135,16 @@ test("webhook credentials from cert-manager, which are the default, are refused 
 
 test("what would undo a safety property is refused at its path in each family", () => {
   assert.match(
-    refusals(at("2.9.5", { global: { identityTrustAnchorsPEM: "mine" } }))[0]!,
-    /^linkerdControlPlaneValues\.global\.identityTrustAnchorsPEM: This value is not set here/,
+    refusals(at("2.10.2", { identityTrustAnchorsPEM: "mine" }))[0]!,
+    /^linkerdControlPlaneValues\.identityTrustAnchorsPEM: This program sets this value itself/,
   );
   assert.match(
     refusals(at("2.10.2", { installNamespace: true }))[0]!,
-    /^linkerdControlPlaneValues\.installNamespace: This value is always false here/,
+    /^linkerdControlPlaneValues\.installNamespace: This program sets this value to false/,
   );
   assert.match(
     refusals({ ...at("2026.8.3", {}), linkerdCrdsValues: { installGatewayAPI: true } })[0]!,
-    /^linkerdCrdsValues\.installGatewayAPI: This value is always false here/,
+    /^linkerdCrdsValues\.installGatewayAPI: This program sets this value to false/,
   );
   for (const [version, path] of [
     ["2026.8.3", "enableTcpRoutes"],
@@ -161,7 +152,7 @@ test("what would undo a safety property is refused at its path in each family", 
   ] as const) {
     assert.match(
       refusals({ ...at(version, {}), linkerdCrdsValues: { [path]: true } })[0]!,
-      new RegExp(`^linkerdCrdsValues\\.${path}: This value is always false here`),
+      new RegExp(`^linkerdCrdsValues\\.${path}: This program sets this value to false`),
     );
   }
   assert.deepEqual(
@@ -176,37 +167,28 @@ test("what would undo a safety property is refused at its path in each family", 
 
 const release = "kubernetes:helm.sh/v3:Release";
 
-async function releases(args: RotatingLinkerdArgs) {
-  const { registrations } = await record(() => {
-    const provider = new kubernetes.Provider("kubernetes", {});
-    return new RotatingLinkerd("linkerd", { installCertManager: false, ...args }, { provider });
-  });
+async function releases(values: Values) {
+  const { registrations } = await build({ installCertManager: false, ...values });
   return registrations
     .filter(({ type }) => type === release)
     .map(({ inputs }) => inputs as { name: string; values: Record<string, unknown> });
 }
 
-test("Linkerd before 2.12 is one release, with its values where it has them", async () => {
-  const identity = {
-    issuer: { scheme: "kubernetes.io/tls", issuanceLifetime: "24h", clockSkewAllowance: "20s" },
-  };
-  const wide = { clusterDomain: "cluster.local", identityTrustDomain: "cluster.local", namespace: "mesh" };
-  for (const [version, nested] of [
-    ["2.10.2", false],
-    ["2.9.5", true],
-  ] as const) {
-    const [only, ...others] = await releases({ ...at(version, {}), linkerdNamespace: "mesh" });
-    assert.deepEqual(others, []);
-    assert.equal(only!.name, "linkerd2");
-    const { global, ...top } = only!.values;
-    const { identityTrustAnchorsPEM, ...rest } = (nested ? global : top) as Record<string, unknown>;
-    assert.match(String(identityTrustAnchorsPEM), /^-----BEGIN CERTIFICATE-----/);
-    assert.deepEqual(
-      nested ? { ...rest, ...top } : rest,
-      { ...wide, installNamespace: false, identity },
-      version,
-    );
-  }
+test("Linkerd before 2.12 is one release, which is told its namespace", async () => {
+  const [only, ...others] = await releases({ ...at("2.10.2", {}), linkerdNamespace: "mesh" });
+  assert.deepEqual(others, []);
+  assert.equal(only!.name, "linkerd2");
+  const { identityTrustAnchorsPEM, ...rest } = only!.values;
+  assert.match(String(identityTrustAnchorsPEM), /^-----BEGIN CERTIFICATE-----/);
+  assert.deepEqual(rest, {
+    clusterDomain: "cluster.local",
+    identityTrustDomain: "cluster.local",
+    namespace: "mesh",
+    installNamespace: false,
+    identity: {
+      issuer: { scheme: "kubernetes.io/tls", issuanceLifetime: "24h", clockSkewAllowance: "20s" },
+    },
+  });
 });
 
 test("the Gateway API's definitions have one owner, by the name that each chart gives the switch", async () => {
@@ -243,12 +225,6 @@ test("high availability: upstream's numbers, and the user's win", async () => {
   }
   const [, plain] = await releases(at("2026.8.3", {}));
   assert.equal(plain!.values.controllerReplicas, undefined);
-  const [legacy] = await releases({ ...at("2.9.5", {}), highAvailability: true });
+  const [legacy] = await releases({ ...at("2.10.2", {}), highAvailability: true });
   assert.equal(legacy!.values.controllerReplicas, 3);
-  assert.ok((legacy!.values.global as HelmValues).proxy, "the proxy's values are below global there");
-  assert.ok(legacy!.values.prometheusResources, "Linkerd 2.7 and 2.8 have no prometheus.resources");
-});
-
-test("docs/versions.md is the table of the code", () => {
-  assert.equal(readVersionsPage(), versionsPage());
 });

@@ -1,0 +1,343 @@
+/** What a `RotatingLinkerd` is made from, and how that is resolved: once, at the door. */
+import * as pulumi from "@pulumi/pulumi";
+import { cniChartVersion } from "../rules/charts/cni.ts";
+import { familyOf } from "../rules/charts/families.ts";
+import type { HelmValues } from "../rules/charts/values.ts";
+import { defaults } from "../rules/settings/defaults.ts";
+import type { Settings } from "../rules/settings/settings.ts";
+
+/** Every setting has a default, so that `{}` is a complete mesh. */
+export interface RotatingLinkerdArgs {
+  /** DNS domain of the cluster. Defaults to `cluster.local`. */
+  readonly clusterDomain?: pulumi.Input<string> | undefined;
+  /** Trust domain of the mesh: the end of every identity's name. Defaults to `clusterDomain`. */
+  readonly trustDomain?: pulumi.Input<string> | undefined;
+  /** Time that one Helm operation may take until it is rolled back, in seconds. Defaults to 600; at least 1. */
+  readonly helmTimeoutSeconds?: pulumi.Input<number> | undefined;
+  readonly trustAnchor?: TrustAnchorSettings | undefined;
+  readonly identityIssuer?: IdentityIssuerSettings | undefined;
+  readonly webhooks?: WebhookSettings | undefined;
+  readonly certManager?: CertManagerSettings | undefined;
+  readonly trustManager?: TrustManagerSettings | undefined;
+  readonly crds?: LinkerdCrdsSettings | undefined;
+  readonly controlPlane?: LinkerdControlPlaneSettings | undefined;
+  readonly cni?: LinkerdCniSettings | undefined;
+  readonly viz?: LinkerdVizSettings | undefined;
+}
+
+/** The mesh's trust anchors. */
+export interface TrustAnchorSettings {
+  /**
+   * Where the trust anchor is made and kept: `stack`, by Pulumi, its key encrypted in the state; or `cluster`, by
+   * cert-manager, with trust-manager to distribute it. Defaults to `stack`. A change would replace the anchor, which
+   * protection refuses.
+   */
+  readonly source?: "stack" | "cluster" | undefined;
+  /**
+   * The generations of the trust anchor that the mesh trusts, oldest first: rising whole numbers from 1 on. Defaults to
+   * [1]. A new number makes a new anchor; a number that is gone deletes that anchor, which must not be protected then.
+   */
+  readonly generations?: readonly number[] | undefined;
+  /**
+   * The generation that signs the identity issuer, one of `generations`. Defaults to 1. It has no effect if someone else
+   * signs (`identityIssuer.issuerRef`, `identityIssuer.vault`, `identityIssuer.source: "secret"`).
+   *
+   * Let a new generation sign only after every pod of the mesh has been restarted with it in its bundle.
+   */
+  readonly signing?: number | undefined;
+  /**
+   * Life of each anchor in hours. Defaults to 87600 (ten years); longer than the issuer's `duration` and
+   * `issuanceLifetime` together. A change would replace every anchor, which protection refuses.
+   */
+  readonly validityPeriodHours?: pulumi.Input<number> | undefined;
+  /**
+   * Anchors that are given, not made, by their generation, each one of `generations`. Defaults to none. An anchor without
+   * its key is trusted, but cannot sign. A certificate may be renewed with the same subject and key; any other change
+   * would replace the anchor, which protection refuses.
+   */
+  readonly provided?: Readonly<Record<string, ProvidedTrustAnchor>> | undefined;
+  /** With the source `cluster`: life of the anchor, as a Go duration. Defaults to 87600h. A change would replace it. */
+  readonly duration?: pulumi.Input<string> | undefined;
+  /**
+   * With the source `cluster`: time before its end at which cert-manager replaces an anchor that nobody has rotated, as a
+   * Go duration. Defaults to 168h; at most 720h, longer than the issuer's `duration`, `issuanceLifetime` and
+   * `clockSkewAllowance` together, and at least 8760h shorter than `duration`.
+   */
+  readonly renewBefore?: pulumi.Input<string> | undefined;
+  /** Whether Pulumi refuses to delete or replace anything of an anchor. Defaults to true. */
+  readonly protect?: boolean | undefined;
+}
+
+/** One anchor that is given, not made. */
+export interface ProvidedTrustAnchor {
+  /** Its certificate in PEM, alone: P-256, or RSA of 2048 or 4096 bits. */
+  readonly certificatePem: pulumi.Input<string>;
+  /** Its private key in PEM, which becomes a secret. Absent: the anchor is trusted, but cannot sign. */
+  readonly privateKeyPem?: pulumi.Input<string> | undefined;
+}
+
+/** The mesh's identity issuer: who signs it, who keeps it, and how it lives. */
+export interface IdentityIssuerSettings {
+  /**
+   * Who keeps the Secret `linkerd-identity-issuer`: `certManager`, by a Certificate of this program; or `secret`, someone
+   * else, whose Secret is awaited and checked. Defaults to `certManager`.
+   */
+  readonly source?: "certManager" | "secret" | undefined;
+  /**
+   * The cert-manager issuer that signs the identity issuer. Absent: the trust anchor of the signing generation does.
+   *
+   * It must be on the cluster and Ready, answer with an authority (not a leaf), and lead to an anchor of the bundle.
+   */
+  readonly issuerRef?: IdentityIssuerRef | undefined;
+  /** The Vault that signs the identity issuer; an Issuer for it is made. Absent: none. */
+  readonly vault?: VaultSettings | undefined;
+  /** Life of the issuer's certificate, as a Go duration. Defaults to 48h; at least 1h (cert-manager), and longer than `renewBefore`. */
+  readonly duration?: pulumi.Input<string> | undefined;
+  /**
+   * Time before its end at which cert-manager renews it, as a Go duration. Defaults to 25h; at least 5m (cert-manager),
+   * and longer than `issuanceLifetime` and `clockSkewAllowance` together.
+   */
+  readonly renewBefore?: pulumi.Input<string> | undefined;
+  /**
+   * Life of the certificate that a proxy gets, as a Go duration. Defaults to 24h. With `clockSkewAllowance` it must be
+   * shorter than `renewBefore`.
+   */
+  readonly issuanceLifetime?: pulumi.Input<string> | undefined;
+  /** By how much the clocks of the cluster may differ, as a Go duration. Defaults to 20s. */
+  readonly clockSkewAllowance?: pulumi.Input<string> | undefined;
+}
+
+/** A cert-manager issuer that is there already, of any group and kind. */
+export interface IdentityIssuerRef {
+  readonly name: pulumi.Input<string>;
+  /** Defaults to `Issuer`, which is in the control plane's namespace; a `ClusterIssuer` is in none. */
+  readonly kind?: pulumi.Input<string> | undefined;
+  /** Defaults to `cert-manager.io`; an external issuer has a group of its own, such as `awspca.cert-manager.io`. */
+  readonly group?: pulumi.Input<string> | undefined;
+}
+
+/** Which Vault signs, and how to reach it. */
+export interface VaultSettings {
+  /** URL of the server, with `https://`. */
+  readonly server: pulumi.Input<string>;
+  /** What signs: `<mount>/root/sign-intermediate` or `<mount>/issuer/<name>/sign-intermediate`. */
+  readonly path: pulumi.Input<string>;
+  /** Authorities that verify the server, in PEM. Absent: those of cert-manager's container. */
+  readonly caBundlePem?: pulumi.Input<string> | undefined;
+  /** Vault Enterprise's namespace. Absent: none. */
+  readonly namespace?: pulumi.Input<string> | undefined;
+  readonly auth: VaultAuthentication;
+}
+
+/** How cert-manager logs in to Vault: exactly one of these. Secrets are named, never given. */
+export interface VaultAuthentication {
+  /** With a ServiceAccount's token, which is made for each login: nothing has to be kept anywhere. */
+  readonly kubernetes?: VaultKubernetesLogin | undefined;
+  /** With an AppRole, whose secret ID is in a Secret. */
+  readonly appRole?: VaultAppRoleLogin | undefined;
+  /** With a token in a Secret, which nobody renews. */
+  readonly tokenSecretRef?: SecretKeyReference | undefined;
+}
+
+export interface VaultKubernetesLogin {
+  /** Vault's role, whose `audience` is `vault://<control plane's namespace>/linkerd-identity-vault`. */
+  readonly role: pulumi.Input<string>;
+  /** Where Vault has the method, with `/v1/`. Defaults to `/v1/auth/kubernetes`. */
+  readonly mountPath?: pulumi.Input<string> | undefined;
+  /** A ServiceAccount of the control plane's namespace. Absent: `linkerd-identity-vault` is made. */
+  readonly serviceAccount?: pulumi.Input<string> | undefined;
+}
+
+export interface VaultAppRoleLogin {
+  /** Where Vault has the method, such as `approle`. */
+  readonly path: pulumi.Input<string>;
+  readonly roleId: pulumi.Input<string>;
+  readonly secretRef: SecretKeyReference;
+}
+
+/** One key of a Secret in the control plane's namespace. */
+export interface SecretKeyReference {
+  readonly name: pulumi.Input<string>;
+  readonly key: pulumi.Input<string>;
+}
+
+/** Credentials of the servers that the API server calls: the control plane's webhooks, and viz's. */
+export interface WebhookSettings {
+  /**
+   * Whether cert-manager keeps the webhooks' credentials. Defaults to true; with false, the chart makes new self-signed
+   * ones, for a year, at each of its upgrades, which restarts the control plane. Linkerd before 2.12 takes only false.
+   */
+  readonly rotateCredentials?: boolean | undefined;
+  /**
+   * Life of each webhook's certificate, as a Go duration. Defaults to 24h; at least 1h (cert-manager), at most 43800h,
+   * and longer than `certificateRenewBefore`.
+   */
+  readonly certificateDuration?: pulumi.Input<string> | undefined;
+  /** Time before its end at which cert-manager renews it, as a Go duration. Defaults to 1h; at least 5m (cert-manager). */
+  readonly certificateRenewBefore?: pulumi.Input<string> | undefined;
+}
+
+/** cert-manager, and the repository of its and trust-manager's charts. */
+export interface CertManagerSettings {
+  /** Whether to install cert-manager. Defaults to true; with false, the cluster must have one that is ready. */
+  readonly install?: boolean | undefined;
+  /** Namespace of cert-manager, which is created with it. Defaults to `cert-manager`. */
+  readonly namespace?: pulumi.Input<string> | undefined;
+  /**
+   * Whether the custom resource definitions survive the removal of what they belong to. Defaults to false.
+   *
+   * Without them, every Certificate, Issuer and Bundle of the whole cluster is deleted, whoever made it.
+   */
+  readonly keepCrds?: pulumi.Input<boolean> | undefined;
+  /** The chart: a name in `chartRepository`, a reference `oci://…`, or a relative path. Defaults to `cert-manager`. */
+  readonly chart?: string | undefined;
+  /** Exact version of the chart. Defaults to v1.21.2; not used for a local archive, which has its own. */
+  readonly chartVersion?: pulumi.Input<string> | undefined;
+  /** URL of the charts' repository. Defaults to https://charts.jetstack.io; used for charts that are names. */
+  readonly chartRepository?: pulumi.Input<string> | undefined;
+  /** User name for that repository, if it is private. */
+  readonly chartRepositoryUsername?: pulumi.Input<string> | undefined;
+  /** Password or token for that repository, as a secret. */
+  readonly chartRepositoryPassword?: pulumi.Input<string> | undefined;
+  /** More Helm values. They win over the chart's; `crds` and `startupapicheck.enabled` are not theirs to change. */
+  readonly values?: HelmValues | undefined;
+}
+
+/** trust-manager, which `trustAnchor.source: "cluster"` needs. */
+export interface TrustManagerSettings {
+  /** Whether to install it. Defaults to true; with false, the cluster must have one whose trust namespace is `certManager.namespace`. */
+  readonly install?: boolean | undefined;
+  /** The chart: a name in `certManager.chartRepository`, a reference `oci://…`, or a relative path. Defaults to `trust-manager`. */
+  readonly chart?: string | undefined;
+  /** Exact version of the chart. Defaults to v0.24.0; not used for a local archive, which has its own. */
+  readonly chartVersion?: pulumi.Input<string> | undefined;
+  /** More Helm values. They win over the chart's; `app.trust.namespace` and `crds` are not theirs to change. */
+  readonly values?: HelmValues | undefined;
+}
+
+/** Linkerd's definitions, which from Linkerd 2.12 on have a chart of their own. */
+export interface LinkerdCrdsSettings {
+  /** The chart: a name in `controlPlane.chartRepository`, a reference `oci://…`, or a relative path. Defaults to `linkerd-crds`. */
+  readonly chart?: string | undefined;
+  /** Exact version of the chart. Defaults to 2026.8.3; not used for a local archive, which has its own. */
+  readonly chartVersion?: pulumi.Input<string> | undefined;
+  /**
+   * Whether linkerd-crds installs the Gateway API's definitions, which are then that release's alone. Defaults to false:
+   * they are someone else's, and Linkerd from edge-25.3 on needs them on the cluster. Its charts leave them there once
+   * they are installed. Linkerd before 2.14 has none.
+   */
+  readonly installGatewayApi?: boolean | undefined;
+  /** More Helm values. */
+  readonly values?: HelmValues | undefined;
+}
+
+/** Linkerd's control plane, and the repository of all of Linkerd's charts. */
+export interface LinkerdControlPlaneSettings {
+  /** Namespace of the control plane, which is created. Defaults to `linkerd`. */
+  readonly namespace?: pulumi.Input<string> | undefined;
+  /**
+   * The chart: a name in `chartRepository`, a reference `oci://…`, or a relative path. `linkerd-control-plane`, or
+   * `linkerd2` of Linkerd 2.10 and 2.11, which has the definitions in it. Defaults to `linkerd-control-plane`. The values
+   * follow from its name and version.
+   */
+  readonly chart?: string | undefined;
+  /** Exact version of the chart. Defaults to 2026.8.3; not used for a local archive, which has its own. */
+  readonly chartVersion?: string | undefined;
+  /** URL of the repository of Linkerd's charts. Defaults to https://helm.linkerd.io/edge; used for charts that are names. */
+  readonly chartRepository?: pulumi.Input<string> | undefined;
+  /** User name for that repository, if it is private. */
+  readonly chartRepositoryUsername?: pulumi.Input<string> | undefined;
+  /** Password or token for that repository, as a secret. */
+  readonly chartRepositoryPassword?: pulumi.Input<string> | undefined;
+  /**
+   * Whether each workload of the control plane has three replicas on three nodes, as upstream's values-ha.yaml says.
+   * Defaults to false.
+   */
+  readonly highAvailability?: boolean | undefined;
+  /**
+   * More Helm values. They win over the chart's and over those of `highAvailability`, and may not touch the credentials.
+   * Values that the chart would ignore are refused.
+   */
+  readonly values?: HelmValues | undefined;
+}
+
+/** Linkerd's CNI plugin. */
+export interface LinkerdCniSettings {
+  /**
+   * Whether to install it, in place of an init container that needs rights over each pod's network. Defaults to false. The
+   * control plane gets `cniEnabled`, and its namespace the pod-security level `restricted` from Linkerd 2.13 on. For a
+   * plugin that is someone else's, set `cniEnabled` among the control plane's values instead.
+   */
+  readonly install?: boolean | undefined;
+  /** Its namespace, which is created. Defaults to `linkerd-cni`. */
+  readonly namespace?: pulumi.Input<string> | undefined;
+  /** The chart: a name in `controlPlane.chartRepository`, a reference `oci://…`, or a relative path. Defaults to `linkerd2-cni`. */
+  readonly chart?: string | undefined;
+  /** Exact version of the chart, 2.10.0 or newer. Defaults to 2026.8.3; not used for a local archive, which has its own. */
+  readonly chartVersion?: string | undefined;
+  /**
+   * More Helm values. They win over the chart's. Ports and user of the proxies are those of the control plane's values;
+   * others, and values that the chart would ignore, are refused.
+   */
+  readonly values?: HelmValues | undefined;
+}
+
+/** Linkerd's viz extension: metrics, tap and a dashboard. */
+export interface LinkerdVizSettings {
+  /** Whether to install it. Defaults to false; needs Linkerd 2.12 or newer. */
+  readonly install?: boolean | undefined;
+  /** Its namespace, which is created. Defaults to `linkerd-viz`. */
+  readonly namespace?: pulumi.Input<string> | undefined;
+  /** The chart: a name in `controlPlane.chartRepository`, a reference `oci://…`, or a relative path. Defaults to `linkerd-viz`. */
+  readonly chart?: string | undefined;
+  /** Exact version of the chart. Defaults to 2026.8.3; not used for a local archive, which has its own. */
+  readonly chartVersion?: pulumi.Input<string> | undefined;
+  /** More Helm values. They win over the chart's, and may not touch its credentials. Values that the chart would ignore are refused. */
+  readonly values?: HelmValues | undefined;
+}
+
+/** An Output that stands for a value of any type: it fits wherever an Input is taken. */
+type Later = pulumi.Output<never>;
+
+/** Settings with every default filled in. What is plain is as it was given; all else is an Output. */
+export type ResolvedSettings = Settings<Later>;
+
+/** Fills in every default, and finds the family of each chart. Nothing is checked: `checkSettings` does that. */
+export function resolve(args: RotatingLinkerdArgs): ResolvedSettings {
+  const group = (name: Exclude<keyof typeof defaults, "clusterDomain" | "helmTimeoutSeconds">) => ({
+    ...defaults[name],
+    ...given(args[name] ?? {}),
+  });
+  const clusterDomain = later(args.clusterDomain) ?? defaults.clusterDomain;
+  const controlPlane = group("controlPlane") as Omit<ResolvedSettings["controlPlane"], "family">;
+  const cni = group("cni") as Omit<ResolvedSettings["cni"], "version">;
+  const resolved = {
+    clusterDomain,
+    trustDomain: later(args.trustDomain) ?? clusterDomain,
+    helmTimeoutSeconds: later(args.helmTimeoutSeconds) ?? defaults.helmTimeoutSeconds,
+    trustAnchor: group("trustAnchor"),
+    identityIssuer: group("identityIssuer"),
+    webhooks: group("webhooks"),
+    certManager: group("certManager"),
+    trustManager: group("trustManager"),
+    crds: group("crds"),
+    controlPlane: { ...controlPlane, family: familyOf(controlPlane.chart, controlPlane.chartVersion) },
+    cni: { ...cni, version: cniChartVersion(cni.chart, cni.chartVersion) },
+    viz: group("viz"),
+  };
+  return resolved as ResolvedSettings;
+}
+
+/** What is set of a group: `undefined` is not. */
+function given(settings: object): object {
+  return Object.fromEntries(
+    Object.entries(settings)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, later(value)]),
+  );
+}
+
+/** A promise as an Output; all else as it is. */
+function later<T>(value: T): Exclude<T, Promise<unknown>> | Later {
+  return (value instanceof Promise ? pulumi.output(value) : value) as Exclude<T, Promise<unknown>> | Later;
+}

@@ -1,0 +1,103 @@
+/** Refusing settings: at once if their values are plain, and as soon as they are known if they are Outputs. */
+import * as pulumi from "@pulumi/pulumi";
+import { describeFinding, describeFindings, type Finding } from "../rules/finding.ts";
+import { isLater } from "../rules/known.ts";
+import { checkSettings } from "../rules/settings/check.ts";
+import type { Settings } from "../rules/settings/settings.ts";
+import { type ResolvedSettings, type RotatingLinkerdArgs, resolve } from "./rotatingLinkerdArgs.ts";
+
+/**
+ * Passes if there are no errors among the findings. Warnings are logged.
+ *
+ * @throws pulumi.RunError with every error, its field and its fix. Pulumi shows its message alone, without a stack.
+ */
+export function requireSound(findings: readonly Finding[]): void {
+  for (const finding of findings.filter(({ severity }) => severity === "warning")) {
+    pulumi.log.warn(describeFinding(finding));
+  }
+  const errors = findings.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new pulumi.RunError(describeFindings(errors));
+}
+
+/** Settings that rules judge, and that may be Outputs. None of them is a secret. */
+const judged = {
+  clusterDomain: true,
+  trustDomain: true,
+  helmTimeoutSeconds: true,
+  trustAnchor: ["validityPeriodHours", "duration", "renewBefore"],
+  identityIssuer: ["duration", "renewBefore", "issuanceLifetime", "clockSkewAllowance"],
+  webhooks: ["certificateDuration", "certificateRenewBefore"],
+  certManager: ["namespace", "chartVersion", "chartRepository"],
+  trustManager: ["chartVersion"],
+  crds: ["chartVersion"],
+  controlPlane: ["namespace", "chartRepository"],
+  cni: ["namespace"],
+  viz: ["namespace", "chartVersion"],
+} as const satisfies { readonly [Group in keyof Settings]: true | readonly (keyof Settings[Group])[] };
+
+/** Arguments that have been through {@link resolveSound}, and what they came to. */
+const resolved = new WeakMap<RotatingLinkerdArgs, ResolvedSettings>();
+
+/**
+ * Resolves arguments and checks them, once: whoever asks again gets the same settings, and no warning a second time.
+ *
+ * Settings that are Outputs come back as Outputs that fail with what is wrong, so that nothing is made of one before all
+ * of them are known and sound together.
+ *
+ * @param spell puts findings into the words of the caller's own settings. Defaults to the names of the arguments.
+ * @throws pulumi.RunError as {@link requireSound} does, with what is wrong with those that are plain.
+ */
+export function resolveSound(
+  args: RotatingLinkerdArgs,
+  spell: (finding: Finding) => Finding = (finding) => finding,
+): ResolvedSettings {
+  const known = resolved.get(args);
+  if (known !== undefined) return known;
+  const settings = resolve(args);
+  const found = checkSettings(settings).map(spell);
+  requireSound(found);
+  // What has been warned of already is not warned of again.
+  const told = new Set(found.map(describeFinding));
+  const sound = soundOutputs(settings, (whole) =>
+    requireSound(
+      checkSettings(whole)
+        .map(spell)
+        .filter((finding) => !told.has(describeFinding(finding))),
+    ),
+  );
+  resolved.set(args, sound);
+  return sound;
+}
+
+function soundOutputs(settings: ResolvedSettings, check: (whole: Settings) => void): ResolvedSettings {
+  const outputs = Object.fromEntries(
+    pathsOf(judged)
+      .map((path) => [path.join("."), at(settings, path)] as const)
+      .filter(([, value]) => isLater(value)),
+  );
+  const paths = Object.keys(outputs);
+  if (paths.length === 0) return settings;
+  const replaced = (value: (path: string) => unknown) =>
+    paths.reduce<object>((all, path) => put(all, path.split("."), value(path)), settings);
+  const checked = pulumi.output(outputs).apply((values) => {
+    check(replaced((path) => values[path]) as Settings);
+    return values;
+  });
+  return replaced((path) => checked.apply((values) => values[path])) as ResolvedSettings;
+}
+
+function pathsOf(groups: Readonly<Record<string, true | readonly string[]>>): string[][] {
+  return Object.entries(groups).flatMap(([group, names]) =>
+    names === true ? [[group]] : names.map((name) => [group, name]),
+  );
+}
+
+function at(object: object, path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, name) => (inner as Record<string, unknown>)[name], object);
+}
+
+/** A copy of an object with a value at a path. */
+function put(object: object, [name, ...rest]: readonly string[], value: unknown): object {
+  const inner = (object as Record<string, object>)[name!];
+  return { ...object, [name!]: rest.length === 0 ? value : put(inner!, rest, value) };
+}

@@ -1,0 +1,30 @@
+/**
+ * The pages that are made from the code, in whole or in part.
+ *
+ *     node docs/pages.ts     writes them
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { withConfigurationTable } from "./configurationTable.ts";
+import { errorsPage } from "./errorsPage.ts";
+import { oraclePage } from "./oraclePage.ts";
+import { versionsPage } from "./versionsTable.ts";
+
+/** What each page should be, given what it is. */
+export const pages: Readonly<Record<string, (page: string) => string>> = {
+  "README.md": withConfigurationTable,
+  "docs/errors.md": errorsPage,
+  "docs/oracle.md": oraclePage,
+  "docs/versions.md": versionsPage,
+};
+
+/** A page as it is. */
+export function readPage(path: string): string {
+  return readFileSync(pathOf(path), "utf8");
+}
+
+const pathOf = (path: string) => resolve(import.meta.dirname, "..", path);
+
+if (import.meta.main) {
+  for (const [path, made] of Object.entries(pages)) writeFileSync(pathOf(path), made(readPage(path)));
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+/** `npx linkerd-rotating-tls <command>`: the commands, for those who have installed this as a package. */
+import { Command } from "commander";
+
+/** Each is loaded only when it is run. */
+const commands = [
+  ["check", "check credentials before they are used", () => import("./check/check.ts")],
+  ["credentials", "show what a mesh has and uses", () => import("./credentials/credentials.ts")],
+  ["renew", "renew the identity issuer now", () => import("./renew/renew.ts")],
+] as const;
+
+const program = new Command("linkerd-rotating-tls")
+  .helpCommand(false)
+  .description("The TLS credentials of Linkerd's control plane. Each command has its own --help.");
+for (const [name, description, load] of commands) {
+  program
+    .command(name)
+    .description(description)
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(async () => {
+      // What is left are the command's own arguments, which it reads itself.
+      process.argv.splice(2, 1);
+      await (await load()).main();
+    });
+}
+await program.parseAsync();

@@ -1,0 +1,188 @@
+/** The mesh's trust anchors: where they come from, which generations there are, and which of them signs. */
+import { isDeepStrictEqual } from "node:util";
+import { valueAt } from "../charts/values.ts";
+import { checkAuthority } from "../credentials/authority.ts";
+import { joinBundle } from "../credentials/bundle.ts";
+import { parseCertificate } from "../credentials/parseCertificate.ts";
+import { readCertificates } from "../credentials/pemText.ts";
+import { checkKey } from "../credentials/privateKey.ts";
+import type { Finding } from "../finding.ts";
+import { known } from "../known.ts";
+import { broken } from "../rules.ts";
+import { defaults } from "./defaults.ts";
+import { checkChoice, checkParts } from "./parts.ts";
+import { type Settings, signedElsewhere } from "./settings.ts";
+
+/** Settings that say how an anchor of one source lives, and nothing about one of the other. */
+const settingsOfSource = {
+  stack: ["generations", "signing", "validityPeriodHours", "provided"],
+  cluster: ["duration", "renewBefore"],
+} as const;
+
+/** The generation that signs the identity issuer; `undefined` if none of them does. */
+export function signingGeneration(settings: Settings): number | undefined {
+  const { source, signing } = settings.trustAnchor;
+  return source === "stack" && signedElsewhere(settings) === undefined ? signing : undefined;
+}
+
+/** Checks where the anchors come from, by themselves and against who signs. */
+export function checkTrustAnchor(settings: Settings): Finding[] {
+  const { trustAnchor } = settings;
+  const choice = checkChoice("trust-anchor-source", "trustAnchor.source", trustAnchor.source, [
+    "stack",
+    "cluster",
+  ]);
+  if (choice.length > 0) return choice;
+  return [
+    ...checkUnused(trustAnchor),
+    ...(trustAnchor.source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings)),
+  ];
+}
+
+/** Refuses settings of the other source, which would have no effect. */
+function checkUnused(trustAnchor: Settings["trustAnchor"]): Finding[] {
+  const other = trustAnchor.source === "stack" ? "cluster" : "stack";
+  return settingsOfSource[other]
+    .filter((name) => !isDeepStrictEqual(trustAnchor[name], defaults.trustAnchor[name]))
+    .map((name) => {
+      const value = trustAnchor[name];
+      // An object may hold a key.
+      const shown = typeof value !== "object" || Array.isArray(value) ? ` (${JSON.stringify(value)})` : "";
+      return broken("other-trust-anchor-source", {
+        field: `trustAnchor.${name}`,
+        message: `This setting${shown} is about an anchor of trustAnchor.source "${other}"; the source is "${trustAnchor.source}".`,
+        fix: "Remove it, or change trustAnchor.source.",
+      });
+    });
+}
+
+function checkStackAnchors(settings: Settings): Finding[] {
+  const { generations, provided } = settings.trustAnchor;
+  const signing = signingGeneration(settings);
+  const findings = [...checkGenerations(generations, signing), ...checkProvided(provided, generations)];
+  const signer = signing === undefined ? undefined : provided[signing];
+  if (signer && signer.privateKeyPem === undefined) {
+    findings.push(
+      broken("signing-key", {
+        field: "trustAnchor.signing",
+        message: `Generation ${signing} is provided without its private key, so it cannot sign.`,
+        fix: `Set trustAnchor.provided.${signing}.privateKeyPem as a secret; or let someone else sign: identityIssuer.issuerRef, identityIssuer.vault, or identityIssuer.source: secret.`,
+      }),
+    );
+  }
+  return findings;
+}
+
+/** The list goes up: the numbers count the anchors in the order in which they were made. */
+function checkGenerations(generations: readonly number[], signing: number | undefined): Finding[] {
+  const findings: Finding[] = [];
+  const listed = `[${generations.join(", ")}]`;
+  const isSound = generations.every(
+    (generation, index) => Number.isSafeInteger(generation) && generation > (generations[index - 1] ?? 0),
+  );
+  if (generations.length === 0 || !isSound) {
+    findings.push(
+      broken("anchor-generations", {
+        field: "trustAnchor.generations",
+        message: `${listed} is not a list of whole numbers from 1 on, each once, the oldest first.`,
+        fix: "Write for example [1], or [1, 2] while the second generation replaces the first.",
+      }),
+    );
+  }
+  if (signing !== undefined && !generations.includes(signing)) {
+    findings.push(
+      broken("signing-generation", {
+        field: "trustAnchor.signing",
+        message: `${signing} is not among trustAnchor.generations ${listed}: no proxy would trust what it signs.`,
+        fix: "Add it to trustAnchor.generations, or name a generation that is listed.",
+      }),
+    );
+  }
+  return findings;
+}
+
+function checkProvided(
+  provided: Settings["trustAnchor"]["provided"],
+  generations: readonly number[],
+): Finding[] {
+  return Object.entries(provided).flatMap(([generation, anchor]) => {
+    const field = `trustAnchor.provided.${generation}`;
+    const shape = checkParts(field, anchor, ["certificatePem"], ["privateKeyPem"]);
+    if (shape.length > 0) return shape;
+    const findings = checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem));
+    if (!generations.some((listed) => String(listed) === generation)) {
+      findings.push(
+        broken("provided-generation", {
+          field,
+          message: `trustAnchor.generations [${generations.join(", ")}] does not list generation ${generation}.`,
+          fix: "Add it there, or remove the anchor.",
+        }),
+      );
+    }
+    return findings;
+  });
+}
+
+/** Checks one anchor that is given, as far as it is known. */
+export function checkProvidedAnchor(
+  field: string,
+  certificatePem: string | undefined,
+  privateKeyPem: string | undefined,
+): Finding[] {
+  if (certificatePem === undefined) return [];
+  const certificate = { field: `${field}.certificatePem`, text: normalised(certificatePem) };
+  const { members, findings } = readCertificates(certificate, parseCertificate);
+  const [anchor, second] = members;
+  return [
+    ...findings,
+    ...(second === undefined
+      ? []
+      : [
+          broken("provided-anchor", {
+            field: certificate.field,
+            message: `There are ${members.length} certificates here, and a generation is one anchor.`,
+            fix: "Give each anchor a generation of its own; authorities below it belong to the issuer's chain.",
+          }),
+        ]),
+    ...(anchor === undefined ? [] : checkAuthority(anchor, "anchor", new Date())),
+    ...(privateKeyPem === undefined
+      ? []
+      : checkKey({ field: `${field}.privateKeyPem`, text: privateKeyPem }, anchor, [])),
+  ];
+}
+
+/** The text as it gets into the bundle; one that cannot get there is left to the rules. */
+function normalised(pem: string): string {
+  try {
+    return joinBundle([pem]);
+  } catch {
+    return pem;
+  }
+}
+
+function checkClusterAnchor(settings: Settings): Finding[] {
+  const { certManager } = settings;
+  const findings: Finding[] = [];
+  const elsewhere = signedElsewhere(settings);
+  if (elsewhere !== undefined) {
+    findings.push(
+      broken("one-issuer-source", {
+        field: elsewhere,
+        message: `trustAnchor.source is "cluster" as well, whose anchor signs the identity issuer and nothing else.`,
+        fix: `Remove it, or set trustAnchor.source to "stack".`,
+      }),
+    );
+  }
+  const namespace = known(certManager.namespace);
+  const lookedInto = valueAt(certManager.values, "clusterResourceNamespace");
+  if (typeof lookedInto === "string" && lookedInto !== "" && lookedInto !== namespace) {
+    findings.push(
+      broken("cluster-resource-namespace", {
+        field: "certManager.values.clusterResourceNamespace",
+        message: `cert-manager would look for the trust anchor in "${lookedInto}", but it is in "${namespace}".`,
+        fix: "Remove it: the default is cert-manager's own namespace.",
+      }),
+    );
+  }
+  return findings;
+}

@@ -1,0 +1,163 @@
+/** In the user's place: the package, packed; a project made from the template; what it previews; the commands. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { KeyObject } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join, relative, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { ensureToolchain } from "../sandbox/toolchain.ts";
+import { authority, hoursFromNow } from "./certificates.ts";
+
+const repository = resolve(import.meta.dirname, "..");
+const directory = mkdtempSync(join(tmpdir(), "package-"));
+after(() => rmSync(directory, { recursive: true }));
+const [bin, state, template, project] = ["bin", "state", "template", "project"].map((name) =>
+  join(directory, name),
+) as [string, string, string, string];
+
+const readManifest = (folder: string) => JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+const ours = readManifest(repository);
+
+const environment = {
+  ...process.env,
+  PATH: [bin, join(repository, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+  KUBECONFIG: join(directory, "no-kubeconfig"),
+  PULUMI_HOME: join(directory, "pulumi"),
+  PULUMI_BACKEND_URL: `file://${state}`,
+  PULUMI_CONFIG_PASSPHRASE: "test",
+  PULUMI_SKIP_UPDATE_CHECK: "true",
+  PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+  npm_config_prefer_offline: "true",
+  npm_config_ignore_scripts: "true",
+};
+
+/** Runs a command to its end, in the project's folder. */
+const run = (command: string, ...args: string[]) => runIn(project, command, ...args);
+const runIn = (cwd: string, command: string, ...args: string[]) =>
+  new Promise<{ code: number | string | null; stdout: string; stderr: string }>((done) => {
+    const child = execFile(
+      command,
+      args,
+      { cwd, env: environment, maxBuffer: 2 ** 28 },
+      (error, stdout, stderr) => done({ code: child.exitCode ?? String(error), stdout, stderr }),
+    );
+  });
+
+async function succeed(...[cwd, command, ...args]: Parameters<typeof runIn>): Promise<string> {
+  const { code, stdout, stderr } = await runIn(cwd, command, ...args);
+  assert.equal(code, 0, `${command} ${args.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+const command = (...args: string[]) => run("npx", "--no-install", "linkerd-rotating-tls", ...args);
+
+let charts: Readonly<Record<string, string>>;
+
+before(async () => {
+  const toolchain = await ensureToolchain(console.log);
+  charts = toolchain.charts;
+  for (const folder of [bin, state, project]) mkdirSync(folder);
+  for (const [name, path] of Object.entries(toolchain.programs)) {
+    if (!name.startsWith("pulumi")) continue;
+    const provider = name.split("pulumi-resource-")[1];
+    const version = ours.dependencies[`@pulumi/${provider}`];
+    // `pulumi new` would download a provider even if it is on PATH.
+    const folder =
+      provider === undefined
+        ? bin
+        : join(environment.PULUMI_HOME, "plugins", `resource-${provider}-v${version}`);
+    mkdirSync(folder, { recursive: true });
+    symlinkSync(path, join(folder, name));
+  }
+  cpSync(join(repository, "template"), template, { recursive: true });
+  await succeed(repository, "npm", "run", "-s", "pack", "--", "--pack-destination", template);
+  const settings = ["--config", "kubeContext=none", "--config", "trustDomain=mesh.example"];
+  const named = ["--name", "mesh", "--description", "A mesh", "--stack", "dev"];
+  await succeed(project, "pulumi", "new", template, "--yes", "--non-interactive", ...named, ...settings);
+});
+
+test("pulumi new makes a project of its own name, on the versions that this one is tested with", () => {
+  const { name, dependencies, devDependencies } = readManifest(project);
+  assert.equal(name, "mesh");
+  for (const [dependency, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    if (dependency === ours.name) continue;
+    assert.equal(version, { ...ours.dependencies, ...ours.devDependencies }[dependency], dependency);
+  }
+  assert.match(
+    readFileSync(join(project, "Pulumi.dev.yaml"), "utf8"),
+    /^ {2}mesh:trustDomain: mesh\.example$/m,
+  );
+});
+
+test("the package has types, which accept the template and refuse an unknown argument", async () => {
+  await succeed(project, "npx", "--no-install", "tsc");
+  const wrong = join(project, "wrong.ts");
+  writeFileSync(
+    wrong,
+    'import { RotatingLinkerd } from "linkerd-rotating-tls";\nnew RotatingLinkerd("x", { trustDoman: "x" });\n',
+  );
+  const { code, stdout } = await run("npx", "--no-install", "tsc");
+  rmSync(wrong);
+  assert.notEqual(code, 0);
+  assert.match(stdout, /^wrong\.ts.*'trustDoman' does not exist in type 'RotatingLinkerdArgs'/m);
+});
+
+test("the project previews the component, and everything in it", async () => {
+  const index = join(project, "index.ts");
+  const archive = (chart: string) => JSON.stringify(relative(project, charts[chart]!));
+  const offline = `certManager: { chart: ${archive("cert-manager")} },
+    crds: { chart: ${archive("linkerd-crds")} },
+    controlPlane: { chart: ${archive("linkerd-control-plane")} },
+    trustDomain:`;
+  writeFileSync(index, readFileSync(index, "utf8").replace("trustDomain:", offline));
+  const steps = JSON.parse(await succeed(project, "pulumi", "preview", "--json")).steps as {
+    op: string;
+    urn: string;
+    newState: { inputs: Record<string, unknown> };
+  }[];
+  assert.deepEqual([...new Set(steps.map(({ op }) => op))], ["create"]);
+  const created = steps.map(({ urn }) => urn.split("::").slice(2).join(" ").split("$").at(-1)!);
+  for (const resource of [
+    "linkerd-rotating-tls:index:RotatingLinkerd linkerd",
+    "pulumi:providers:kubernetes kubernetes",
+  ]) {
+    assert.ok(created.includes(resource), `${resource} is not among: ${created.join(", ")}`);
+  }
+  const releases = steps
+    .filter(({ urn }) => urn.includes("helm.sh/v3:Release::"))
+    .map(({ newState }) => newState.inputs.name);
+  assert.deepEqual(releases.sort(), ["cert-manager", "linkerd-control-plane", "linkerd-crds"]);
+});
+
+test("its commands run by their names", async () => {
+  const help = await command("--help");
+  assert.equal(help.code, 0, help.stderr);
+  assert.match(help.stdout, /^ {2}check .*\n {2}credentials .*\n {2}renew /m);
+  assert.match((await command("renew", "--help")).stdout, /^Usage: renew \[options\]/);
+
+  const anchor = await authority({ commonName: "root.linkerd.mesh.example", notAfter: hoursFromNow(87_600) });
+  const issuer = await authority({ commonName: "identity.linkerd.mesh.example", signer: anchor });
+  const write = (name: string, text: string | Buffer) => {
+    writeFileSync(join(directory, name), text);
+    return join(directory, name);
+  };
+  const files = [
+    ["--bundle", write("anchors.pem", anchor.certificate.toString())],
+    ["--issuer", write("issuer.pem", issuer.certificate.toString())],
+    [
+      "--key",
+      write("issuer.key", KeyObject.from(issuer.privateKey).export({ format: "pem", type: "pkcs8" })),
+    ],
+    ["--trust-domain", "mesh.example"],
+  ].flat();
+  const sound = { code: 0, stdout: "All right: Linkerd can work with this.\n", stderr: "" };
+  assert.deepEqual(await command("check", ...files), sound);
+  assert.equal((await command("check", ...files, "--now", "2100-01-01T00:00:00Z")).code, 2);
+  // The project's own stack, by the names of its keys.
+  assert.deepEqual(await command("check", "--offline"), sound);
+
+  const { code, stderr } = await command("credentials");
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /no-kubeconfig/);
+});
