@@ -1,16 +1,13 @@
 /** The program: Linkerd with credentials that rotate by themselves, on the cluster that the stack names. */
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
+import { resolve } from "../components/rotatingLinkerdArgs.ts";
+import { known } from "../rules/known.ts";
+import { defaults } from "../rules/settings/defaults.ts";
 import { readConfiguration } from "./config.ts";
-import { previewFit, requireFit } from "./gates/clusterFit.ts";
-import { checkIssuerFirst } from "./gates/controlPlaneGate.ts";
-import { continueInterruptedReleases } from "./gates/interruptedReleases.ts";
-import { requireReferences } from "./gates/issuerReferences.ts";
-import { kubectlFor, requireKubectl } from "./gates/kubectl.ts";
+import { gates } from "./gates/index.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
-
-await previewFit(kubeconfig, kubeContext, settings);
 
 const provider = new kubernetes.Provider("kubernetes", {
   // A trust anchor's Secret is changed in place: deleted and made again, it would leave the mesh without its signer.
@@ -21,17 +18,16 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
-const kubectl = kubectlFor(kubeconfig, kubeContext);
-const linkerd = new RotatingLinkerd("linkerd", settings, {
-  provider,
-  transforms: [
-    requireKubectl(kubectl),
-    continueInterruptedReleases(kubectl),
-    requireReferences(kubectl),
-    requireFit(kubectl, settings),
-    checkIssuerFirst(kubectl),
-  ],
-});
+const { controlPlane, crds } = resolve(settings);
+const { transforms, fit } = await gates(
+  { kubeconfig, context: kubeContext },
+  {
+    family: controlPlane.family,
+    installGatewayApi: crds.installGatewayApi,
+    namespace: known(controlPlane.namespace) ?? defaults.controlPlane.namespace,
+  },
+);
+const linkerd = new RotatingLinkerd("linkerd", settings, { provider, transforms });
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */
 export const trustBundlePem = linkerd.trustBundlePem;
@@ -51,3 +47,6 @@ export const chartVersions = {
   linkerdCrds: linkerd.linkerdCrdsChartVersion,
   linkerdControlPlane: linkerd.linkerdControlPlaneChartVersion,
 };
+
+// Last: a preview tells the engine of everything while the cluster answers.
+await fit;

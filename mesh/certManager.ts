@@ -1,5 +1,7 @@
 /** cert-manager's objects, as far as they are read here, and its "renew now". */
-import { type Cluster, found, requested, statusOf } from "./cluster.ts";
+import { trustAnchorName } from "../rules/linkerdNames.ts";
+import type { Mesh } from "./cluster.ts";
+import { found, requested, statusOf } from "./requests.ts";
 import { type WatchedObjects, type Watcher, type WatchOptions, watchObjects } from "./watch.ts";
 
 const group = "cert-manager.io";
@@ -42,46 +44,43 @@ export interface CertificateRequest {
   readonly status?: { readonly conditions?: readonly Condition[] };
 }
 
-/** All Certificates of the Linkerd namespace; none where cert-manager is not installed. */
-export async function listCertificates(cluster: Cluster): Promise<readonly Certificate[]> {
-  const { what, list } = listing<Certificate>(cluster, "certificates");
+/** All Certificates of the Linkerd namespace; none if cert-manager is not installed. */
+export async function listCertificates(mesh: Mesh): Promise<readonly Certificate[]> {
+  const { what, list } = listing<Certificate>(mesh, "certificates");
   return (await found(what, list()))?.items ?? [];
 }
 
-/** Name of the Certificate of a trust anchor that is kept on the cluster, in cert-manager's namespace, whichever that is. */
-const anchorName = "linkerd-trust-anchor";
-
-/** The Certificate of the trust anchor that is kept on the cluster; `undefined` where there is none, or it may not be read. */
-export async function findAnchorCertificate(cluster: Cluster): Promise<Certificate | undefined> {
-  const fieldSelector = `metadata.name=${anchorName}`;
-  const listed: Promise<{ items: Certificate[] } | undefined> = cluster.custom
+/**
+ * The Certificate of the trust anchor that is kept on the cluster, in whichever namespace cert-manager is; `undefined` if
+ * there is none, or if it may not be read.
+ */
+export async function findAnchorCertificate(mesh: Mesh): Promise<Certificate | undefined> {
+  const fieldSelector = `metadata.name=${trustAnchorName}`;
+  const listed: Promise<{ items: Certificate[] } | undefined> = mesh.custom
     .listClusterCustomObject({ group, version, plural: "certificates", fieldSelector })
     .catch((error) => {
       if (statusOf(error) === 403) return undefined;
       throw error;
     });
-  return (await found(`certificates.${group} ${anchorName} of every namespace`, listed))?.items[0];
+  return (await found(`certificates.${group} ${trustAnchorName} of every namespace`, listed))?.items[0];
 }
 
 /** All CertificateRequests of the Linkerd namespace. */
-export async function listCertificateRequests(cluster: Cluster): Promise<readonly CertificateRequest[]> {
-  const { what, list } = listing<CertificateRequest>(cluster, "certificaterequests");
+export async function listCertificateRequests(mesh: Mesh): Promise<readonly CertificateRequest[]> {
+  const { what, list } = listing<CertificateRequest>(mesh, "certificaterequests");
   return (await requested(what, list())).items;
 }
 
-export function watchCertificates(cluster: Cluster, watcher: Watcher): WatchedObjects<Certificate> {
-  return watchObjects(cluster, listing<Certificate>(cluster, "certificates"), watcher);
+export function watchCertificates(mesh: Mesh, watcher: Watcher): WatchedObjects<Certificate> {
+  return watchObjects(mesh, listing<Certificate>(mesh, "certificates"), watcher);
 }
 
-export function watchCertificateRequests(
-  cluster: Cluster,
-  watcher: Watcher,
-): WatchedObjects<CertificateRequest> {
-  return watchObjects(cluster, listing<CertificateRequest>(cluster, "certificaterequests"), watcher);
+export function watchCertificateRequests(mesh: Mesh, watcher: Watcher): WatchedObjects<CertificateRequest> {
+  return watchObjects(mesh, listing<CertificateRequest>(mesh, "certificaterequests"), watcher);
 }
 
 function listing<T extends Certificate | CertificateRequest>(
-  { custom, namespace }: Cluster,
+  { custom, namespace }: Mesh,
   plural: "certificates" | "certificaterequests",
 ): WatchOptions<T> {
   return {
@@ -107,15 +106,16 @@ export function isIssuing(certificate: Certificate): boolean {
 /**
  * Asks for a renewal now, as `cmctl renew` does: by the condition `Issuing` on the Certificate's status.
  *
- * Where cert-manager is already issuing, nothing is changed and that issuance is the one to wait for.
+ * If cert-manager is issuing already, nothing is changed, and that issuance is the one to wait for.
  *
  * @returns the Certificate as it was before, and whether an issuance was under way.
+ * @throws Error if the Certificate may not be read, or its status not be changed.
  */
 export async function askToIssue(
-  cluster: Cluster,
+  mesh: Mesh,
   name: string,
 ): Promise<{ readonly before: Certificate; readonly joined: boolean }> {
-  const { custom, namespace } = cluster;
+  const { custom, namespace } = mesh;
   const object = { group, version, namespace, plural: "certificates", name };
   for (;;) {
     const before: Certificate = await requested(

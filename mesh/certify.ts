@@ -4,7 +4,6 @@
  * Neither the Secret nor the pod's volume shows what the process has loaded, so it is asked for a certificate, as a proxy
  * would ask: the answer holds the issuer that signed it.
  */
-import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import {
   Client,
@@ -17,9 +16,13 @@ import {
 import { loadSync } from "@grpc/proto-loader";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
-import { chainToAnchor, commonName } from "./certificateChain.ts";
-import { type Cluster, requested } from "./cluster.ts";
+import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import { chainToAnchor } from "../rules/credentials/chain.ts";
+import { parseCertificate } from "../rules/credentials/parseCertificate.ts";
+import type { Mesh } from "./cluster.ts";
 import { withPortForward } from "./portForward.ts";
+import { requested } from "./requests.ts";
+import type { Trust } from "./trust.ts";
 
 /** Port of the identity service in its pod; every proxy has it built in. */
 const identityPort = 8080;
@@ -34,22 +37,11 @@ const tokenLifetimeSeconds = 600;
 const serviceAccount = "default";
 const callTimeoutMilliseconds = 10_000;
 
-/** What the controller's answer is verified against. */
-export interface Trust {
-  /** Linkerd's trust domain, such as `cluster.local`. */
-  readonly domain: string;
-  readonly anchors: readonly X509Certificate[];
-  /** Hash of the bundle's text, where trust-manager distributes it and not Linkerd's chart. */
-  readonly distributedSha256?: string;
-  /** Whether the mesh's identity controllers take tokens that are made for them, as from Linkerd 2.11 on. */
-  readonly ownTokens: boolean;
-}
-
 export interface CertifyProof {
   /** The issuer that signed the certificate, hence the one that the process has loaded. */
-  readonly issuer: X509Certificate;
+  readonly issuer: ParsedCertificate;
   /** The trust anchor that it leads to. */
-  readonly anchor: X509Certificate;
+  readonly anchor: ParsedCertificate;
   /** The name that was certified. */
   readonly identity: string;
 }
@@ -77,14 +69,14 @@ export const identityService: { readonly Certify: MethodDefinition<CertifyReques
 /**
  * Asks the identity controller in one pod for a certificate.
  *
- * @throws where the pod cannot be reached, refuses, or answers with a certificate that is not what was asked for or does
- * not lead to one of the anchors.
+ * @throws Error if the pod cannot be reached, refuses, or answers with a certificate that is not the one asked for, or that
+ * leads to none of the anchors.
  */
-export async function certify(cluster: Cluster, podName: string, trust: Trust): Promise<CertifyProof> {
-  const { namespace, signal } = cluster;
-  const identity = `${serviceAccount}.${namespace}.serviceaccount.identity.${namespace}.${trust.domain}`;
-  const token = await requestToken(cluster, trust.ownTokens);
-  return withPortForward(cluster, podName, identityPort, (localPort) =>
+export async function certify(mesh: Mesh, podName: string, trust: Trust): Promise<CertifyProof> {
+  const { namespace, signal } = mesh;
+  const identity = `${serviceAccount}.${namespace}.serviceaccount.identity.${namespace}.${trust.purpose.trustDomain}`;
+  const token = await requestToken(mesh, trust.ownTokens);
+  return withPortForward(mesh, podName, identityPort, (localPort) =>
     certifyAt(`127.0.0.1:${localPort}`, { identity, token, anchors: trust.anchors, signal }),
   );
 }
@@ -93,7 +85,7 @@ export interface CertifyOptions {
   /** The name to certify, which must be that of the token's ServiceAccount. */
   readonly identity: string;
   readonly token: string;
-  readonly anchors: readonly X509Certificate[];
+  readonly anchors: readonly ParsedCertificate[];
   readonly signal: AbortSignal;
 }
 
@@ -122,29 +114,30 @@ interface Expected {
   readonly identity: string;
   /** The request's public key, as DER: it shows that the answer belongs to this request. */
   readonly publicKey: Buffer;
-  readonly anchors: readonly X509Certificate[];
+  readonly anchors: readonly ParsedCertificate[];
   readonly time: Date;
 }
 
 function verifyResponse(response: CertifyResponse, expected: Expected): CertifyProof {
-  const leaf = new X509Certificate(response.leafCertificate);
-  const intermediates = response.intermediateCertificates.map((der) => new X509Certificate(der));
-  if (!leaf.publicKey.export({ type: "spki", format: "der" }).equals(expected.publicKey)) {
+  const leaf = parseCertificate(response.leafCertificate);
+  const intermediates = response.intermediateCertificates.map(parseCertificate);
+  const { publicKey, subjectAltName } = leaf.x509;
+  if (!publicKey.export({ type: "spki", format: "der" }).equals(expected.publicKey)) {
     throw new Error(
       "The identity controller answered with a certificate for another key than the requested one.",
     );
   }
-  if (leaf.checkHost(expected.identity) === undefined) {
+  if (leaf.x509.checkHost(expected.identity) === undefined) {
     throw new Error(
-      `The identity controller answered with a certificate for ${leaf.subjectAltName ?? commonName(leaf)} ` +
-        `instead of ${expected.identity}.`,
+      `The identity controller answered with a certificate for ${subjectAltName} instead of ${expected.identity}.`,
     );
   }
-  const chain = chainToAnchor(leaf, intermediates, expected.anchors, expected.time);
+  const { chain, reason } = chainToAnchor(leaf, intermediates, expected.anchors, expected.time);
+  if (chain === undefined) throw new Error(reason);
   return { issuer: chain[1]!, anchor: chain.at(-1)!, identity: expected.identity };
 }
 
-async function requestToken({ core, namespace }: Cluster, ownToken: boolean): Promise<string> {
+async function requestToken({ core, namespace }: Mesh, ownToken: boolean): Promise<string> {
   // Without an audience it is the API server.
   const audiences = ownToken ? [tokenAudience] : [];
   const request = await requested(

@@ -1,128 +1,108 @@
-/** A live cluster, as the user's kubeconfig reaches it. */
+/** A live cluster, as the user's kubeconfig reaches it. This loads the Kubernetes client: gates import it when they look. */
 import {
   AdmissionregistrationV1Api,
-  ApiException,
+  ApiextensionsV1Api,
+  ApisApi,
   CoreV1Api,
   CustomObjectsApi,
   createConfiguration,
-  KubeConfig,
+  IsomorphicFetchHttpLibrary,
+  type KubeConfig,
+  Observable,
+  type RequestContext,
   ServerConfiguration,
+  VersionApi,
 } from "@kubernetes/client-node";
+import { type KubeConfigOptions, loadKubeConfig, loginFailure } from "./kubeConfig.ts";
 
+/** The API of a cluster. Every request ends with an answer, or with an error that names the server. */
 export interface Cluster {
   /** Name of the kubeconfig's context. */
   readonly context: string;
-  /** Namespace of Linkerd's control plane. */
-  readonly namespace: string;
   /** Ends every request and wait when the command runs out of time or is interrupted. */
   readonly signal: AbortSignal;
   readonly kubeConfig: KubeConfig;
   readonly core: CoreV1Api;
   readonly admission: AdmissionregistrationV1Api;
+  readonly definitions: ApiextensionsV1Api;
+  readonly groups: ApisApi;
   readonly custom: CustomObjectsApi;
+  readonly version: VersionApi;
 }
 
-export interface ClusterOptions {
-  readonly context?: string;
+/** A cluster, and the namespace of Linkerd's control plane in it. */
+export interface Mesh extends Cluster {
   readonly namespace: string;
-  readonly signal: AbortSignal;
 }
+
+export interface ConnectOptions extends KubeConfigOptions {
+  /** Ends all requests when it is aborted. Defaults to never. */
+  readonly signal?: AbortSignal;
+}
+
+/** Enough for a server at the other end of the world; a server that is down should not hold up a run for longer. */
+const requestTimeoutMilliseconds = 15_000;
 
 /**
- * Reads the kubeconfig where kubectl does: `KUBECONFIG`, `~/.kube/config`, or the pod's own service account.
+ * The cluster of a kubeconfig's context. Nothing is sent to it yet.
  *
- * @throws where the context does not exist. Nothing is sent to the cluster yet.
+ * @throws Error as {@link loadKubeConfig} does.
  */
-export function connect({ context, namespace, signal }: ClusterOptions): Cluster {
-  const kubeConfig = new KubeConfig();
-  try {
-    kubeConfig.loadFromDefault();
-  } catch (error) {
-    throw new Error(
-      `The kubeconfig cannot be read: ${(error as Error).message}: set KUBECONFIG to one that can.`,
-    );
-  }
-  if (context !== undefined) kubeConfig.setCurrentContext(context);
-  const cluster = kubeConfig.getCurrentCluster();
-  if (cluster === null) {
-    const known = kubeConfig.getContexts().map(({ name }) => name);
-    throw new Error(
-      `Context "${kubeConfig.getCurrentContext()}" is not in the kubeconfig, which has ${known.join(", ") || "none"}: ` +
-        "set KUBECONFIG, or name one of them with --context.",
-    );
-  }
+export function connect({ signal = new AbortController().signal, ...options }: ConnectOptions = {}): Cluster {
+  const kubeConfig = loadKubeConfig(options);
+  const { server } = kubeConfig.getCurrentCluster()!;
+  const library = new IsomorphicFetchHttpLibrary();
   const configuration = createConfiguration({
-    baseServer: new ServerConfiguration(cluster.server, {}),
-    authMethods: { default: kubeConfig },
-    promiseMiddleware: [
-      {
-        pre: async (request) => {
-          request.setSignal(signal);
-          return request;
-        },
-        post: async (response) => response,
+    baseServer: new ServerConfiguration(server, {}),
+    authMethods: {
+      default: {
+        getName: () => kubeConfig.getName(),
+        applySecurityAuthentication: (request) => login(kubeConfig, request, signal),
       },
-    ],
+    },
+    httpApi: {
+      send: (request) => {
+        const timeout = AbortSignal.timeout(requestTimeoutMilliseconds);
+        request.setSignal(AbortSignal.any([signal, timeout]));
+        const response = library.send(request).toPromise();
+        return new Observable(response.catch((error) => Promise.reject(unanswered(server, error))));
+      },
+    },
   });
   return {
     context: kubeConfig.getCurrentContext(),
-    namespace,
     signal,
     kubeConfig,
     core: new CoreV1Api(configuration),
     admission: new AdmissionregistrationV1Api(configuration),
+    definitions: new ApiextensionsV1Api(configuration),
+    groups: new ApisApi(configuration),
     custom: new CustomObjectsApi(configuration),
+    version: new VersionApi(configuration),
   };
 }
 
-/**
- * Awaits a request; a failure says what was asked, and what the API server answered.
- *
- * @param what the object and what is done with it, such as `Secret linkerd/linkerd-identity-issuer`.
- */
-export async function requested<T>(what: string, request: Promise<T>): Promise<T> {
+/** Adds the user's credentials to a request. An exec plugin may wait for a person, but not longer than the signal. */
+async function login(kubeConfig: KubeConfig, request: RequestContext, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
   try {
-    return await request;
+    await Promise.race([kubeConfig.applySecurityAuthentication(request), aborted]);
   } catch (error) {
-    throw new Error(`${what}: ${explain(error)}`, { cause: error });
+    const user = kubeConfig.getCurrentUser();
+    throw signal.aborted || user === null ? error : loginFailure(user, error);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 
-/** Like {@link requested}, but `undefined` where the cluster has no such object. */
-export async function found<T>(what: string, request: Promise<T>): Promise<T | undefined> {
-  const absent = (error: unknown) => {
-    if (statusOf(error) === 404) return undefined;
-    throw error;
-  };
-  return requested(what, request.catch(absent));
-}
-
-/** HTTP status of a failed request; `undefined` where the request got no answer. */
-export function statusOf(error: unknown): number | undefined {
-  if (error instanceof ApiException) return error.code;
-  // A watch that is refused.
-  return (error as { statusCode?: number }).statusCode;
-}
-
-function explain(error: unknown): string {
-  if (error instanceof ApiException) {
-    const status = typeof error.body === "string" ? parseStatus(error.body) : error.body;
-    return `${status?.message ?? "no message"} (HTTP ${error.code}).`;
-  }
-  if (!(error instanceof Error)) return String(error);
-  const status = statusOf(error);
-  if (status !== undefined) return `${error.message} (HTTP ${status}).`;
-  // The reason why fetch failed, such as "connect ECONNREFUSED 127.0.0.1:6443", is in its cause.
-  if (error.message === "fetch failed" && error.cause instanceof Error) {
-    return `the API server cannot be reached (${error.cause.message}): check KUBECONFIG and --context.`;
-  }
-  return error.message;
-}
-
-function parseStatus(body: string): { message?: string } {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return { message: body.slice(0, 200) };
-  }
+/** Why a server gave no answer, with its address. The reason of a failed fetch is in its cause. */
+function unanswered(server: string, error: Error & { cause?: unknown }): Error {
+  if (error.name === "TimeoutError") return new Error(`${server} did not answer in time.`, { cause: error });
+  if (error.message !== "fetch failed") return error;
+  const { message, code, errors } = error.cause as Error & { code?: string; errors?: readonly Error[] };
+  const reason = message || errors?.[0]?.message || code;
+  return new Error(`${server} cannot be reached: ${reason}.`, { cause: error });
 }

@@ -3,15 +3,15 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Writable } from "node:stream";
 import { PortForward } from "@kubernetes/client-node";
-import type { Cluster } from "./cluster.ts";
+import type { Mesh } from "./cluster.ts";
 
 /**
  * Runs `use` with a port on 127.0.0.1 that leads to `port` of the pod, and closes it afterwards, whatever happens.
  *
- * @throws what `use` throws, or why the cluster refused or dropped the connection that `use` needed.
+ * @throws Error what `use` throws, or why the cluster refused or dropped the connection that `use` needed.
  */
 export async function withPortForward<T>(
-  cluster: Cluster,
+  mesh: Mesh,
   podName: string,
   port: number,
   use: (localPort: number) => Promise<T>,
@@ -19,7 +19,7 @@ export async function withPortForward<T>(
   const sockets = new Set<Socket>();
   let failure: string | undefined;
   const fail = (reason: string, socket: Socket) => {
-    failure ??= `Port ${port} of pod ${cluster.namespace}/${podName} cannot be reached: ${reason}`;
+    failure ??= `Port ${port} of pod ${mesh.namespace}/${podName} cannot be reached: ${reason}`;
     socket.destroy();
   };
 
@@ -27,7 +27,7 @@ export async function withPortForward<T>(
     sockets.add(socket);
     // Either end may reset the connection; what that means is for `use` to say.
     socket.on("error", () => {});
-    forward(cluster, podName, port, socket, (reason) => fail(reason, socket)).catch((error) =>
+    forward(mesh, podName, port, socket, (reason) => fail(reason, socket)).catch((error) =>
       fail(refusal(error), socket),
     );
   });
@@ -44,7 +44,7 @@ export async function withPortForward<T>(
 }
 
 async function forward(
-  cluster: Cluster,
+  mesh: Mesh,
   podName: string,
   port: number,
   socket: Socket,
@@ -56,16 +56,9 @@ async function forward(
       done();
     },
   });
-  const portForward = new PortForward(cluster.kubeConfig);
-  const connection = await portForward.portForward(
-    cluster.namespace,
-    podName,
-    [port],
-    socket,
-    errors,
-    socket,
-  );
-  // It is a function only where reconnecting was asked for.
+  const portForward = new PortForward(mesh.kubeConfig);
+  const connection = await portForward.portForward(mesh.namespace, podName, [port], socket, errors, socket);
+  // It is a function only if reconnecting was asked for.
   const webSocket = connection as Exclude<typeof connection, () => unknown>;
   webSocket.addEventListener("close", () => socket.destroy());
   if (socket.destroyed) webSocket.terminate();

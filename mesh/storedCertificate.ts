@@ -1,51 +1,44 @@
 /** Certificates in Secrets. The private keys beside them are never kept, printed or returned. */
-import type { X509Certificate } from "node:crypto";
 import type { V1Secret } from "@kubernetes/client-node";
-import { parseBundle } from "./certificateChain.ts";
-import { type Cluster, found } from "./cluster.ts";
+import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import { parseCertificate } from "../rules/credentials/parseCertificate.ts";
+import { type PemText, readCertificates } from "../rules/credentials/pemText.ts";
+import type { Mesh } from "./cluster.ts";
+import { found } from "./requests.ts";
 import { type WatchedObjects, type Watcher, watchObjects } from "./watch.ts";
 
-/** Where cert-manager puts the identity issuer, and where Linkerd expects it. */
-export const issuerSecretName = "linkerd-identity-issuer";
 const certificateKey = "tls.crt";
-
-/**
- * How long after its issuance a certificate may take to reach the pods that mount its Secret: the kubelet looks about once
- * a minute, at a copy of the Secret that may be a minute old.
- */
-const longestDeliveryMilliseconds = 2 * 60_000;
 
 /** The certificate of a `kubernetes.io/tls` Secret. */
 export interface StoredCertificate {
   readonly secretName: string;
-  /** The certificate; absent where there is none that can be read. */
-  readonly certificate?: X509Certificate;
+  /** The text of its certificates; absent if the Secret or its key does not exist. */
+  readonly pem?: PemText;
+  /** The certificate; absent if it cannot be read. */
+  readonly certificate?: ParsedCertificate;
   /** What follows it in the Secret, towards a trust anchor. */
-  readonly intermediates: readonly X509Certificate[];
+  readonly intermediates: readonly ParsedCertificate[];
   /** Why there is no certificate. */
   readonly unreadable?: string;
 }
 
 /** Reads the Secret's certificate. */
-export async function readCertificate(cluster: Cluster, secretName: string): Promise<StoredCertificate> {
-  const { core, namespace } = cluster;
-  const what = `Secret ${namespace}/${secretName}`;
-  return certificateOf(
-    secretName,
-    await found(what, core.readNamespacedSecret({ name: secretName, namespace })),
-  );
+export async function readStoredCertificate(mesh: Mesh, secretName: string): Promise<StoredCertificate> {
+  const { core, namespace } = mesh;
+  const secret = core.readNamespacedSecret({ name: secretName, namespace });
+  return certificateOf(mesh, secretName, await found(`Secret ${namespace}/${secretName}`, secret));
 }
 
 /** Keeps the Secret's certificate up to date. The list has one element. */
-export function watchCertificate(
-  cluster: Cluster,
+export function watchStoredCertificate(
+  mesh: Mesh,
   secretName: string,
   watcher: Watcher,
 ): WatchedObjects<StoredCertificate> {
-  const { core, namespace } = cluster;
+  const { core, namespace } = mesh;
   const fieldSelector = `metadata.name=${secretName}`;
   const secrets = watchObjects<V1Secret>(
-    cluster,
+    mesh,
     {
       what: `Secret ${namespace}/${secretName}`,
       path: `/api/v1/namespaces/${namespace}/secrets`,
@@ -54,24 +47,29 @@ export function watchCertificate(
     },
     watcher,
   );
-  return { list: () => [certificateOf(secretName, secrets.list()[0])], stop: secrets.stop };
+  return { list: () => [certificateOf(mesh, secretName, secrets.list()[0])], stop: secrets.stop };
 }
 
-function certificateOf(secretName: string, secret: V1Secret | undefined): StoredCertificate {
-  const unreadable = (reason: string) => ({ secretName, intermediates: [], unreadable: reason });
-  if (secret === undefined) return unreadable("the Secret does not exist");
-  const encoded = secret.data?.[certificateKey];
-  if (encoded === undefined) return unreadable(`the Secret has no key ${certificateKey}`);
-  try {
-    const [certificate, ...intermediates] = parseBundle(Buffer.from(encoded, "base64").toString());
-    if (certificate === undefined) return unreadable(`${certificateKey} holds no PEM certificate`);
-    return { secretName, certificate, intermediates };
-  } catch (error) {
-    return unreadable(`${certificateKey} cannot be parsed: ${(error as Error).message}`);
+function certificateOf(
+  { namespace }: Mesh,
+  secretName: string,
+  secret: V1Secret | undefined,
+): StoredCertificate {
+  const encoded = secret?.data?.[certificateKey];
+  if (encoded === undefined) {
+    const unreadable =
+      secret === undefined ? "The Secret does not exist." : `The Secret has no key ${certificateKey}.`;
+    return { secretName, intermediates: [], unreadable };
   }
-}
-
-/** Whether the kubelet must have delivered the certificate to running pods by that time. */
-export function isDelivered({ validFromDate }: X509Certificate, time: Date): boolean {
-  return time.getTime() - validFromDate.getTime() > longestDeliveryMilliseconds;
+  const field = `Secret ${namespace}/${secretName}, ${certificateKey}`;
+  const pem = { field, text: Buffer.from(encoded, "base64").toString() };
+  const { members, findings } = readCertificates(pem, parseCertificate);
+  const [first, ...others] = members;
+  const intermediates = others.map(({ certificate }) => certificate);
+  // Linkerd takes the first certificate; if that one cannot be read, none of the others stands for it.
+  if (first?.place !== 1) {
+    const { message } = findings.find(({ severity }) => severity === "error")!;
+    return { secretName, pem, intermediates: [], unreadable: message };
+  }
+  return { secretName, pem, certificate: first.certificate, intermediates };
 }

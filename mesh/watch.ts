@@ -1,6 +1,7 @@
 /** Objects of a cluster, kept up to date by a watch. */
 import { type KubernetesListObject, type KubernetesObject, ListWatch, Watch } from "@kubernetes/client-node";
-import { type Cluster, requested, statusOf } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { requested, statusOf } from "./requests.ts";
 
 export interface WatchedObjects<T> {
   readonly list: () => readonly T[];

@@ -1,12 +1,12 @@
 /** What the commands that read a live cluster have in common. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type Cluster, connect } from "../mesh/cluster.ts";
+import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
 import { formatSpan } from "./format.ts";
 
 /** The command ended as it should. */
 export const exitAllRight = 0;
-/** Something is wrong with the credentials, or could not be found out; the output says what, and how to mend it. */
+/** Something is wrong with the credentials, or they could not be read; the output says what, and how to mend it. */
 export const exitProblem = 2;
 /** Ended by Ctrl-C, as shells count it. */
 const exitInterrupted = 130;
@@ -26,7 +26,7 @@ export interface CommandDescription {
   readonly timeout: string;
   readonly exitCodes: string;
   /** Does the work. Its result is the exit code. */
-  readonly run: (cluster: Cluster, options: CommonOptions) => Promise<number>;
+  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<number>;
   /** What to know when Ctrl-C ended it. */
   readonly onInterrupt?: string;
 }
@@ -59,7 +59,10 @@ export async function runCommand({
   const deadline = AbortSignal.timeout(options.timeout);
   const signal = AbortSignal.any([interrupt.signal, deadline]);
   try {
-    process.exitCode = await run(connect({ ...options, signal }), options);
+    process.exitCode = await run(
+      { ...connect({ ...options, signal }), namespace: options.namespace },
+      options,
+    );
   } catch (error) {
     if (interrupt.signal.aborted) {
       process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);
@@ -83,7 +86,7 @@ export function parseTimeout(text: string): number {
     throw new InvalidArgumentError(`${(error as RangeError).message} ${durationSyntax}`);
   }
   if (milliseconds < 1 || milliseconds > longestTimeoutMilliseconds) {
-    throw new InvalidArgumentError("It must be longer than 0 and at most 24h, such as 90s or 3m.");
+    throw new InvalidArgumentError("A timeout is longer than 0 and at most 24h, such as 90s or 3m.");
   }
   return milliseconds;
 }

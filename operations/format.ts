@@ -1,5 +1,8 @@
 /** How times, lifetimes and tables are written for people. */
-import type { X509Certificate } from "node:crypto";
+import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import { printable } from "../rules/printable.ts";
+
+const longestSubject = 80;
 
 /** `2026-08-21 09:30:00Z` */
 export function formatTime(time: Date): string {
@@ -17,14 +20,20 @@ export function formatSpan(milliseconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** The certificate's SHA-256 fingerprint, as 64 lower-case hexadecimal digits. */
-export function fingerprint({ fingerprint256 }: X509Certificate): string {
-  return fingerprint256.replaceAll(":", "").toLowerCase();
+/** What identifies a certificate, and how long it is valid. Digits are hexadecimal, in lower case. */
+export function factsOf({ commonName, x509 }: ParsedCertificate) {
+  return {
+    subject: printable(commonName || x509.subject || "no subject", longestSubject),
+    serialNumber: x509.serialNumber.toLowerCase(),
+    fingerprintSha256: x509.fingerprint256.replaceAll(":", "").toLowerCase(),
+    notBefore: x509.validFromDate,
+    notAfter: x509.validToDate,
+  };
 }
 
-/** The certificate's serial number in lower-case hexadecimal digits. */
-export function serial({ serialNumber }: X509Certificate): string {
-  return serialNumber.toLowerCase();
+/** The certificate's serial number, as in {@link factsOf}. */
+export function serial(certificate: ParsedCertificate): string {
+  return factsOf(certificate).serialNumber;
 }
 
 /** Rows under each other, every column as wide as its widest cell. */

@@ -2,6 +2,8 @@
 import { type webcrypto, X509Certificate } from "node:crypto";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import * as x509 from "@peculiar/x509";
+import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import { parseCertificate } from "../rules/credentials/parseCertificate.ts";
 
 const p256 = { name: "ECDSA", namedCurve: "P-256" };
 const hour = 3_600_000;
@@ -38,6 +40,9 @@ export interface Authority extends Fabrication {
   /** Default: what makes an authority, and no more. */
   readonly extensions?: x509.Extension[];
 }
+
+/** As the rules look at it. */
+export const parsed = (certificate: X509Certificate): ParsedCertificate => parseCertificate(certificate.raw);
 
 /** Keys of an algorithm of Web Crypto. */
 export function keysOf(

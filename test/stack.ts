@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { after } from "node:test";
-import { type Cluster, connect } from "../mesh/cluster.ts";
+import { connect, type Mesh } from "../mesh/cluster.ts";
 import { ensureStack, sandboxEnvironment } from "../sandbox/environment.ts";
 import { up as bringUp, reset } from "../sandbox/lifecycle.ts";
 import { sandboxKubeConfig } from "../sandbox/machine/cluster.ts";
@@ -42,9 +42,9 @@ export function temporaryFolder(): string {
 export const kubeConfig = () => sandboxKubeConfig(sandboxName);
 
 /** The sandbox's cluster, as the program's commands see it. */
-export function connectTo(namespace: string): Cluster {
+export function connectTo(namespace: string): Mesh {
   process.env.KUBECONFIG = environment.KUBECONFIG;
-  return connect({ namespace, signal: new AbortController().signal });
+  return { ...connect(), namespace };
 }
 
 export interface CommandResult {

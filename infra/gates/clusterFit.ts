@@ -1,87 +1,58 @@
-/**
- * Looks whether the cluster fits the chosen Linkerd, before a release of Linkerd is registered with the engine.
- *
- * In a preview, the program asks before it registers anything, for half a second: that is enough for a cluster that is
- * near, and where none answers, the preview goes on. An update asks again, and waits for the answer.
- */
+/** Looks whether the cluster fits the chosen Linkerd, once, as the program starts. */
 import * as pulumi from "@pulumi/pulumi";
-import {
-  familyOfControlPlane,
-  type LinkerdControlPlaneSettings,
-} from "../../components/linkerdControlPlane.ts";
-import { defaultLinkerdNamespace, type RotatingLinkerdArgs } from "../../components/rotatingLinkerd.ts";
-import { plain, requireSound } from "../../components/settings.ts";
-import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/controlPlane.ts";
+import { requireSound } from "../../components/validation.ts";
+import type { Cluster } from "../../mesh/cluster.ts";
+import { found, requested } from "../../mesh/requests.ts";
+import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
 import type { Finding } from "../../rules/finding.ts";
+import { crdsReleaseName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
-import { known, releaseType } from "./interruptedReleases.ts";
-import { type Kubectl, kubectlFor } from "./kubectl.ts";
 
-const previewTimeoutMilliseconds = 500;
+type Client = Pick<Cluster, "version" | "definitions">;
 
-const crdsRelease = "linkerd-crds";
-
-/**
- * In a preview: checks the cluster that the stack names, where it answers in time.
- *
- * @throws pulumi.RunError with what does not fit.
- */
-export async function previewFit(
-  kubeconfig: string | undefined,
-  context: string | undefined,
-  settings: RotatingLinkerdArgs,
-): Promise<void> {
-  if (!pulumi.runtime.isDryRun()) return;
-  const kubectl = kubectlFor(kubeconfig, context, previewTimeoutMilliseconds);
-  const namespace = plain(settings.linkerdNamespace) ?? defaultLinkerdNamespace;
-  requireSound(await checkFit(kubectl, settings, namespace));
-}
-
-/** Lets no release of Linkerd be registered in an update before the cluster has been found to fit it. */
-export function requireFit(
-  kubectl: Kubectl,
-  settings: LinkerdControlPlaneSettings,
-): pulumi.ResourceTransform {
-  return async ({ type, props: { name, namespace } }) => {
-    if (type === releaseType && !pulumi.runtime.isDryRun()) {
-      await checkFitOf(kubectl, settings, await known({ name, namespace }));
-    }
-    return undefined;
-  };
+/** The Linkerd that is going to be installed. */
+export interface Wanted {
+  /** `undefined` for a chart that is not known: then nothing is looked at. */
+  readonly family: ChartFamily | undefined;
+  /** Whether Linkerd's chart brings the Gateway API's definitions. */
+  readonly installGatewayApi: boolean;
+  /** Namespace of the control plane. */
+  readonly namespace: string;
 }
 
 /**
- * Before a release: passes where it is none of Linkerd's, and where kubectl cannot tell.
+ * Passes if the cluster fits, and if it does not answer: then the provider has the last word.
  *
  * @throws pulumi.RunError with what does not fit.
  */
-export async function checkFitOf(
-  kubectl: Kubectl,
-  settings: LinkerdControlPlaneSettings,
-  release: { readonly name: string; readonly namespace: string },
-): Promise<void> {
-  if (release.name !== crdsRelease && release.name !== familyOfControlPlane(settings)?.chart) return;
-  requireSound(await checkFit(kubectl, settings, release.namespace));
+export async function lookWhetherItFits(cluster: Promise<Client>, wanted: Wanted): Promise<void> {
+  let findings: readonly Finding[];
+  try {
+    findings = await checkFit(await cluster, wanted);
+  } catch (error) {
+    pulumi.log.debug(`Whether the cluster fits is not known: ${(error as Error).message}`);
+    return;
+  }
+  requireSound(findings);
 }
 
 async function checkFit(
-  kubectl: Kubectl,
-  settings: LinkerdControlPlaneSettings,
-  namespace: string,
+  cluster: Client,
+  { family, installGatewayApi, namespace }: Wanted,
 ): Promise<Finding[]> {
-  const family = familyOfControlPlane(settings);
   if (family === undefined) return [];
   const findings = await Promise.all([
-    checkKubernetes(kubectl, family),
-    checkGatewayApi(kubectl, family, settings.installGatewayApi ?? false, `${namespace}/${crdsRelease}`),
+    checkKubernetes(cluster, family),
+    checkGatewayApi(cluster, family, installGatewayApi, `${namespace}/${crdsReleaseName}`),
   ]);
   return findings.flat();
 }
 
-async function checkKubernetes(kubectl: Kubectl, { linkerd, kubernetes }: ChartFamily): Promise<Finding[]> {
-  const answer = await ask(kubectl, "get", "--raw", "/version");
-  if (answer === undefined) return [];
-  const { gitVersion, minor } = JSON.parse(answer) as { gitVersion: string; minor: string };
+async function checkKubernetes(
+  { version }: Client,
+  { linkerd, kubernetes }: ChartFamily,
+): Promise<Finding[]> {
+  const { gitVersion, minor } = await requested("Version of Kubernetes", version.getCode());
   // A provider's own build can have a minor version such as "31+".
   const number = Number.parseInt(minor, 10);
   const { from, through, why } = kubernetes;
@@ -98,80 +69,86 @@ async function checkKubernetes(kubectl: Kubectl, { linkerd, kubernetes }: ChartF
   ];
 }
 
+/** A definition of the Gateway API that is on the cluster. */
+interface Definition {
+  readonly name: string;
+  /** Namespace and name of the Helm release that owns it; absent if none does. */
+  readonly owner?: string;
+  /** Whether Helm keeps it when its chart no longer has it. */
+  readonly isKept: boolean;
+}
+
+const fullName = (name: string) => `${name}.gateway.networking.k8s.io`;
+
+async function findDefinition({ definitions }: Client, name: string): Promise<Definition | undefined> {
+  const read = definitions.readCustomResourceDefinition({ name });
+  const definition = await found(`CustomResourceDefinition ${name}`, read);
+  if (definition === undefined) return undefined;
+  const annotations = definition.metadata?.annotations ?? {};
+  const release = annotations["meta.helm.sh/release-name"];
+  const owner = `${annotations["meta.helm.sh/release-namespace"]}/${release}`;
+  return {
+    name,
+    ...(release === undefined ? {} : { owner }),
+    isKept: annotations["helm.sh/resource-policy"] === "keep",
+  };
+}
+
 async function checkGatewayApi(
-  kubectl: Kubectl,
+  cluster: Client,
   family: ChartFamily,
   install: boolean,
   owner: string,
 ): Promise<Finding[]> {
   if (!hasCrdsChart(family)) return [];
-  const fullName = (name: string) => `${name}.gateway.networking.k8s.io`;
-  const annotation = (name: string) => `{.metadata.annotations.${name.replaceAll(".", "\\.")}}`;
-  const release = `${annotation("meta.helm.sh/release-namespace")}/${annotation("meta.helm.sh/release-name")}`;
-  const answer = await ask(
-    kubectl,
-    "get",
-    "customresourcedefinitions",
-    ...gatewayApiDefinitions.map(fullName),
-    "--ignore-not-found",
-    `--output=jsonpath={range .items[*]}{.metadata.name} ${release} ${annotation("helm.sh/resource-policy")}{"\\n"}{end}`,
+  const looks = gatewayApiDefinitions.map((name) => findDefinition(cluster, fullName(name)));
+  const onCluster = (await Promise.all(looks)).filter((definition) => definition !== undefined);
+  const ofChart = (family.gatewayApi?.definitions ?? []).map(fullName);
+  const removed = onCluster.filter(
+    (one) => one.owner === owner && !one.isKept && !(install && ofChart.includes(one.name)),
   );
-  if (answer === undefined) return [];
-  const found = answer
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => line.split(" ") as [name: string, owner: string, policy?: string]);
-  const definitions = (family.gatewayApi?.definitions ?? []).map(fullName);
-  const removed = found
-    .filter(
-      ([name, by, policy]) => by === owner && policy !== "keep" && !(install && definitions.includes(name)),
-    )
-    .map(([name]) => name);
-  if (removed.length > 0) return [removedDefinitions(removed, owner)];
-  const present = found.filter(([name]) => definitions.includes(name));
+  if (removed.length > 0) {
+    return [
+      removedDefinitions(
+        removed.map(({ name }) => name),
+        owner,
+      ),
+    ];
+  }
+  const present = onCluster.filter(({ name }) => ofChart.includes(name));
   if (!install) {
     return present.length > 0 || family.gatewayApi?.isNeeded !== true ? [] : [absentDefinitions(family)];
   }
   return present
-    .filter(([, foundOwner]) => foundOwner !== owner)
-    .map(([name, foundOwner]) =>
+    .filter((one) => one.owner !== owner)
+    .map((one) =>
       broken("gateway-api-owner", {
         field: "installGatewayApi",
         message:
-          `It is true, and the definition ${name} is on the cluster already, ` +
-          `${foundOwner === "/" ? "not from a Helm release" : `from the Helm release ${foundOwner}`}: it would have two owners.`,
+          `The cluster already has the definition ${one.name}, ` +
+          `${one.owner === undefined ? "which no Helm release owns" : `from the Helm release ${one.owner}`}. With installGatewayApi it would have two owners.`,
         fix: "Set it to false: Linkerd uses the definitions that are there.",
       }),
     );
 }
 
-/** Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what the chart no longer has. */
+/** Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what its chart no longer has. */
 function removedDefinitions(names: readonly string[], owner: string): Finding {
   return broken("gateway-api-removed", {
     field: "installGatewayApi",
     message:
-      `The Helm release ${owner} has installed ${names.join(", ")}, and would now delete that, ` +
-      "and with it every such route of the whole cluster.",
+      `The Helm release ${owner} has installed ${names.join(", ")}, and would now delete it, ` +
+      "together with every such route of the whole cluster.",
     fix:
       `Keep it: kubectl annotate customresourcedefinition ${names.join(" ")} helm.sh/resource-policy=keep. ` +
-      "Or delete it yourself, where nobody uses it.",
+      "Or delete it yourself, if nobody uses it.",
   });
 }
 
 function absentDefinitions({ linkerd }: ChartFamily): Finding {
   return broken("gateway-api-absent", {
     field: "installGatewayApi",
-    message: `It is false, and the cluster has no definitions of the Gateway API, which Linkerd ${linkerd} looks for.`,
+    message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${linkerd} looks for.`,
     fix: "Install the Gateway API, or set installGatewayApi to true.",
   });
-}
-
-/** kubectl's output; `undefined` where it cannot tell. */
-async function ask(kubectl: Kubectl, ...args: string[]): Promise<string | undefined> {
-  try {
-    return await kubectl(...args);
-  } catch (error) {
-    pulumi.log.debug(`kubectl ${args.join(" ")}: ${(error as Error).message}`);
-    return undefined;
-  }
 }

@@ -1,29 +1,22 @@
 /**
- * Lets a run go on where an earlier one was killed in the midst of a Helm operation.
+ * Lets a run go on after an earlier one was killed in the midst of a Helm operation.
  *
  * Killed, Pulumi forgets the operation, but the cluster has Helm's record of it, and the provider's own process may
- * still be at work. Helm then refuses the release's name for good: "cannot re-use a name that is still in use", or
- * "another operation is in progress". So before a release is created or changed, its record is looked at through
- * `kubectl`; where that is not possible, Helm has the last word as ever.
+ * still be at work. Helm then refuses the release's name until someone mends it: "cannot re-use a name that is still in
+ * use", or "another operation is in progress". So before a release is created or changed, its record is looked at; if
+ * that is not possible, Helm has the last word.
  */
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { gunzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
-import type { Kubectl } from "./kubectl.ts";
+import type { Cluster } from "../../mesh/cluster.ts";
+import { requested } from "../../mesh/requests.ts";
+import { known, type ReleaseInputs, releaseType } from "./registration.ts";
 
-/** The engine's name for a Helm release. */
-export const releaseType = "kubernetes:helm.sh/v3:Release";
 const pollMilliseconds = 1000;
 
-/** What is read of a release's inputs. */
-export interface ReleaseInputs {
-  readonly name: string;
-  readonly namespace: string;
-  /** In seconds. */
-  readonly timeout: number;
-  readonly values?: object;
-}
+type Core = Pick<Cluster, "core">;
 
 /** The newest of Helm's records of a release: a Secret. */
 interface ReleaseRecord {
@@ -40,50 +33,41 @@ const isUnfinished = ({ status }: ReleaseRecord) =>
   status.startsWith("pending-") || status === "uninstalling";
 
 /** Makes every Helm release in a component go on from what an interrupted run of the same stack has left. */
-export function continueInterruptedReleases(kubectl: Kubectl): pulumi.ResourceTransform {
+export function continueInterruptedReleases(cluster: Promise<Core>): pulumi.ResourceTransform {
   const installer = `Pulumi stack ${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
   const hooks: pulumi.ResourceHookBinding = {
     beforeCreate: [
       new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
-        beforeCreate(kubectl, installer, await known(newInputs)),
+        beforeCreate(cluster, installer, await known(newInputs)),
       ),
     ],
     beforeUpdate: [
       new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
-        beforeUpdate(kubectl, await known(newInputs)),
+        beforeUpdate(cluster, await known(newInputs)),
       ),
     ],
   };
   return ({ type, props, opts }) =>
     type === releaseType
-      ? // Helm keeps the description with each finished revision: so a release tells who has installed it.
+      ? // Helm keeps the description with each finished revision: so a release says which stack installed it.
         { props: { ...props, description: installer }, opts: { ...opts, hooks } }
       : undefined;
 }
 
 /**
- * A hook's inputs, whose secrets are Outputs. Where one of these fails, so does the hook: what is only applied to an
- * Output never hears of its failure, and the run would wait for ever.
- */
-export function known(inputs: unknown): Promise<ReleaseInputs> {
-  // The SDK exports this without its type.
-  return (pulumi.output(inputs) as unknown as { promise(): Promise<ReleaseInputs> }).promise();
-}
-
-/**
- * Before a release is created, which Pulumi does not know: clears the way where this stack has left it.
+ * Before a release that Pulumi does not know is created: removes Helm's records of it if this stack has left them.
  *
- * Only Helm's records go; what they describe stays, and the installation takes it over, as Helm does with objects that
- * carry the release's name.
+ * What the records describe stays, and the installation takes it over, as Helm does with objects that carry the
+ * release's name.
  *
- * @throws Error where the release is someone else's, or that cannot be told.
+ * @throws Error if the release is someone else's, or its records cannot be removed.
  */
 export async function beforeCreate(
-  kubectl: Kubectl,
+  cluster: Promise<Core>,
   installer: string,
   release: ReleaseInputs,
 ): Promise<void> {
-  const record = await settled(kubectl, release);
+  const record = await settled(cluster, release);
   if (record === undefined) return;
   const ours = isUnfinished(record)
     ? isDeepStrictEqual(record.values ?? {}, release.values ?? {})
@@ -91,34 +75,47 @@ export async function beforeCreate(
   const { namespace, name } = release;
   if (!ours) {
     throw new Error(
-      `Helm release ${namespace}/${name} is there already (${record.status}), and this stack did not install it. ` +
-        `Uninstall it (helm uninstall -n ${namespace} ${name}); or, where an interrupted run of this stack has left it, ` +
+      `Helm release ${namespace}/${name} exists already (${record.status}), and this stack did not install it. ` +
+        `Uninstall it (helm uninstall -n ${namespace} ${name}); or, if an interrupted run of this stack has left it, ` +
         `remove Helm's record of it (kubectl delete secret -n ${namespace} -l owner=helm,name=${name}).`,
     );
   }
   pulumi.log.info(`Helm release ${namespace}/${name}: going on from an interrupted installation.`);
-  await kubectl("delete", "secret", "--namespace", namespace, "--selector", `owner=helm,name=${name}`);
-}
-
-/** Before a release of this stack is changed: takes back a revision that was never finished. */
-export async function beforeUpdate(kubectl: Kubectl, release: ReleaseInputs): Promise<void> {
-  const record = await settled(kubectl, release);
-  if (record === undefined || !isUnfinished(record)) return;
-  pulumi.log.info(
-    `Helm release ${release.namespace}/${release.name}: an interrupted run has left it ${record.status}; going on from the revision before.`,
+  const { core } = await cluster;
+  await requested(
+    `Helm's records of ${namespace}/${name}`,
+    core.deleteCollectionNamespacedSecret({ namespace, labelSelector: selectorOf(name) }),
   );
-  await kubectl("delete", "secret", "--namespace", release.namespace, record.secretName);
 }
 
 /**
- * The newest record of a release, once Helm has finished it or has had all the time that it may take; `undefined` where
- * there is none, or kubectl cannot tell.
+ * Before a release of this stack is changed: removes the record of a revision that was never finished.
+ *
+ * @throws Error if it cannot be removed.
  */
-async function settled(kubectl: Kubectl, release: ReleaseInputs): Promise<ReleaseRecord | undefined> {
+export async function beforeUpdate(cluster: Promise<Core>, release: ReleaseInputs): Promise<void> {
+  const record = await settled(cluster, release);
+  if (record === undefined || !isUnfinished(record)) return;
+  pulumi.log.info(
+    `Helm release ${release.namespace}/${release.name}: an interrupted run left it ${record.status}; going on from the revision before.`,
+  );
+  const { secretName } = record;
+  const { core } = await cluster;
+  await requested(
+    `Secret ${release.namespace}/${secretName}`,
+    core.deleteNamespacedSecret({ name: secretName, namespace: release.namespace }),
+  );
+}
+
+/**
+ * The newest record of a release, once Helm has finished it or has had all the time that it may take; `undefined` if
+ * there is none, or it cannot be read.
+ */
+async function settled(cluster: Promise<Core>, release: ReleaseInputs): Promise<ReleaseRecord | undefined> {
   for (let told = false; ; told = true) {
     let record: ReleaseRecord | undefined;
     try {
-      record = await newestRecord(kubectl, release);
+      record = await newestRecord((await cluster).core, release);
     } catch (error) {
       pulumi.log.debug(`Helm's record of ${release.namespace}/${release.name}: ${(error as Error).message}`);
       return undefined;
@@ -136,41 +133,33 @@ async function settled(kubectl: Kubectl, release: ReleaseInputs): Promise<Releas
   }
 }
 
-async function newestRecord(kubectl: Kubectl, release: ReleaseInputs): Promise<ReleaseRecord | undefined> {
-  const { namespace, name } = release;
-  const selector = `owner=helm,name=${name}`;
-  const output = await kubectl(
-    "get",
-    "secrets",
-    "--namespace",
-    namespace,
-    "--selector",
-    selector,
-    "--output=json",
+async function newestRecord(
+  core: Cluster["core"],
+  { namespace, name }: ReleaseInputs,
+): Promise<ReleaseRecord | undefined> {
+  const { items } = await requested(
+    `Secrets of namespace ${namespace}`,
+    core.listNamespacedSecret({ namespace, labelSelector: selectorOf(name) }),
   );
-  const { items } = JSON.parse(output) as {
-    items: {
-      metadata: { name: string; labels: Record<string, string> };
-      data: { release: string };
-    }[];
-  };
-  const newest = items
-    .toSorted((left, right) => Number(left.metadata.labels.version) - Number(right.metadata.labels.version))
-    .at(-1);
+  const revisionOf = ({ metadata }: (typeof items)[number]) => Number(metadata!.labels!.version);
+  const newest = items.toSorted((left, right) => revisionOf(left) - revisionOf(right)).at(-1);
   if (newest === undefined) return undefined;
-  const { labels } = newest.metadata;
+  const { status, createdAt = 0, modifiedAt = 0 } = newest.metadata!.labels!;
   // base64 by Kubernetes, around base64 by Helm, around gzip, around JSON.
-  const packed = Buffer.from(Buffer.from(newest.data.release, "base64").toString(), "base64");
+  const packed = Buffer.from(Buffer.from(newest.data!.release!, "base64").toString(), "base64");
   const { info, config } = JSON.parse(gunzipSync(packed).toString()) as {
     info: { description: string };
     config?: unknown;
   };
   return {
-    secretName: newest.metadata.name,
-    status: labels.status!,
+    secretName: newest.metadata!.name!,
+    status: status!,
     // A revision that has just begun carries the time at which the one before was changed.
-    writtenAt: Math.max(Number(labels.createdAt ?? 0), Number(labels.modifiedAt ?? 0)) * 1000,
+    writtenAt: Math.max(Number(createdAt), Number(modifiedAt)) * 1000,
     description: info.description,
     values: config,
   };
 }
+
+/** The Secrets in which Helm keeps a release's revisions. */
+const selectorOf = (name: string) => `owner=helm,name=${name}`;

@@ -1,13 +1,17 @@
 /**
- * Before an Issuer or a Certificate of the stack is created or changed: says at once what it names that is not there.
+ * Before an Issuer or a Certificate of the stack is created or changed: says at once which object it names does not exist.
  *
- * Without this, Pulumi would wait for the object to get ready for ten minutes, and say no more than that it did not.
+ * Without this, Pulumi would wait ten minutes for the object to get ready, and say no more than that it did not.
  */
 import * as pulumi from "@pulumi/pulumi";
-import type { Kubectl } from "./kubectl.ts";
+import type { Cluster } from "../../mesh/cluster.ts";
+import { found, requested } from "../../mesh/requests.ts";
+import { known } from "./registration.ts";
 
 const issuerType = "kubernetes:cert-manager.io/v1:Issuer";
 const certificateType = "kubernetes:cert-manager.io/v1:Certificate";
+
+type Client = Pick<Cluster, "core" | "groups" | "custom">;
 
 interface SecretKey {
   readonly name: string;
@@ -28,76 +32,91 @@ interface Referring {
   };
 }
 
-/** Makes every Issuer and Certificate in a component wait for nothing that is not there. */
-export function requireReferences(kubectl: Kubectl): pulumi.ResourceTransform {
+/** Refuses every Issuer and Certificate in a component that refers to what does not exist. */
+export function requireReferences(cluster: Promise<Client>): pulumi.ResourceTransform {
   const check = new pulumi.ResourceHook("issuer-references", async ({ newInputs }) =>
-    checkReferences(kubectl, await known(newInputs)),
+    checkReferences(cluster, await known(newInputs)),
   );
   const hooks: pulumi.ResourceHookBinding = { beforeCreate: [check], beforeUpdate: [check] };
   return ({ type, props, opts }) =>
     type === issuerType || type === certificateType ? { props, opts: { ...opts, hooks } } : undefined;
 }
 
-function known(inputs: unknown): Promise<Referring> {
-  return new Promise((done) =>
-    pulumi.output(inputs as Referring).apply((object) => done(object as Referring)),
-  );
-}
-
-/** @throws Error with what is missing and how to make it. */
-export async function checkReferences(kubectl: Kubectl, { metadata, spec }: Referring): Promise<void> {
-  const { namespace } = metadata;
+/**
+ * Passes if everything exists, and if that cannot be looked at: then cert-manager has the last word.
+ *
+ * @throws Error with what is missing and how to make it.
+ */
+export async function checkReferences(
+  cluster: Promise<Client>,
+  { metadata: { namespace }, spec }: Referring,
+): Promise<void> {
   const secret = spec.vault?.auth.tokenSecretRef ?? spec.vault?.auth.appRole?.secretRef;
-  if (secret !== undefined) await checkSecret(kubectl, namespace, secret);
-  if (spec.issuerRef !== undefined) await checkIssuer(kubectl, namespace, spec.issuerRef);
+  let missing: (string | undefined)[];
+  try {
+    const client = await cluster;
+    missing = await Promise.all([
+      secret && missingKey(client, namespace, secret),
+      spec.issuerRef && missingIssuer(client, namespace, spec.issuerRef),
+    ]);
+  } catch (error) {
+    pulumi.log.debug(`Whether all that is referred to exists is not known: ${(error as Error).message}`);
+    return;
+  }
+  for (const message of missing) if (message !== undefined) throw new Error(message);
 }
 
-async function checkSecret(kubectl: Kubectl, namespace: string, { name, key }: SecretKey): Promise<void> {
-  const template = `go-template={{range $key, $_ := .data}}{{$key}}{{"\\n"}}{{end}}`;
-  const make = `kubectl create secret generic -n ${namespace} ${name} --from-file=${key}=<file>`;
-  const output = await ask(
-    kubectl,
-    ["get", "secret", "--namespace", namespace, name, "--ignore-not-found", `--output=${template}`],
-    `Secret ${namespace}/${name}`,
-  );
-  if (output === undefined) return;
-  const keys = output.split("\n").filter((line) => line !== "");
-  if (keys.includes(key)) return;
-  const found = keys.length === 0 ? "is not there, or is empty" : `has no key ${key}, but ${keys.join(", ")}`;
-  throw new Error(
-    `vaultIssuer: the Secret ${namespace}/${name} ${found}; cert-manager logs in to Vault with it. ` +
-      `Make it (${make}), and run pulumi up again.`,
+async function missingKey(
+  { core }: Client,
+  namespace: string,
+  { name, key }: SecretKey,
+): Promise<string | undefined> {
+  const what = `Secret ${namespace}/${name}`;
+  const secret = await found(what, core.readNamespacedSecret({ name, namespace }));
+  const keys = Object.keys(secret?.data ?? {});
+  if (keys.includes(key)) return undefined;
+  const lack =
+    secret === undefined
+      ? "does not exist"
+      : keys.length === 0
+        ? "is empty"
+        : `has no key ${key}, but ${keys.join(", ")}`;
+  return (
+    `vaultIssuer: ${what} ${lack}; cert-manager logs in to Vault with its key ${key}. Make it ` +
+    `(kubectl create secret generic -n ${namespace} ${name} --from-file=${key}=<file>), and run pulumi up again.`
   );
 }
 
-async function checkIssuer(
-  kubectl: Kubectl,
+async function missingIssuer(
+  { groups, custom }: Client,
   namespace: string,
   { group, kind, name }: NonNullable<Referring["spec"]["issuerRef"]>,
-): Promise<void> {
-  const called = `${kind}.${group} ${name}`;
-  const output = await ask(
-    kubectl,
-    ["get", `${kind}.${group}`, name, "--namespace", namespace, "--ignore-not-found", "--output=name"],
-    called,
-  );
-  if (output === undefined || output.trim() !== "") return;
-  throw new Error(
-    `identityIssuerRef: the issuer ${called} is not there` +
-      (kind === "Issuer" ? `, in the namespace ${namespace}` : "") +
-      ". Make it, and run pulumi up again; kind and group say where it is looked for.",
-  );
-}
-
-/** kubectl's output; nothing where it cannot tell, `undefined` where that is no reason to stop. */
-async function ask(kubectl: Kubectl, args: string[], what: string): Promise<string | undefined> {
-  try {
-    return await kubectl(...args);
-  } catch (error) {
-    const { message } = error as Error;
-    // The API server knows no such kind: then there is no such object either.
-    if (/doesn't have a resource type/.test(message)) return "";
-    pulumi.log.debug(`${what}: ${message}`);
-    return undefined;
+): Promise<string | undefined> {
+  const served = await requested("API groups of the cluster", groups.getAPIVersions());
+  const version = served.groups.find((one) => one.name === group)?.preferredVersion?.version;
+  const resources =
+    version === undefined
+      ? []
+      : (await requested(`Resources of ${group}/${version}`, custom.getAPIResources({ group, version })))
+          .resources;
+  const resource = resources.find((one) => one.kind === kind && !one.name.includes("/"));
+  if (version === undefined || resource === undefined) {
+    return (
+      `identityIssuerRef: the cluster has no kind ${kind} in the API group ${group}. ` +
+      "Install the issuer's definitions, or correct kind and group."
+    );
   }
+  const object = { group, version, plural: resource.name, name };
+  const issuer = await found(
+    `${kind}.${group} ${name}`,
+    resource.namespaced
+      ? custom.getNamespacedCustomObject({ ...object, namespace })
+      : custom.getClusterCustomObject(object),
+  );
+  if (issuer !== undefined) return undefined;
+  return (
+    `identityIssuerRef: the issuer ${kind}.${group} ${name} does not exist` +
+    `${resource.namespaced ? ` in namespace ${namespace}` : ""}. ` +
+    "Create it, and run pulumi up again; or correct name, kind and group."
+  );
 }

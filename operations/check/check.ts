@@ -1,17 +1,18 @@
-/** `npm run -s check`: everything about a mesh's credentials that Linkerd would choke on, before it gets them. */
+/**
+ * `npm run -s check`: everything about a mesh's credentials that Linkerd would choke on, before it gets them.
+ *
+ * Files are checked without Pulumi's SDK and without a Kubernetes client: what needs one of them is loaded when it is used.
+ */
 import { createReadStream } from "node:fs";
 import { Command, type CommanderError, InvalidArgumentError, Option } from "commander";
-import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../../components/identityIssuer.ts";
-import { type Cluster, connect } from "../../mesh/cluster.ts";
-import { issuerSecretName } from "../../mesh/storedCertificate.ts";
-import { checkCredentials, type Purpose } from "../../rules/credentials/credentials.ts";
+import { checkCredentials, defaultPurpose, type Purpose } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import { longestPemBytes, type PemText } from "../../rules/credentials/pemText.ts";
 import { describeFinding, type Finding, verdictOf } from "../../rules/finding.ts";
 import { durationSyntax, parseDuration } from "../../rules/lifetimes/duration.ts";
+import { identityIssuerName } from "../../rules/linkerdNames.ts";
 import { checkDomain } from "../../rules/names.ts";
 import { broken } from "../../rules/rules.ts";
-import { checkHeldCredentials, readHeldCredentials } from "./cluster.ts";
 
 const exitCodes = { ok: 0, warning: 1, error: 2 } as const;
 
@@ -36,15 +37,12 @@ const files = ["bundle", "issuer", "key"];
 const purposes = ["trustDomain", "issuanceLifetime", "clockSkew"];
 const notWithFiles = ["stack", "offline", "config", "secret", "context"];
 
-/** How long the cluster may take to answer. */
-const clusterTimeoutMilliseconds = 10_000;
-
 function readOptions(): Options {
   const option = (flags: string, description: string) => new Option(flags, description);
   const command = new Command("check")
     .description(
       "Checks by the rules of Linkerd, cert-manager and Kubernetes: a stack's configuration and what its cluster holds " +
-        "(the selected stack's, where nothing else is said), or credentials in files, or a Secret of a cluster.",
+        "(by default the selected stack's), or credentials in files, or a Secret of a cluster.",
     )
     .addOption(
       option("--stack <name>", "the stack to check (default: the selected one)").conflicts([
@@ -89,7 +87,7 @@ function readOptions(): Options {
     )
     .option("--now <time>", "time to check for, such as 2027-01-31T12:00:00Z (default: now)", parseTime)
     .option("--json", "print the result as JSON", false)
-    .addHelpText("after", "\nExit code: 0 where nothing is wrong; 1 with warnings only; 2 with errors.")
+    .addHelpText("after", "\nExit code: 0 if nothing is wrong; 1 with warnings only; 2 with errors.")
     .exitOverride(({ exitCode }: CommanderError) =>
       process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.error),
     )
@@ -137,7 +135,7 @@ function parseTime(text: string): Date {
   const isOnCalendar =
     day !== undefined && !Number.isNaN(time) && new Date(day).toISOString().startsWith(day);
   if (isOnCalendar) return new Date(time);
-  throw new InvalidArgumentError("It is not a time as RFC 3339 writes it, such as 2027-01-31T12:00:00Z.");
+  throw new InvalidArgumentError("A time is written as in RFC 3339, such as 2027-01-31T12:00:00Z.");
 }
 
 /** Reads one byte more than the rules allow at most, from files and pipes alike. */
@@ -149,7 +147,7 @@ async function readPem(field: string, path: string): Promise<PemText | Finding> 
   } catch (error) {
     return broken("file-readable", {
       field,
-      message: `It cannot be read: ${(error as Error).message}.`,
+      message: `The file cannot be read: ${(error as Error).message}.`,
       fix: "Give the path of a file that can be read.",
     });
   }
@@ -176,10 +174,10 @@ async function checkSecret(
   options: Options,
   { namespace, name }: NonNullable<Options["secret"]>,
 ): Promise<readonly Finding[]> {
+  const { checkHeldCredentials, readHeldCredentials } = await import("./cluster.ts");
   try {
-    const cluster = connectTo(namespace, options.context);
-    const held = await readHeldCredentials(cluster, name);
-    return checkHeldCredentials(cluster, name, held, purposeOf(options, held.purpose));
+    const held = await readHeldCredentials({ context: options.context }, namespace, name);
+    return checkHeldCredentials(held, purposeOf(options, held.purpose));
   } catch (error) {
     return [
       broken("cluster-readable", {
@@ -192,7 +190,6 @@ async function checkSecret(
 }
 
 async function checkConfiguration(options: Options): Promise<readonly Finding[]> {
-  // Loaded here alone: it takes the whole of Pulumi.
   const { checkStack, readStack, readStackFile } = await import("./stack.ts");
   const stack = options.config === undefined ? await readStack(options.stack) : readStackFile(options.config);
   if ("rule" in stack) return [stack];
@@ -202,40 +199,29 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
     process.stderr.write(`The cluster was not looked at: ${reason}\n`);
     return findings;
   };
-  if (verdictOf(findings) === "error") return skip("the configuration has to be right first.");
-  if (purpose === undefined || linkerdNamespace === undefined)
+  if (verdictOf(findings) === "error") return skip("the configuration must be right first.");
+  if (purpose === undefined || linkerdNamespace === undefined) {
     return skip("a part of the configuration is encrypted.");
+  }
+  const { checkHeldCredentials, readHeldCredentials } = await import("./cluster.ts");
   try {
-    if (kubeconfig !== undefined) process.env.KUBECONFIG = kubeconfig;
-    const cluster = connectTo(linkerdNamespace, options.context ?? kubeContext);
-    const held = await readHeldCredentials(cluster, issuerSecretName);
-    const installed = held.bundle !== undefined;
-    if (!installed && (bundle === undefined || held.secret === undefined)) {
+    const cluster = { kubeconfig, context: options.context ?? kubeContext };
+    const held = await readHeldCredentials(cluster, linkerdNamespace, identityIssuerName);
+    const isInstalled = held.bundle !== undefined;
+    if (!isInstalled && (bundle === undefined || held.secret === undefined)) {
       return skip(`Linkerd is not installed in namespace ${linkerdNamespace}.`);
     }
     // The Secret may be there before Linkerd, for the anchors that the stack is going to install.
-    const expected = installed ? held : { ...held, bundle };
-    return [
-      ...findings,
-      ...checkHeldCredentials(cluster, issuerSecretName, expected, purposeOf(options, purpose)),
-    ];
+    const expected = isInstalled || bundle === undefined ? held : { ...held, bundle };
+    return [...findings, ...checkHeldCredentials(expected, purposeOf(options, purpose))];
   } catch (error) {
     return skip((error as Error).message);
   }
 }
 
-function connectTo(namespace: string, context: string | undefined): Cluster {
-  const signal = AbortSignal.timeout(clusterTimeoutMilliseconds);
-  return connect({ namespace, signal, ...(context === undefined ? {} : { context }) });
-}
-
 function purposeOf(
   { trustDomain, issuanceLifetime, clockSkew, now = new Date() }: Options,
-  known: Omit<Purpose, "now"> = {
-    trustDomain: "cluster.local",
-    issuanceLifetime: defaultIssuanceLifetime,
-    clockSkewAllowance: defaultClockSkewAllowance,
-  },
+  known = defaultPurpose,
 ): Purpose {
   return {
     trustDomain: trustDomain ?? known.trustDomain,

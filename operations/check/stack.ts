@@ -2,22 +2,15 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { parse } from "yaml";
-import { defaultClockSkewAllowance, defaultIssuanceLifetime } from "../../components/identityIssuer.ts";
-import { trustDomainOf } from "../../components/linkerdControlPlane.ts";
-import {
-  defaultLinkerdNamespace,
-  defaultTrustAnchorGenerations,
-  type RotatingLinkerdArgs,
-} from "../../components/rotatingLinkerd.ts";
-import { plain } from "../../components/settings.ts";
+import { parse, type TagId, type Tags } from "yaml";
+import { type ResolvedSettings, resolve } from "../../components/rotatingLinkerdArgs.ts";
 import { configurationOf, encryptedLeaf, type StackText } from "../../infra/config.ts";
 import { joinBundle } from "../../rules/credentials/bundle.ts";
 import type { Purpose } from "../../rules/credentials/credentials.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
+import { known } from "../../rules/known.ts";
 import { broken } from "../../rules/rules.ts";
-import { isMap, readStackYaml } from "./stackYaml.ts";
 
 /** What is wrong with a stack's configuration, and where and how to look at its cluster. */
 export interface CheckedStack {
@@ -25,9 +18,9 @@ export interface CheckedStack {
   readonly kubeconfig?: string | undefined;
   readonly kubeContext?: string | undefined;
   readonly linkerdNamespace?: string | undefined;
-  /** Absent where a part of it is encrypted. */
+  /** Absent if a part of it is encrypted. */
   readonly purpose?: Omit<Purpose, "now">;
-  /** The mesh's anchors, where every one of them is provided, and sound; else the cluster alone has them. */
+  /** The mesh's anchors, if all of them are provided and sound; otherwise the cluster alone has them. */
   readonly bundle?: PemText | undefined;
 }
 
@@ -35,17 +28,18 @@ export interface CheckedStack {
 export function checkStack(stack: StackText): CheckedStack {
   const { configuration, findings } = configurationOf(stack);
   const { linkerd, kubeconfig, kubeContext } = configuration;
+  const settings = resolve(linkerd);
   const [trustDomain, issuanceLifetime, clockSkewAllowance] = [
-    plain(trustDomainOf(linkerd)),
-    plain(linkerd.issuanceLifetime ?? defaultIssuanceLifetime),
-    plain(linkerd.clockSkewAllowance ?? defaultClockSkewAllowance),
+    known(settings.trustDomain),
+    known(settings.identityIssuer.issuanceLifetime),
+    known(settings.identityIssuer.clockSkewAllowance),
   ];
   return {
     findings,
-    kubeconfig: plain(kubeconfig),
-    kubeContext: plain(kubeContext),
-    linkerdNamespace: plain(linkerd.linkerdNamespace ?? defaultLinkerdNamespace),
-    bundle: verdictOf(findings) === "error" ? undefined : providedBundle(linkerd),
+    kubeconfig: known(kubeconfig),
+    kubeContext: known(kubeContext),
+    linkerdNamespace: known(settings.controlPlane.namespace),
+    bundle: verdictOf(findings) === "error" ? undefined : providedBundle(settings),
     ...(trustDomain === undefined || issuanceLifetime === undefined || clockSkewAllowance === undefined
       ? {}
       : { purpose: { trustDomain, issuanceLifetime, clockSkewAllowance } }),
@@ -53,19 +47,15 @@ export function checkStack(stack: StackText): CheckedStack {
 }
 
 /** The bundle as the program makes it. */
-function providedBundle({
-  trustAnchorGenerations = defaultTrustAnchorGenerations,
-  providedTrustAnchors = {},
-}: RotatingLinkerdArgs): PemText | undefined {
-  const certificates = trustAnchorGenerations.map((generation) =>
-    plain(providedTrustAnchors[generation]?.certificatePem),
-  );
+function providedBundle({ trustAnchor }: ResolvedSettings): PemText | undefined {
+  const { generations, provided } = trustAnchor;
+  const certificates = generations.map((generation) => known(provided[generation]?.certificatePem));
   return certificates.every((pem) => pem !== undefined)
     ? { field: "providedTrustAnchors", text: joinBundle(certificates) }
     : undefined;
 }
 
-/** What a stack sets, decrypted; the selected one where there is no name. */
+/** What a stack sets, decrypted; without a name, the selected stack. */
 export async function readStack(name: string | undefined): Promise<StackText | Finding> {
   const stack = name === undefined ? [] : ["--stack", name];
   try {
@@ -84,13 +74,13 @@ export async function readStack(name: string | undefined): Promise<StackText | F
     if (code === "ENOENT") {
       return unreadable(
         field,
-        "pulumi is not on PATH, by which a stack's configuration is read.",
+        "The stack's configuration cannot be read: pulumi is not on PATH.",
         "Install it; for the sandbox's stack: eval \"$(npm run -s sandbox -- env)\". Or give the stack's file: --config.",
       );
     }
     return unreadable(
       field,
-      `pulumi config cannot read it: ${(stderr || message).trim().replace(/^error: /, "")}`,
+      `pulumi config cannot read the stack: ${(stderr || message).trim().replace(/^error: /, "")}`,
       "Select a stack, or name one with --stack; its passphrase or login must be there as for pulumi up. Or give its file: --config.",
     );
   }
@@ -98,26 +88,18 @@ export async function readStack(name: string | undefined): Promise<StackText | F
 
 /** What a stack's file sets; what is encrypted in it stays unknown. */
 export function readStackFile(path: string): StackText | Finding {
-  let set: Readonly<Record<string, unknown>> | undefined;
+  const refused = (message: string) =>
+    unreadable("--config", message, "Give a stack's file, such as Pulumi.dev.yaml.");
+  let content: unknown;
   let declared: ReturnType<typeof readProject>;
   try {
-    set = readStackYaml(readFileSync(path, "utf8"));
+    content = parse(readFileSync(path, "utf8"), { schema: "yaml-1.1", customTags: asGoReads });
     declared = readProject();
   } catch (error) {
-    const [reason] = (error as Error).message.split("\n");
-    return unreadable(
-      "--config",
-      `It cannot be read: ${reason}`,
-      "Give a stack's file, such as Pulumi.dev.yaml.",
-    );
+    return refused(`The file cannot be read: ${(error as Error).message.split("\n")[0]}`);
   }
-  if (set === undefined) {
-    return unreadable(
-      "--config",
-      "It is not a map with config: in it.",
-      "Give a stack's file, such as Pulumi.dev.yaml.",
-    );
-  }
+  const set = isMap(content) ? (content.config ?? {}) : undefined;
+  if (!isMap(set)) return refused("The file is not a map with config: in it.");
   const { project, defaults } = declared;
   const texts = Object.entries(set).map(([key, value]) => [
     key.includes(":") ? key : `${project}:${key}`,
@@ -143,10 +125,23 @@ function textOf(value: unknown): string | undefined {
   if (isEncrypted(value)) return undefined;
   // Pulumi takes a key without a value for the empty string, and warns of it.
   if (value === null) return "";
-  // The program rounds what is in an object as well.
-  const known = (_key: string, part: unknown) =>
-    isEncrypted(part) ? encryptedLeaf : typeof part === "bigint" ? Number(part) : part;
+  const known = (_key: string, part: unknown) => (isEncrypted(part) ? encryptedLeaf : part);
   return typeof value === "object" ? JSON.stringify(value, known) : String(value);
+}
+
+/**
+ * Pulumi reads its files with Go's yaml.v3: its numbers are those of YAML 1.1 and of 1.2 alike, but neither yes and no nor
+ * hours with colons; and what looks like a time stays a text here.
+ */
+function asGoReads(tags: Tags): Tags {
+  const isGoes = (tag: Tags[number]) =>
+    typeof tag === "string" ||
+    !(/:(bool|timestamp)$/.test(tag.tag) || ("format" in tag && tag.format === "TIME"));
+  return [...tags.filter(isGoes), "bool", "intOct"] satisfies (TagId | Tags[number])[];
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** As Pulumi writes it: `{ secure: "v1:…" }`. */

@@ -1,24 +1,23 @@
 /** How the credentials are shown: a table for people, JSON for programs. */
-import type { X509Certificate } from "node:crypto";
-import { commonName } from "../../mesh/certificateChain.ts";
 import type { Certificate } from "../../mesh/certManager.ts";
-import { fingerprint, formatSpan, formatTable, formatTime, serial } from "../format.ts";
-import type { Credential, Credentials, IdentityController } from "./credentials.ts";
-import type { Problem } from "./verdict.ts";
+import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import { describeFinding, type Finding } from "../../rules/finding.ts";
+import { factsOf, formatSpan, formatTable, formatTime, serial } from "../format.ts";
+import type { Credential, Credentials, IdentityController } from "./read.ts";
 
 const shortFingerprintLength = 12;
 
 /** The table, the evidence of what the identity controllers have loaded, and the verdict. */
-export function credentialsTable(credentials: Credentials, problems: readonly Problem[]): string {
-  const { anchors, issuer, webhooks, controllers, lastReload, readAt } = credentials;
-  const row = (name: string, certificate: X509Certificate | undefined, renewal: string) => [
+export function credentialsTable(credentials: Credentials, problems: readonly Finding[]): string {
+  const { trust, issuer, webhooks, controllers, lastReload, readAt } = credentials;
+  const row = (name: string, certificate: ParsedCertificate | undefined, renewal: string) => [
     name,
     ...(certificate === undefined ? ["unreadable", "", "", "", ""] : describe(certificate, readAt)),
     renewal,
   ];
   const rows = [
     ["CREDENTIAL", "SUBJECT", "SHA-256", "VALID FROM", "VALID UNTIL", "LEFT", "NEXT RENEWAL"],
-    ...anchors.map((anchor) => row("trust anchor", anchor, anchorRenewal(credentials, anchor))),
+    ...trust.anchors.map((anchor) => row("trust anchor", anchor, anchorRenewal(credentials, anchor))),
     row("identity issuer", issuer.certificate, nextRenewal(issuer, readAt) ?? "by hand"),
     ...webhooks.map((webhook) =>
       row(
@@ -33,7 +32,7 @@ export function credentialsTable(credentials: Credentials, problems: readonly Pr
       ? "no reload event on record (Kubernetes keeps events for an hour)"
       : `${lastReload.reason} ${formatSpan(readAt.getTime() - lastReload.time.getTime())} ago: ${lastReload.message}`;
   return [
-    `Linkerd in namespace ${credentials.namespace} of context ${credentials.context}, trust domain ${credentials.trustDomain}`,
+    `Linkerd in namespace ${credentials.namespace} of context ${credentials.context}, trust domain ${trust.purpose.trustDomain}`,
     "",
     formatTable(rows),
     "",
@@ -44,19 +43,20 @@ export function credentialsTable(credentials: Credentials, problems: readonly Pr
   ].join("\n");
 }
 
-function describe(certificate: X509Certificate, readAt: Date): string[] {
-  const left = certificate.validToDate.getTime() - readAt.getTime();
+function describe(certificate: ParsedCertificate, readAt: Date): string[] {
+  const { subject, fingerprintSha256, notBefore, notAfter } = factsOf(certificate);
+  const left = notAfter.getTime() - readAt.getTime();
   return [
-    commonName(certificate),
-    fingerprint(certificate).slice(0, shortFingerprintLength),
-    formatTime(certificate.validFromDate),
-    formatTime(certificate.validToDate),
+    subject,
+    fingerprintSha256.slice(0, shortFingerprintLength),
+    formatTime(notBefore),
+    formatTime(notAfter),
     left < 0 ? "expired" : formatSpan(left),
   ];
 }
 
-function anchorRenewal({ distributedSha256, anchorRenewedBy, readAt }: Credentials, anchor: X509Certificate) {
-  if (distributedSha256 === undefined) return "by a new generation";
+function anchorRenewal({ trust, anchorRenewedBy, readAt }: Credentials, anchor: ParsedCertificate) {
+  if (trust.distributedSha256 === undefined) return "by a new generation";
   if (anchorRenewedBy === undefined) return "by cert-manager";
   return isOf(anchorRenewedBy, anchor)
     ? `${renewalTimeOf(anchorRenewedBy, readAt)}, unless rotated before`
@@ -64,11 +64,11 @@ function anchorRenewal({ distributedSha256, anchorRenewedBy, readAt }: Credentia
 }
 
 /** Whether a certificate is the one that cert-manager has issued last for this Certificate. */
-function isOf({ status }: Certificate, certificate: X509Certificate): boolean {
+function isOf({ status }: Certificate, { x509 }: ParsedCertificate): boolean {
   const { notBefore = "", notAfter = "" } = status ?? {};
   return (
-    Date.parse(notBefore) === certificate.validFromDate.getTime() &&
-    Date.parse(notAfter) === certificate.validToDate.getTime()
+    Date.parse(notBefore) === x509.validFromDate.getTime() &&
+    Date.parse(notAfter) === x509.validToDate.getTime()
   );
 }
 
@@ -90,28 +90,33 @@ function describeController(controller: IdentityController): string[] {
   return [
     `Identity controller ${podName} has loaded issuer ${serial(proof.issuer)}`,
     `  Certify: signed a certificate for ${proof.identity} with it; ` +
-      `it leads to anchor ${fingerprint(proof.anchor).slice(0, shortFingerprintLength)}`,
+      `it leads to anchor ${factsOf(proof.anchor).fingerprintSha256.slice(0, shortFingerprintLength)}`,
     ...(metric === undefined ? [] : [`  issuer_cert_ttl_seconds: ${metric}`]),
   ];
 }
 
-function verdict(problems: readonly Problem[]): string {
+function verdict(problems: readonly Finding[]): string {
   if (problems.length === 0) {
     return "All right: every credential is valid, and the loaded issuer is the one in the Secret.";
   }
-  return problems.map(({ what, fix }) => `Problem: ${what}\n    Fix: ${fix}`).join("\n");
+  return problems.map((problem) => `Problem: ${describeFinding(problem)}`).join("\n");
 }
 
-/** The same as JSON: certificates as facts, times as RFC 3339. */
-export function credentialsJson(credentials: Credentials, problems: readonly Problem[]): string {
-  const { issuer, webhooks, controllers, anchors, anchorRenewedBy, lastReload, ...rest } = credentials;
+/** The same as JSON: certificates as facts, times as RFC 3339; of a problem, `what` is its field and its message. */
+export function credentialsJson(credentials: Credentials, problems: readonly Finding[]): string {
+  const { context, namespace, readAt, trust, anchorRenewedBy, issuer, webhooks, controllers, lastReload } =
+    credentials;
   return JSON.stringify(
     {
       verdict: problems.length === 0 ? "ok" : "problem",
-      problems,
-      ...rest,
-      anchors: anchors.map((anchor) => ({
-        ...facts(anchor),
+      problems: problems.map((finding) => ({ what: `${finding.field}: ${finding.message}`, ...finding })),
+      context,
+      namespace,
+      trustDomain: trust.purpose.trustDomain,
+      readAt,
+      distributedSha256: trust.distributedSha256,
+      anchors: trust.anchors.map((anchor) => ({
+        ...factsOf(anchor),
         ...(anchorRenewedBy !== undefined && isOf(anchorRenewedBy, anchor)
           ? { nextRenewal: anchorRenewedBy.status?.renewalTime }
           : {}),
@@ -120,8 +125,8 @@ export function credentialsJson(credentials: Credentials, problems: readonly Pro
       webhooks: webhooks.map((webhook) => ({ name: webhook.name, ...credentialFacts(webhook) })),
       loaded: controllers.map(({ proof, ...controller }) => ({
         ...controller,
-        issuer: proof && facts(proof.issuer),
-        anchor: proof && facts(proof.anchor),
+        issuer: proof && factsOf(proof.issuer),
+        anchor: proof && factsOf(proof.anchor),
       })),
       lastReload,
     },
@@ -133,20 +138,9 @@ export function credentialsJson(credentials: Credentials, problems: readonly Pro
 function credentialFacts({ secretName, certificate, unreadable, renewedBy }: Credential) {
   return {
     secretName,
-    ...(certificate && facts(certificate)),
+    ...(certificate && factsOf(certificate)),
     unreadable,
     certificateName: renewedBy?.metadata.name,
     nextRenewal: renewedBy?.status?.renewalTime,
-  };
-}
-
-/** What identifies a certificate, and how long it is valid. */
-export function facts(certificate: X509Certificate) {
-  return {
-    subject: commonName(certificate),
-    serialNumber: serial(certificate),
-    fingerprintSha256: fingerprint(certificate),
-    notBefore: certificate.validFromDate,
-    notAfter: certificate.validToDate,
   };
 }

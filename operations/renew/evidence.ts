@@ -1,15 +1,15 @@
 /** What shows that a renewal of the identity issuer goes on, and that it is complete. */
-import type { X509Certificate } from "node:crypto";
-import { leadsToAnchor } from "../../mesh/certificateChain.ts";
 import { type Certificate, type CertificateRequest, conditionOf } from "../../mesh/certManager.ts";
-import {
-  deploymentName,
-  type LoadedIssuer,
-  type ReloadEvent,
-  reloadFix,
-} from "../../mesh/identityController.ts";
-import { isDelivered, type StoredCertificate } from "../../mesh/storedCertificate.ts";
+import type { LoadedIssuer, ReloadEvent } from "../../mesh/identityController.ts";
+import type { StoredCertificate } from "../../mesh/storedCertificate.ts";
+import { isSameCertificate, type ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import { chainToAnchor } from "../../rules/credentials/chain.ts";
+import { identityDeploymentName } from "../../rules/linkerdNames.ts";
+import { awaitReload, describeObjects, findCertManager, restartController } from "../advice.ts";
 import { formatTime, serial } from "../format.ts";
+
+/** What takes part in an issuance, for `kubectl describe`. */
+const issuance = "certificate,certificaterequest,issuer";
 
 /** The steps of a renewal, in their order. */
 export const steps = [
@@ -31,11 +31,11 @@ export interface Before {
   readonly certificate: Certificate;
   /** An issuance was under way already, and this renewal is that one. */
   readonly joined: boolean;
-  readonly stored: X509Certificate | undefined;
+  readonly stored: ParsedCertificate | undefined;
   readonly requests: readonly CertificateRequest[];
   readonly events: readonly ReloadEvent[];
   /** The live bundle of trust anchors. */
-  readonly anchors: readonly X509Certificate[];
+  readonly anchors: readonly ParsedCertificate[];
   /** What the running identity controllers had loaded. */
   readonly loaded: readonly LoadedIssuer[];
 }
@@ -116,13 +116,13 @@ export function awaitedNext(
   const { namespace, certificate } = before;
   const { name } = certificate.metadata;
   const request = newRequest(before, seen);
-  const describe = `See why: kubectl -n ${namespace} describe certificate,certificaterequest,issuer`;
+  const describe = describeObjects(namespace, issuance);
   const sought = steps.filter((step) => step !== "reloaded");
   switch (sought[sought.findLastIndex((step) => evidence.has(step)) + 1]) {
     case "requested":
       return {
         what: `a CertificateRequest of Certificate ${namespace}/${name}; seen: ${describeCondition(seen.certificate, "Issuing")}`,
-        fix: "Is cert-manager running? kubectl get pods --all-namespaces --selector app.kubernetes.io/name=cert-manager",
+        fix: findCertManager,
       };
     case "approved":
     case "signed":
@@ -141,8 +141,8 @@ export function awaitedNext(
         what: `the identity controllers to load the new issuer; seen: ${describeLoaded(seen)}; ${describeEvent(before, seen)}`,
         fix:
           seen.loaded.length === 0
-            ? `See why: kubectl -n ${namespace} describe deployment ${deploymentName}`
-            : reloadFix(namespace, isDelivered(seen.stored.certificate!, time)),
+            ? describeObjects(namespace, `deployment ${identityDeploymentName}`)
+            : awaitReload(namespace, seen.stored.certificate!, time),
       };
   }
 }
@@ -169,8 +169,8 @@ function hasFailed(request: CertificateRequest): boolean {
   return conditionOf(request, "Ready")?.reason === "Failed";
 }
 
-function isNew(before: Before, { certificate }: Seen, stored: X509Certificate): boolean {
-  if (before.stored === undefined || !before.stored.raw.equals(stored.raw)) return true;
+function isNew(before: Before, { certificate }: Seen, stored: ParsedCertificate): boolean {
+  if (before.stored === undefined || !isSameCertificate(before.stored, stored)) return true;
   // An issuance that was joined late had stored its certificate already.
   return before.joined && certificate !== undefined && isReadyWith(before, certificate, stored);
 }
@@ -182,7 +182,10 @@ function isNew(before: Before, { certificate }: Seen, stored: X509Certificate): 
 function isAboutNew({ stored, loaded, anchors }: Before, seen: Seen): boolean {
   if (stored !== undefined && haveAllLoaded(loaded, stored)) return true;
   const { certificate, intermediates } = seen.stored;
-  return certificate !== undefined && !leadsToAnchor(certificate, intermediates, anchors, new Date());
+  return (
+    certificate !== undefined &&
+    chainToAnchor(certificate, intermediates, anchors, new Date()).chain === undefined
+  );
 }
 
 /** Events that were added or counted up since before. */
@@ -192,17 +195,21 @@ function newEvents(before: Before, seen: Seen): readonly ReloadEvent[] {
 }
 
 /** cert-manager has completed an issuance since before, and its status speaks of this certificate. */
-function isReadyWith(before: Before, certificate: Certificate, stored: X509Certificate): boolean {
+function isReadyWith(before: Before, certificate: Certificate, stored: ParsedCertificate): boolean {
   const { revision = 0, notAfter = "" } = certificate.status ?? {};
   return (
     conditionOf(certificate, "Ready")?.status === "True" &&
     revision > (before.certificate.status?.revision ?? 0) &&
-    Date.parse(notAfter) === stored.validToDate.getTime()
+    Date.parse(notAfter) === stored.x509.validToDate.getTime()
   );
 }
 
-function haveAllLoaded(loaded: readonly LoadedIssuer[], issuer: X509Certificate): boolean {
-  return loaded.length > 0 && loaded.every(({ proof }) => proof?.issuer.raw.equals(issuer.raw) ?? false);
+function haveAllLoaded(loaded: readonly LoadedIssuer[], issuer: ParsedCertificate): boolean {
+  return loaded.length > 0 && loaded.every((controller) => hasLoaded(controller, issuer));
+}
+
+function hasLoaded({ proof }: LoadedIssuer, issuer: ParsedCertificate): boolean {
+  return proof !== undefined && isSameCertificate(proof.issuer, issuer);
 }
 
 function failureOf(
@@ -213,7 +220,7 @@ function failureOf(
   evidence: ReadonlyMap<Step, string>,
 ): Progress["failure"] {
   const { namespace } = before;
-  const fixRequest = `See why: kubectl -n ${namespace} describe certificate,certificaterequest,issuer`;
+  const fixRequest = describeObjects(namespace, issuance);
   if (request !== undefined) {
     for (const type of ["Denied", "InvalidRequest"]) {
       const condition = conditionOf(request, type);
@@ -234,7 +241,7 @@ function failureOf(
       what: `The identity controller refused the new issuer and goes on with the old one. IssuerUpdateSkipped: ${event.message}`,
       fix:
         "Mend what it says; the anchor that signs the issuer must be in the bundle that the controller started with. Then " +
-        `restart it: kubectl -n ${namespace} rollout restart deploy/${deploymentName}`,
+        `restart it: ${restartController(namespace)}`,
     };
   }
   return undefined;
@@ -256,7 +263,7 @@ function describeEvent(before: Before, seen: Seen): string {
 function describeLoaded({ loaded, stored }: Seen): string {
   if (loaded.length === 0) return "no identity controller is running";
   return loaded
-    .filter(({ proof }) => !proof?.issuer.raw.equals(stored.certificate!.raw))
+    .filter((controller) => !hasLoaded(controller, stored.certificate!))
     .map(({ podName, proof, failure }) =>
       proof === undefined ? `${podName}: ${failure}` : `${podName} still signs with ${serial(proof.issuer)}`,
     )

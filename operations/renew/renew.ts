@@ -2,7 +2,6 @@
  * `npm run -s renew`: renews the identity issuer now, and waits until the running identity controllers have loaded the new
  * one, with each piece of evidence as it comes.
  */
-import type { X509Certificate } from "node:crypto";
 import { EventEmitter, on } from "node:events";
 import {
   askToIssue,
@@ -11,18 +10,19 @@ import {
   watchCertificateRequests,
   watchCertificates,
 } from "../../mesh/certManager.ts";
-import type { Cluster } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import {
   type LoadedIssuer,
   listReloadEvents,
   loadedIssuers,
-  readTrust,
   watchReloadEvents,
 } from "../../mesh/identityController.ts";
-import { issuerSecretName, readCertificate, watchCertificate } from "../../mesh/storedCertificate.ts";
+import { readStoredCertificate, watchStoredCertificate } from "../../mesh/storedCertificate.ts";
+import { readTrust } from "../../mesh/trust.ts";
+import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import { identityIssuerName } from "../../rules/linkerdNames.ts";
 import { exitAllRight, exitProblem, runCommand } from "../command.ts";
-import { facts } from "../credentials/table.ts";
-import { formatSpan } from "../format.ts";
+import { factsOf, formatSpan } from "../format.ts";
 import {
   awaitedNext,
   type Before,
@@ -35,47 +35,47 @@ import {
 
 /** No watch tells what a process has loaded; it is asked at every change, and this often. */
 const askAgainMilliseconds = 5_000;
-/** Events are best effort: Kubernetes' clients drop them where there are many. Certify is the proof. */
+/** Events are best effort: Kubernetes' clients drop them if there are many. Certify is the proof. */
 const eventGraceMilliseconds = 5_000;
 
-export interface Evidence {
+interface Evidence {
   readonly step: Step;
   readonly what: string;
   /** Since cert-manager was asked. */
   readonly elapsedMilliseconds: number;
 }
 
-export interface Renewal {
+interface Renewal {
   /** Every running identity controller has loaded the renewed issuer. */
   readonly renewed: boolean;
   /** An issuance was under way already; no other one was asked for. */
   readonly joined: boolean;
   readonly evidence: readonly Evidence[];
   /** The issuer that is in the Secret at the end. */
-  readonly issuer: X509Certificate | undefined;
+  readonly issuer: ParsedCertificate | undefined;
   readonly problem?: { readonly what: string; readonly fix: string };
 }
 
 /**
  * Renews the identity issuer, and waits until it is loaded or the cluster's signal ends the wait.
  *
- * Several renewals at once are one where they overlap, and all of them end once the newest issuer is loaded.
+ * Renewals that overlap are one, and all of them end once the newest issuer is loaded.
  *
  * @param onEvidence called with each piece of evidence as soon as it is seen.
- * @throws where nothing could be asked of the cluster, or the wait was interrupted.
+ * @throws Error if the cluster cannot be asked for a renewal, or the wait was interrupted.
  */
-export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) => void): Promise<Renewal> {
-  const [trust, certificateName] = await Promise.all([readTrust(cluster), findCertificate(cluster)]);
+async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Promise<Renewal> {
+  const [trust, certificateName] = await Promise.all([readTrust(mesh), findCertificate(mesh)]);
   const [stored, requests, events, loadedBefore] = await Promise.all([
-    readCertificate(cluster, issuerSecretName),
-    listCertificateRequests(cluster),
-    listReloadEvents(cluster),
-    loadedIssuers(cluster, trust),
+    readStoredCertificate(mesh, identityIssuerName),
+    listCertificateRequests(mesh),
+    listReloadEvents(mesh),
+    loadedIssuers(mesh, trust),
   ]);
   const begun = performance.now();
-  const asked = await askToIssue(cluster, certificateName);
+  const asked = await askToIssue(mesh, certificateName);
   const before: Before = {
-    namespace: cluster.namespace,
+    namespace: mesh.namespace,
     certificate: asked.before,
     joined: asked.joined,
     stored: stored.certificate,
@@ -89,10 +89,10 @@ export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) =
   const changed = () => changes.emit("change");
   const watcher = { onChange: changed, onError: (error: Error) => changes.emit("error", error) };
   const watched = {
-    certificates: watchCertificates(cluster, watcher),
-    requests: watchCertificateRequests(cluster, watcher),
-    stored: watchCertificate(cluster, issuerSecretName, watcher),
-    events: watchReloadEvents(cluster, watcher),
+    certificates: watchCertificates(mesh, watcher),
+    requests: watchCertificateRequests(mesh, watcher),
+    stored: watchStoredCertificate(mesh, identityIssuerName, watcher),
+    events: watchReloadEvents(mesh, watcher),
   };
   let loaded: readonly LoadedIssuer[] = [];
   const see = (): Seen => ({
@@ -125,11 +125,11 @@ export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) =
   const ticker = setInterval(changed, askAgainMilliseconds);
   try {
     // The iterator keeps the changes that come while identity is being asked.
-    const everyChange = on(changes, "change", { signal: cluster.signal });
+    const everyChange = on(changes, "change", { signal: mesh.signal });
     for (; ; await everyChange.next()) {
       let progress = look();
       if (progress.storedIsNew) {
-        loaded = await loadedIssuers(cluster, trust);
+        loaded = await loadedIssuers(mesh, trust);
         progress = look();
       }
       if (progress.failure !== undefined) return result(false, progress.failure);
@@ -139,7 +139,7 @@ export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) =
       if (progress.evidence.has("reloaded") || sinceProof > eventGraceMilliseconds) return result(true);
     }
   } catch (error) {
-    if (cluster.signal.reason?.name !== "TimeoutError") throw error;
+    if (mesh.signal.reason?.name !== "TimeoutError") throw error;
     const { what, fix } = awaitedNext(before, see(), progressOf(before, see()), new Date());
     return result(false, { what: `Waited ${formatSpan(performance.now() - begun)} for ${what}`, fix });
   } finally {
@@ -148,12 +148,12 @@ export async function renew(cluster: Cluster, onEvidence: (evidence: Evidence) =
   }
 }
 
-async function findCertificate(cluster: Cluster): Promise<string> {
-  const certificates = await listCertificates(cluster);
-  const certificate = certificates.find(({ spec }) => spec.secretName === issuerSecretName);
+async function findCertificate(mesh: Mesh): Promise<string> {
+  const certificates = await listCertificates(mesh);
+  const certificate = certificates.find(({ spec }) => spec.secretName === identityIssuerName);
   if (certificate === undefined) {
     throw new Error(
-      `No cert-manager Certificate in namespace ${cluster.namespace} has secretName ${issuerSecretName}, so nothing can be ` +
+      `No cert-manager Certificate in namespace ${mesh.namespace} has secretName ${identityIssuerName}, so nothing can be ` +
         "asked to renew it: is Linkerd installed by this program, in this namespace (--namespace)?",
     );
   }
@@ -169,7 +169,7 @@ function verdict({ evidence, problem }: Renewal): string {
 }
 
 function renewalJson({ issuer, ...renewal }: Renewal): string {
-  return JSON.stringify({ ...renewal, issuer: issuer && facts(issuer) }, undefined, 2);
+  return JSON.stringify({ ...renewal, issuer: issuer && factsOf(issuer) }, undefined, 2);
 }
 
 /** Runs the command with this process's arguments, and sets its exit code. */
@@ -180,12 +180,12 @@ export const main = () =>
       "Asks cert-manager to renew Linkerd's identity issuer now, and waits until the running identity controllers have " +
       "loaded the new one.",
     timeout: "3m",
-    exitCodes: "0 where every identity controller has loaded the new issuer; 2 otherwise.",
+    exitCodes: "0 if every identity controller has loaded the new issuer; 2 otherwise.",
     onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s credentials",
-    run: async (cluster, { json }) => {
+    run: async (mesh, { json }) => {
       const print = ({ what, elapsedMilliseconds }: Evidence) =>
         console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
-      const renewal = await renew(cluster, json ? () => {} : print);
+      const renewal = await renew(mesh, json ? () => {} : print);
       console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
       return renewal.renewed ? exitAllRight : exitProblem;
     },

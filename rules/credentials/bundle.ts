@@ -35,9 +35,6 @@ export function splitBundle(pem: string): string[] {
   });
 }
 
-/** Annotation of the control plane's pods: hash of the bundle that they were started with, unless it is the chart's own. */
-export const trustRootsAnnotation = "checksum/identity-trust-roots";
-
 /** SHA-256 of a bundle's text, in hexadecimal digits. */
 export function bundleSha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");

@@ -52,6 +52,17 @@ export function quoted(text: string): string {
   return JSON.stringify(text.length > longestName ? `${text.slice(0, longestName)}…` : text);
 }
 
+/** Says how `time` lies outside the certificate's validity; `undefined` if it lies within. */
+export function outsideValidity({ x509 }: ParsedCertificate, time: Date): string | undefined {
+  const { validFromDate, validToDate } = x509;
+  if (time < validFromDate) return `is not valid before ${validFromDate.toISOString()}`;
+  return time > validToDate ? `expired at ${validToDate.toISOString()}` : undefined;
+}
+
+export function isSameCertificate(one: ParsedCertificate, other: ParsedCertificate): boolean {
+  return one.x509.raw.equals(other.x509.raw);
+}
+
 /** Whether `authority` signed it, by name and by signature: Go finds a certificate's issuer by nothing else. */
 export function isSignedBy(certificate: ParsedCertificate, authority: ParsedCertificate): boolean {
   if (certificate.issuerDer !== authority.subjectDer) return false;

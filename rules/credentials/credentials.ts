@@ -3,14 +3,17 @@
 import type { Finding } from "../finding.ts";
 import { parseDuration } from "../lifetimes/duration.ts";
 import { broken } from "../rules.ts";
+import { defaults } from "../settings/defaults.ts";
 import { called, checkAuthority } from "./authority.ts";
 import {
+  isSameCertificate,
   isSignedBy,
   type ParseCertificate,
   type ParsedCertificate,
   quoted,
   quotedName,
 } from "./certificate.ts";
+import { authoritiesAbove } from "./chain.ts";
 import { type Member, type PemText, readCertificates } from "./pemText.ts";
 import { checkKey } from "./privateKey.ts";
 
@@ -18,10 +21,10 @@ import { checkKey } from "./privateKey.ts";
 export interface Credentials {
   /** The trust anchors. */
   readonly bundle: PemText;
-  /** The issuer's certificate, and the intermediates that follow it. */
-  readonly issuer: PemText;
-  /** The issuer's private key. */
-  readonly key: PemText;
+  /** The issuer's certificate, and what follows it towards an anchor; absent if only the anchors are looked at. */
+  readonly issuer?: PemText;
+  /** The issuer's private key; absent if only its certificates are looked at. */
+  readonly key?: PemText;
 }
 
 /** What the credentials are for. Durations are written as in Go: `24h`, `20s`. */
@@ -36,6 +39,13 @@ export interface Purpose {
   readonly now: Date;
 }
 
+/** What Linkerd itself takes for granted. */
+export const defaultPurpose: Omit<Purpose, "now"> = {
+  trustDomain: defaults.clusterDomain,
+  issuanceLifetime: defaults.identityIssuer.issuanceLifetime,
+  clockSkewAllowance: defaults.identityIssuer.clockSkewAllowance,
+};
+
 /**
  * Everything about the credentials that would make Linkerd fail, now or later.
  *
@@ -47,7 +57,10 @@ export function checkCredentials(
   parse: ParseCertificate,
 ): Finding[] {
   const bundle = readCertificates(credentials.bundle, parse);
-  const chain = readCertificates(credentials.issuer, parse);
+  const chain =
+    credentials.issuer === undefined
+      ? { members: [], findings: [] }
+      : readCertificates(credentials.issuer, parse);
   const anchors = withoutDuplicates(bundle.members);
   const issuer = chain.members.find(({ place }) => place === 1);
   const following = chain.members.filter((member) => member !== issuer);
@@ -67,7 +80,7 @@ export function checkCredentials(
       ? []
       : checkIssuer({ issuer, following, intermediates, anchors, isComplete }, purpose)),
     ...checkNames(anchors, issuer, purpose.trustDomain),
-    ...checkKey(credentials.key, issuer, [...following, ...anchors]),
+    ...(credentials.key === undefined ? [] : checkKey(credentials.key, issuer, [...following, ...anchors])),
   ];
 }
 
@@ -82,9 +95,8 @@ interface Chain {
   readonly isComplete: boolean;
 }
 
-const isSame = (one: Member, other: Member) => one.certificate.x509.raw.equals(other.certificate.x509.raw);
 const includes = (members: readonly Member[], member: Member) =>
-  members.some((other) => isSame(member, other));
+  members.some(({ certificate }) => isSameCertificate(certificate, member.certificate));
 
 function withoutDuplicates(members: readonly Member[]): Member[] {
   return members.filter((member, index) => !includes(members.slice(0, index), member));
@@ -111,7 +123,8 @@ function checkAnchorSubjects(anchors: readonly Member[], issuer: Member | undefi
 
 function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
   const { issuer, intermediates, anchors } = chain;
-  const levels = levelsAbove(issuer, intermediates, anchors);
+  const above = authoritiesAbove(issuer, intermediates, anchors);
+  const levels = new Map([...above].map(([member, { level }]) => [member, level]));
   const signers = anchors.filter((anchor) => levels.has(anchor));
   return [
     ...checkIssuerSubjects(chain),
@@ -122,27 +135,6 @@ function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
     ...checkPathLengths(chain, levels),
     ...checkLifetimes(issuer, signers, purpose),
   ];
-}
-
-/**
- * Every authority that the issuer leads to by names and signatures, with the least number of steps to it.
- *
- * Fewer steps are never worse for a path length, so no other path has to be looked at.
- */
-function levelsAbove(
-  issuer: Member,
-  intermediates: readonly Member[],
-  anchors: readonly Member[],
-): ReadonlyMap<Member, number> {
-  const levels = new Map([[issuer, 0]]);
-  for (const [below, level] of levels) {
-    if (anchors.includes(below)) continue;
-    for (const authority of [...intermediates, ...anchors]) {
-      if (levels.has(authority) || !isSignedBy(below.certificate, authority.certificate)) continue;
-      levels.set(authority, level + 1);
-    }
-  }
-  return levels;
 }
 
 function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): Finding[] {

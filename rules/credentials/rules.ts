@@ -229,7 +229,7 @@ export const credentialRules = {
   expired: {
     severity: "error",
     demand: "No certificate has expired.",
-    fix: "Issue an issuer again; remove an anchor from the bundle once nothing leads to it any more.",
+    fix: "Remove an anchor from the bundle once a valid one signs the issuer. Issue an issuer again: npm run -s renew.",
     source: linkerdCheck,
     stricter: "an expired member of a bundle does no harm beside a valid one, but linkerd check fails.",
   },

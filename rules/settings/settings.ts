@@ -22,7 +22,7 @@ export interface RepositorySettings<Later extends object = object> {
 }
 
 /** A trust anchor that is given, not made. */
-export interface ProvidedTrustAnchor<Later extends object = object> {
+interface ProvidedTrustAnchor<Later extends object = object> {
   readonly certificatePem: string | Later;
   readonly privateKeyPem?: string | Later | undefined;
 }

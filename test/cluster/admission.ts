@@ -1,12 +1,12 @@
 /** What the tests of webhooks and of injected pods ask the API server. */
 import { connect as connectTls } from "node:tls";
 import type { V1PodSpec, V1SecurityContext } from "@kubernetes/client-node";
-import type { Cluster } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { withPortForward } from "../../mesh/portForward.ts";
 
 /** The pod that would be made of one that asks to be injected; fails if the API server does not admit it. */
 export async function injectedPod(
-  { core }: Cluster,
+  { core }: Mesh,
   namespace = "default",
   securityContext: V1SecurityContext = {},
 ): Promise<V1PodSpec> {
@@ -26,7 +26,7 @@ export const proxyOf = ({ containers, initContainers = [] }: V1PodSpec) =>
   [...containers, ...initContainers].find(({ name }) => name === "linkerd-proxy");
 
 /** Each container of the cluster's namespace: which pod it is in, and how often it has been restarted. */
-export async function containersOf({ core, namespace }: Cluster): Promise<string[]> {
+export async function containersOf({ core, namespace }: Mesh): Promise<string[]> {
   const { items } = await core.listNamespacedPod({ namespace });
   return items
     .flatMap(({ metadata, status }) =>
@@ -39,7 +39,7 @@ export async function containersOf({ core, namespace }: Cluster): Promise<string
 
 /** Serial number of the certificate that a pod serves. */
 export async function servedSerialNumber(
-  cluster: Cluster,
+  cluster: Mesh,
   labelSelector: string,
   port: number,
 ): Promise<string> {

@@ -4,7 +4,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 import type { V1Pod } from "@kubernetes/client-node";
 import { askToIssue } from "../../mesh/certManager.ts";
-import type { Cluster } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
@@ -24,8 +24,8 @@ import {
 
 const annotation = "checksum/identity-trust-roots";
 
-let certManager: Cluster;
-let core: Cluster["core"];
+let certManager: Mesh;
+let core: Mesh["core"];
 let objectsBefore: string[];
 
 before(async () => {

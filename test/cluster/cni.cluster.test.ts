@@ -16,7 +16,7 @@ import {
   type V1Secret,
 } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
-import type { Cluster } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { hasCniValue } from "../../rules/charts/cni.ts";
 import { namedChart } from "../../rules/charts/version.ts";
 import { chartArchive } from "../../sandbox/programs.ts";
@@ -45,7 +45,7 @@ const lateNode = "late";
 const workloads = ["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"] as const;
 const replicas = 3;
 
-let cluster: Cluster;
+let cluster: Mesh;
 let apps: AppsV1Api;
 let objectsBefore: string[];
 

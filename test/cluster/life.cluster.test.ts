@@ -10,7 +10,7 @@ import {
   KeyUsagesExtension,
   X509Certificate as ParsedCertificate,
 } from "@peculiar/x509";
-import type { Cluster } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
@@ -30,8 +30,8 @@ import {
 } from "../stack.ts";
 import { injectedPod, proxyOf } from "./admission.ts";
 
-let cluster: Cluster;
-let core: Cluster["core"];
+let cluster: Mesh;
+let core: Mesh["core"];
 let objectsBefore: string[];
 
 before(async () => {

@@ -239,7 +239,10 @@ test("an external issuer that is not there, and one that answers with a leaf, ar
   });
   await refer({ name: "careless", kind: "Signer", group });
   const missing = await refused("up");
-  assert.match(missing, /identityIssuerRef: the issuer Signer\.issuers\.example\.com careless is not there/);
+  assert.match(
+    missing,
+    /identityIssuerRef: the issuer Signer\.issuers\.example\.com careless does not exist in namespace linkerd/,
+  );
 
   await apply({
     apiVersion: `${group}/v1`,

@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 import { ApiregistrationV1Api } from "@kubernetes/client-node";
 import { askToIssue } from "../../mesh/certManager.ts";
-import type { Cluster } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
 import { connectTo, kubeConfig, pulumi, removeSandbox, set, startSandbox, up } from "../stack.ts";
 import { askThroughout, containersOf, injectedPod, proxyOf, servedSerialNumber } from "./admission.ts";
@@ -15,7 +15,7 @@ const servers = [
   { webhook: "tap-injector", port: 8443 },
 ] as const;
 
-let cluster: Cluster;
+let cluster: Mesh;
 let registrations: ApiregistrationV1Api;
 const pods = () => containersOf(cluster);
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 import { askToIssue } from "../../mesh/certManager.ts";
-import type { Cluster } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
 import {
   connectTo,
@@ -26,7 +26,7 @@ const servers = [
   { webhook: "linkerd-sp-validator", component: "destination", port: 8443 },
 ] as const;
 
-let cluster: Cluster;
+let cluster: Mesh;
 const pods = () => containersOf(cluster);
 const rotate = (on: boolean) => set("rotateWebhookCredentials", String(on));
 

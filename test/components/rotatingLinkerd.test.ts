@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { RotatingLinkerd } from "../../components/index.ts";
-import { build, findingsOf, type Values } from "../configured.ts";
+import { build, findingsOf } from "../configured.ts";
 import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";

@@ -5,6 +5,9 @@ import { type Recorded, record, type StackSettings } from "../registrations.ts";
 
 type Program = typeof import("../../infra/index.ts");
 
+// The gates would look at the cluster of whoever runs this.
+process.env.KUBECONFIG = "/dev/null";
+
 let runs = 0;
 
 /** The program as the engine runs it: anew each time. */

@@ -11,8 +11,7 @@ import {
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { type CertifyRequest, type CertifyResponse, certifyAt, identityService } from "../../mesh/certify.ts";
-import { serial } from "../../operations/format.ts";
-import { authority, leaf } from "../certificates.ts";
+import { authority, leaf, parsed } from "../certificates.ts";
 
 const identity = "default.linkerd.serviceaccount.identity.linkerd.cluster.local";
 const token = "token-that-nobody-may-see";
@@ -44,15 +43,15 @@ const port = await new Promise<number>((resolve, reject) =>
 );
 after(() => server.forceShutdown());
 
-const ask = (anchors = [anchor.certificate], signal = new AbortController().signal) =>
+const ask = (anchors = [parsed(anchor.certificate)], signal = new AbortController().signal) =>
   certifyAt(`127.0.0.1:${port}`, { identity, token, anchors, signal });
 
 suite("A Certify call", () => {
   test("shows the issuer that is loaded, and the anchor that it leads to", async () => {
     answer = answerTruly;
     const proof = await ask();
-    assert.equal(serial(proof.issuer), serial(issuer.certificate));
-    assert.equal(serial(proof.anchor), serial(anchor.certificate));
+    assert.deepEqual(proof.issuer.x509.raw, issuer.certificate.raw);
+    assert.deepEqual(proof.anchor.x509.raw, anchor.certificate.raw);
     assert.equal(proof.identity, identity);
   });
 
@@ -93,7 +92,7 @@ suite("A Certify call", () => {
   test("rejects an issuer that leads to none of the anchors", async () => {
     answer = answerTruly;
     const other = await authority({ commonName: "another root" });
-    await assert.rejects(ask([other.certificate]), /leads to no trust anchor/);
+    await assert.rejects(ask([parsed(other.certificate)]), /leads to no trust anchor/);
   });
 
   test("says what the controller said, and never the token", async () => {
@@ -112,7 +111,10 @@ suite("A Certify call", () => {
       interrupt.abort();
       return new Promise(() => {});
     };
-    await assert.rejects(ask([anchor.certificate], interrupt.signal), /Certify failed with CANCELLED/);
+    await assert.rejects(
+      ask([parsed(anchor.certificate)], interrupt.signal),
+      /Certify failed with CANCELLED/,
+    );
   });
 });
 

@@ -151,7 +151,7 @@ test("without what to log in with, up makes the namespace and says what is missi
   await set("vaultIssuer.auth.tokenSecretRef.key", "token");
   assert.match(
     await refused("up"),
-    /vaultIssuer: the Secret linkerd\/vault-token is not there, or is empty.*kubectl create secret generic -n linkerd vault-token --from-file=token=<file>/s,
+    /vaultIssuer: Secret linkerd\/vault-token does not exist.*kubectl create secret generic -n linkerd vault-token --from-file=token=<file>/s,
   );
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type Certificate, withIssuing } from "../../mesh/certManager.ts";
 import { parseTimeout } from "../../operations/command.ts";
-import { metricValue } from "../../operations/credentials/credentials.ts";
+import { metricValue } from "../../operations/credentials/read.ts";
 import { formatSpan, formatTable, formatTime } from "../../operations/format.ts";
 
 test("Asking to renew sets the condition that cmctl sets, and keeps all else", () => {

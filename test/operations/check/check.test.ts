@@ -66,6 +66,23 @@ suite("npm run -s check", () => {
     assert.match(stdout, /^Error: --issuer: .* expired at /);
   });
 
+  test("loads neither Pulumi's SDK nor a Kubernetes client for files", async () => {
+    const hook = write(
+      "refuse.mjs",
+      `import { registerHooks } from "node:module";
+      registerHooks({
+        resolve(specifier, context, next) {
+          if (/^@(pulumi|kubernetes)\\//.test(specifier)) throw new Error("loaded: " + specifier);
+          return next(specifier, context);
+        },
+      });`,
+    );
+    const refusing = { ...process.env, NODE_OPTIONS: `--import=${hook}` };
+    assert.deepEqual((await checkIn(refusing, ...files)).code, 0);
+    const stack = await checkIn(refusing, "--config", "Pulumi.dev.yaml");
+    assert.match(stack.stderr, /loaded: @pulumi\//, "the hook works");
+  });
+
   test("says which file cannot be read, without a stack", async () => {
     const { code, stdout, stderr } = await check(
       ...files,
@@ -186,7 +203,7 @@ suite("npm run -s check", () => {
     assert.equal(missing.code, 2);
     assert.match(
       missing.stdout,
-      /^Error: --stack: pulumi is not on PATH.*\n {4}Fix: Install it; .*sandbox -- env/,
+      /^Error: --stack: .*: pulumi is not on PATH\.\n {4}Fix: Install it; .*sandbox -- env/,
     );
     // As Pulumi answers.
     const answer = "#!/bin/sh\necho \"error: no stack named '$6' found\" >&2\nexit 255\n";
@@ -195,7 +212,7 @@ suite("npm run -s check", () => {
     assert.equal(stack.code, 2);
     assert.match(
       stack.stdout,
-      /^Error: --stack none: pulumi config cannot read it: no stack named 'none' found\n/,
+      /^Error: --stack none: pulumi config cannot read the stack: no stack named 'none' found\n/,
     );
     const cluster = await check("--secret", "linkerd/linkerd-identity-issuer", "--context", "none");
     assert.equal(cluster.code, 2);

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import type { X509Certificate } from "node:crypto";
 import { suite, test } from "node:test";
 import type { Certificate, Condition } from "../../../mesh/certManager.ts";
-import type { Credentials, WebhookCredential } from "../../../operations/credentials/credentials.ts";
+import type { Credentials, WebhookCredential } from "../../../operations/credentials/read.ts";
 import { credentialsJson, credentialsTable } from "../../../operations/credentials/table.ts";
 import { problemsOf } from "../../../operations/credentials/verdict.ts";
-import { serial } from "../../../operations/format.ts";
-import { authority, hoursFromNow, leaf, now } from "../../certificates.ts";
+import { factsOf } from "../../../operations/format.ts";
+import { defaultPurpose } from "../../../rules/credentials/credentials.ts";
+import { describeFinding } from "../../../rules/finding.ts";
+import { broken } from "../../../rules/rules.ts";
+import { authority, hoursFromNow, leaf, now, parsed } from "../../certificates.ts";
 
 const anchor = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(87600) });
 const issuer = await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor });
@@ -24,29 +28,44 @@ const renewedBy = (status: Certificate["status"] = {}): Certificate => ({
 const webhook: WebhookCredential = {
   name: "proxy injector",
   secretName: "linkerd-proxy-injector-k8s-tls",
-  certificate: await leaf({ commonName: serverName, signer: webhookAuthority }),
+  certificate: parsed(await leaf({ commonName: serverName, signer: webhookAuthority })),
   intermediates: [],
   serverName,
-  caBundle: [webhookAuthority.certificate],
+  caBundle: [parsed(webhookAuthority.certificate)],
 };
 
-const loaded = (certificate: typeof issuer.certificate) => ({
+const serialOf = ({ certificate }: typeof issuer) => factsOf(parsed(certificate)).serialNumber;
+
+const loaded = (certificate: X509Certificate) => ({
   podName: "linkerd-identity-1",
-  proof: { issuer: certificate, anchor: anchor.certificate, identity: "default.linkerd" },
+  proof: { issuer: parsed(certificate), anchor: parsed(anchor.certificate), identity: "default.linkerd" },
+});
+
+const pemOf = (...certificates: X509Certificate[]) =>
+  certificates.map((certificate) => certificate.toString().trimEnd()).join("\n");
+
+/** A bundle of these anchors, as Linkerd's ConfigMap has it. */
+const trusting = (...anchors: X509Certificate[]): Credentials["trust"] => ({
+  purpose: defaultPurpose,
+  bundle: { field: "ConfigMap linkerd/linkerd-identity-trust-roots", text: pemOf(...anchors) },
+  anchors: anchors.map(parsed),
+});
+
+/** The issuer's Secret with this certificate. */
+const storing = (certificate: X509Certificate): Credentials["issuer"] => ({
+  secretName: "linkerd-identity-issuer",
+  pem: { field: "Secret linkerd/linkerd-identity-issuer, tls.crt", text: pemOf(certificate) },
+  certificate: parsed(certificate),
+  intermediates: [],
+  renewedBy: renewedBy(),
 });
 
 const healthy: Credentials = {
   context: "test",
   namespace: "linkerd",
-  trustDomain: "cluster.local",
   readAt: now,
-  anchors: [anchor.certificate],
-  issuer: {
-    secretName: "linkerd-identity-issuer",
-    certificate: issuer.certificate,
-    intermediates: [],
-    renewedBy: renewedBy(),
-  },
+  trust: trusting(anchor.certificate),
+  issuer: storing(issuer.certificate),
   webhooks: [webhook],
   controllers: [loaded(issuer.certificate)],
 };
@@ -55,7 +74,7 @@ const healthy: Credentials = {
 function onlyProblem(credentials: Credentials): string {
   const problems = problemsOf(credentials);
   assert.equal(problems.length, 1, JSON.stringify(problems));
-  return `${problems[0]!.what} ${problems[0]!.fix}`;
+  return describeFinding(problems[0]!);
 }
 
 suite("The verdict on the credentials", () => {
@@ -69,19 +88,19 @@ suite("The verdict on the credentials", () => {
       notBefore: hoursFromNow(-48),
       notAfter: hoursFromNow(-24),
     });
-    const problem = onlyProblem({ ...healthy, anchors: [expired.certificate, anchor.certificate] });
+    const problem = onlyProblem({ ...healthy, trust: trusting(expired.certificate, anchor.certificate) });
     assert.match(
       problem,
-      /Trust anchor old root expired at .*ConfigMap linkerd\/linkerd-identity-trust-roots/,
+      /ConfigMap linkerd\/linkerd-identity-trust-roots: Certificate 1, "old root", expired at .*\n.*Remove an anchor from the bundle/,
     );
   });
 
   test("names an issuer whose anchor is not in the bundle", async () => {
-    const other = await authority({ commonName: "another root" });
-    const problem = onlyProblem({ ...healthy, anchors: [other.certificate] });
+    const other = await authority({ commonName: "another root", notAfter: hoursFromNow(87600) });
+    const problem = onlyProblem({ ...healthy, trust: trusting(other.certificate) });
     assert.match(
       problem,
-      /Secret linkerd\/linkerd-identity-issuer: .* leads to no trust anchor: .* Add the anchor/,
+      /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .* leads to no trust anchor: .*\n.*Add the anchor/,
     );
   });
 
@@ -94,20 +113,20 @@ suite("The verdict on the credentials", () => {
     });
     const problem = onlyProblem({
       ...healthy,
-      issuer: { ...healthy.issuer, certificate: expired.certificate },
+      issuer: storing(expired.certificate),
       controllers: [loaded(expired.certificate)],
     });
-    assert.match(problem, /expired at .* npm run -s renew/);
+    assert.match(problem, /expired at .*\n.* npm run -s renew/);
   });
 
   test("names an issuer that may not sign", async () => {
     const certificate = await leaf({ commonName: "identity.linkerd.cluster.local", signer: anchor });
     const problem = onlyProblem({
       ...healthy,
-      issuer: { ...healthy.issuer, certificate },
+      issuer: storing(certificate),
       controllers: [loaded(certificate)],
     });
-    assert.match(problem, /may not sign others \(CA:FALSE\)/);
+    assert.match(problem, /is not an authority \(CA:FALSE\)/);
   });
 
   test("names a Secret without certificate", () => {
@@ -116,17 +135,17 @@ suite("The verdict on the credentials", () => {
       issuer: {
         secretName: "linkerd-identity-issuer",
         intermediates: [],
-        unreadable: "the Secret has no key tls.crt",
+        unreadable: "The Secret has no key tls.crt.",
       },
     });
-    assert.match(problem, /Secret linkerd\/linkerd-identity-issuer: the Secret has no key tls\.crt/);
+    assert.match(problem, /Secret linkerd\/linkerd-identity-issuer: The Secret has no key tls\.crt/);
   });
 
   test("names a controller that still uses the previous issuer, and how to restart it", () => {
     const problem = onlyProblem({ ...healthy, controllers: [loaded(previousIssuer.certificate)] });
-    assert.ok(problem.includes(`has loaded issuer ${serial(previousIssuer.certificate)}`));
-    assert.ok(problem.includes(`holds ${serial(issuer.certificate)}`));
-    assert.ok(problem.endsWith("kubectl -n linkerd rollout restart deploy/linkerd-identity"));
+    assert.ok(problem.includes(`has loaded issuer ${serialOf(previousIssuer)}`));
+    assert.ok(problem.includes(`holds ${serialOf(issuer)}`));
+    assert.match(problem, /: kubectl -n linkerd rollout restart deploy\/linkerd-identity$/m);
   });
 
   test("tells why a controller refused the stored issuer", () => {
@@ -147,7 +166,7 @@ suite("The verdict on the credentials", () => {
   test("names one lagging controller among several", () => {
     const lagging = { ...loaded(previousIssuer.certificate), podName: "linkerd-identity-2" };
     const problem = onlyProblem({ ...healthy, controllers: [loaded(issuer.certificate), lagging] });
-    assert.match(problem, /linkerd-identity-2 has loaded/);
+    assert.match(problem, /^Pod linkerd\/linkerd-identity-2: The identity controller has loaded/);
   });
 
   test("names a controller that gives no certificate, and the absence of any", () => {
@@ -184,16 +203,18 @@ suite("The verdict on the credentials", () => {
   test("names a webhook that the API server does not trust, or that has another name", () => {
     assert.match(
       onlyProblem({ ...healthy, webhooks: [{ ...webhook, caBundle: [] }] }),
-      /the API server will not trust the proxy injector.*Upgrade the linkerd-control-plane chart/,
+      /The API server will not trust the proxy injector.*\n.*Upgrade the linkerd-control-plane chart/,
     );
     assert.match(
       onlyProblem({ ...healthy, webhooks: [{ ...webhook, serverName: "other.linkerd.svc" }] }),
-      /the certificate is not for other\.linkerd\.svc/,
+      /The certificate is not for other\.linkerd\.svc/,
     );
   });
 });
 
 suite("The credentials are shown", () => {
+  const wrong = broken("issuer-loaded", { field: "Here", message: "Something is wrong.", fix: "Mend it." });
+
   test("as a table with one row each, the evidence and the verdict", () => {
     const lines = credentialsTable(healthy, []).split("\n");
     assert.match(lines[2]!, /^CREDENTIAL +SUBJECT +SHA-256 +VALID FROM +VALID UNTIL +LEFT +NEXT RENEWAL$/);
@@ -203,30 +224,28 @@ suite("The credentials are shown", () => {
     );
     assert.match(lines[4]!, /^identity issuer .* \(in 23 h 0 min\)$/);
     assert.match(lines[5]!, /^proxy injector .* at the next upgrade of the chart$/);
-    assert.ok(
-      lines.includes(
-        `Identity controller linkerd-identity-1 has loaded issuer ${serial(issuer.certificate)}`,
-      ),
-    );
+    assert.ok(lines.includes(`Identity controller linkerd-identity-1 has loaded issuer ${serialOf(issuer)}`));
     assert.match(lines.at(-1)!, /^All right/);
-    const table = credentialsTable(healthy, [{ what: "Something is wrong.", fix: "Mend it." }]);
-    assert.ok(table.endsWith("Problem: Something is wrong.\n    Fix: Mend it."));
+    const table = credentialsTable(healthy, [wrong]);
+    assert.match(table, /\nProblem: Here: Something is wrong\.\n {4}Fix: Mend it\.\n {4}Rule: issuer-loaded/);
   });
 
   test("as JSON", () => {
     const shown = JSON.parse(credentialsJson(healthy, []));
     assert.equal(shown.verdict, "ok");
-    assert.equal(shown.issuer.serialNumber, serial(issuer.certificate));
-    assert.equal(shown.loaded[0].issuer.serialNumber, serial(issuer.certificate));
+    assert.equal(shown.issuer.serialNumber, serialOf(issuer));
+    assert.equal(shown.loaded[0].issuer.serialNumber, serialOf(issuer));
     assert.equal(shown.anchors[0].notAfter, anchor.certificate.validToDate.toISOString());
-    assert.equal(JSON.parse(credentialsJson(healthy, [{ what: "", fix: "" }])).verdict, "problem");
+    const { verdict, problems } = JSON.parse(credentialsJson(healthy, [wrong]));
+    assert.equal(verdict, "problem");
+    assert.deepEqual(problems, [{ what: "Here: Something is wrong.", ...wrong }]);
   });
 });
 
 suite("Where the anchor is kept on the cluster", () => {
   const distributed: Credentials = {
     ...healthy,
-    distributedSha256: "present",
+    trust: { ...healthy.trust, distributedSha256: "present" },
     controllers: [{ ...loaded(issuer.certificate), bundleSha256: "present" }],
     anchorRenewedBy: {
       metadata: { name: "linkerd-trust-anchor", uid: "2" },
@@ -242,15 +261,16 @@ suite("Where the anchor is kept on the cluster", () => {
   test("its row has the time at which cert-manager would replace it, and so has the JSON", async () => {
     assert.deepEqual(problemsOf(distributed), []);
     const outgoing = await authority({ commonName: "root.linkerd.cluster.local" });
-    const both = { ...distributed, anchors: [anchor.certificate, outgoing.certificate] };
+    const anchors = [anchor.certificate, outgoing.certificate].map(parsed);
+    const both = { ...distributed, trust: { ...distributed.trust, anchors } };
     const rows = credentialsTable(both, [])
       .split("\n")
       .filter((line) => line.startsWith("trust anchor"));
     assert.match(rows[0]!, /in 3643 d .*, unless rotated before$/);
     assert.match(rows[1]!, /none: an outgoing anchor$/);
-    const { anchors } = JSON.parse(credentialsJson(both, [])) as { anchors: { nextRenewal?: string }[] };
+    const shown = JSON.parse(credentialsJson(both, [])) as { anchors: { nextRenewal?: string }[] };
     assert.deepEqual(
-      anchors.map(({ nextRenewal }) => nextRenewal),
+      shown.anchors.map(({ nextRenewal }) => nextRenewal),
       [hoursFromNow(87432).toISOString(), undefined],
     );
   });
@@ -259,7 +279,7 @@ suite("Where the anchor is kept on the cluster", () => {
     const controllers = [{ ...loaded(issuer.certificate), bundleSha256: "before" }];
     assert.match(
       onlyProblem({ ...distributed, controllers }),
-      /linkerd-identity-1 was started with other trust anchors .* pulumi up/,
+      /linkerd-identity-1: The identity controller was started with other trust anchors .*\n.* pulumi up/,
     );
     assert.deepEqual(problemsOf({ ...distributed, controllers: [loaded(issuer.certificate)] }), []);
   });

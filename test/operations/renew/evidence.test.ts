@@ -10,12 +10,14 @@ import {
   type Seen,
   steps,
 } from "../../../operations/renew/evidence.ts";
-import { authority, hoursFromNow, now } from "../../certificates.ts";
+import { authority, hoursFromNow, now, parsed } from "../../certificates.ts";
 
 const anchor = await authority({ commonName: "root.linkerd.cluster.local" });
 const name = "linkerd-identity-issuer";
 const issuerUntil = async (notAfter: Date) =>
-  (await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor, notAfter })).certificate;
+  parsed(
+    (await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor, notAfter })).certificate,
+  );
 const oldIssuer = await issuerUntil(hoursFromNow(24));
 const newIssuer = await issuerUntil(hoursFromNow(48));
 
@@ -25,7 +27,7 @@ const issuing: Condition = { type: "Issuing", status: "True", reason: "Renewing"
 const certificate = (revision: number, issued: typeof oldIssuer, conditions = [ready]): Certificate => ({
   metadata: { name, uid: "certificate" },
   spec: { secretName: name },
-  status: { conditions, revision, notAfter: issued.validToDate.toISOString() },
+  status: { conditions, revision, notAfter: issued.x509.validToDate.toISOString() },
 });
 
 const request = (uid: string, revision: number, conditions: Condition[] = []): CertificateRequest => ({
@@ -51,7 +53,7 @@ const event = (reason: ReloadEvent["reason"], count: number): ReloadEvent => ({
 const approved: Condition = { type: "Approved", status: "True", reason: "cert-manager.io", message: "" };
 const loaded = (issuer: typeof oldIssuer, podName = "identity-1") => ({
   podName,
-  proof: { issuer, anchor: anchor.certificate, identity: "default" },
+  proof: { issuer, anchor: parsed(anchor.certificate), identity: "default" },
 });
 
 const before: Before = {
@@ -61,7 +63,7 @@ const before: Before = {
   stored: oldIssuer,
   requests: [request("old", 1)],
   events: [event("IssuerUpdated", 3)],
-  anchors: [anchor.certificate],
+  anchors: [parsed(anchor.certificate)],
   loaded: [loaded(oldIssuer)],
 };
 
@@ -229,7 +231,7 @@ suite("What a renewal still waits for is named with what is seen and how to mend
   });
 
   test("the kubelet, which may not have delivered the Secret yet", () => {
-    const justIssued = newIssuer.validFromDate;
+    const justIssued = newIssuer.x509.validFromDate;
     assert.match(
       awaited({ ...end, loaded: [loaded(oldIssuer)] }, justIssued),
       /The kubelet delivers .* look again/,

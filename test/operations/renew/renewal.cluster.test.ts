@@ -144,7 +144,7 @@ suite("What is not right is named, with its reason and the fix:", () => {
       const credentials = await run("credentials", 2);
       assert.match(
         credentials.stdout,
-        /Problem: Secret linkerd\/linkerd-identity-issuer: .* leads to no trust anchor/,
+        /Problem: Secret linkerd\/linkerd-identity-issuer, tls\.crt: .* leads to no trust anchor/,
       );
       assert.match(
         credentials.stdout,

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import { test } from "node:test";
-import { checkIssuerOf } from "../../../infra/gates/controlPlaneGate.ts";
-import type { Kubectl } from "../../../infra/gates/kubectl.ts";
+import * as pulumi from "@pulumi/pulumi";
+import { checkIssuerOf } from "../../../infra/gates/identityIssuer.ts";
 import { parseCertificate } from "../../../rules/credentials/parseCertificate.ts";
 import { checkStoredIssuer } from "../../../rules/credentials/storedIssuer.ts";
 import { authority, type Fabricated, hoursFromNow } from "../../certificates.ts";
+import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
+import { record } from "../../registrations.ts";
 
 const root = await authority({
   commonName: "root.linkerd.cluster.local",
@@ -25,28 +27,33 @@ const secretOf = (one: Fabricated) => ({
   "ca.crt": base64(rootPem),
 });
 
+const api = await startApiServer();
+const secretPath = "/api/v1/namespaces/linkerd/secrets/linkerd-identity-issuer";
+
 /** A cluster with this Secret, and with this bundle in the ConfigMap that trust-manager keeps. */
-const holding =
-  (secret: Readonly<Record<string, string>> | undefined, bundle = ""): Kubectl =>
-  async (_get, kind) => {
-    if (kind === "configmap") return JSON.stringify({ data: { "ca-bundle.crt": bundle } });
-    return secret === undefined ? "" : JSON.stringify({ data: secret });
+function holding(data: Readonly<Record<string, string>> | undefined, bundle = "") {
+  api.objects = {
+    ...(data === undefined ? {} : { [secretPath]: { data } }),
+    "/api/v1/namespaces/linkerd/configmaps/linkerd-identity-trust-roots": {
+      data: { "ca-bundle.crt": bundle },
+    },
   };
+  return Promise.resolve(api.cluster);
+}
 
 const lifetimes = { issuanceLifetime: "24h", clockSkewAllowance: "20s" };
 const mesh = { identityTrustDomain: "cluster.local", identityTrustAnchorsPEM: rootPem };
 const values = { ...mesh, identity: { issuer: lifetimes } };
 const release = { name: "linkerd-control-plane", namespace: "linkerd", timeout: 0, values };
 
-test("an issuer that an anchor has signed passes, wherever the chart has its values", async () => {
-  const kubectl = holding(secretOf(issuer), rootPem);
-  await checkIssuerOf(kubectl, release);
-  await checkIssuerOf(kubectl, { ...release, values: { global: mesh, identity: { issuer: lifetimes } } });
+test("an issuer that an anchor has signed passes, whoever has the bundle", async () => {
+  const cluster = holding(secretOf(issuer), rootPem);
+  await checkIssuerOf(cluster, release);
   const externalCA = {
     identityTrustDomain: "cluster.local",
     identity: { externalCA: true, issuer: lifetimes },
   };
-  await checkIssuerOf(kubectl, { ...release, values: externalCA });
+  await checkIssuerOf(cluster, { ...release, values: externalCA });
 });
 
 test("an issuer that leads to no anchor is refused", async () => {
@@ -73,14 +80,32 @@ test("a Secret with other keys is refused", () =>
     /The Secret has crt\.pem, but not tls\.crt and tls\.key/,
   ));
 
-test("a Secret that is not written in time is missed", () =>
-  assert.rejects(checkIssuerOf(holding(undefined), release), /is not there after 0 s/));
+test("a Secret that is not written in time is missed, one that is written meanwhile is awaited", async () => {
+  await assert.rejects(checkIssuerOf(holding(undefined), release), /does not exist after 0 s/);
+  const cluster = holding(undefined);
+  let looks = 0;
+  const written = () => (looks++ === 0 ? { data: {} } : { data: secretOf(issuer) });
+  api.objects = { [secretPath]: written };
+  await record(() => checkIssuerOf(cluster, { ...release, timeout: 10 }));
+  assert.equal(looks, 2);
+});
 
-test("without an answer of the cluster, the control plane is not touched", () =>
-  assert.rejects(
-    checkIssuerOf(() => Promise.reject(new Error("Forbidden")), release),
-    /identity issuer in namespace linkerd cannot be looked at.*: Forbidden\. kubectl must reach the cluster/,
-  ));
+test("without an answer of the cluster, the control plane is not changed", async () => {
+  api.objects = { [secretPath]: new Refusal(403, "secrets is forbidden") };
+  await assert.rejects(checkIssuerOf(Promise.resolve(api.cluster), release), (error: Error) => {
+    assert.ok(pulumi.RunError.isInstance(error));
+    assert.match(
+      error.message,
+      /identity issuer in namespace linkerd cannot be read.*: secrets is forbidden \(HTTP 403\)\. This user needs "get"/,
+    );
+    return true;
+  });
+  const unknown = Promise.reject(new Error('Context "x" is not in the kubeconfig. Its contexts: y.'));
+  await assert.rejects(
+    checkIssuerOf(unknown, release),
+    /checked: Context "x" is not in the kubeconfig\. Its/,
+  );
+});
 
 test("without ca.crt it passes, with a warning", async () => {
   const { "ca.crt": _, ...data } = secretOf(issuer);

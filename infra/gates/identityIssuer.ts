@@ -1,0 +1,113 @@
+/**
+ * Looks at the identity issuer that the cluster really holds, right before the control plane is created or changed, and in
+ * every run that finds nothing to change.
+ *
+ * cert-manager calls a Certificate Ready whatever its issuer has answered: a leaf instead of an authority, or an authority
+ * that leads to none of the mesh's anchors; and nobody has looked at a Secret that someone else writes. With a wrong one, a
+ * new identity controller ends at once, and a running one stops issuing when its current issuer expires.
+ */
+import { setTimeout } from "node:timers/promises";
+import * as pulumi from "@pulumi/pulumi";
+import { requireSound } from "../../components/validation.ts";
+import type { Cluster } from "../../mesh/cluster.ts";
+import { found } from "../../mesh/requests.ts";
+import { valueAt } from "../../rules/charts/values.ts";
+import type { Purpose } from "../../rules/credentials/credentials.ts";
+import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
+import type { PemText } from "../../rules/credentials/pemText.ts";
+import { checkStoredIssuer, type StoredIssuer } from "../../rules/credentials/storedIssuer.ts";
+import { parseDuration } from "../../rules/lifetimes/duration.ts";
+import { identityIssuerName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
+import { known, type ReleaseInputs, releaseType } from "./registration.ts";
+
+const pollMilliseconds = 1000;
+const controlPlanes = ["linkerd-control-plane", "linkerd2"];
+
+type Core = Pick<Cluster, "core">;
+
+/**
+ * Lets no control plane be registered with the engine before its identity issuer has passed; previews are let through.
+ *
+ * A transform and no hook, since hooks run only if the release itself is about to change: an issuer that has got another
+ * signer changes nothing of the release.
+ */
+export function checkIssuerFirst(cluster: Promise<Core>): pulumi.ResourceTransform {
+  return async ({ type, props }) => {
+    if (type === releaseType && controlPlanes.includes(props.name) && !pulumi.runtime.isDryRun()) {
+      await checkIssuerOf(cluster, await known(props));
+    }
+    return undefined;
+  };
+}
+
+/**
+ * Passes if the control plane's issuer is fit for it.
+ *
+ * @throws pulumi.RunError with what is wrong with the issuer, if it cannot be read, or if it does not exist within the
+ *   release's timeout.
+ */
+export async function checkIssuerOf(cluster: Promise<Core>, release: ReleaseInputs): Promise<void> {
+  const { namespace, values = {}, timeout } = release;
+  let stored: StoredIssuer | undefined;
+  let bundle: PemText;
+  try {
+    const { core } = await cluster;
+    stored = await awaitIssuer(core, namespace, timeout);
+    bundle = await bundleOf(core, namespace, values);
+  } catch (error) {
+    throw new pulumi.RunError(
+      `The identity issuer in namespace ${namespace} cannot be read, and the control plane is not changed before it has ` +
+        `been checked: ${(error as Error).message} This user needs "get" on Secrets and ConfigMaps of that namespace.`,
+    );
+  }
+  if (stored === undefined) {
+    throw new pulumi.RunError(
+      `Secret ${namespace}/${identityIssuerName} does not exist after ${timeout} s (helmTimeoutSeconds), and Linkerd's ` +
+        "identity controller does not start without it. Write it with tls.crt, tls.key and ca.crt, and run pulumi up again.",
+    );
+  }
+  requireSound(checkStoredIssuer(stored, bundle, purposeOf(values), parseCertificate));
+}
+
+/** The Secret once it holds anything; `undefined` if it does not after that many seconds. */
+async function awaitIssuer(
+  core: Cluster["core"],
+  namespace: string,
+  timeoutSeconds: number,
+): Promise<StoredIssuer | undefined> {
+  const field = `Secret ${namespace}/${identityIssuerName}`;
+  const end = Date.now() + timeoutSeconds * 1000;
+  for (let told = false; ; told = true) {
+    const read = core.readNamespacedSecret({ name: identityIssuerName, namespace });
+    const { data = {} } = (await found(field, read)) ?? {};
+    if (Object.keys(data).length > 0) return { field, data };
+    if (Date.now() >= end) return undefined;
+    if (!told) {
+      pulumi.log.info(
+        `Waiting for ${field} to be written, with tls.crt, tls.key and ca.crt, for ${timeoutSeconds} s at most.`,
+      );
+    }
+    await setTimeout(pollMilliseconds);
+  }
+}
+
+/** The anchors that the control plane is given: among its values, or in the ConfigMap that someone else keeps. */
+async function bundleOf(core: Cluster["core"], namespace: string, values: object): Promise<PemText> {
+  if (valueAt(values, "identity.externalCA") !== true) {
+    return { field: "The mesh's trust anchors", text: String(valueAt(values, "identityTrustAnchorsPEM")) };
+  }
+  const field = `ConfigMap ${namespace}/${trustRootsName}`;
+  const configMap = await found(field, core.readNamespacedConfigMap({ name: trustRootsName, namespace }));
+  return { field, text: configMap?.data?.[trustRootsKey] ?? "" };
+}
+
+function purposeOf(values: object): Purpose {
+  const clockSkewAllowance = String(valueAt(values, "identity.issuer.clockSkewAllowance"));
+  return {
+    trustDomain: String(valueAt(values, "identityTrustDomain")),
+    issuanceLifetime: String(valueAt(values, "identity.issuer.issuanceLifetime")),
+    clockSkewAllowance,
+    // By the cluster's clock, which may be so much ahead, an issuer of this moment is valid already.
+    now: new Date(Date.now() + Number(parseDuration(clockSkewAllowance) / 1_000_000n)),
+  };
+}

@@ -1,0 +1,53 @@
+/** What is looked at on the cluster before anything of it is changed; for this program, and for those that use its components. */
+import * as pulumi from "@pulumi/pulumi";
+import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
+import { lookWhetherItFits, type Wanted } from "./clusterFit.ts";
+import { checkIssuerFirst } from "./identityIssuer.ts";
+import { continueInterruptedReleases } from "./interruptedReleases.ts";
+import { requireReferences } from "./issuerReferences.ts";
+
+/** Enough for a cluster that is near. A preview is not held up by one that is far, or down. */
+const previewTimeoutMilliseconds = 500;
+
+/** The gates of a run. */
+export interface Gates {
+  /** For the options of the component that installs Linkerd. */
+  readonly transforms: pulumi.ResourceTransform[];
+  /** Whether the cluster fits the chosen Linkerd. Await it at the end of the program: a preview goes on without it. */
+  readonly fit: Promise<void>;
+}
+
+/**
+ * Makes the gates of the resources that install Linkerd:
+ *
+ * - an Issuer or a Certificate that names what does not exist is refused at once;
+ * - a control plane is changed only after its identity issuer has been found fit for it;
+ * - a Helm release goes on from what an interrupted run has left.
+ *
+ * An update waits here until the cluster has been found to fit the chosen Linkerd, so that nothing is changed otherwise. A
+ * preview goes on meanwhile, and waits at its end, for half a second at most, if the cluster does not answer.
+ *
+ * @param cluster the kubeconfig and context that the program's Kubernetes provider has.
+ * @param wanted the Linkerd that is going to be installed.
+ * @throws pulumi.RunError with what does not fit, of which Pulumi shows the message alone; in a preview, `fit` does.
+ */
+export async function gates(cluster: KubeConfigOptions, wanted: Wanted): Promise<Gates> {
+  const isPreview = pulumi.runtime.isDryRun();
+  // The client takes longer to load than all the rest of a program: so it loads while other things happen.
+  const connected = import("../../mesh/cluster.ts").then(({ connect }) => {
+    const limit = isPreview ? { signal: AbortSignal.timeout(previewTimeoutMilliseconds) } : {};
+    return connect({ ...cluster, ...limit });
+  });
+  const fit = lookWhetherItFits(connected, wanted);
+  // Whoever awaits them hears of their failures.
+  for (const promise of [connected, fit]) promise.catch(() => {});
+  if (!isPreview) await fit;
+  return {
+    transforms: [
+      continueInterruptedReleases(connected),
+      requireReferences(connected),
+      checkIssuerFirst(connected),
+    ],
+    fit,
+  };
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
+import { gates } from "../../../infra/gates/index.ts";
+import { familyOf } from "../../../rules/charts/families.ts";
+import { startApiServer } from "../../mesh/apiServer.ts";
+
+const api = await startApiServer();
+const wanted = {
+  family: familyOf("linkerd-control-plane", "2026.8.3"),
+  installGatewayApi: false,
+  namespace: "linkerd",
+};
+/** Begins a program. */
+async function start(isPreview: boolean): Promise<void> {
+  const mocks = { newResource: () => ({ id: "", state: {} }), call: () => ({}) };
+  await pulumi.runtime.setMocks(mocks, "project", "test", isPreview, "organization");
+  // The SDK's mock lacks this one, which every hook calls.
+  Object.assign(pulumi.runtime.getMonitor()!, {
+    registerResourceHook: (_: unknown, done: (error: null, response: object) => void) => done(null, {}),
+  });
+}
+
+beforeEach(() => {
+  api.requests = [];
+  api.objects = { "/version": { major: "1", minor: "20", gitVersion: "v1.20.0" } };
+});
+
+test("a cluster that does not fit ends an update before anything is registered", async () => {
+  await start(false);
+  await assert.rejects(gates({ kubeconfig: api.kubeconfig }, wanted), (error: Error) => {
+    assert.ok(pulumi.RunError.isInstance(error));
+    assert.match(error.message, /the cluster runs v1\.20\.0/);
+    return true;
+  });
+});
+
+test("a preview goes on while the cluster is asked, and ends with its answer", async () => {
+  await start(true);
+  const { fit } = await gates({ kubeconfig: api.kubeconfig }, wanted);
+  assert.deepEqual(api.requests, [], "nothing has been asked yet");
+  let verdict = await fit.catch(({ message }) => message);
+  // On a busy machine the half second may be over before the answer is there.
+  for (let tries = 0; verdict === undefined && tries < 10; tries++) {
+    verdict = await (await gates({ kubeconfig: api.kubeconfig }, wanted)).fit.catch(({ message }) => message);
+  }
+  assert.match(verdict, /the cluster runs v1\.20\.0/);
+});
+
+test("a preview goes on half a second after it began to ask a cluster that is silent", async () => {
+  await start(true);
+  await import("../../../mesh/cluster.ts");
+  api.objects = { "/version": () => new Promise(() => {}) };
+  const begun = performance.now();
+  const { fit } = await gates({ kubeconfig: api.kubeconfig }, wanted);
+  await fit;
+  const elapsed = performance.now() - begun;
+  assert.ok(elapsed > 400 && elapsed < 1500, `${elapsed} ms`);
+});
