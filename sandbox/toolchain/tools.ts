@@ -43,7 +43,10 @@ export interface Tool {
   readonly generate?: readonly (readonly string[])[];
   /** Flags of this build alone. */
   readonly flags?: readonly string[];
-  /** Processor time of a build without a cache, after the module's programs above it; estimates start from it. */
+  /**
+   * Processor time of a build without a cache, from which estimates start: after the module's programs above it, but of an
+   * extra by itself, since most are built later.
+   */
   readonly cpuSeconds: number;
   /** The extra that it is part of; without one, every sandbox has it. */
   readonly extra?: Extra;
@@ -149,27 +152,27 @@ function linkerdTool(name: string, directory: string, cpuSeconds: number): Tool 
 }
 
 export const tools: readonly Tool[] = [
-  kubernetesTool("kube-apiserver", 95),
-  kubernetesTool("kube-controller-manager", 60),
-  kubernetesTool("kube-scheduler", 7),
-  kubernetesTool("kubelet", 60),
-  kubernetesTool("kubectl", 20),
-  { name: "etcd", module: "cluster", package: "go.etcd.io/etcd/server/v3", cpuSeconds: 12 },
-  { name: "kwok", module: "cluster", package: "sigs.k8s.io/kwok/cmd/kwok", cpuSeconds: 12, extra: "kwok" },
-  { name: "helm", module: "cluster", package: "helm.sh/helm/v3/cmd/helm", cpuSeconds: 14 },
+  kubernetesTool("kube-apiserver", 630),
+  kubernetesTool("kube-controller-manager", 144),
+  kubernetesTool("kube-scheduler", 8),
+  kubernetesTool("kubelet", 41),
+  kubernetesTool("kubectl", 52),
+  { name: "etcd", module: "cluster", package: "go.etcd.io/etcd/server/v3", cpuSeconds: 20 },
+  { name: "kwok", module: "cluster", package: "sigs.k8s.io/kwok/cmd/kwok", cpuSeconds: 260, extra: "kwok" },
+  { name: "helm", module: "cluster", package: "helm.sh/helm/v3/cmd/helm", cpuSeconds: 24 },
   {
     name: "cert-manager",
     module: "cluster",
     package: "github.com/cert-manager/cert-manager/sandbox",
     ownSources: "certmanager",
     variables: { "github.com/cert-manager/cert-manager/pkg/util.AppVersion": certManagerVersion },
-    cpuSeconds: 12,
+    cpuSeconds: 89,
   },
   {
     name: "trust-manager",
     module: "cluster",
     package: "github.com/cert-manager/trust-manager/cmd/trust-manager",
-    cpuSeconds: 10,
+    cpuSeconds: 240,
     extra: "trust-manager",
   },
   {
@@ -186,14 +189,14 @@ export const tools: readonly Tool[] = [
         "cmd/pulumi-resource-kubernetes/terraform-mapping.json": "terraform-mapping.json",
       },
     },
-    cpuSeconds: 263,
+    cpuSeconds: 786,
   },
   {
     name: "pulumi",
     module: "pulumi",
     package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": pulumiVersion },
-    cpuSeconds: 173,
+    cpuSeconds: 485,
   },
   {
     name: "pulumi-language-nodejs",
@@ -201,21 +204,21 @@ export const tools: readonly Tool[] = [
     package: ".",
     ownSources: ".",
     variables: { "main.version": pulumiVersion.slice(1) },
-    cpuSeconds: 13,
+    cpuSeconds: 32,
   },
-  bridgedProvider("tls", providerVersions.tls, 90),
-  bridgedProvider("random", providerVersions.random, 5),
-  linkerdTool("linkerd-controller", "controller/cmd", 80),
-  { ...linkerdTool("linkerd", "cli", 20), extra: "linkerd" },
-  { name: "machine", module: "machine", package: ".", ownSources: ".", cpuSeconds: 5 },
-  { name: "process-runtime", module: "process-runtime", package: ".", ownSources: ".", cpuSeconds: 15 },
+  bridgedProvider("tls", providerVersions.tls, 312),
+  bridgedProvider("random", providerVersions.random, 6),
+  linkerdTool("linkerd-controller", "controller/cmd", 270),
+  { ...linkerdTool("linkerd", "cli", 290), extra: "linkerd" },
+  { name: "machine", module: "machine", package: ".", ownSources: ".", cpuSeconds: 4 },
+  { name: "process-runtime", module: "process-runtime", package: ".", ownSources: ".", cpuSeconds: 19 },
   {
     name: "vault",
     module: "vault",
     package: "github.com/hashicorp/vault",
     // Vault's own way to leave out every cloud's part; `pki`, tokens and `approle` stay.
     flags: ["-tags=minimal"],
-    cpuSeconds: 168,
+    cpuSeconds: 500,
     extra: "vault",
   },
   {
@@ -223,14 +226,14 @@ export const tools: readonly Tool[] = [
     name: "vault-plugin-auth-kubernetes",
     module: "vault",
     package: "github.com/hashicorp/vault-plugin-auth-kubernetes/cmd/vault-plugin-auth-kubernetes",
-    cpuSeconds: 3,
+    cpuSeconds: 9,
     extra: "vault",
   },
-  { ...linkerdTool("linkerd-tap", "viz/tap/cmd", 8), extra: "linkerd-viz" },
-  oldKubernetesTool("kube-apiserver", 204),
-  oldKubernetesTool("kube-controller-manager", 27),
-  oldKubernetesTool("kube-scheduler", 10),
-  oldKubernetesTool("kubelet", 24),
+  { ...linkerdTool("linkerd-tap", "viz/tap/cmd", 280), extra: "linkerd-viz" },
+  oldKubernetesTool("kube-apiserver", 600),
+  oldKubernetesTool("kube-controller-manager", 80),
+  oldKubernetesTool("kube-scheduler", 30),
+  oldKubernetesTool("kubelet", 70),
   {
     ...linkerdRelease,
     name: "linkerd-controller-2.10",
@@ -239,7 +242,7 @@ export const tools: readonly Tool[] = [
     variables: { "github.com/linkerd/linkerd2/pkg/version.Version": oldLinkerdVersion },
     extra: "linkerd-2.10",
     inPlaceOf: "linkerd-controller",
-    cpuSeconds: 97,
+    cpuSeconds: 300,
   },
 ];
 
