@@ -33,22 +33,16 @@ export async function up(
   const toolchain = await ensureToolchain(report, extras);
   await alone(name, report, async () => {
     const changed = await linkToolchain(name, toolchain, use);
-    const machine = await findMachine(name);
-    if (machine && !changed) {
-      await nodeReady(name);
-      report(`The sandbox ${name} is up: https://127.0.0.1:${machine.port}`);
-      return;
-    }
-    if (machine) {
-      report(`The programs of the sandbox ${name} have changed; restarting its machine.`);
+    let machine = await findMachine(name);
+    if (machine && changed) {
+      report(`The programs of the sandbox ${name} have changed; its machine is stopped first.`);
       await stopMachine(name, machine);
+      machine = undefined;
     }
-    const begun = performance.now();
-    report(`Starting the sandbox ${name} …`);
-    const port = await startMachine(name);
+    if (!machine) report(`Starting the sandbox ${name} …`);
+    const port = machine?.port ?? (await startMachine(name));
     await nodeReady(name);
-    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-    report(`The sandbox ${name} is up after ${seconds} s: https://127.0.0.1:${port}`);
+    report(`The sandbox ${name} is up: https://127.0.0.1:${port}`);
   });
 }
 

@@ -19,7 +19,6 @@ export async function linkToolchain(
 ): Promise<boolean> {
   const paths = sandboxPaths(name);
   await mkdir(paths.directory, { recursive: true, mode: 0o700 });
-  await mkdir(paths.bin, { recursive: true });
   let changed = false;
   for (const [program, built] of Object.entries(toolchain.programs)) {
     const plugin = pluginFolder(program);

@@ -33,10 +33,7 @@ export async function startEgressProxy(config: KubeConfig, socket: string): Prom
   server.on("connect", (request, client, head) => {
     client.on("error", () => client.destroy());
     const target = findTarget(request.url ?? "", turn++);
-    if (!target) {
-      client.end("HTTP/1.1 502 No ready endpoint\r\n\r\n");
-      return;
-    }
+    if (!target) return void client.end("HTTP/1.1 502 No ready endpoint\r\n\r\n");
     const upstream = connect(target.port, target.address, () => {
       client.write("HTTP/1.1 200 OK\r\n\r\n");
       if (head.length > 0) upstream.write(head);
