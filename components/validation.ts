@@ -35,8 +35,19 @@ const judged = {
   viz: ["namespace", "chartVersion"],
 } as const satisfies { readonly [Group in keyof Settings]: true | readonly (keyof Settings[Group])[] };
 
-/** Arguments that have been through {@link resolveSound}, and what they came to. */
-const resolved = new WeakMap<RotatingLinkerdArgs, ResolvedSettings>();
+/** Puts a finding into the words of the caller's own settings. */
+export type Spelling = (finding: Finding) => Finding;
+
+/** Arguments that have been through {@link resolveSound}, what they came to, and in whose words. */
+const resolved = new WeakMap<
+  RotatingLinkerdArgs,
+  { readonly settings: ResolvedSettings; readonly spell: Spelling }
+>();
+
+/** The words in which findings about these arguments are told: those of the stack's configuration, if they are from there. */
+export function spellingOf(args: RotatingLinkerdArgs): Spelling {
+  return resolved.get(args)?.spell ?? ((finding) => finding);
+}
 
 /**
  * Resolves arguments and checks them, once: whoever asks again gets the same settings, and no warning a second time.
@@ -44,15 +55,15 @@ const resolved = new WeakMap<RotatingLinkerdArgs, ResolvedSettings>();
  * Settings that are Outputs come back as Outputs that fail with what is wrong, so that nothing is made of one before all
  * of them are known and sound together.
  *
- * @param spell puts findings into the words of the caller's own settings. Defaults to the names of the arguments.
+ * @param spell Defaults to the names of the arguments.
  * @throws pulumi.RunError as {@link requireSound} does, with what is wrong with those that are plain.
  */
 export function resolveSound(
   args: RotatingLinkerdArgs,
-  spell: (finding: Finding) => Finding = (finding) => finding,
+  spell: Spelling = spellingOf(args),
 ): ResolvedSettings {
   const known = resolved.get(args);
-  if (known !== undefined) return known;
+  if (known !== undefined) return known.settings;
   const settings = resolve(args);
   const found = checkSettings(settings).map(spell);
   requireSound(found);
@@ -65,7 +76,7 @@ export function resolveSound(
         .filter((finding) => !told.has(describeFinding(finding))),
     ),
   );
-  resolved.set(args, sound);
+  resolved.set(args, { settings: sound, spell });
   return sound;
 }
 

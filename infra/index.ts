@@ -1,9 +1,6 @@
 /** The program: Linkerd with credentials that rotate by themselves, on the cluster that the stack names. */
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../components/rotatingLinkerd.ts";
-import { resolve } from "../components/rotatingLinkerdArgs.ts";
-import { known } from "../rules/known.ts";
-import { defaults } from "../rules/settings/defaults.ts";
 import { readConfiguration } from "./config.ts";
 import { gates } from "./gates/index.ts";
 
@@ -18,15 +15,7 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
-const { controlPlane, crds } = resolve(settings);
-const { transforms, fit } = await gates(
-  { kubeconfig, context: kubeContext },
-  {
-    family: controlPlane.family,
-    installGatewayApi: crds.installGatewayApi,
-    namespace: known(controlPlane.namespace) ?? defaults.controlPlane.namespace,
-  },
-);
+const { transforms, fit } = await gates({ kubeconfig, context: kubeContext }, settings);
 const linkerd = new RotatingLinkerd("linkerd", settings, { provider, transforms });
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */

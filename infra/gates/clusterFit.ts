@@ -1,31 +1,31 @@
 /** Looks whether the cluster fits the chosen Linkerd, once, as the program starts. */
 import * as pulumi from "@pulumi/pulumi";
-import { requireSound } from "../../components/validation.ts";
+import { requireSound, type Spelling } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
 import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
 import type { Finding } from "../../rules/finding.ts";
+import { known } from "../../rules/known.ts";
 import { crdsReleaseName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
+import type { Settings } from "../../rules/settings/settings.ts";
 
 type Client = Pick<Cluster, "version" | "definitions">;
 
-/** The Linkerd that is going to be installed. */
-export interface Wanted {
-  /** `undefined` for a chart that is not known: then nothing is looked at. */
-  readonly family: ChartFamily | undefined;
-  /** Whether Linkerd's chart brings the Gateway API's definitions. */
-  readonly installGatewayApi: boolean;
-  /** Namespace of the control plane. */
-  readonly namespace: string;
-}
+/** What is read of the settings. */
+type Wanted = Pick<Settings, "controlPlane" | "crds">;
 
 /**
  * Passes if the cluster fits, and if it does not answer: then the provider has the last word.
  *
+ * @param spell puts findings into the words of the caller's own settings.
  * @throws pulumi.RunError with what does not fit.
  */
-export async function lookWhetherItFits(cluster: Promise<Client>, wanted: Wanted): Promise<void> {
+export async function lookWhetherItFits(
+  cluster: Promise<Client>,
+  wanted: Wanted,
+  spell: Spelling,
+): Promise<void> {
   let findings: readonly Finding[];
   try {
     findings = await checkFit(await cluster, wanted);
@@ -33,17 +33,16 @@ export async function lookWhetherItFits(cluster: Promise<Client>, wanted: Wanted
     pulumi.log.debug(`Whether the cluster fits is not known: ${(error as Error).message}`);
     return;
   }
-  requireSound(findings);
+  requireSound(findings.map(spell));
 }
 
-async function checkFit(
-  cluster: Client,
-  { family, installGatewayApi, namespace }: Wanted,
-): Promise<Finding[]> {
-  if (family === undefined) return [];
+async function checkFit(cluster: Client, { controlPlane, crds }: Wanted): Promise<Finding[]> {
+  const { family } = controlPlane;
+  const namespace = known(controlPlane.namespace);
+  if (family === undefined || namespace === undefined) return [];
   const findings = await Promise.all([
     checkKubernetes(cluster, family),
-    checkGatewayApi(cluster, family, installGatewayApi, `${namespace}/${crdsReleaseName}`),
+    checkGatewayApi(cluster, family, crds.installGatewayApi, `${namespace}/${crdsReleaseName}`),
   ]);
   return findings.flat();
 }
@@ -60,7 +59,7 @@ async function checkKubernetes(
   const range = through === undefined ? `1.${from} or newer` : `1.${from} to 1.${through}`;
   return [
     broken("kubernetes-version", {
-      field: "linkerdControlPlaneChartVersion",
+      field: "controlPlane.chartVersion",
       message:
         `Linkerd ${linkerd} needs Kubernetes ${range}, and the cluster runs ${gitVersion}` +
         `${why === undefined ? "" : `: ${why}`}.`,
@@ -123,10 +122,10 @@ async function checkGatewayApi(
     .filter((one) => one.owner !== owner)
     .map((one) =>
       broken("gateway-api-owner", {
-        field: "installGatewayApi",
+        field: "crds.installGatewayApi",
         message:
           `The cluster already has the definition ${one.name}, ` +
-          `${one.owner === undefined ? "which no Helm release owns" : `from the Helm release ${one.owner}`}. With installGatewayApi it would have two owners.`,
+          `${one.owner === undefined ? "which no Helm release owns" : `from the Helm release ${one.owner}`}. With crds.installGatewayApi it would have two owners.`,
         fix: "Set it to false: Linkerd uses the definitions that are there.",
       }),
     );
@@ -135,7 +134,7 @@ async function checkGatewayApi(
 /** Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what its chart no longer has. */
 function removedDefinitions(names: readonly string[], owner: string): Finding {
   return broken("gateway-api-removed", {
-    field: "installGatewayApi",
+    field: "crds.installGatewayApi",
     message:
       `The Helm release ${owner} has installed ${names.join(", ")}, and would now delete it, ` +
       "together with every such route of the whole cluster.",
@@ -147,8 +146,8 @@ function removedDefinitions(names: readonly string[], owner: string): Finding {
 
 function absentDefinitions({ linkerd }: ChartFamily): Finding {
   return broken("gateway-api-absent", {
-    field: "installGatewayApi",
+    field: "crds.installGatewayApi",
     message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${linkerd} looks for.`,
-    fix: "Install the Gateway API, or set installGatewayApi to true.",
+    fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
   });
 }

@@ -1,7 +1,9 @@
 /** What is looked at on the cluster before anything of it is changed; for this program, and for those that use its components. */
 import * as pulumi from "@pulumi/pulumi";
+import type { RotatingLinkerdArgs } from "../../components/rotatingLinkerdArgs.ts";
+import { resolveSound, spellingOf } from "../../components/validation.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
-import { lookWhetherItFits, type Wanted } from "./clusterFit.ts";
+import { lookWhetherItFits } from "./clusterFit.ts";
 import { checkIssuerFirst } from "./identityIssuer.ts";
 import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
@@ -28,17 +30,17 @@ export interface Gates {
  * preview goes on meanwhile, and waits at its end, for half a second at most, if the cluster does not answer.
  *
  * @param cluster the kubeconfig and context that the program's Kubernetes provider has.
- * @param wanted the Linkerd that is going to be installed.
+ * @param args the arguments of the component that installs Linkerd.
  * @throws pulumi.RunError with what does not fit, of which Pulumi shows the message alone; in a preview, `fit` does.
  */
-export async function gates(cluster: KubeConfigOptions, wanted: Wanted): Promise<Gates> {
+export async function gates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Promise<Gates> {
   const isPreview = pulumi.runtime.isDryRun();
   // The client takes longer to load than all the rest of a program: so it loads while other things happen.
   const connected = import("../../mesh/cluster.ts").then(({ connect }) => {
     const limit = isPreview ? { signal: AbortSignal.timeout(previewTimeoutMilliseconds) } : {};
     return connect({ ...cluster, ...limit });
   });
-  const fit = lookWhetherItFits(connected, wanted);
+  const fit = lookWhetherItFits(connected, resolveSound(args), spellingOf(args));
   // Whoever awaits them hears of their failures.
   for (const promise of [connected, fit]) promise.catch(() => {});
   if (!isPreview) await fit;

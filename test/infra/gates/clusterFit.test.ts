@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lookWhetherItFits, type Wanted } from "../../../infra/gates/clusterFit.ts";
-import { familyOf } from "../../../rules/charts/families.ts";
+import type { RotatingLinkerdArgs } from "../../../components/index.ts";
+import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
+import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
+import { lookWhetherItFits } from "../../../infra/gates/clusterFit.ts";
 import { startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
 const httpRoutes = "httproutes.gateway.networking.k8s.io";
 const others = ["grpcroutes", "tcproutes", "tlsroutes"].map((name) => `${name}.gateway.networking.k8s.io`);
 
-const version = (chartVersion: string): Wanted => ({
-  family: familyOf("linkerd-control-plane", chartVersion),
-  installGatewayApi: false,
-  namespace: "mesh",
-});
+const version = (linkerdControlPlaneChartVersion: string, installGatewayApi = false) =>
+  argumentsOf({ linkerdNamespace: "mesh", linkerdControlPlaneChartVersion, installGatewayApi });
 const newest = version("2026.8.3");
-const installing: Wanted = { ...version("2025.4.1"), installGatewayApi: true };
+const installing = version("2025.4.1", true);
 
 interface Definition {
   readonly name: string;
@@ -24,7 +23,11 @@ interface Definition {
 }
 
 /** Looks at a cluster of one minor version, with these definitions. */
-function look(wanted: Wanted, minor: string, definitions: readonly Definition[] = []): Promise<void> {
+function look(
+  wanted: RotatingLinkerdArgs,
+  minor: string,
+  definitions: readonly Definition[] = [],
+): Promise<void> {
   const versionInfo = { major: "1", minor, gitVersion: `v1.${Number.parseInt(minor, 10)}.0` };
   const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
   api.objects = {
@@ -40,11 +43,11 @@ function look(wanted: Wanted, minor: string, definitions: readonly Definition[] 
       }),
     ),
   };
-  return lookWhetherItFits(Promise.resolve(api.cluster), wanted);
+  return lookWhetherItFits(Promise.resolve(api.cluster), resolve(wanted), inConfiguration);
 }
 
 test("the first and the last version of Kubernetes pass, their neighbours are refused", async () => {
-  const legacy = { ...newest, family: familyOf("linkerd2", "2.10.2") };
+  const legacy = { controlPlane: { chart: "linkerd2", chartVersion: "2.10.2", namespace: "mesh" } };
   for (const minor of ["16", "24"]) await look(legacy, minor);
   const tooNew =
     /Linkerd 2\.10 needs Kubernetes 1\.16 to 1\.24, and the cluster runs v1\.25\.0: it always has a PodSec/;
@@ -65,17 +68,13 @@ test("definitions of the Gateway API that are someone else's are refused, each w
     assert.match(message, /has the definition grpcroutes\S+, which no Helm release owns/);
     return true;
   });
-  await look({ ...installing, installGatewayApi: false }, "31", found);
+  await look(version("2025.4.1"), "31", found);
 });
 
 test("definitions that this release would delete, and every route with them, are refused unless Helm keeps them", async () => {
   const owner = "mesh/linkerd-crds";
   const own = { name: httpRoutes, owner };
-  for (const wanted of [
-    { ...installing, installGatewayApi: false },
-    version("1.12.7"),
-    version("2024.5.1"),
-  ]) {
+  for (const wanted of [version("2025.4.1"), version("1.12.7"), version("2024.5.1")]) {
     await assert.rejects(look(wanted, "31", [own, { name: others[0]! }]), ({ message }: Error) => {
       assert.match(
         message,
@@ -91,7 +90,7 @@ test("definitions that this release would delete, and every route with them, are
     await look(wanted, "31", [{ ...own, policy: "keep" }]);
   }
   // A part of them goes as well if another chart installs less.
-  const older = { ...version("2024.5.1"), installGatewayApi: true };
+  const older = version("2024.5.1", true);
   const tcpRoutes = [own, { name: others[1]!, owner }];
   await assert.rejects(look(older, "31", tcpRoutes), /has installed tcproutes/);
 });
@@ -100,12 +99,16 @@ test("definitions of this release pass, and so do those that an older Linkerd do
   const own = [httpRoutes, ...others].map((name) => ({ name, owner: "mesh/linkerd-crds" }));
   await look(installing, "31", own);
   await look(installing, "31");
-  await look({ ...version("2024.5.1"), installGatewayApi: true }, "31", [{ name: others[0]! }]);
+  await look(version("2024.5.1", true), "31", [{ name: others[0]! }]);
 });
 
 test("a chart that is not known, and a cluster that cannot be asked, are no reason to stop", async () => {
   api.requests = [];
-  await look({ ...newest, family: undefined }, "12");
+  await look(version("0.1.0"), "12");
   assert.deepEqual(api.requests, []);
-  await lookWhetherItFits(Promise.reject(new Error('Context "x" is not in the kubeconfig.')), newest);
+  await lookWhetherItFits(
+    Promise.reject(new Error('Context "x" is not in the kubeconfig.')),
+    resolve(newest),
+    inConfiguration,
+  );
 });
