@@ -245,12 +245,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         ? new WebhookCredentials(
             `${name}-webhooks`,
             { ...args, namespace: namespace.metadata.name, webhooks: controlPlaneWebhooks },
-            {
-              parent: this,
-              // Removed before any anchor is touched: Pulumi 3.259 hangs where it meets a protected resource while it
-              // deletes others beside it.
-              dependsOn: [...(certManager === undefined ? [] : [certManager]), ...source.components],
-            },
+            { parent: this, ...afterCertManager },
           )
         : undefined;
     const cni = cniInstalled ? new LinkerdCni(`${name}-cni`, args, { parent: this }) : undefined;
@@ -310,7 +305,6 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
     const signer = anchors.find((anchor) => anchor.generation === signing);
     return {
-      components: anchors,
       bundlePem,
       trustRoots: { pem: bundlePem },
       issuerRef: signer?.issuerRef,
@@ -352,7 +346,6 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       { parent: this, protect: args.protectTrustAnchors ?? true, dependsOn: needed },
     );
     return {
-      components: [anchor],
       bundlePem: anchor.bundlePem.apply((text) => joinBundle([text])),
       trustRoots: { externalSha256: anchor.bundlePem.apply(bundleSha256) },
       issuerRef: anchor.issuerRef,
@@ -370,7 +363,6 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
 
 /** The mesh's trust anchors, wherever they come from. */
 interface TrustAnchorSource {
-  readonly components: readonly pulumi.ComponentResource[];
   readonly bundlePem: pulumi.Output<string>;
   readonly trustRoots: TrustRoots<pulumi.Output<string>>;
   /** What signs the identity issuer; absent where none of the anchors does. */
