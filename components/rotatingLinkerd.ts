@@ -44,7 +44,6 @@ export interface TrustAnchorStatus extends CertificateFacts {
 
 /** The mesh's trust anchors, wherever they come from. */
 interface TrustAnchorSource {
-  readonly components: readonly pulumi.ComponentResource[];
   readonly bundlePem: pulumi.Output<string>;
   readonly trustRoots: TrustRoots;
   /** What signs the identity issuer; absent if none of the anchors does. */
@@ -132,9 +131,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       ? new WebhookCredentials(
           `${name}-webhooks`,
           { ...webhooks, namespace: linkerdNamespace, webhooks: controlPlaneWebhooks },
-          // Removed before any anchor is touched: Pulumi 3.259 hangs where it meets a protected resource while it
-          // deletes others beside it.
-          { ...child, dependsOn: [...certManager, ...anchors.components] },
+          afterCertManager,
         )
       : undefined;
     const plugin = cni.install ? [new LinkerdCni(`${name}-cni`, settings, child)] : [];
@@ -213,7 +210,6 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
     const signer = anchors.find(({ generation }) => generation === signingGeneration(settings));
     return {
-      components: anchors,
       bundlePem,
       trustRoots: { pem: bundlePem },
       issuerRef: signer?.issuerRef,
@@ -251,7 +247,6 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       { parent: this, protect, dependsOn: [...certManager, ...trustManager] },
     );
     return {
-      components: [anchor],
       bundlePem: anchor.bundlePem.apply((text) => joinBundle([text])),
       trustRoots: { externalSha256: anchor.bundlePem.apply(bundleSha256) },
       issuerRef: anchor.issuerRef,
