@@ -13,9 +13,8 @@ import type { Cluster } from "../../mesh/cluster.ts";
 import { found } from "../../mesh/requests.ts";
 import { valueAt } from "../../rules/charts/values.ts";
 import type { Purpose } from "../../rules/credentials/credentials.ts";
-import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
-import { checkStoredIssuer, type StoredIssuer } from "../../rules/credentials/storedIssuer.ts";
+import type { StoredIssuer } from "../../rules/credentials/storedIssuer.ts";
 import { parseDuration } from "../../rules/lifetimes/duration.ts";
 import { identityIssuerName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
 import { known, type ReleaseInputs, releaseType } from "./registration.ts";
@@ -66,6 +65,11 @@ export async function checkIssuerOf(cluster: Promise<Core>, release: ReleaseInpu
         "identity controller does not start without it. Write it with tls.crt, tls.key and ca.crt, and run pulumi up again.",
     );
   }
+  // Previews do without what reads certificates, which takes longer to load than this whole program.
+  const [{ checkStoredIssuer }, { parseCertificate }] = await Promise.all([
+    import("../../rules/credentials/storedIssuer.ts"),
+    import("../../rules/credentials/parseCertificate.ts"),
+  ]);
   requireSound(checkStoredIssuer(stored, bundle, purposeOf(values), parseCertificate));
 }
 

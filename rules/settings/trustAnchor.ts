@@ -1,16 +1,14 @@
 /** The mesh's trust anchors: where they come from, which generations there are, and which of them signs. */
+import { createRequire } from "node:module";
+import { extname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { valueAt } from "../charts/values.ts";
-import { checkAuthority } from "../credentials/authority.ts";
-import { joinBundle } from "../credentials/bundle.ts";
-import { parseCertificate } from "../credentials/parseCertificate.ts";
-import { readCertificates } from "../credentials/pemText.ts";
-import { checkKey } from "../credentials/privateKey.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
+import type { checkProvidedAnchor as check } from "./providedAnchor.ts";
 import { type Settings, signedElsewhere } from "./settings.ts";
 
 /** Settings that say how an anchor of one source lives, and nothing about one of the other. */
@@ -123,41 +121,17 @@ function checkProvided(
   });
 }
 
-/** Checks one anchor that is given, as far as it is known. */
-export function checkProvidedAnchor(
-  field: string,
-  certificatePem: string | undefined,
-  privateKeyPem: string | undefined,
-): Finding[] {
-  if (certificatePem === undefined) return [];
-  const certificate = { field: `${field}.certificatePem`, text: normalised(certificatePem) };
-  const { members, findings } = readCertificates(certificate, parseCertificate);
-  const [anchor, second] = members;
-  return [
-    ...findings,
-    ...(second === undefined
-      ? []
-      : [
-          broken("provided-anchor", {
-            field: certificate.field,
-            message: `There are ${members.length} certificates here, and a generation is one anchor.`,
-            fix: "Give each anchor a generation of its own; authorities below it belong to the issuer's chain.",
-          }),
-        ]),
-    ...(anchor === undefined ? [] : checkAuthority(anchor, "anchor", new Date())),
-    ...(privateKeyPem === undefined
-      ? []
-      : checkKey({ field: `${field}.privateKeyPem`, text: privateKeyPem }, anchor, [])),
-  ];
-}
+const require = createRequire(import.meta.url);
 
-/** The text as it gets into the bundle; one that cannot get there is left to the rules. */
-function normalised(pem: string): string {
-  try {
-    return joinBundle([pem]);
-  } catch {
-    return pem;
-  }
+/**
+ * Checks one anchor that is given, as far as it is known.
+ *
+ * Its module is loaded when it is called: reading certificates takes more code than all other rules, and most meshes make
+ * their anchors. In the package the module is JavaScript, as this one is.
+ */
+export function checkProvidedAnchor(...anchor: Parameters<typeof check>): Finding[] {
+  const module = require(`./providedAnchor${extname(import.meta.filename)}`);
+  return (module.checkProvidedAnchor as typeof check)(...anchor);
 }
 
 function checkClusterAnchor(settings: Settings): Finding[] {

@@ -6,14 +6,16 @@ import { test } from "node:test";
 const projectDirectory = resolve(import.meta.dirname, "..", "..");
 
 /** Runs Node in the project's folder with the file loaded first, as Pulumi does. */
-function nodeWith(...options: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  const args = [...options, "--require", "./infra/prepare.cjs", "--print", "'started'"];
+function node(...options: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  const args = ["--require", "./infra/prepare.cjs", ...options];
   return new Promise((done) =>
     execFile(process.execPath, args, { cwd: projectDirectory }, (error, stdout, stderr) =>
       done({ code: error?.code ?? 0, stdout, stderr }),
     ),
   );
 }
+
+const nodeWith = (...options: string[]) => node(...options, "--print", "'started'");
 
 test("a Node that runs TypeScript starts", async () => {
   assert.deepEqual(await nodeWith(), { code: 0, stdout: "started\n", stderr: "" });
@@ -27,4 +29,42 @@ test("a Node that does not is refused in one line", async () => {
     stderr,
     `Node.js ${process.versions.node} does not run TypeScript by itself: install Node.js 22.18 or newer, 24 for example.\n`,
   );
+});
+
+/** Runs lines of a module that may `require`, and gives what the last one comes to. */
+async function evaluate(...lines: string[]): Promise<unknown> {
+  const start = `const require = process.getBuiltinModule("module").createRequire(process.cwd() + "/.");`;
+  const end = `console.log(JSON.stringify(${lines.pop()}));`;
+  const { code, stdout, stderr } = await node(
+    "--input-type=module",
+    "--eval",
+    [start, ...lines, end].join("\n"),
+  );
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+test("a run loads neither npm's installer nor what reads certificates", async () => {
+  const files = await evaluate(
+    `await import("./infra/config.ts");`,
+    `await import("./components/rotatingLinkerd.ts");`,
+    "Object.keys(require.cache)",
+  );
+  const packages = new Set(
+    (files as string[]).map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]),
+  );
+  assert.ok(packages.has("@pulumi/kubernetes"));
+  const needless = ["pacote", "@peculiar/x509", "@peculiar/asn1-schema"];
+  assert.deepEqual(
+    needless.filter((name) => packages.has(name)),
+    [],
+  );
+});
+
+test("npm's installer is there for those who use it", async () => {
+  const paths = await evaluate(
+    `const { runtime } = require("@pulumi/pulumi");`,
+    "[...(await runtime.computeCodePaths()).keys()]",
+  );
+  assert.ok((paths as string[]).includes("node_modules/semver"));
 });
