@@ -1,6 +1,7 @@
 /** trust-manager's Bundle, typed as far as it is used here, and waiting for what it writes. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { waitForPatched } from "./patchedField.ts";
 
 interface BundleSpec {
   /** Secrets in trust-manager's trust namespace. */
@@ -63,7 +64,7 @@ export function distributedText(
       metadata: {
         name: bundle.metadata.name,
         namespace,
-        annotations: { "pulumi.com/waitFor": `jsonpath={.data['${key.replaceAll(".", "\\.")}']}` },
+        annotations: waitForPatched(`.data["${key}"]`),
       },
     },
     { parent, dependsOn: bundle },

@@ -2,21 +2,22 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Webhook } from "../../rules/linkerdNames.ts";
+import { waitForPatched } from "./patchedField.ts";
 
-const webhookCaBundle = "jsonpath={.webhooks[0].clientConfig.caBundle}";
+const webhookCaBundle = ".webhooks[0].clientConfig.caBundle";
 
 const kinds = {
   Mutating: {
     patch: kubernetes.admissionregistration.v1.MutatingWebhookConfigurationPatch,
-    waitFor: webhookCaBundle,
+    caBundle: webhookCaBundle,
   },
   Validating: {
     patch: kubernetes.admissionregistration.v1.ValidatingWebhookConfigurationPatch,
-    waitFor: webhookCaBundle,
+    caBundle: webhookCaBundle,
   },
   APIService: {
     patch: kubernetes.apiregistration.v1.APIServicePatch,
-    waitFor: "jsonpath={.spec.caBundle}",
+    caBundle: ".spec.caBundle",
   },
 };
 
@@ -33,13 +34,13 @@ export function awaitInjection(
   release: kubernetes.helm.v3.Release,
   parent: pulumi.Resource,
 ): void {
-  const { patch: Patch, waitFor } = kinds[kind];
+  const { patch: Patch, caBundle } = kinds[kind];
   new Patch(
     name,
     {
       metadata: {
         name: configurationName,
-        annotations: { "pulumi.com/waitFor": waitFor },
+        annotations: waitForPatched(caBundle),
       },
     },
     { parent, dependsOn: release },

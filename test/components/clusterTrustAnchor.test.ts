@@ -115,7 +115,12 @@ test("Helm waits for the ConfigMap's text, and its pods carry the hash of it", a
   assert.deepEqual(patch.inputs.metadata, {
     name: "linkerd-identity-trust-roots",
     namespace: "linkerd",
-    annotations: { "pulumi.com/waitFor": "jsonpath={.data['ca-bundle\\.crt']}" },
+    annotations: {
+      "pulumi.com/waitFor": JSON.stringify([
+        'jsonpath={.data["ca-bundle.crt"]}',
+        'jsonpath={.metadata.annotations["pulumi.com/waitFor"]}',
+      ]),
+    },
   });
 });
 

@@ -28,7 +28,12 @@ test("the extension is installed after the control plane, over credentials of it
   const patch = find("kubernetes:apiregistration.k8s.io/v1:APIServicePatch", "linkerd-viz-tap");
   assert.deepEqual(patch.inputs.metadata, {
     name: "v1alpha1.tap.linkerd.io",
-    annotations: { "pulumi.com/waitFor": "jsonpath={.spec.caBundle}" },
+    annotations: {
+      "pulumi.com/waitFor": JSON.stringify([
+        "jsonpath={.spec.caBundle}",
+        'jsonpath={.metadata.annotations["pulumi.com/waitFor"]}',
+      ]),
+    },
   });
 });
 
