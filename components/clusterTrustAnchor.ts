@@ -8,6 +8,7 @@ import {
   trustRootsName,
 } from "../rules/linkerdNames.ts";
 import { Certificate, ClusterIssuer, Issuer, type IssuerReference } from "./objects/certManager.ts";
+import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
 
 /** Names of Linkerd's documentation: its procedures and Buoyant's operator find the objects by them. */
@@ -115,7 +116,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     const previous = new kubernetes.core.v1.Secret(
       `${name}-previous`,
       {
-        metadata: { name: previousTrustAnchorName, namespace },
+        metadata: { name: previousTrustAnchorName, namespace, annotations: deleteAtOnce },
         // The type of the anchor's own, which is never changed: a copy of that one over this one must not meet a different type.
         type: "kubernetes.io/tls",
         stringData: { "tls.crt": this.certificatePem, "tls.key": "" },

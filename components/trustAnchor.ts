@@ -8,6 +8,7 @@ import { isLater } from "../rules/known.ts";
 import { trustAnchorCommonName, trustAnchorObjectName } from "../rules/linkerdNames.ts";
 import { checkProvidedAnchor } from "../rules/settings/trustAnchor.ts";
 import { Issuer, type IssuerReference } from "./objects/certManager.ts";
+import { deleteAtOnce } from "./objects/deletion.ts";
 import type { ProvidedTrustAnchor } from "./rotatingLinkerdArgs.ts";
 import { requireSound } from "./validation.ts";
 
@@ -76,7 +77,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
       const secret = new kubernetes.core.v1.Secret(
         name,
         {
-          metadata,
+          metadata: { ...metadata, annotations: deleteAtOnce },
           type: "kubernetes.io/tls",
           stringData: { "tls.crt": certificatePem, "tls.key": privateKeyPem },
         },

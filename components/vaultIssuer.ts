@@ -1,6 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Issuer, type IssuerReference } from "./objects/certManager.ts";
+import { deleteAtOnce } from "./objects/deletion.ts";
 import type { VaultKubernetesLogin, VaultSettings } from "./rotatingLinkerdArgs.ts";
 
 /** Name of the Issuer, and of the ServiceAccount with which it logs in if Vault trusts the cluster. */
@@ -59,7 +60,7 @@ export class VaultIssuer extends pulumi.ComponentResource {
     { linkerdNamespace, certManagerNamespace }: VaultIssuerArgs,
     { role, mountPath, serviceAccount }: VaultKubernetesLogin,
   ) {
-    const metadata = { name: vaultIssuerName, namespace: linkerdNamespace };
+    const metadata = { name: vaultIssuerName, namespace: linkerdNamespace, annotations: deleteAtOnce };
     const child = { parent: this };
     const account =
       serviceAccount ?? new kubernetes.core.v1.ServiceAccount(name, { metadata }, child).metadata.name;

@@ -1,6 +1,7 @@
 /** cert-manager's Issuer and Certificate, typed as far as they are used here. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { deleteAtOnce } from "./deletion.ts";
 
 const apiVersion = "cert-manager.io/v1";
 
@@ -54,7 +55,7 @@ interface CertificateSpec {
  * lifetime has changed is Ready again only once its Secret was issued anew, since cert-manager compares both with the
  * request behind the Secret.
  */
-const annotations = { "pulumi.com/waitFor": "condition=Ready" };
+const annotations = { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce };
 
 /** A cert-manager Issuer: signs the Certificates of its namespace. */
 export class Issuer extends kubernetes.apiextensions.CustomResource {

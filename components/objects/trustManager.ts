@@ -1,6 +1,7 @@
 /** trust-manager's Bundle, typed as far as it is used here, and waiting for what it writes. */
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { deleteAtOnce } from "./deletion.ts";
 import { waitForPatched } from "./patchedField.ts";
 
 interface BundleSpec {
@@ -29,7 +30,7 @@ export class Bundle extends kubernetes.apiextensions.CustomResource {
         kind: "Bundle",
         metadata: {
           name: bundleName,
-          annotations: { "pulumi.com/waitFor": "condition=Synced" },
+          annotations: { "pulumi.com/waitFor": "condition=Synced", ...deleteAtOnce },
         },
         spec,
       },

@@ -8,8 +8,8 @@ import { checkIssuerFirst } from "./identityIssuer.ts";
 import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
 
-/** Enough for a cluster that is near. A preview is not held up by one that is far, or down. */
-const previewTimeoutMilliseconds = 500;
+/** Enough for a login and two answers. A preview is not held up longer by a cluster that is far, or down. */
+const previewTimeoutMilliseconds = 2000;
 
 /** The gates of a run. */
 export interface Gates {
@@ -27,7 +27,7 @@ export interface Gates {
  * - a Helm release goes on from what an interrupted run has left.
  *
  * An update waits here until the cluster has been found to fit the chosen Linkerd, so that nothing is changed otherwise. A
- * preview goes on meanwhile, and waits at its end, for half a second at most, if the cluster does not answer.
+ * preview goes on meanwhile, and waits at its end, for two seconds at most, if the cluster does not answer.
  *
  * @param cluster the kubeconfig and context that the program's Kubernetes provider has.
  * @param args the arguments of the component that installs Linkerd.

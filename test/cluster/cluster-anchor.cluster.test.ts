@@ -41,7 +41,7 @@ test("the lifetimes of Linkerd's documentation are refused at preview, with the 
   await set("clusterTrustAnchorDuration", "8760h");
   await set("clusterTrustAnchorRenewBefore", "7320h");
   const output = (await refused("preview")).replaceAll(/\s+/g, " ");
-  assert.match(output, /clusterTrustAnchorRenewBefore: 7320h of clusterTrustAnchorDuration \(8760h\)/);
+  assert.match(output, /clusterTrustAnchorRenewBefore: With 7320h of clusterTrustAnchorDuration \(8760h\)/);
   assert.match(output, /would switch to a new root by itself 60 days after it has made this one/);
   assert.match(output, /IssuerUpdateSkipped/);
   assert.match(output, /Rule: anchor-renewal/);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import type { RotatingLinkerd } from "../../components/index.ts";
+import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { bundleSha256 } from "../../rules/credentials/bundle.ts";
 import { trustRootsAnnotation } from "../../rules/linkerdNames.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
@@ -71,6 +72,7 @@ test("the previous anchor has the certificate alone, and nothing of cert-manager
     metadata: {
       name: "linkerd-previous-anchor",
       namespace: "cert-manager",
+      annotations: deleteAtOnce,
     },
     type: "kubernetes.io/tls",
     stringData: {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { VaultSettings } from "../../components/index.ts";
+import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { authority } from "../certificates.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
 import { resolved } from "../registrations.ts";
@@ -54,7 +55,7 @@ test("Vault by a token: an Issuer, awaited, and nothing else", async () => {
   assert.deepEqual(inputs.metadata, {
     name: "linkerd-identity-vault",
     namespace: "linkerd",
-    annotations: { "pulumi.com/waitFor": "condition=Ready" },
+    annotations: { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce },
   });
   assert.deepEqual(inputs.spec, {
     vault: {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { RotatingLinkerd } from "../../components/index.ts";
+import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { build, findingsOf } from "../configured.ts";
 import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "../registrations.ts";
 
@@ -112,7 +113,7 @@ test("the trust anchor's Secret and Issuer", async () => {
   assert.deepEqual(installed.find(secret, "linkerd-trust-anchor").inputs, {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { name: "linkerd-trust-anchor", namespace: "linkerd" },
+    metadata: { name: "linkerd-trust-anchor", namespace: "linkerd", annotations: deleteAtOnce },
     type: "kubernetes.io/tls",
     stringData: {
       secret: {
@@ -127,7 +128,7 @@ test("the trust anchor's Secret and Issuer", async () => {
     metadata: {
       name: "linkerd-trust-anchor",
       namespace: "linkerd",
-      annotations: { "pulumi.com/waitFor": "condition=Ready" },
+      annotations: { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce },
     },
     spec: { ca: { secretName: "linkerd-trust-anchor" } },
   });
@@ -140,7 +141,7 @@ test("the identity issuer's Certificate", () => {
     metadata: {
       name: "linkerd-identity-issuer",
       namespace: "linkerd",
-      annotations: { "pulumi.com/waitFor": "condition=Ready" },
+      annotations: { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce },
     },
     spec: {
       secretName: "linkerd-identity-issuer",
@@ -562,4 +563,29 @@ test("a common name that is too long is refused, and names the trust domain", as
     Fix: Choose a shorter name.
     Rule: common-name-length (RFC 5280, appendix A.1, ub-common-name; cert-manager's webhook enforces it)`,
   });
+});
+
+test("every object of its own goes at once when it is deleted, whatever the settings", async () => {
+  for (const settings of [
+    {},
+    { trustAnchorSource: "cluster" },
+    {
+      vaultIssuer: {
+        server: "https://vault.example.com:8200",
+        path: "pki/root/sign-intermediate",
+        auth: { kubernetes: { role: "linkerd" } },
+      },
+    },
+    { installLinkerdViz: true, installLinkerdCni: true },
+  ]) {
+    const objects = (await build(settings)).registrations.filter(
+      // A namespace goes after what is in it, and a patch leaves its object.
+      ({ type }) => /^kubernetes:/.test(type) && !/:(Namespace|Release|\w+Patch)$/.test(type),
+    );
+    assert.ok(objects.length > 0);
+    for (const { type, name, inputs } of objects) {
+      const { annotations } = inputs.metadata as { annotations?: Record<string, string> };
+      assert.equal(annotations?.["pulumi.com/deletionPropagationPolicy"], "background", `${type} ${name}`);
+    }
+  }
 });

@@ -33,15 +33,11 @@ test("a preview goes on while the cluster is asked, and ends with its answer", a
   await start(true);
   const { fit } = await gates({ kubeconfig: api.kubeconfig }, {});
   assert.deepEqual(api.requests, [], "nothing has been asked yet");
-  let verdict = await fit.catch(({ message }) => message);
-  // On a busy machine the half second may be over before the answer is there.
-  for (let tries = 0; verdict === undefined && tries < 10; tries++) {
-    verdict = await (await gates({ kubeconfig: api.kubeconfig }, {})).fit.catch(({ message }) => message);
-  }
+  const verdict = await fit.catch(({ message }) => message);
   assert.match(verdict, /the cluster runs v1\.20\.0/);
 });
 
-test("a preview goes on half a second after it began to ask a cluster that is silent", async () => {
+test("a preview goes on two seconds after it began to ask a cluster that is silent", async () => {
   await start(true);
   await import("../../../mesh/cluster.ts");
   api.objects = { "/version": () => new Promise(() => {}) };
@@ -49,5 +45,5 @@ test("a preview goes on half a second after it began to ask a cluster that is si
   const { fit } = await gates({ kubeconfig: api.kubeconfig }, {});
   await fit;
   const elapsed = performance.now() - begun;
-  assert.ok(elapsed > 400 && elapsed < 1500, `${elapsed} ms`);
+  assert.ok(elapsed > 1900 && elapsed < 4000, `${elapsed} ms`);
 });
