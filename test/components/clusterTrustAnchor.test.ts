@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import type { RotatingLinkerd } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
+import { waitForPatched } from "../../components/objects/patchedField.ts";
 import { bundleSha256 } from "../../rules/credentials/bundle.ts";
 import { trustRootsAnnotation } from "../../rules/linkerdNames.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
@@ -117,12 +118,7 @@ test("Helm waits for the ConfigMap's text, and its pods carry the hash of it", a
   assert.deepEqual(patch.inputs.metadata, {
     name: "linkerd-identity-trust-roots",
     namespace: "linkerd",
-    annotations: {
-      "pulumi.com/waitFor": JSON.stringify([
-        'jsonpath={.data["ca-bundle.crt"]}',
-        'jsonpath={.metadata.annotations["pulumi.com/waitFor"]}',
-      ]),
-    },
+    annotations: waitForPatched('.data["ca-bundle.crt"]'),
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { waitForPatched } from "../../components/objects/patchedField.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
 
 const refusals = (args: Values) =>
@@ -28,12 +29,7 @@ test("the extension is installed after the control plane, over credentials of it
   const patch = find("kubernetes:apiregistration.k8s.io/v1:APIServicePatch", "linkerd-viz-tap");
   assert.deepEqual(patch.inputs.metadata, {
     name: "v1alpha1.tap.linkerd.io",
-    annotations: {
-      "pulumi.com/waitFor": JSON.stringify([
-        "jsonpath={.spec.caBundle}",
-        'jsonpath={.metadata.annotations["pulumi.com/waitFor"]}',
-      ]),
-    },
+    annotations: waitForPatched(".spec.caBundle"),
   });
 });
 
