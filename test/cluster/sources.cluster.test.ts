@@ -171,7 +171,7 @@ test("an anchor without its key signs nothing, which is said before anything is 
   const output = await refused("up");
   assert.match(
     output,
-    /signingGeneration: Generation 1 is provided without its private key, and cannot sign/,
+    /signingGeneration: Generation 1 is provided without its private key, so it cannot sign/,
   );
   assert.equal(await kubectl("get", "namespace", "linkerd", "--ignore-not-found"), "");
 });
