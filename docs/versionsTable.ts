@@ -1,9 +1,11 @@
-/** `docs/versions.md`, made from the table of chart families. */
+/** `docs/versions.md`, made from the tables of charts and from what package.json names. */
+import packageJson from "../package.json" with { type: "json" };
 import { cniChartValues } from "../rules/charts/cni.ts";
 import { type ChartFamily, chartFamilies, hasCrdsChart } from "../rules/charts/families.ts";
 
 /** The page as it should be. */
 export function versionsPage(): string {
+  const sdk = (name: keyof typeof packageJson.dependencies) => packageJson.dependencies[name];
   const yes = (value: boolean) => (value ? "yes" : "–");
   const rows: readonly (readonly [string, (family: ChartFamily) => string])[] = [
     ["Linkerd", ({ linkerd }) => linkerd],
@@ -48,6 +50,23 @@ this program makes. The tests on the sandbox run edge-23.4.3. edge-26.8.3, chart
 Kubernetes 1.36.3: installed, renewed, highly available, with viz, with the anchor on the cluster, after an update of
 edge-23.4.3 in place, and destroyed. An update back to edge-23.4.3 fails: the API server refuses definitions that lack a
 version in which it has stored objects.
+
+## Pulumi
+
+The tests run with these, and a stack gets the same plugins, since the engine asks for those of the packages' versions:
+
+| What | Version |
+| --- | --- |
+| Pulumi's engine | 3.274.1 |
+| \`@pulumi/pulumi\` | ${sdk("@pulumi/pulumi")} |
+| \`@pulumi/kubernetes\` and its plugin | ${sdk("@pulumi/kubernetes")} |
+| \`@pulumi/tls\` and its plugin | ${sdk("@pulumi/tls")} |
+| \`@pulumi/random\` and its plugin | ${sdk("@pulumi/random")} |
+| Node.js | 24.21.0; 22.18 is the oldest that runs TypeScript by itself |
+
+Newer versions of the Kubernetes plugin, which could not be built for the tests, differ in this: from 4.29 on, an object is
+created by a POST, so one that is there already is refused (\`AlreadyExists\`). Until then it is taken over, silently if no
+field conflicts. From 4.24 on, the paths of \`pulumi.com/waitFor\` are those of RFC 9535.
 
 ## The CNI plugin
 

@@ -4,6 +4,7 @@ import { readMeasured } from "../../docs/oraclePage.ts";
 import { pages, readPage } from "../../docs/pages.ts";
 import type { Rule } from "../../rules/finding.ts";
 import { rules } from "../../rules/rules.ts";
+import { pulumiVersion } from "../../sandbox/toolchain/tools.ts";
 
 for (const [path, made] of Object.entries(pages)) {
   test(`${path} is what the code says; npm run -s tables writes it`, () => {
@@ -27,4 +28,8 @@ test("the measured run has no difference without a reason, and its rules are sti
     Object.keys(stricterRules).filter((rule) => !Object.hasOwn(rules, rule)),
     [],
   );
+});
+
+test("docs/versions.md names the engine that the sandbox builds", () => {
+  assert.ok(readPage("docs/versions.md").includes(`| Pulumi's engine | ${pulumiVersion.slice(1)} |`));
 });
