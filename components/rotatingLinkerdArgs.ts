@@ -4,7 +4,7 @@ import { cniChartVersion } from "../rules/charts/cni.ts";
 import { familyOf } from "../rules/charts/families.ts";
 import type { HelmValues } from "../rules/charts/values.ts";
 import { defaults } from "../rules/settings/defaults.ts";
-import type { Settings } from "../rules/settings/settings.ts";
+import type * as rules from "../rules/settings/settings.ts";
 
 /** Every setting has a default, so that `{}` is a complete mesh. */
 export interface RotatingLinkerdArgs {
@@ -68,14 +68,6 @@ export interface TrustAnchorSettings {
   readonly protect?: boolean | undefined;
 }
 
-/** One anchor that is given, not made. */
-export interface ProvidedTrustAnchor {
-  /** Its certificate in PEM, alone: P-256, or RSA of 2048 or 4096 bits. */
-  readonly certificatePem: pulumi.Input<string>;
-  /** Its private key in PEM, which becomes a secret. Absent: the anchor is trusted, but cannot sign. */
-  readonly privateKeyPem?: pulumi.Input<string> | undefined;
-}
-
 /** The mesh's identity issuer: who signs it, who keeps it, and how it lives. */
 export interface IdentityIssuerSettings {
   /**
@@ -107,59 +99,12 @@ export interface IdentityIssuerSettings {
   readonly clockSkewAllowance?: pulumi.Input<string> | undefined;
 }
 
-/** A cert-manager issuer that is there already, of any group and kind. */
-export interface IdentityIssuerRef {
-  readonly name: pulumi.Input<string>;
-  /** Defaults to `Issuer`, which is in the control plane's namespace; a `ClusterIssuer` is in none. */
-  readonly kind?: pulumi.Input<string> | undefined;
-  /** Defaults to `cert-manager.io`; an external issuer has a group of its own, such as `awspca.cert-manager.io`. */
-  readonly group?: pulumi.Input<string> | undefined;
-}
-
-/** Which Vault signs, and how to reach it. */
-export interface VaultSettings {
-  /** URL of the server, with `https://`. */
-  readonly server: pulumi.Input<string>;
-  /** What signs: `<mount>/root/sign-intermediate` or `<mount>/issuer/<name>/sign-intermediate`. */
-  readonly path: pulumi.Input<string>;
-  /** Authorities that verify the server, in PEM. Absent: those of cert-manager's container. */
-  readonly caBundlePem?: pulumi.Input<string> | undefined;
-  /** Vault Enterprise's namespace. Absent: none. */
-  readonly namespace?: pulumi.Input<string> | undefined;
-  readonly auth: VaultAuthentication;
-}
-
-/** How cert-manager logs in to Vault: exactly one of these. Secrets are named, never given. */
-export interface VaultAuthentication {
-  /** With a ServiceAccount's token, which is made for each login: nothing has to be kept anywhere. */
-  readonly kubernetes?: VaultKubernetesLogin | undefined;
-  /** With an AppRole, whose secret ID is in a Secret. */
-  readonly appRole?: VaultAppRoleLogin | undefined;
-  /** With a token in a Secret, which nobody renews. */
-  readonly tokenSecretRef?: SecretKeyReference | undefined;
-}
-
-export interface VaultKubernetesLogin {
-  /** Vault's role, whose `audience` is `vault://<control plane's namespace>/linkerd-identity-vault`. */
-  readonly role: pulumi.Input<string>;
-  /** Where Vault has the method, with `/v1/`. Defaults to `/v1/auth/kubernetes`. */
-  readonly mountPath?: pulumi.Input<string> | undefined;
-  /** A ServiceAccount of the control plane's namespace. Absent: `linkerd-identity-vault` is made. */
-  readonly serviceAccount?: pulumi.Input<string> | undefined;
-}
-
-export interface VaultAppRoleLogin {
-  /** Where Vault has the method, such as `approle`. */
-  readonly path: pulumi.Input<string>;
-  readonly roleId: pulumi.Input<string>;
-  readonly secretRef: SecretKeyReference;
-}
-
-/** One key of a Secret in the control plane's namespace. */
-export interface SecretKeyReference {
-  readonly name: pulumi.Input<string>;
-  readonly key: pulumi.Input<string>;
-}
+/** What an input can be, other than a text. */
+type Later = Exclude<pulumi.Input<string>, string>;
+export type ProvidedTrustAnchor = rules.ProvidedTrustAnchor<Later>;
+export type IdentityIssuerRef = rules.IdentityIssuerRef<Later>;
+export type VaultSettings = rules.VaultSettings<Later>;
+export type VaultKubernetesLogin = rules.VaultKubernetesLogin<Later>;
 
 /** Credentials of the servers that the API server calls: the control plane's webhooks, and viz's. */
 export interface WebhookSettings {
@@ -297,10 +242,10 @@ export interface LinkerdVizSettings {
 }
 
 /** An Output that stands for a value of any type: it fits wherever an Input is taken. */
-type Later = pulumi.Output<never>;
+type Unknown = pulumi.Output<never>;
 
 /** Settings with every default filled in. What is plain is as it was given; all else is an Output. */
-export type ResolvedSettings = Settings<Later>;
+export type ResolvedSettings = rules.Settings<Unknown>;
 
 /** Fills in every default, and finds the family of each chart. Nothing is checked: `checkSettings` does that. */
 export function resolve(args: RotatingLinkerdArgs): ResolvedSettings {
@@ -338,6 +283,6 @@ function given(settings: object): object {
 }
 
 /** A promise as an Output; all else as it is. */
-function later<T>(value: T): Exclude<T, Promise<unknown>> | Later {
-  return (value instanceof Promise ? pulumi.output(value) : value) as Exclude<T, Promise<unknown>> | Later;
+function later<T>(value: T): Exclude<T, Promise<unknown>> | Unknown {
+  return (value instanceof Promise ? pulumi.output(value) : value) as Exclude<T, Promise<unknown>> | Unknown;
 }

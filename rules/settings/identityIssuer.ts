@@ -5,7 +5,7 @@ import { isLater, isPlainObject, known } from "../known.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
-import type { IssuerReferenceSettings, Settings, VaultSettings } from "./settings.ts";
+import type { IdentityIssuerRef, Settings, VaultSettings } from "./settings.ts";
 
 export const certManagerGroup = "cert-manager.io";
 
@@ -43,7 +43,7 @@ function checkUnused(identityIssuer: Settings["identityIssuer"]): Finding[] {
     );
 }
 
-function checkReference(field: string, reference: IssuerReferenceSettings): Finding[] {
+function checkReference(field: string, reference: IdentityIssuerRef): Finding[] {
   const shape = checkParts(field, reference, ["name"], ["kind", "group"]);
   if (shape.length > 0) return shape;
   const { kind = "Issuer", group = certManagerGroup } = reference;

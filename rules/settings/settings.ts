@@ -21,47 +21,64 @@ export interface RepositorySettings<Later extends object = object> {
   readonly chartRepositoryPassword?: string | Later | undefined;
 }
 
-/** A trust anchor that is given, not made. */
-interface ProvidedTrustAnchor<Later extends object = object> {
+/** One anchor that is given, not made. */
+export interface ProvidedTrustAnchor<Later extends object = object> {
+  /** Its certificate in PEM, alone: P-256, or RSA of 2048 or 4096 bits. */
   readonly certificatePem: string | Later;
+  /** Its private key in PEM, which becomes a secret. Absent: the anchor is trusted, but cannot sign. */
   readonly privateKeyPem?: string | Later | undefined;
 }
 
-/** A cert-manager issuer that is there already. */
-export interface IssuerReferenceSettings<Later extends object = object> {
+/** A cert-manager issuer that is there already, of any group and kind. */
+export interface IdentityIssuerRef<Later extends object = object> {
   readonly name: string | Later;
+  /** Defaults to `Issuer`, which is in the control plane's namespace; a `ClusterIssuer` is in none. */
   readonly kind?: string | Later | undefined;
+  /** Defaults to `cert-manager.io`; an external issuer has a group of its own, such as `awspca.cert-manager.io`. */
   readonly group?: string | Later | undefined;
 }
 
-interface SecretKey<Later extends object> {
-  readonly name: string | Later;
-  readonly key: string | Later;
+/** Which Vault signs, and how to reach it. */
+export interface VaultSettings<Later extends object = object> {
+  /** URL of the server, with `https://`. */
+  readonly server: string | Later;
+  /** What signs: `<mount>/root/sign-intermediate` or `<mount>/issuer/<name>/sign-intermediate`. */
+  readonly path: string | Later;
+  /** Authorities that verify the server, in PEM. Absent: those of cert-manager's container. */
+  readonly caBundlePem?: string | Later | undefined;
+  /** Vault Enterprise's namespace. Absent: none. */
+  readonly namespace?: string | Later | undefined;
+  /** How cert-manager logs in to Vault: exactly one of these. Secrets are named, never given. */
+  readonly auth: {
+    /** With a ServiceAccount's token, which is made for each login: nothing has to be kept anywhere. */
+    readonly kubernetes?: VaultKubernetesLogin<Later> | undefined;
+    /** With an AppRole, whose secret ID is in a Secret. */
+    readonly appRole?: VaultAppRoleLogin<Later> | undefined;
+    /** With a token in a Secret, which nobody renews. */
+    readonly tokenSecretRef?: SecretKeyReference<Later> | undefined;
+  };
 }
 
-/** The Vault that signs. */
-export interface VaultSettings<Later extends object = object> {
-  readonly server: string | Later;
+export interface VaultKubernetesLogin<Later extends object = object> {
+  /** Vault's role, whose `audience` is `vault://<control plane's namespace>/linkerd-identity-vault`. */
+  readonly role: string | Later;
+  /** Where Vault has the method, with `/v1/`. Defaults to `/v1/auth/kubernetes`. */
+  readonly mountPath?: string | Later | undefined;
+  /** A ServiceAccount of the control plane's namespace. Absent: `linkerd-identity-vault` is made. */
+  readonly serviceAccount?: string | Later | undefined;
+}
+
+interface VaultAppRoleLogin<Later extends object> {
+  /** Where Vault has the method, such as `approle`. */
   readonly path: string | Later;
-  readonly caBundlePem?: string | Later | undefined;
-  readonly namespace?: string | Later | undefined;
-  readonly auth: {
-    readonly kubernetes?:
-      | {
-          readonly role: string | Later;
-          readonly mountPath?: string | Later | undefined;
-          readonly serviceAccount?: string | Later | undefined;
-        }
-      | undefined;
-    readonly appRole?:
-      | {
-          readonly path: string | Later;
-          readonly roleId: string | Later;
-          readonly secretRef: SecretKey<Later>;
-        }
-      | undefined;
-    readonly tokenSecretRef?: SecretKey<Later> | undefined;
-  };
+  readonly roleId: string | Later;
+  readonly secretRef: SecretKeyReference<Later>;
+}
+
+/** One key of a Secret in the control plane's namespace. */
+interface SecretKeyReference<Later extends object> {
+  readonly name: string | Later;
+  readonly key: string | Later;
 }
 
 export interface Settings<Later extends object = object> {
@@ -80,7 +97,7 @@ export interface Settings<Later extends object = object> {
   };
   readonly identityIssuer: {
     readonly source: "certManager" | "secret";
-    readonly issuerRef?: IssuerReferenceSettings<Later> | undefined;
+    readonly issuerRef?: IdentityIssuerRef<Later> | undefined;
     readonly vault?: VaultSettings<Later> | undefined;
     readonly duration: string | Later;
     readonly renewBefore: string | Later;
