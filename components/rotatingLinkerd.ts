@@ -93,18 +93,25 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
   constructor(name: string, args: RotatingLinkerdArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:RotatingLinkerd", name, {}, opts);
     const settings = resolveSound(args);
-    const { identityIssuer, webhooks, cni, viz } = settings;
+    const { clusterDomain, trustDomain, helmTimeoutSeconds, identityIssuer, webhooks, cni, viz } = settings;
+    const { certManager: certManagerSettings, controlPlane: controlPlaneSettings, crds } = settings;
     const child = { parent: this };
     const level = levelOf(settings);
 
     const namespace = new LinkerdNamespace(
       `${name}-namespace`,
-      { name: settings.controlPlane.namespace, podSecurityLevel: level },
+      { name: controlPlaneSettings.namespace, podSecurityLevel: level },
       child,
     );
     const linkerdNamespace = namespace.metadata.name;
-    const certManager = settings.certManager.install
-      ? [new CertManager(`${name}-cert-manager`, settings, child)]
+    const certManager = certManagerSettings.install
+      ? [
+          new CertManager(
+            `${name}-cert-manager`,
+            { certManager: certManagerSettings, helmTimeoutSeconds },
+            child,
+          ),
+        ]
       : [];
     const afterCertManager = { ...child, dependsOn: certManager };
 
@@ -122,7 +129,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
               duration: identityIssuer.duration,
               renewBefore: identityIssuer.renewBefore,
               namespace: linkerdNamespace,
-              trustDomain: settings.trustDomain,
+              trustDomain,
               issuerRef,
             },
             afterCertManager,
@@ -134,11 +141,23 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
           afterCertManager,
         )
       : undefined;
-    const plugin = cni.install ? [new LinkerdCni(`${name}-cni`, settings, child)] : [];
+    const plugin = cni.install
+      ? [
+          new LinkerdCni(
+            `${name}-cni`,
+            { cni, controlPlane: controlPlaneSettings, helmTimeoutSeconds },
+            child,
+          ),
+        ]
+      : [];
     const controlPlane = new LinkerdControlPlane(
       `${name}-control-plane`,
       {
-        ...settings,
+        clusterDomain,
+        trustDomain,
+        helmTimeoutSeconds,
+        crds,
+        controlPlane: controlPlaneSettings,
         namespace: linkerdNamespace,
         trustRoots: anchors.trustRoots,
         issuanceLifetime: identityIssuer.issuanceLifetime,
@@ -151,7 +170,16 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     if (viz.install) {
       new LinkerdViz(
         `${name}-viz`,
-        { ...settings, linkerdNamespace, podSecurityLevel: level },
+        {
+          clusterDomain,
+          trustDomain,
+          helmTimeoutSeconds,
+          webhooks,
+          viz,
+          controlPlane: controlPlaneSettings,
+          linkerdNamespace,
+          podSecurityLevel: level,
+        },
         { ...child, dependsOn: controlPlane },
       );
     }
@@ -232,15 +260,22 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     { namespace, certManager }: Surroundings,
   ): TrustAnchorSource {
     const { duration, renewBefore, protect } = settings.trustAnchor;
+    const { certManager: certManagerSettings, helmTimeoutSeconds } = settings;
     const trustManager = settings.trustManager.install
-      ? [new TrustManager(`${name}-trust-manager`, settings, { parent: this, dependsOn: [...certManager] })]
+      ? [
+          new TrustManager(
+            `${name}-trust-manager`,
+            { certManager: certManagerSettings, trustManager: settings.trustManager, helmTimeoutSeconds },
+            { parent: this, dependsOn: [...certManager] },
+          ),
+        ]
       : [];
     const anchor = new ClusterTrustAnchor(
       `${name}-trust-anchor`,
       {
         duration,
         renewBefore,
-        certManagerNamespace: settings.certManager.namespace,
+        certManagerNamespace: certManagerSettings.namespace,
         linkerdNamespace: namespace.metadata.name,
         trustDomain: settings.trustDomain,
       },
