@@ -70,7 +70,7 @@ export function oraclePage(): string {
       ? []
       : row(`\`${rule}\``, severity, stricterRules[rule] ?? (severity === "error" ? 0 : "–"), reason);
   });
-  return `<!-- Written by \`npm run -s tables\` from test/oracle/measured.json and rules/rules.ts. -->
+  return `<!-- Written by \`npm run -s tables\` from test/oracle/measured.json and the tables of rules, rules/*/rules.ts. -->
 # Linkerd as the oracle
 
 Whether credentials are good is for Linkerd to say. So its real identity controller is started with each set of a bundle,

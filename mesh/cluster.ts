@@ -13,7 +13,7 @@ import {
   ServerConfiguration,
   VersionApi,
 } from "@kubernetes/client-node";
-import { type KubeConfigOptions, loadKubeConfig, loginFailure } from "./kubeConfig.ts";
+import { type KubeConfigOptions, killPluginsWith, loadKubeConfig, loginFailure } from "./kubeConfig.ts";
 
 /** The API of a cluster. Every request ends with an answer, or with an error that names the server. */
 export interface Cluster {
@@ -50,6 +50,9 @@ const requestTimeoutMilliseconds = 15_000;
  */
 export function connect({ signal = new AbortController().signal, ...options }: ConnectOptions = {}): Cluster {
   const kubeConfig = loadKubeConfig(options);
+  killPluginsWith(kubeConfig, signal);
+  // A login can start a program, or wait for a person: requests at the same time share one.
+  let loggingIn: Promise<unknown> = Promise.resolve();
   const { server } = kubeConfig.getCurrentCluster()!;
   const library = new IsomorphicFetchHttpLibrary();
   const configuration = createConfiguration({
@@ -57,7 +60,11 @@ export function connect({ signal = new AbortController().signal, ...options }: C
     authMethods: {
       default: {
         getName: () => kubeConfig.getName(),
-        applySecurityAuthentication: (request) => login(kubeConfig, request, signal),
+        applySecurityAuthentication: (request) => {
+          const loggedIn = loggingIn.then(() => login(kubeConfig, request, signal));
+          loggingIn = loggedIn.catch(() => {});
+          return loggedIn;
+        },
       },
     },
     httpApi: {

@@ -1,4 +1,5 @@
 /** The kubeconfig, as kubectl and Pulumi's Kubernetes provider read it. */
+import { type SpawnOptions, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { BlockList, isIP } from "node:net";
 import { homedir } from "node:os";
@@ -107,7 +108,7 @@ function readFile(path: string): KubeConfig | undefined {
       return { ...user, authProvider };
     }
     const exec = user.exec as ExecPlugin | undefined | null;
-    return exec?.command.includes("/")
+    return exec?.command?.includes("/")
       ? { ...user, exec: { ...exec, command: resolve(folder, exec.command) } }
       : user;
   });
@@ -119,8 +120,6 @@ function withExecInfo(user: User, cluster: Cluster): User {
   const exec = user.exec as ExecPlugin | undefined | null;
   if (!exec) return user;
   const { server, caData, caFile, skipTLSVerify, tlsServerName } = cluster;
-  const certificateAuthority =
-    caData ?? (caFile === undefined ? undefined : readFileSync(caFile).toString("base64"));
   const value = JSON.stringify({
     kind: "ExecCredential",
     apiVersion: exec.apiVersion,
@@ -130,7 +129,7 @@ function withExecInfo(user: User, cluster: Cluster): User {
         ? {
             cluster: {
               server,
-              "certificate-authority-data": certificateAuthority,
+              "certificate-authority-data": caData ?? (caFile && readFileSync(caFile).toString("base64")),
               "insecure-skip-tls-verify": skipTLSVerify,
               "tls-server-name": tlsServerName,
             },
@@ -139,6 +138,20 @@ function withExecInfo(user: User, cluster: Cluster): User {
     },
   });
   return { ...user, exec: { ...exec, env: [...(exec.env ?? []), { name: "KUBERNETES_EXEC_INFO", value }] } };
+}
+
+/**
+ * Ends exec plugins with the signal: the client itself waits for them, and so would the process. They get no input, for
+ * which one could wait.
+ */
+export function killPluginsWith(kubeConfig: KubeConfig, signal: AbortSignal): void {
+  const { authenticators } = kubeConfig as unknown as {
+    authenticators: { execFn?: (command: string, args: string[], options: SpawnOptions) => unknown }[];
+  };
+  for (const authenticator of authenticators.filter(({ execFn }) => execFn !== undefined)) {
+    authenticator.execFn = (command, args, options) =>
+      spawn(command, args ?? [], { ...options, signal, stdio: ["ignore", "pipe", "pipe"] });
+  }
 }
 
 /** Why a user of the kubeconfig could not log in; an exec plugin that is not installed says how to get it. */
@@ -169,10 +182,11 @@ function isCovered(host: string, entry: string): boolean {
   const [address, bits] = entry.split("/");
   if (isIP(host) !== 0 && bits !== undefined && isIP(address!) === isIP(host)) {
     const family = isIP(host) === 4 ? "ipv4" : "ipv6";
+    if (!/^\d+$/.test(bits) || Number(bits) > (family === "ipv4" ? 32 : 128)) return false;
     const range = new BlockList();
     range.addSubnet(address!, Number(bits), family);
     return range.check(host, family);
   }
-  const domain = entry.replace(/^\*?\./, "").replace(/:\d+$/, "");
+  const domain = isIP(entry) === 0 ? entry.replace(/^\*?\./, "").replace(/:\d+$/, "") : entry;
   return entry === "*" || (domain !== "" && (host === domain || host.endsWith(`.${domain}`)));
 }

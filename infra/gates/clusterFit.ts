@@ -26,25 +26,28 @@ export async function lookWhetherItFits(
   wanted: Wanted,
   spell: Spelling,
 ): Promise<void> {
-  let findings: readonly Finding[];
-  try {
-    findings = await checkFit(await cluster, wanted);
-  } catch (error) {
-    pulumi.log.debug(`Whether the cluster fits is not known: ${(error as Error).message}`);
-    return;
-  }
-  requireSound(findings.map(spell));
+  const { family } = wanted.controlPlane;
+  const namespace = known(wanted.controlPlane.namespace);
+  if (family === undefined || namespace === undefined) return;
+  const owner = `${namespace}/${crdsReleaseName}`;
+  const findings = await Promise.all([
+    look(cluster, (client) => checkKubernetes(client, family)),
+    look(cluster, (client) => checkGatewayApi(client, family, wanted.crds.installGatewayApi, owner)),
+  ]);
+  requireSound(findings.flat().map(spell));
 }
 
-async function checkFit(cluster: Client, { controlPlane, crds }: Wanted): Promise<Finding[]> {
-  const { family } = controlPlane;
-  const namespace = known(controlPlane.namespace);
-  if (family === undefined || namespace === undefined) return [];
-  const findings = await Promise.all([
-    checkKubernetes(cluster, family),
-    checkGatewayApi(cluster, family, crds.installGatewayApi, `${namespace}/${crdsReleaseName}`),
-  ]);
-  return findings.flat();
+/** One look at the cluster; it finds nothing if the cluster cannot be asked, or does not let this user see. */
+async function look(
+  cluster: Promise<Client>,
+  check: (client: Client) => Promise<Finding[]>,
+): Promise<Finding[]> {
+  try {
+    return await check(await cluster);
+  } catch (error) {
+    pulumi.log.debug(`Whether the cluster fits is not known: ${(error as Error).message}`);
+    return [];
+  }
 }
 
 async function checkKubernetes(

@@ -10,14 +10,14 @@ import { setTimeout } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { requireSound } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
-import { found } from "../../mesh/requests.ts";
+import { found, statusOf } from "../../mesh/requests.ts";
 import { valueAt } from "../../rules/charts/values.ts";
 import type { Purpose } from "../../rules/credentials/credentials.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { StoredIssuer } from "../../rules/credentials/storedIssuer.ts";
 import { parseDuration } from "../../rules/lifetimes/duration.ts";
 import { identityIssuerName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
-import { known, type ReleaseInputs, releaseType } from "./registration.ts";
+import { inputsOf, type ReleaseInputs, releaseType } from "./registration.ts";
 
 const pollMilliseconds = 1000;
 const controlPlanes = ["linkerd-control-plane", "linkerd2"];
@@ -33,7 +33,7 @@ type Core = Pick<Cluster, "core">;
 export function checkIssuerFirst(cluster: Promise<Core>): pulumi.ResourceTransform {
   return async ({ type, props }) => {
     if (type === releaseType && controlPlanes.includes(props.name) && !pulumi.runtime.isDryRun()) {
-      await checkIssuerOf(cluster, await known(props));
+      await checkIssuerOf(cluster, await inputsOf(props));
     }
     return undefined;
   };
@@ -56,7 +56,11 @@ export async function checkIssuerOf(cluster: Promise<Core>, release: ReleaseInpu
   } catch (error) {
     throw new pulumi.RunError(
       `The identity issuer in namespace ${namespace} cannot be read, and the control plane is not changed before it has ` +
-        `been checked: ${(error as Error).message} This user needs "get" on Secrets and ConfigMaps of that namespace.`,
+        `been checked: ${(error as Error).message}${
+          [401, 403].includes(statusOf((error as Error).cause ?? error) ?? 0)
+            ? ' This user needs "get" on Secrets and ConfigMaps of that namespace.'
+            : ""
+        }`,
     );
   }
   if (stored === undefined) {

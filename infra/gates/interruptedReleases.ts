@@ -12,7 +12,7 @@ import { gunzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { requested } from "../../mesh/requests.ts";
-import { known, type ReleaseInputs, releaseType } from "./registration.ts";
+import { inputsOf, type ReleaseInputs, releaseType } from "./registration.ts";
 
 const pollMilliseconds = 1000;
 
@@ -38,12 +38,12 @@ export function continueInterruptedReleases(cluster: Promise<Core>): pulumi.Reso
   const hooks: pulumi.ResourceHookBinding = {
     beforeCreate: [
       new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
-        beforeCreate(cluster, installer, await known(newInputs)),
+        beforeCreate(cluster, installer, await inputsOf(newInputs)),
       ),
     ],
     beforeUpdate: [
       new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
-        beforeUpdate(cluster, await known(newInputs)),
+        beforeUpdate(cluster, await inputsOf(newInputs)),
       ),
     ],
   };

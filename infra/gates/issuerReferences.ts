@@ -6,7 +6,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
-import { known } from "./registration.ts";
+import { inputsOf } from "./registration.ts";
 
 const issuerType = "kubernetes:cert-manager.io/v1:Issuer";
 const certificateType = "kubernetes:cert-manager.io/v1:Certificate";
@@ -35,7 +35,7 @@ interface Referring {
 /** Refuses every Issuer and Certificate in a component that refers to what does not exist. */
 export function requireReferences(cluster: Promise<Client>): pulumi.ResourceTransform {
   const check = new pulumi.ResourceHook("issuer-references", async ({ newInputs }) =>
-    checkReferences(cluster, await known(newInputs)),
+    checkReferences(cluster, await inputsOf(newInputs)),
   );
   const hooks: pulumi.ResourceHookBinding = { beforeCreate: [check], beforeUpdate: [check] };
   return ({ type, props, opts }) =>

@@ -19,7 +19,7 @@ export interface ReleaseInputs {
  * If one of these fails, so does this: what is only applied to an Output never hears of its failure, and the run would
  * wait for ever.
  */
-export function known<Inputs>(inputs: unknown): Promise<Inputs> {
+export function inputsOf<Inputs>(inputs: unknown): Promise<Inputs> {
   // The SDK exports this without its type.
   return (pulumi.output(inputs) as unknown as { promise(): Promise<Inputs> }).promise();
 }

@@ -1,6 +1,7 @@
 /** Checks a stack's configuration as the program would, without running it. */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, type TagId, type Tags } from "yaml";
 import { type ResolvedSettings, resolve } from "../../components/rotatingLinkerdArgs.ts";
@@ -69,9 +70,13 @@ export async function readStack(name: string | undefined): Promise<StackText | F
     const texts = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value]));
     return { project, texts: { ...defaults, ...texts }, isSecret: (key) => values[key]?.secret === true };
   } catch (error) {
-    const { code, stderr, message } = error as Error & { code?: unknown; stderr?: string };
+    const { code, path, stderr, message } = error as Error & {
+      code?: unknown;
+      path?: string;
+      stderr?: string;
+    };
     const field = name === undefined ? "--stack" : `--stack ${name}`;
-    if (code === "ENOENT") {
+    if (code === "ENOENT" && path === "pulumi") {
       return unreadable(
         field,
         "The stack's configuration cannot be read: pulumi is not on PATH.",
@@ -108,9 +113,11 @@ export function readStackFile(path: string): StackText | Finding {
   return { project, texts: { ...defaults, ...Object.fromEntries(texts) }, isSecret: () => false };
 }
 
-/** The name of the project in this folder, and the defaults of its keys, for what a stack does not set. */
+/** The name of the project in this folder or above it, and the defaults of its keys, for what a stack does not set. */
 function readProject() {
-  const { name, config = {} } = parse(readFileSync("Pulumi.yaml", "utf8")) as {
+  let folder = process.cwd();
+  while (!existsSync(join(folder, "Pulumi.yaml")) && folder !== dirname(folder)) folder = dirname(folder);
+  const { name, config = {} } = parse(readFileSync(join(folder, "Pulumi.yaml"), "utf8")) as {
     name: string;
     config?: Readonly<Record<string, { default?: unknown }>>;
   };

@@ -59,7 +59,7 @@ export const chartRules = {
   "cni-proxy": {
     severity: "error",
     demand: "The CNI plugin and the proxies agree on ports, user, group and IPv6.",
-    fix: "Remove the value from linkerdCniValues: what is set for the control plane is handed to the plugin.",
+    fix: "Remove the value from cni.values: what is set for the control plane is handed to the plugin.",
     source:
       "linkerd.io, CNI Plugin: what is changed for linkerd install-cni must be changed for the proxies, too",
   },

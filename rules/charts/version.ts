@@ -23,7 +23,7 @@ export function namedChart(chart: string, version: string): NamedChart | undefin
 }
 
 function named(name: string, version: string): NamedChart | undefined {
-  const parsed = semver.parse(version);
+  const parsed = semver.parse(/^v?\d+\.\d+\.\d+(?![\d.])/.exec(version)?.[0], { loose: true });
   if (parsed === null) return undefined;
   const { major, minor, patch } = parsed;
   return { name, version: new semver.SemVer(`${major}.${minor}.${patch}`) };

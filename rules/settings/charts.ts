@@ -65,7 +65,7 @@ export function checkRepository(
       ? ["chartRepositoryPassword", "chartRepositoryUsername"]
       : ["chartRepositoryUsername", "chartRepositoryPassword"];
   if (username === undefined && password === undefined) return findings;
-  if (!isUsed && elsewhere !== undefined) {
+  if (elsewhere !== undefined) {
     findings.push(
       broken("chart-login", {
         field: `${group}.${given}`,

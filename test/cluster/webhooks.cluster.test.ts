@@ -100,7 +100,7 @@ test("a renewal is served by the running process, and no admission fails meanwhi
     const done = admitted();
     await until("admissions by the new certificates", 30_000, async () => admitted() > done + 3);
   });
-  assert.ok(admissions > 10, `${admissions} admissions`);
+  assert.ok(admissions >= 5, `${admissions} admissions`);
   assert.deepEqual(await pods(), running);
 });
 

@@ -4,7 +4,7 @@ import type { RotatingLinkerdArgs } from "../../../components/index.ts";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
 import { lookWhetherItFits } from "../../../infra/gates/clusterFit.ts";
-import { startApiServer } from "../../mesh/apiServer.ts";
+import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
 const httpRoutes = "httproutes.gateway.networking.k8s.io";
@@ -110,5 +110,19 @@ test("a chart that is not known, and a cluster that cannot be asked, are no reas
     Promise.reject(new Error('Context "x" is not in the kubeconfig.')),
     resolve(newest),
     inConfiguration,
+  );
+});
+
+test("a user who may not see definitions still hears of a Kubernetes that is too old", async () => {
+  const forbidden = Object.fromEntries(
+    [httpRoutes, ...others].map((name) => [
+      `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`,
+      new Refusal(403, "customresourcedefinitions is forbidden"),
+    ]),
+  );
+  api.objects = { "/version": { major: "1", minor: "20", gitVersion: "v1.20.0" }, ...forbidden };
+  await assert.rejects(
+    lookWhetherItFits(Promise.resolve(api.cluster), resolve(newest), inConfiguration),
+    /the cluster runs v1\.20\.0/,
   );
 });

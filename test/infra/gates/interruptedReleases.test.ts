@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeCreate, beforeUpdate } from "../../../infra/gates/interruptedReleases.ts";
-import { known } from "../../../infra/gates/registration.ts";
+import { inputsOf } from "../../../infra/gates/registration.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 import { record } from "../../registrations.ts";
 
@@ -130,13 +130,13 @@ test("if the records cannot be read, Helm has the last word", async () => {
 
 test("a hook's inputs are unwrapped, and a failed one is told, not waited for", async () => {
   const inputs = { name: pulumi.secret("a"), values: { b: pulumi.output(1) } };
-  assert.deepEqual(await known(inputs), { name: "a", values: { b: 1 } });
+  assert.deepEqual(await inputsOf(inputs), { name: "a", values: { b: 1 } });
   // A failed Output ends the program, so this runs in a process of its own.
   const program = `
     import * as pulumi from "@pulumi/pulumi";
-    import { known } from "./infra/gates/registration.ts";
+    import { inputsOf } from "./infra/gates/registration.ts";
     process.on("unhandledRejection", () => {});
-    await known({ name: pulumi.output(Promise.reject(new Error("It failed."))) }).catch(({ message }) =>
+    await inputsOf({ name: pulumi.output(Promise.reject(new Error("It failed."))) }).catch(({ message }) =>
       console.log(message),
     );`;
   const { stdout, signal } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {

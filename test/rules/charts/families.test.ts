@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chartFamilies, familyOf } from "../../../rules/charts/families.ts";
+import { chartFamilies, familyOf, supportedCharts } from "../../../rules/charts/families.ts";
 import type { HelmValues } from "../../../rules/charts/values.ts";
 import { build, findingsOf, type Values } from "../../configured.ts";
 
@@ -50,6 +50,14 @@ test("where it cannot be told, the error says what to set", () => {
       ],
       version,
     );
+  }
+});
+
+test("what is called supported is what the table has", () => {
+  for (const [chart, families] of Object.entries(Object.groupBy(chartFamilies, (one) => one.chart))) {
+    const [from] = families[0]!.versions.split(" ");
+    const [, below] = families.at(-1)!.versions.split(" ");
+    assert.match(supportedCharts, new RegExp(`${chart} ${from}${below ? ` ${below}` : ""}(,|$)`));
   }
 });
 
