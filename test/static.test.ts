@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
@@ -23,3 +25,16 @@ for (const [title, command, ...args] of [
     assert.ok(!(result instanceof Error), `${result.stdout}${result.stderr}`);
   });
 }
+
+test("npm ci takes the lock file, every platform's packages included", async () => {
+  // In a folder of its own: an installed node_modules hides what the lock file lacks.
+  const folder = mkdtempSync(join(tmpdir(), "lock-"));
+  try {
+    for (const file of ["package.json", "package-lock.json", ".npmrc"]) {
+      copyFileSync(join(project, file), join(folder, file));
+    }
+    await promisify(execFile)("npm", ["ci", "--dry-run"], { cwd: folder });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
