@@ -121,7 +121,6 @@ function checkRelease({ cni, controlPlane }: Settings): Finding[] {
     broken("cni-release", {
       field: "cni.chartVersion",
       message: `${cniChartName} ${cni.version} belongs to Linkerd ${release}, and the control plane ${other.version} to Linkerd ${otherRelease}.`,
-      fix: "Choose charts of one release, which are tested together: from 2024 on their versions are equal.",
     }),
   ];
 }

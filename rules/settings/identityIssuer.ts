@@ -72,7 +72,6 @@ function checkVault(field: string, vault: VaultSettings): Finding[] {
       broken("vault-server", {
         field: `${field}.server`,
         message: `This must be a URL with https:// and nothing after the port, because a token is sent there.`,
-        fix: "Write it like https://vault.example.com:8200.",
       }),
     );
   }
@@ -81,7 +80,6 @@ function checkVault(field: string, vault: VaultSettings): Finding[] {
       broken("vault-path", {
         field: `${field}.path`,
         message: `"${path}" must start with the mount's name, without a slash, and end in /sign-intermediate: a role's path answers with a leaf, which cannot sign.`,
-        fix: "Write it like pki/root/sign-intermediate.",
       }),
     );
   }
@@ -92,7 +90,6 @@ function checkVault(field: string, vault: VaultSettings): Finding[] {
         broken("vault-ca-bundle", {
           field: `${field}.caBundlePem`,
           message: `This must hold certificates in PEM, and nothing else; it holds ${types.join(", ") || "nothing in PEM"}.`,
-          fix: "Set it to the certificates of the authorities that signed the server's.",
         }),
       );
     }

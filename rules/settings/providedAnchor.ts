@@ -25,7 +25,6 @@ export function checkProvidedAnchor(
           broken("provided-anchor", {
             field: certificate.field,
             message: `There are ${members.length} certificates here, and a generation is one anchor.`,
-            fix: "Give each anchor a generation of its own; authorities below it belong to the issuer's chain.",
           }),
         ]),
     ...(anchor === undefined ? [] : checkAuthority(anchor, "anchor", new Date())),
