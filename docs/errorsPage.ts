@@ -24,7 +24,7 @@ export function errorsPage(): string {
 | Rule | Severity | Demand | Fix | Source |
 |---|---|---|---|---|
 ${Object.entries(rules)
-  .map(([name, { severity, demand, fix, source }]) =>
+  .map(([name, { severity = "error", demand, fix, source }]) =>
     row(`\`${name}\``, severity, ...[withKeys(demand), withKeys(fix), source].map(escaped)),
   )
   .join("\n")}

@@ -1,6 +1,7 @@
 /** `docs/oracle.md`: what the oracle's last long run said, and why some rules are stricter than Linkerd. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Rule } from "../rules/finding.ts";
 import { rules } from "../rules/rules.ts";
 
 const measuredFile = resolve(import.meta.dirname, "..", "test", "oracle", "measured.json");
@@ -65,7 +66,7 @@ export function oraclePage(): string {
   const random = sets - traps;
   const reasons = Object.keys(rules).flatMap((rule) => {
     const reason = reasonOf(rule);
-    const { severity } = rules[rule as keyof typeof rules];
+    const { severity = "error" }: Rule = rules[rule as keyof typeof rules];
     return reason === undefined
       ? []
       : row(`\`${rule}\``, severity, stricterRules[rule] ?? (severity === "error" ? 0 : "–"), reason);

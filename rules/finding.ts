@@ -3,7 +3,8 @@ export type Severity = "error" | "warning";
 
 /** What is demanded of settings or credentials, and by whom. */
 export interface Rule {
-  readonly severity: Severity;
+  /** Absent: an error. */
+  readonly severity?: Severity;
   /** What is demanded, as one sentence. */
   readonly demand: string;
   /** What to do if it is broken; a finding may know better. */

@@ -24,7 +24,7 @@ export function broken(
   name: keyof typeof rules,
   finding: Pick<Finding, "field" | "message"> & { readonly fix?: string | undefined },
 ): Finding {
-  const { severity, source, stricter, fix }: Rule = rules[name];
+  const { severity = "error", source, stricter, fix }: Rule = rules[name];
   return {
     rule: name,
     severity,

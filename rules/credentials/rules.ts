@@ -16,25 +16,21 @@ const bothPurposes = "Issue it again without an extended key usage, or with both
 /** Rules about what Linkerd's identity controller is given. */
 export const credentialRules = {
   "file-readable": {
-    severity: "error",
     demand: "A file that a setting or an option names can be read.",
     fix: "Name a file that exists and that you may read.",
     source: "npm run check",
   },
   "file-size": {
-    severity: "error",
     demand: "Each text fits into a ConfigMap or a Secret.",
     fix: "Keep only the certificates that the mesh needs: one or two trust anchors, one issuer.",
     source: "Kubernetes: a ConfigMap or Secret holds at most 1 MiB",
   },
   "pem-certificate": {
-    severity: "error",
     demand: "A bundle or an issuer has at least one certificate in PEM.",
     fix: "Give a text with BEGIN CERTIFICATE and END CERTIFICATE lines, encoded as ASCII or UTF-8 without a byte order mark.",
     source: decode,
   },
   "pem-damaged": {
-    severity: "error",
     demand: "Every BEGIN and END line belongs to a block that can be read.",
     fix: "Copy the certificate or key again from where it was made, all of it from BEGIN to END.",
     source: decode,
@@ -42,7 +38,6 @@ export const credentialRules = {
       "it silently skips a damaged block if a sound one follows; Go before 1.26 and OpenSSL skip others.",
   },
   "pem-end": {
-    severity: "error",
     demand: "Nothing but one line end follows the last certificate.",
     fix: rewrite,
     source: `${decode}; linkerd2#3414`,
@@ -63,21 +58,18 @@ export const credentialRules = {
     stricter: "the hash with which meshed pods are compared covers every byte.",
   },
   "pem-private-key": {
-    severity: "error",
     demand: "There is no private key among certificates.",
     fix: "Remove it, and replace the key if this text was ever applied to a cluster or shown to others.",
     source: "Linkerd puts trust anchors into a ConfigMap and sends issuers to every proxy",
     stricter: "it skips the key and everything after it.",
   },
   "pem-type": {
-    severity: "error",
     demand: "Every block is a CERTIFICATE.",
     fix: "Remove the block.",
     source: decode,
     stricter: "it silently ignores the block and every certificate after it.",
   },
   "pem-headers": {
-    severity: "error",
     demand: "A certificate has no PEM headers.",
     fix: "Remove the lines between BEGIN and the base64 text.",
     source: decode,
@@ -91,28 +83,24 @@ export const credentialRules = {
     stricter: "a duplicate adds nothing but size.",
   },
   "pem-blank-lines": {
-    severity: "error",
     demand: "There are no blank lines within a certificate.",
     fix: rewrite,
     source: "RFC 7468, section 3",
     stricter: "it reads over blank lines inside a block; OpenSSL does not.",
   },
   "certificate-readable": {
-    severity: "error",
     demand: "Every certificate is an X.509 certificate in DER that Go can parse.",
     fix: "Get it again from where it was issued; openssl x509 -in FILE -text shows one certificate.",
     source: `${decode}: Go crypto/x509 ParseCertificate`,
     stricter: "it reads some certificates that violate DER; other readers do not.",
   },
   "anchor-algorithm": {
-    severity: "error",
     demand: "A trust anchor has a P-256, RSA 2048 or RSA 4096 key.",
     fix: makeP256,
     source: linkerdCheck,
     stricter: fatalInCheck,
   },
   "issuer-algorithm": {
-    severity: "error",
     demand: "An identity issuer has a P-256 key.",
     fix: makeP256,
     source: `${linkerdCheck}; linkerd2 pkg/tls/ca.go signs with ECDSA-SHA256 only`,
@@ -120,42 +108,36 @@ export const credentialRules = {
       "an RSA issuer loads and then fails at every signature; another curve works, but linkerd check fails.",
   },
   "intermediate-algorithm": {
-    severity: "error",
     demand: "An intermediate has a P-256, RSA 2048 or RSA 4096 key.",
     fix: makeP256,
     source: linkerdCheck,
     stricter: "it checks only the first and the last certificate of the chain; proxies check all.",
   },
   "signature-algorithm": {
-    severity: "error",
     demand: "Every authority is signed with ECDSA-SHA256 or SHA256-RSA.",
     fix: "Issue it again with SHA-256, by an authority with a P-256 or an RSA key.",
     source: linkerdCheck,
     stricter: fatalInCheck,
   },
   "is-ca": {
-    severity: "error",
     demand: "Every authority is marked as one (CA:TRUE).",
     fix: "Issue it again with basicConstraints=critical,CA:TRUE (isCA: true in cert-manager, pki/root/sign-intermediate in Vault).",
     source: `${identity}; ${verification}`,
     stricter: `${otherAnchor}, and a root of X.509 version 1, which cannot say what it is.`,
   },
   "key-usage": {
-    severity: "error",
     demand: "An authority's key usage, if it has one, includes signing certificates.",
     fix: "Issue it again with keyUsage=critical,keyCertSign,cRLSign (usages: [cert sign, crl sign] in cert-manager).",
     source: verification,
     stricter: "it loads an issuer whose key may not sign certificates, and the leaves below it are invalid.",
   },
   "extended-key-usage": {
-    severity: "error",
     demand: "An authority's extended key usage, if it has one, includes server authentication.",
     fix: bothPurposes,
     source: verification,
     stricter: `${otherAnchor}.`,
   },
   "extended-key-usage-client": {
-    severity: "error",
     demand: "An authority's extended key usage, if it has one, names server and client authentication.",
     fix: bothPurposes,
     source:
@@ -163,49 +145,42 @@ export const credentialRules = {
     stricter: "it verifies for servers only.",
   },
   constraints: {
-    severity: "error",
     demand: "An authority has no extension that may exclude the mesh's names.",
     fix: "Issue it again without this extension, or use another authority for the mesh.",
     source: verification,
     stricter: "it accepts constraints that allow the mesh's names; they are not evaluated here.",
   },
   "path-length": {
-    severity: "error",
     demand: "An authority's path length leaves room for the authorities below it.",
     fix: "Issue it again without a path length, or with a greater one.",
     source: "RFC 5280, section 4.2.1.9",
     stricter: "the issuer loads, and every leaf below it is invalid.",
   },
   "subject-name": {
-    severity: "error",
     demand: "Every authority has a subject.",
     fix: "Issue it again with a subject, such as CN=identity.linkerd.<trust domain>.",
     source: "RFC 5280, section 4.1.2.6",
     stricter: "it issues, and OpenSSL takes certificates below an unnamed issuer for self-signed ones.",
   },
   "distinct-anchors": {
-    severity: "error",
     demand: "Trust anchors with different keys have different subjects, or key identifiers.",
     fix: "Give each generation of the trust anchor a subject of its own, or issue both anchors with a subject key identifier and the issuer with an authority key identifier.",
     source: "RFC 5280, section 4.1.2.6",
     stricter: "OpenSSL picks one of the anchors, and rejects what the other signed.",
   },
   "distinct-issuer": {
-    severity: "error",
     demand: "The issuer, its intermediates and the trust anchors have different subjects.",
     fix: "Give each authority a subject of its own: identity.linkerd.<trust domain> below root.linkerd.<trust domain>.",
     source: "RFC 5280, section 4.1.2.6; linkerd2#5350",
     stricter: "it issues, and OpenSSL refuses the leaves.",
   },
   chain: {
-    severity: "error",
     demand:
       "The issuer leads to a trust anchor of the bundle, directly or through the intermediates after it.",
     fix: "Add the anchor that signed the issuer to the bundle, or have an anchor of the bundle sign the issuer.",
     source: verification,
   },
   "chain-key-identifiers": {
-    severity: "error",
     demand: "What a certificate says about the one that signed it is true.",
     fix: "Have the authority sign it again with its current certificate.",
     source: "RFC 5280, section 4.2.1.1",
@@ -220,21 +195,18 @@ export const credentialRules = {
       "it takes the certificates after the issuer in any order, and sends all of them to every proxy.",
   },
   "not-yet-valid": {
-    severity: "error",
     demand: "Every certificate is valid already.",
     fix: "Wait, or issue it again after checking the clock of the machine that issued it.",
     source: linkerdCheck,
     stricter: fatalInCheck,
   },
   expired: {
-    severity: "error",
     demand: "No certificate has expired.",
     fix: "Remove an anchor from the bundle once a valid one signs the issuer. Issue an issuer again: npm run -s renew.",
     source: linkerdCheck,
     stricter: "an expired member of a bundle does no harm beside a valid one, but linkerd check fails.",
   },
   "anchor-outlives-issuer": {
-    severity: "error",
     demand: "A trust anchor outlives the last proxy certificate that the issuer below it can sign.",
     fix: "Use an anchor that lasts longer, usually years, or an issuer that expires sooner.",
     source: "linkerd2 pkg/tls/ca.go limits leaves to the issuer's end, not to the anchor's",
@@ -256,14 +228,12 @@ export const credentialRules = {
     stricter: "newer versions do not look at an issuer's name.",
   },
   "key-readable": {
-    severity: "error",
     demand: "The key is the first block of its text, in SEC 1, PKCS #8 or PKCS #1 as Go parses it.",
     fix: "Convert it with openssl pkey -in FILE, to PKCS #8 and with -ec_param_enc named_curve, or get it again from where it was made.",
     source: `${decode} DecodePEMKey`,
     stricter: "it reads some encodings of a key that no program writes, and ignores the public half.",
   },
   "key-encrypted": {
-    severity: "error",
     demand: "The key is not encrypted.",
     fix: "Decrypt it where it is kept (openssl pkey -in FILE), and pass it on only as a secret.",
     source: `${decode} DecodePEMKey`,
@@ -276,7 +246,6 @@ export const credentialRules = {
     stricter: "it reads the first block and ignores the rest.",
   },
   "key-match": {
-    severity: "error",
     demand: "The key belongs to the certificate.",
     fix: "Give the key that the certificate was made for, or issue a certificate for this key.",
     source: "linkerd2 pkg/tls/cred.go ValidateAndCreateCreds",
@@ -286,7 +255,6 @@ export const credentialRules = {
 /** Rules about the Secret in which Linkerd finds its issuer. */
 export const storedIssuerRules = {
   "secret-keys": {
-    severity: "error",
     demand: "The Secret linkerd-identity-issuer has tls.crt and tls.key.",
     fix: "Write it like a Secret of type kubernetes.io/tls, with the root's certificate in ca.crt.",
     source: "linkerd2 controller/cmd/identity/main.go reads tls.crt and tls.key; linkerd2#11972",

@@ -5,55 +5,46 @@ const certManagerTypes = "cert-manager pkg/apis/certmanager/v1/types_certificate
 
 export const lifetimeRules = {
   "duration-syntax": {
-    severity: "error",
     demand: "A duration is written as Go writes it, such as 48h or 59m30s.",
     fix: "Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.",
     source: "Go time.ParseDuration, with which cert-manager and Linkerd read durations",
   },
   "duration-minimum": {
-    severity: "error",
     demand: "A certificate lasts at least 1h.",
     fix: "Set its duration to 1h or more.",
     source: `${certManagerTypes} MinimumCertificateDuration`,
   },
   "renew-before-minimum": {
-    severity: "error",
     demand: "A certificate is renewed at least 5m before it expires.",
     fix: "Set its renewal time to 5m or more.",
     source: `${certManagerTypes} MinimumRenewBefore`,
   },
   "renew-before-duration": {
-    severity: "error",
     demand: "A certificate's renewal time is shorter than its duration.",
     fix: "Make the renewal time shorter, or the duration longer.",
     source: "cert-manager internal/apis/certmanager/validation/certificate.go ValidateDuration",
   },
   "renew-before-leaves": {
-    severity: "error",
     demand: "The issuer is renewed while it still outlives the proxy certificates that it signs.",
     fix: "Make identityIssuer.renewBefore longer, or identityIssuer.issuanceLifetime shorter.",
     source: "linkerd2 pkg/tls/ca.go limits leaves to the issuer's end",
   },
   "webhook-outlives-authority": {
-    severity: "error",
     demand: "A webhook's certificate lasts no longer than the CA that signs it.",
     fix: "Make the webhook certificates' duration shorter: 24h is the default.",
     source: "Go crypto/x509 Verify, with which the API server verifies webhooks",
   },
   "issuance-lifetime": {
-    severity: "error",
     demand: "A proxy's certificate lasts longer than zero.",
     fix: "Set identityIssuer.issuanceLifetime to 24h, Linkerd's default, or to another time longer than zero.",
     source: "linkerd2 pkg/tls/ca.go",
   },
   "anchor-validity": {
-    severity: "error",
     demand: "A trust anchor's validity is a whole number of hours, at most 292 years.",
     fix: "Set trustAnchor.validityPeriodHours to 87600 (ten years), or to another such number.",
     source: "the tls provider counts a validity in Go's time.Duration, which overflows silently",
   },
   "anchor-renewal": {
-    severity: "error",
     demand: "cert-manager does not replace a trust anchor before people have rotated it.",
     fix: "Make trustAnchor.duration long and trustAnchor.renewBefore short, such as 87600h and 168h, and rotate the anchor yourself before that time.",
     source:

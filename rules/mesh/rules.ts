@@ -7,26 +7,22 @@ const certificateStatus = "cert-manager pkg/apis/certmanager/v1/types_certificat
 
 export const meshRules = {
   "cluster-readable": {
-    severity: "error",
     demand:
       "The cluster can be reached, and shows the Secrets and ConfigMaps of the control plane's namespace.",
     fix: "Name a cluster that answers, and the namespace of its control plane; check your permissions there.",
     source: "npm run check --secret",
   },
   "kubernetes-version": {
-    severity: "error",
     demand: "The cluster's Kubernetes version is one that the Linkerd chart supports.",
     fix: "Choose a Linkerd version that fits (docs/versions.md), or another cluster.",
     source: "docs/versions.md: kubeVersion and the API versions of linkerd2's charts",
   },
   "gateway-api-owner": {
-    severity: "error",
     demand: "Linkerd's charts install the Gateway API only if nothing else has.",
     fix: "Set crds.installGatewayApi to false: Linkerd uses the definitions that are there.",
     source: "helm: an object belongs to one release, which its annotations name",
   },
   "gateway-api-removed": {
-    severity: "error",
     demand: "No update deletes the Gateway API's definitions, and with them every route of the cluster.",
     fix: "Annotate the definitions with helm.sh/resource-policy=keep, or delete them yourself if nobody uses them.",
     source: "helm upgrade deletes what a chart no longer has, unless helm.sh/resource-policy is keep",
@@ -38,67 +34,56 @@ export const meshRules = {
     source: "linkerd check looks for the Gateway API's definitions",
   },
   "stored-certificate": {
-    severity: "error",
     demand: "The Secrets of the identity issuer and of the webhooks hold certificates that can be read.",
     fix: "Ask cert-manager why it has not written the Secret: kubectl describe certificate.",
     source: "linkerd2 charts: the control plane mounts these Secrets",
   },
   "certificate-issued": {
-    severity: "error",
     demand: "cert-manager's last attempt to issue a certificate has not failed.",
     fix: "Ask cert-manager why it failed: kubectl describe certificate.",
     source: `${certificateStatus} FailedIssuanceAttempts`,
   },
   "certificate-ready": {
-    severity: "error",
     demand: "Every Certificate is Ready, or is being issued.",
     fix: "Ask cert-manager why it is not: kubectl describe certificate.",
     source: `${certificateStatus} Conditions`,
   },
   "certificate-renewed": {
-    severity: "error",
     demand: "Every Certificate is renewed when its time has come.",
     fix: "Is cert-manager running? kubectl get pods --all-namespaces --selector app.kubernetes.io/name=cert-manager",
     source: `${certificateStatus} RenewalTime`,
   },
   "webhook-name": {
-    severity: "error",
     demand: "A webhook's certificate is for the name by which the API server calls it.",
     fix: "Let cert-manager, or an upgrade of the chart, issue the webhook's certificate again.",
     source: "Kubernetes calls a webhook by the name of its Service",
   },
   "webhook-chain": {
-    severity: "error",
     demand: "A webhook's certificate leads to the caBundle of its configuration.",
     fix: "Let cert-manager, or an upgrade of the chart, issue the webhook's certificate again.",
     source: "Go crypto/x509 Verify, with which the API server verifies webhooks",
   },
   "controller-running": {
-    severity: "error",
     demand: "An identity controller is running.",
     fix: "See why none is: kubectl describe deployment linkerd-identity.",
     source: "linkerd2 charts: the Deployment linkerd-identity",
   },
   "controller-answers": {
-    severity: "error",
     demand: "Every identity controller signs a certificate when it is asked for one.",
     fix: "See the controller's log, and whether this user may ask it.",
     source: `${identity} Certify`,
   },
   "controller-anchors": {
-    severity: "error",
     demand: "Every identity controller was started with the trust anchors that the mesh has now.",
     fix: "Restart the control plane before the issuer is renewed: pulumi up does, since the bundle has changed.",
     source: "linkerd2 controller/cmd/identity/main.go reads the anchors once, at its start",
   },
   "issuer-loaded": {
-    severity: "error",
     demand: "Every identity controller has loaded the issuer that is in the Secret.",
     fix: "Wait two minutes for the kubelet; if it lasts, restart the controller.",
     source: reload,
   },
   "issuer-refused": {
-    severity: "error",
     demand: "No identity controller has refused the issuer that is in the Secret.",
     fix: "Mend what the event IssuerUpdateSkipped says, and restart the controller.",
     source: `${reload}: the event IssuerUpdateSkipped`,

@@ -1,6 +1,6 @@
 /** What every finding is, whatever it is about. */
 import assert from "node:assert/strict";
-import type { Finding } from "../../rules/finding.ts";
+import type { Finding, Rule } from "../../rules/finding.ts";
 import { rules } from "../../rules/rules.ts";
 
 /** Longer than any text of a finding: what comes from outside is cut. */
@@ -10,7 +10,8 @@ const longestCharacters = 2_000;
 export function assertWellFormed(finding: Finding): void {
   assert.deepEqual(Object.keys(finding), ["rule", "severity", "field", "message", "fix", "source"]);
   assert.ok(Object.hasOwn(rules, finding.rule), finding.rule);
-  assert.equal(finding.severity, rules[finding.rule as keyof typeof rules].severity);
+  const rule: Rule = rules[finding.rule as keyof typeof rules];
+  assert.equal(finding.severity, rule.severity ?? "error");
   for (const part of ["field", "message", "fix", "source"] as const) {
     assert.ok(finding[part] !== "", `${finding.rule}: its ${part} is empty`);
     assert.doesNotMatch(
