@@ -93,13 +93,19 @@ async function missingIssuer(
   { group, kind, name }: NonNullable<Referring["spec"]["issuerRef"]>,
 ): Promise<string | undefined> {
   const served = await requested("API groups of the cluster", groups.getAPIVersions());
-  const version = served.groups.find((one) => one.name === group)?.preferredVersion?.version;
-  const resources =
-    version === undefined
-      ? []
-      : (await requested(`Resources of ${group}/${version}`, custom.getAPIResources({ group, version })))
-          .resources;
-  const resource = resources.find((one) => one.kind === kind && !one.name.includes("/"));
+  const { preferredVersion, versions = [] } = served.groups.find((one) => one.name === group) ?? {};
+  // A kind need not be served in the version that its group prefers.
+  const candidates = new Set([preferredVersion, ...versions].flatMap((one) => one?.version ?? []));
+  let version: string | undefined;
+  let resource: { name: string; namespaced: boolean } | undefined;
+  for (version of candidates) {
+    const { resources } = await requested(
+      `Resources of ${group}/${version}`,
+      custom.getAPIResources({ group, version }),
+    );
+    resource = resources.find((one) => one.kind === kind && !one.name.includes("/"));
+    if (resource !== undefined) break;
+  }
   if (version === undefined || resource === undefined) {
     return (
       `identityIssuerRef: the cluster has no kind ${kind} in the API group ${group}. ` +

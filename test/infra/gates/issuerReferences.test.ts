@@ -72,3 +72,14 @@ test("if the cluster cannot be asked, cert-manager has the last word", async () 
   await check(issuer, { [secretPath]: new Refusal(403, "secrets is forbidden") });
   await checkReferences(Promise.reject(new Error("no kubeconfig")), issuer);
 });
+
+test("a kind that its group serves in an older version alone is found there", async () => {
+  const versions = ["v1", "v1beta1"].map((version) => ({ groupVersion: `example.com/${version}`, version }));
+  const older = "/apis/example.com/v1beta1";
+  await check(certificateOf("Signer", "example.com"), {
+    "/apis": { groups: [{ name: "example.com", preferredVersion: versions[0], versions }] },
+    "/apis/example.com/v1": { resources: [] },
+    [older]: { resources: [{ name: "signers", kind: "Signer", namespaced: true }] },
+    [`${older}/namespaces/linkerd/signers/company`]: {},
+  });
+});
