@@ -1,19 +1,15 @@
 /** Looks whether the cluster fits the chosen Linkerd, once, as the program starts. */
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
 import * as pulumi from "@pulumi/pulumi";
 import { requireSound, type Spelling } from "../../components/validation.ts";
-import type { Cluster } from "../../mesh/cluster.ts";
-import { found, requested } from "../../mesh/requests.ts";
-import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
+import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
-import { crdsReleaseName } from "../../rules/linkerdNames.ts";
-import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
+import { type Client, findMisfits, type Wanted } from "./misfits.ts";
 
-type Client = Pick<Cluster, "version" | "definitions">;
-
-/** What is read of the settings. */
-type Wanted = Pick<Settings, "controlPlane" | "crds">;
+type Read = Pick<Settings, "controlPlane" | "crds">;
 
 /**
  * Passes if the cluster fits, and if it does not answer: then the provider has the last word.
@@ -23,134 +19,51 @@ type Wanted = Pick<Settings, "controlPlane" | "crds">;
  */
 export async function lookWhetherItFits(
   cluster: Promise<Client>,
-  wanted: Wanted,
+  settings: Read,
   spell: Spelling,
 ): Promise<void> {
-  const { family } = wanted.controlPlane;
-  const namespace = known(wanted.controlPlane.namespace);
-  if (family === undefined || namespace === undefined) return;
-  const owner = `${namespace}/${crdsReleaseName}`;
-  const findings = await Promise.all([
-    look(cluster, (client) => checkKubernetes(client, family)),
-    look(cluster, (client) => checkGatewayApi(client, family, wanted.crds.installGatewayApi, owner)),
-  ]);
-  requireSound(findings.flat().map(spell));
+  const wanted = wantedOf(settings);
+  if (wanted !== undefined) requireSound((await findMisfits(cluster, wanted, tellUnknown)).map(spell));
 }
 
-/** One look at the cluster; it finds nothing if the cluster cannot be asked, or does not let this user see. */
-async function look(
-  cluster: Promise<Client>,
-  check: (client: Client) => Promise<Finding[]>,
-): Promise<Finding[]> {
-  try {
-    return await check(await cluster);
-  } catch (error) {
-    pulumi.log.debug(`Whether the cluster fits is not known: ${(error as Error).message}`);
-    return [];
-  }
-}
-
-async function checkKubernetes(
-  { version }: Client,
-  { linkerd, kubernetes }: ChartFamily,
-): Promise<Finding[]> {
-  const { gitVersion, minor } = await requested("Version of Kubernetes", version.getCode());
-  // A provider's own build can have a minor version such as "31+".
-  const number = Number.parseInt(minor, 10);
-  const { from, through, why } = kubernetes;
-  if (number >= from && number <= (through ?? number)) return [];
-  const range = through === undefined ? `1.${from} or newer` : `1.${from} to 1.${through}`;
-  return [
-    broken("kubernetes-version", {
-      field: "controlPlane.chartVersion",
-      message:
-        `Linkerd ${linkerd} needs Kubernetes ${range}, and the cluster runs ${gitVersion}` +
-        `${why === undefined ? "" : `: ${why}`}.`,
-      fix: "Choose a Linkerd that fits (docs/versions.md), or another cluster.",
-    }),
-  ];
-}
-
-/** A definition of the Gateway API that is on the cluster. */
-interface Definition {
-  readonly name: string;
-  /** Namespace and name of the Helm release that owns it; absent if none does. */
-  readonly owner?: string;
-  /** Whether Helm keeps it when its chart no longer has it. */
-  readonly isKept: boolean;
-}
-
-const fullName = (name: string) => `${name}.gateway.networking.k8s.io`;
-
-async function findDefinition({ definitions }: Client, name: string): Promise<Definition | undefined> {
-  const read = definitions.readCustomResourceDefinition({ name });
-  const definition = await found(`CustomResourceDefinition ${name}`, read);
-  if (definition === undefined) return undefined;
-  const annotations = definition.metadata?.annotations ?? {};
-  const release = annotations["meta.helm.sh/release-name"];
-  const owner = `${annotations["meta.helm.sh/release-namespace"]}/${release}`;
-  return {
-    name,
-    ...(release === undefined ? {} : { owner }),
-    isKept: annotations["helm.sh/resource-policy"] === "keep",
-  };
-}
-
-async function checkGatewayApi(
-  cluster: Client,
-  family: ChartFamily,
-  install: boolean,
-  owner: string,
-): Promise<Finding[]> {
-  if (!hasCrdsChart(family)) return [];
-  const looks = gatewayApiDefinitions.map((name) => findDefinition(cluster, fullName(name)));
-  const onCluster = (await Promise.all(looks)).filter((definition) => definition !== undefined);
-  const ofChart = (family.gatewayApi?.definitions ?? []).map(fullName);
-  const removed = onCluster.filter(
-    (one) => one.owner === owner && !one.isKept && !(install && ofChart.includes(one.name)),
-  );
-  if (removed.length > 0) {
-    return [
-      removedDefinitions(
-        removed.map(({ name }) => name),
-        owner,
-      ),
-    ];
-  }
-  const present = onCluster.filter(({ name }) => ofChart.includes(name));
-  if (!install) {
-    return present.length > 0 || family.gatewayApi?.isNeeded !== true ? [] : [absentDefinitions(family)];
-  }
-  return present
-    .filter((one) => one.owner !== owner)
-    .map((one) =>
-      broken("gateway-api-owner", {
-        field: "crds.installGatewayApi",
-        message:
-          `The cluster already has the definition ${one.name}, ` +
-          `${one.owner === undefined ? "which no Helm release owns" : `from the Helm release ${one.owner}`}. With crds.installGatewayApi it would have two owners.`,
-        fix: "Set it to false: Linkerd uses the definitions that are there.",
-      }),
-    );
-}
-
-/** Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what its chart no longer has. */
-function removedDefinitions(names: readonly string[], owner: string): Finding {
-  return broken("gateway-api-removed", {
-    field: "crds.installGatewayApi",
-    message:
-      `The Helm release ${owner} has installed ${names.join(", ")}, and would now delete it, ` +
-      "together with every such route of the whole cluster.",
-    fix:
-      `Keep it: kubectl annotate customresourcedefinition ${names.join(" ")} helm.sh/resource-policy=keep. ` +
-      "Or delete it yourself, if nobody uses it.",
+/**
+ * The same from a thread of its own, for a preview: to load the Kubernetes client takes longer than all the rest of a
+ * program, which goes on meanwhile.
+ *
+ * @param timeoutMilliseconds counts from the moment when the client is loaded.
+ */
+export async function lookInThread(
+  cluster: KubeConfigOptions,
+  settings: Read,
+  spell: Spelling,
+  timeoutMilliseconds: number,
+): Promise<void> {
+  const wanted = wantedOf(settings);
+  if (wanted === undefined) return;
+  // Compiled, this file and the thread's are JavaScript.
+  const file = new URL(`./misfitsThread${extname(import.meta.filename)}`, import.meta.url);
+  // Without the program's own options for Node, which would load Pulumi.
+  const thread = new Worker(file, { workerData: { cluster, wanted, timeoutMilliseconds }, execArgv: [] });
+  const findings = await new Promise<Finding[]>((done) => {
+    thread.once("message", done);
+    thread.once("error", (error) => {
+      tellUnknown(error.message);
+      done([]);
+    });
+    thread.once("exit", () => done([]));
   });
+  await thread.terminate();
+  requireSound(findings.map(spell));
 }
 
-function absentDefinitions({ linkerd }: ChartFamily): Finding {
-  return broken("gateway-api-absent", {
-    field: "crds.installGatewayApi",
-    message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${linkerd} looks for.`,
-    fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
-  });
+function wantedOf({ controlPlane, crds: { installGatewayApi } }: Read): Wanted | undefined {
+  const { family } = controlPlane;
+  const namespace = known(controlPlane.namespace);
+  return family === undefined || namespace === undefined
+    ? undefined
+    : { family, installGatewayApi, namespace };
+}
+
+function tellUnknown(reason: string): void {
+  pulumi.log.debug(`Whether the cluster fits is not known: ${reason}`);
 }

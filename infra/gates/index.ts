@@ -2,8 +2,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { RotatingLinkerdArgs } from "../../components/rotatingLinkerdArgs.ts";
 import { resolveSound, spellingOf } from "../../components/validation.ts";
+import type { Cluster } from "../../mesh/cluster.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
-import { lookWhetherItFits } from "./clusterFit.ts";
+import { lookInThread, lookWhetherItFits } from "./clusterFit.ts";
 import { checkIssuerFirst } from "./identityIssuer.ts";
 import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
@@ -34,22 +35,26 @@ export interface Gates {
  * @throws pulumi.RunError with what does not fit, of which Pulumi shows the message alone; in a preview, `fit` does.
  */
 export async function gates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Promise<Gates> {
-  const isPreview = pulumi.runtime.isDryRun();
-  // The client takes longer to load than all the rest of a program: so it loads while other things happen.
-  const connected = import("../../mesh/cluster.ts").then(({ connect }) => {
-    const limit = isPreview ? { signal: AbortSignal.timeout(previewTimeoutMilliseconds) } : {};
-    return connect({ ...cluster, ...limit });
-  });
-  const fit = lookWhetherItFits(connected, resolveSound(args), spellingOf(args));
-  // Whoever awaits them hears of their failures.
-  for (const promise of [connected, fit]) promise.catch(() => {});
-  if (!isPreview) await fit;
-  return {
-    transforms: [
-      continueInterruptedReleases(connected),
-      requireReferences(connected),
-      checkIssuerFirst(connected),
-    ],
-    fit,
-  };
+  const settings = resolveSound(args);
+  const spell = spellingOf(args);
+  if (pulumi.runtime.isDryRun()) {
+    const fit = lookInThread(cluster, settings, spell, previewTimeoutMilliseconds);
+    // Whoever awaits it hears of its failure.
+    fit.catch(() => {});
+    // A preview calls no hook, and lets the control plane through.
+    return {
+      transforms: transformsOn(Promise.reject(new Error("A preview asks the cluster nothing else."))),
+      fit,
+    };
+  }
+  const connected = import("../../mesh/cluster.ts").then(({ connect }) => connect(cluster));
+  const fit = lookWhetherItFits(connected, settings, spell);
+  await fit;
+  return { transforms: transformsOn(connected), fit };
+}
+
+function transformsOn(cluster: Promise<Cluster>): pulumi.ResourceTransform[] {
+  // Whoever awaits it hears of its failure.
+  cluster.catch(() => {});
+  return [continueInterruptedReleases(cluster), requireReferences(cluster), checkIssuerFirst(cluster)];
 }

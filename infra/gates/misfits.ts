@@ -1,0 +1,146 @@
+/** What does not fit between a cluster and the chosen Linkerd. Without Pulumi, so that a thread of its own can look. */
+import type { Cluster } from "../../mesh/cluster.ts";
+import { found, requested } from "../../mesh/requests.ts";
+import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
+import type { Finding } from "../../rules/finding.ts";
+import { crdsReleaseName } from "../../rules/linkerdNames.ts";
+import { broken } from "../../rules/rules.ts";
+
+export type Client = Pick<Cluster, "version" | "definitions">;
+
+/** The Linkerd that is going to be installed. */
+export interface Wanted {
+  readonly family: ChartFamily;
+  /** Whether Linkerd's chart brings the Gateway API's definitions. */
+  readonly installGatewayApi: boolean;
+  /** Namespace of the control plane. */
+  readonly namespace: string;
+}
+
+/**
+ * What does not fit. A look that the cluster does not answer, or does not allow, finds nothing.
+ *
+ * @param onUnknown hears why something could not be looked at.
+ */
+export async function findMisfits(
+  cluster: Promise<Client>,
+  { family, installGatewayApi, namespace }: Wanted,
+  onUnknown: (reason: string) => void,
+): Promise<Finding[]> {
+  const looks = [
+    (client: Client) => checkKubernetes(client, family),
+    (client: Client) => checkGatewayApi(client, family, installGatewayApi, `${namespace}/${crdsReleaseName}`),
+  ];
+  const findings = looks.map((look) =>
+    cluster.then(look).catch((error: Error): Finding[] => {
+      onUnknown(error.message);
+      return [];
+    }),
+  );
+  return (await Promise.all(findings)).flat();
+}
+
+async function checkKubernetes(
+  { version }: Client,
+  { linkerd, kubernetes }: ChartFamily,
+): Promise<Finding[]> {
+  const { gitVersion, minor } = await requested("Version of Kubernetes", version.getCode());
+  // A provider's own build can have a minor version such as "31+".
+  const number = Number.parseInt(minor, 10);
+  const { from, through, why } = kubernetes;
+  if (number >= from && number <= (through ?? number)) return [];
+  const range = through === undefined ? `1.${from} or newer` : `1.${from} to 1.${through}`;
+  return [
+    broken("kubernetes-version", {
+      field: "controlPlane.chartVersion",
+      message:
+        `Linkerd ${linkerd} needs Kubernetes ${range}, and the cluster runs ${gitVersion}` +
+        `${why === undefined ? "" : `: ${why}`}.`,
+      fix: "Choose a Linkerd that fits (docs/versions.md), or another cluster.",
+    }),
+  ];
+}
+
+/** A definition of the Gateway API that is on the cluster. */
+interface Definition {
+  readonly name: string;
+  /** Namespace and name of the Helm release that owns it; absent if none does. */
+  readonly owner?: string;
+  /** Whether Helm keeps it when its chart no longer has it. */
+  readonly isKept: boolean;
+}
+
+const fullName = (name: string) => `${name}.gateway.networking.k8s.io`;
+
+async function findDefinition({ definitions }: Client, name: string): Promise<Definition | undefined> {
+  const read = definitions.readCustomResourceDefinition({ name });
+  const definition = await found(`CustomResourceDefinition ${name}`, read);
+  if (definition === undefined) return undefined;
+  const annotations = definition.metadata?.annotations ?? {};
+  const release = annotations["meta.helm.sh/release-name"];
+  const owner = `${annotations["meta.helm.sh/release-namespace"]}/${release}`;
+  return {
+    name,
+    ...(release === undefined ? {} : { owner }),
+    isKept: annotations["helm.sh/resource-policy"] === "keep",
+  };
+}
+
+async function checkGatewayApi(
+  cluster: Client,
+  family: ChartFamily,
+  install: boolean,
+  owner: string,
+): Promise<Finding[]> {
+  if (!hasCrdsChart(family)) return [];
+  const looks = gatewayApiDefinitions.map((name) => findDefinition(cluster, fullName(name)));
+  const onCluster = (await Promise.all(looks)).filter((definition) => definition !== undefined);
+  const ofChart = (family.gatewayApi?.definitions ?? []).map(fullName);
+  const removed = onCluster.filter(
+    (one) => one.owner === owner && !one.isKept && !(install && ofChart.includes(one.name)),
+  );
+  if (removed.length > 0) {
+    return [
+      removedDefinitions(
+        removed.map(({ name }) => name),
+        owner,
+      ),
+    ];
+  }
+  const present = onCluster.filter(({ name }) => ofChart.includes(name));
+  if (!install) {
+    return present.length > 0 || family.gatewayApi?.isNeeded !== true ? [] : [absentDefinitions(family)];
+  }
+  return present
+    .filter((one) => one.owner !== owner)
+    .map((one) =>
+      broken("gateway-api-owner", {
+        field: "crds.installGatewayApi",
+        message:
+          `The cluster already has the definition ${one.name}, ` +
+          `${one.owner === undefined ? "which no Helm release owns" : `from the Helm release ${one.owner}`}. With crds.installGatewayApi it would have two owners.`,
+        fix: "Set it to false: Linkerd uses the definitions that are there.",
+      }),
+    );
+}
+
+/** Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what its chart no longer has. */
+function removedDefinitions(names: readonly string[], owner: string): Finding {
+  return broken("gateway-api-removed", {
+    field: "crds.installGatewayApi",
+    message:
+      `The Helm release ${owner} has installed ${names.join(", ")}, and would now delete it, ` +
+      "together with every such route of the whole cluster.",
+    fix:
+      `Keep it: kubectl annotate customresourcedefinition ${names.join(" ")} helm.sh/resource-policy=keep. ` +
+      "Or delete it yourself, if nobody uses it.",
+  });
+}
+
+function absentDefinitions({ linkerd }: ChartFamily): Finding {
+  return broken("gateway-api-absent", {
+    field: "crds.installGatewayApi",
+    message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${linkerd} looks for.`,
+    fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
+  });
+}
