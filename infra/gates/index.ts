@@ -1,7 +1,7 @@
 /** What is looked at on the cluster before anything of it is changed; for this program, and for those that use its components. */
 import * as pulumi from "@pulumi/pulumi";
 import type { RotatingLinkerdArgs } from "../../components/rotatingLinkerdArgs.ts";
-import { resolveSound, spellingOf } from "../../components/validation.ts";
+import { resolveSound, type Spelling, spellingOf } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import { lookInThread, lookWhetherItFits } from "./clusterFit.ts";
@@ -43,18 +43,18 @@ export async function gates(cluster: KubeConfigOptions, args: RotatingLinkerdArg
     fit.catch(() => {});
     // A preview calls no hook, and lets the control plane through.
     return {
-      transforms: transformsOn(Promise.reject(new Error("A preview asks the cluster nothing else."))),
+      transforms: transformsOn(Promise.reject(new Error("A preview asks the cluster nothing else.")), spell),
       fit,
     };
   }
   const connected = import("../../mesh/cluster.ts").then(({ connect }) => connect(cluster));
   const fit = lookWhetherItFits(connected, settings, spell);
   await fit;
-  return { transforms: transformsOn(connected), fit };
+  return { transforms: transformsOn(connected, spell), fit };
 }
 
-function transformsOn(cluster: Promise<Cluster>): pulumi.ResourceTransform[] {
+function transformsOn(cluster: Promise<Cluster>, spell: Spelling): pulumi.ResourceTransform[] {
   // Whoever awaits it hears of its failure.
   cluster.catch(() => {});
-  return [continueInterruptedReleases(cluster), requireReferences(cluster), checkIssuerFirst(cluster)];
+  return [continueInterruptedReleases(cluster), requireReferences(cluster, spell), checkIssuerFirst(cluster)];
 }

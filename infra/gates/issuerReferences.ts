@@ -4,8 +4,11 @@
  * Without this, Pulumi would wait ten minutes for the object to get ready, and say no more than that it did not.
  */
 import * as pulumi from "@pulumi/pulumi";
+import type { Spelling } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
+import { describeFindings, type Finding } from "../../rules/finding.ts";
+import { broken } from "../../rules/rules.ts";
 import { inputsOf } from "./registration.ts";
 
 const issuerType = "kubernetes:cert-manager.io/v1:Issuer";
@@ -32,45 +35,45 @@ interface Referring {
   };
 }
 
-/** Refuses every Issuer and Certificate in a component that refers to what does not exist. */
-export function requireReferences(cluster: Promise<Client>): pulumi.ResourceTransform {
-  const check = new pulumi.ResourceHook("issuer-references", async ({ newInputs }) =>
-    checkReferences(cluster, await inputsOf(newInputs)),
-  );
+/**
+ * Refuses every Issuer and Certificate in a component that refers to what does not exist.
+ *
+ * @param spell puts findings into the words of the caller's own settings.
+ */
+export function requireReferences(cluster: Promise<Client>, spell: Spelling): pulumi.ResourceTransform {
+  const check = new pulumi.ResourceHook("issuer-references", async ({ newInputs }) => {
+    const findings = await findMissing(cluster, await inputsOf(newInputs));
+    if (findings.length > 0) throw new Error(describeFindings(findings.map(spell)));
+  });
   const hooks: pulumi.ResourceHookBinding = { beforeCreate: [check], beforeUpdate: [check] };
   return ({ type, props, opts }) =>
     type === issuerType || type === certificateType ? { props, opts: { ...opts, hooks } } : undefined;
 }
 
-/**
- * Passes if everything exists, and if that cannot be looked at: then cert-manager has the last word.
- *
- * @throws Error with what is missing and how to make it.
- */
-export async function checkReferences(
+/** What is referred to and does not exist; nothing if that cannot be looked at: then cert-manager has the last word. */
+export async function findMissing(
   cluster: Promise<Client>,
   { metadata: { namespace }, spec }: Referring,
-): Promise<void> {
+): Promise<Finding[]> {
   const secret = spec.vault?.auth.tokenSecretRef ?? spec.vault?.auth.appRole?.secretRef;
-  let missing: (string | undefined)[];
   try {
     const client = await cluster;
-    missing = await Promise.all([
+    const missing = await Promise.all([
       secret && missingKey(client, namespace, secret),
       spec.issuerRef && missingIssuer(client, namespace, spec.issuerRef),
     ]);
+    return missing.filter((finding) => finding !== undefined);
   } catch (error) {
     pulumi.log.debug(`Whether all that is referred to exists is not known: ${(error as Error).message}`);
-    return;
+    return [];
   }
-  for (const message of missing) if (message !== undefined) throw new Error(message);
 }
 
 async function missingKey(
   { core }: Client,
   namespace: string,
   { name, key }: SecretKey,
-): Promise<string | undefined> {
+): Promise<Finding | undefined> {
   const what = `Secret ${namespace}/${name}`;
   const secret = await found(what, core.readNamespacedSecret({ name, namespace }));
   const keys = Object.keys(secret?.data ?? {});
@@ -81,17 +84,18 @@ async function missingKey(
       : keys.length === 0
         ? "is empty"
         : `has no key ${key}, but ${keys.join(", ")}`;
-  return (
-    `vaultIssuer: ${what} ${lack}; cert-manager logs in to Vault with its key ${key}. Make it ` +
-    `(kubectl create secret generic -n ${namespace} ${name} --from-file=${key}=<file>), and run pulumi up again.`
-  );
+  return broken("vault-login", {
+    field: "identityIssuer.vault",
+    message: `${what} ${lack}; cert-manager logs in to Vault with its key ${key}.`,
+    fix: `Make it (kubectl create secret generic -n ${namespace} ${name} --from-file=${key}=<file>), and run pulumi up again.`,
+  });
 }
 
 async function missingIssuer(
   { groups, custom }: Client,
   namespace: string,
   { group, kind, name }: NonNullable<Referring["spec"]["issuerRef"]>,
-): Promise<string | undefined> {
+): Promise<Finding | undefined> {
   const served = await requested("API groups of the cluster", groups.getAPIVersions());
   const { preferredVersion, versions = [] } = served.groups.find((one) => one.name === group) ?? {};
   // A kind need not be served in the version that its group prefers.
@@ -107,10 +111,11 @@ async function missingIssuer(
     if (resource !== undefined) break;
   }
   if (version === undefined || resource === undefined) {
-    return (
-      `identityIssuerRef: the cluster has no kind ${kind} in the API group ${group}. ` +
-      "Install the issuer's definitions, or correct kind and group."
-    );
+    return broken("issuer-exists", {
+      field: "identityIssuer.issuerRef",
+      message: `The cluster has no kind ${kind} in the API group ${group}.`,
+      fix: "Install the issuer's definitions, or correct kind and group.",
+    });
   }
   const object = { group, version, plural: resource.name, name };
   const issuer = await found(
@@ -120,9 +125,8 @@ async function missingIssuer(
       : custom.getClusterCustomObject(object),
   );
   if (issuer !== undefined) return undefined;
-  return (
-    `identityIssuerRef: the issuer ${kind}.${group} ${name} does not exist` +
-    `${resource.namespaced ? ` in namespace ${namespace}` : ""}. ` +
-    "Create it, and run pulumi up again; or correct name, kind and group."
-  );
+  return broken("issuer-exists", {
+    field: "identityIssuer.issuerRef",
+    message: `The issuer ${kind}.${group} ${name} does not exist${resource.namespaced ? ` in namespace ${namespace}` : ""}.`,
+  });
 }

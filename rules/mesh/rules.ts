@@ -33,6 +33,16 @@ export const meshRules = {
     fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
     source: "linkerd check looks for the Gateway API's definitions",
   },
+  "issuer-exists": {
+    demand: "The issuer that is to sign the identity issuer exists.",
+    fix: "Create it, and run pulumi up again; or correct name, kind and group.",
+    source: "cert-manager pkg/apis/certmanager/v1/types_certificate.go IssuerRef",
+  },
+  "vault-login": {
+    demand: "The Secret with which cert-manager logs in to Vault exists, and has the key that is named.",
+    fix: "Write it with kubectl create secret, and run pulumi up again.",
+    source: "cert-manager pkg/apis/certmanager/v1/types_issuer.go VaultAuth",
+  },
   "stored-certificate": {
     demand: "The Secrets of the identity issuer and of the webhooks hold certificates that can be read.",
     fix: "Ask cert-manager why it has not written the Secret: kubectl describe certificate.",

@@ -241,7 +241,7 @@ test("an external issuer that is not there, and one that answers with a leaf, ar
   const missing = await refused("up");
   assert.match(
     missing,
-    /identityIssuerRef: the issuer Signer\.issuers\.example\.com careless does not exist in namespace linkerd/,
+    /identityIssuerRef: The issuer Signer\.issuers\.example\.com careless does not exist in namespace linkerd/,
   );
 
   await apply({
