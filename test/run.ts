@@ -1,5 +1,6 @@
 /**
- * `npm test`: runs every check and prints `N passed, N failed, N skipped` as its last line.
+ * `npm test`: runs every check and prints each failure once more at its end, and `N passed, N failed, N skipped` as its
+ * last line.
  *
  *     node test/run.ts [file ...]     all test files but those in test/onRequest, or those that are named
  *
@@ -29,7 +30,9 @@ const extras: Extra[] = ["linkerd", "linkerd-cni", "linkerd-viz", "trust-manager
 const files = named.length > 0 ? named : everyFile.sort();
 const needsSandbox = (file: string) => file.endsWith(".cluster.test.ts");
 
-const counts = { passed: 0, failed: 0, skipped: 0 };
+const counts = { passed: 0, skipped: 0 };
+/** What failed, told again at the end: it is far up in the output of half an hour. */
+const failures: string[] = [];
 
 async function runFiles(title: string, group: readonly string[]): Promise<void> {
   if (group.length === 0) return;
@@ -54,14 +57,19 @@ async function runFile(file: string): Promise<void> {
     else if (todo === undefined || todo === false) counts.passed++;
     else counts.skipped++;
   });
-  events.on("test:fail", ({ details }) => {
-    if (details.type !== "suite") counts.failed++;
+  events.on("test:fail", ({ name: test, details }) => {
+    const { error } = details as { error: Error & { failureType?: string } };
+    if (error.failureType === "subtestsFailed") return; // They are told one by one.
+    failures.push(`${name} │ ${test}: ${reason(error)}`);
   });
   // The runner's diagnostics are the file's own counts.
   const report = events.filter(({ type }) => type !== "test:diagnostic").compose(spec);
   for await (const lines of report) process.stdout.write(String(lines).replaceAll(/^(?=.)/gm, `${name} │ `));
   console.log(`${name} │ ${seconds(begun)}`);
 }
+
+/** What a test threw; the runner wraps it into an error of its own. */
+const reason = ({ cause, message }: Error) => (cause instanceof Error ? cause.message : message);
 
 const seconds = (begun: number) => `${((performance.now() - begun) / 1000).toFixed(0)} s`;
 
@@ -72,8 +80,8 @@ if (named.length === 0 || onSandbox.length > 0) {
     // Building it for the first time takes longer than any file may.
     await ensureToolchain(console.log, named.length === 0 ? extras : []);
   } catch (error) {
-    console.error(`The sandbox cannot be built: ${(error as Error).message}`);
-    counts.failed++;
+    failures.push(`The sandbox cannot be built: ${(error as Error).message}`);
+    console.error(failures.at(-1));
     built = false;
   }
 }
@@ -83,5 +91,6 @@ await runFiles(
 );
 if (built) await runFiles("On the sandbox", onSandbox);
 
-console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
-process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+if (failures.length > 0) console.log(`\n── Failed\n${failures.join("\n")}`);
+console.log(`\n${counts.passed} passed, ${failures.length} failed, ${counts.skipped} skipped`);
+process.exitCode = failures.length > 0 || counts.passed === 0 ? 1 : 0;
