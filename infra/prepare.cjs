@@ -5,6 +5,12 @@ const { createRequire, enableCompileCache } = require("node:module");
 // Compiled modules of one run serve the next: it saves about a third of the start.
 enableCompileCache();
 
+// A preview looks at the cluster from a thread, which takes longer to start than all the rest.
+if (process.argv.includes("--dry-run")) {
+  const { startThread } = require("./gates/previewThread.ts");
+  startThread();
+}
+
 // The SDK loads npm's installer at its start, which takes longer than all the rest of it, and needs it only to archive the
 // code of functions: so it is loaded when something of it is used.
 const sdk = createRequire(require.resolve("@pulumi/pulumi/log"));

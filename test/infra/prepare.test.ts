@@ -21,6 +21,11 @@ test("a Node that runs TypeScript starts", async () => {
   assert.deepEqual(await nodeWith(), { code: 0, stdout: "started\n", stderr: "" });
 });
 
+test("a preview's thread does not keep a program alive that asks it nothing", async () => {
+  const { code, stderr } = await node("--eval", "0", "--", "--dry-run");
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+});
+
 test("a Node that does not is refused in one line", async () => {
   const { code, stdout, stderr } = await nodeWith("--no-strip-types");
   assert.equal(code, 1);
