@@ -42,7 +42,6 @@ export type ParseCertificate = (der: Buffer) => ParsedCertificate;
 
 const longestName = 80;
 
-/** The certificate's name in quotes. */
 export function quotedName({ commonName, x509 }: ParsedCertificate): string {
   return quoted(commonName || x509.subject?.replaceAll("\n", ", ") || "no name");
 }

@@ -171,10 +171,10 @@ function ignoredValues(family: ChartFamily): Readonly<Record<string, string>> {
 function featureValues(family: ChartFamily): Readonly<Record<string, string>> {
   const fixes: Record<string, string> = {};
   if (!family.externalCA) fixes["identity.externalCA"] = "Install Linkerd 2.11 or newer, or remove it.";
-  if (!family.injectCaFrom) {
-    for (const { valuesKey } of controlPlaneWebhooks) {
-      fixes[`${valuesKey}.injectCaFrom`] = "Install Linkerd 2.12 or newer, or set caBundle.";
-      fixes[`${valuesKey}.injectCaFromSecret`] = "Install Linkerd 2.12 or newer, or set caBundle.";
+  if (family.injectCaFrom) return fixes;
+  for (const { valuesKey } of controlPlaneWebhooks) {
+    for (const name of ["injectCaFrom", "injectCaFromSecret"]) {
+      fixes[`${valuesKey}.${name}`] = "Install Linkerd 2.12 or newer, or set caBundle.";
     }
   }
   return fixes;

@@ -14,7 +14,7 @@ import { checkCommonName, checkNamespaceName } from "../names.ts";
 import { broken } from "../rules.ts";
 import type { Settings } from "./settings.ts";
 
-/** Checks the namespaces by themselves and against each other. */
+/** Checks the namespaces that are made, by themselves and against each other. */
 export function* checkNamespaces({ controlPlane, certManager, cni, viz }: Settings): Iterable<Finding> {
   const fields = new Map<string, string>();
   const groups = { controlPlane: { ...controlPlane, install: true }, certManager, cni, viz };

@@ -10,17 +10,13 @@ test("namespaces are DNS labels", () => {
   for (const name of ["", "Linkerd", "-a", "a-", "a.b", "a_b", "x".repeat(64), "a\n"]) {
     assert.equal([...checkNamespaceName("field", name)].length, 1, name);
   }
-  assert.deepEqual(
-    [...checkNamespaceName("linkerdNamespace", "Linkerd")],
-    [
-      broken("namespace-name", {
-        field: "linkerdNamespace",
-        message:
-          '"Linkerd" is not the name of a namespace: lower-case letters, digits and inner hyphens, at most 63.',
-        fix: 'Write it like "linkerd" or "team-a".',
-      }),
-    ],
-  );
+  const expected = broken("namespace-name", {
+    field: "linkerdNamespace",
+    message:
+      '"Linkerd" is not the name of a namespace: lower-case letters, digits and inner hyphens, at most 63.',
+    fix: 'Write it like "linkerd" or "team-a".',
+  });
+  assert.deepEqual([...checkNamespaceName("linkerdNamespace", "Linkerd")], [expected]);
 });
 
 test("domains are DNS names in lower case", () => {

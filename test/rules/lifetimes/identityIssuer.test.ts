@@ -13,10 +13,8 @@ const sound = {
 
 const check = (changed: Partial<typeof sound> | IssuerLifetimes) => {
   const { validityPeriodHours, ...issuer } = { ...sound, ...changed };
-  return Array.from(
-    checkLifetimes(issuer, validityPeriodHours),
-    ({ field, message }) => `${field}: ${message}`,
-  );
+  const findings = [...checkLifetimes(issuer, validityPeriodHours)];
+  return findings.map(({ field, message }) => `${field}: ${message}`);
 };
 
 test("the defaults are sound", () => {
