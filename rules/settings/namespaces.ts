@@ -68,23 +68,20 @@ export function* checkCommonNames(settings: Settings): Iterable<Finding> {
     yield* checkWebhookNames("viz.namespace", vizNamespace, vizWebhooks);
   }
   if (namespace === undefined || trustDomain === undefined) return;
-  yield* checkLongest("trustDomain", [
-    identityIssuerCommonName(namespace, trustDomain),
-    ...trustAnchor.generations.map((generation) => trustAnchorCommonName(generation, trustDomain)),
-  ]);
+  const anchors = trustAnchor.generations.map((generation) => trustAnchorCommonName(generation, trustDomain));
+  const names = [identityIssuerCommonName(namespace, trustDomain), ...anchors];
+  yield* checkCommonName("trustDomain", longest(names));
 }
 
-function checkWebhookNames(field: string, namespace: string | undefined, webhooks: readonly Webhook[]) {
+function checkWebhookNames(
+  field: string,
+  namespace: string | undefined,
+  webhooks: readonly Webhook[],
+): Iterable<Finding> {
   if (namespace === undefined) return [];
-  return checkLongest(
-    field,
-    webhooks.map(({ serviceName }) => webhookServerName(serviceName, namespace)),
-  );
+  const names = webhooks.map(({ serviceName }) => webhookServerName(serviceName, namespace));
+  return checkCommonName(field, longest(names));
 }
 
-function checkLongest(field: string, commonNames: readonly string[]): Iterable<Finding> {
-  return checkCommonName(
-    field,
-    commonNames.reduce((left, right) => (right.length > left.length ? right : left)),
-  );
-}
+const longest = (names: readonly string[]) =>
+  names.reduce((left, right) => (right.length > left.length ? right : left));
