@@ -44,7 +44,6 @@ export function describeFinding({ field, message, fix, rule, source }: Finding):
   return `${field}: ${message}\n    Fix: ${fix}\n    Rule: ${rule} (${source})`;
 }
 
-/** All findings as one text. */
 export function describeFindings(findings: readonly Finding[]): string {
   const title =
     findings.length === 1 ? "One setting is not right:" : `${findings.length} settings are not right:`;

@@ -3,12 +3,12 @@
  * release tags.
  */
 import semver, { type SemVer } from "semver";
-import { isWithin, namedChart } from "./version.ts";
+import { namedChart } from "./version.ts";
 
 export const cniChartName = "linkerd2-cni";
 export const supportedCniCharts = ">=2.10.0";
 /** The newest version that this table was made from; a newer one may have more values. */
-const newest = "2026.8.3";
+export const newestKnownCniChart = "2026.8.3";
 
 const always = supportedCniCharts;
 const until212 = ">=2.10.0 <2.12.0";
@@ -55,19 +55,13 @@ export const cniChartValues: Readonly<Record<string, string>> = {
 /** The version of a chart of the CNI plugin; `undefined` if it cannot be told, or is not supported. */
 export function cniChartVersion(chart: string, version: string): SemVer | undefined {
   const named = namedChart(chart, version);
-  return named?.name === cniChartName && isWithin(named.version, supportedCniCharts)
+  return named?.name === cniChartName && semver.satisfies(named.version, supportedCniCharts)
     ? named.version
     : undefined;
 }
 
-/** Whether a version of the chart has a value. */
 export function hasCniValue(version: SemVer, name: string): boolean {
-  return Object.hasOwn(cniChartValues, name) && isWithin(version, cniChartValues[name]!);
-}
-
-/** Whether a version may have values that this table does not know. */
-export function mayHaveOtherCniValues(version: SemVer): boolean {
-  return semver.gt(version, newest);
+  return Object.hasOwn(cniChartValues, name) && semver.satisfies(version, cniChartValues[name]!);
 }
 
 /** The release of Linkerd that a chart was published with; of stable releases, and edges before 2024, without patch. */

@@ -4,7 +4,8 @@
  * No chart has a schema for its values: what it does not know, it silently ignores. So the values are made from this
  * table, and a value of the user's that the chosen chart would ignore is refused.
  */
-import { isWithin, namedChart } from "./version.ts";
+import semver from "semver";
+import { namedChart } from "./version.ts";
 
 /** How a chart of definitions installs those of the Gateway API. */
 interface GatewayApi {
@@ -147,10 +148,9 @@ export const chartFamilies: readonly ChartFamily[] = [
 
 /** The family of a chart, as settings name it; `undefined` if it cannot be told, or none is known. */
 export function familyOf(chart: string, version: string): ChartFamily | undefined {
-  const known = namedChart(chart, version);
-  return (
-    known &&
-    chartFamilies.find((family) => family.chart === known.name && isWithin(known.version, family.versions))
+  const named = namedChart(chart, version);
+  return chartFamilies.find(
+    (family) => family.chart === named?.name && semver.satisfies(named.version, family.versions),
   );
 }
 

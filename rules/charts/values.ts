@@ -18,15 +18,6 @@ export interface OwnedValue {
   readonly fix: string;
 }
 
-/** A value that a chart does not have, though a different chart or version does, and the rule that it breaks. */
-export interface IgnoredValue {
-  readonly rule: "chart-value" | "chart-feature";
-  /** Path in the values, with dots. */
-  readonly path: string;
-  /** What to do instead. */
-  readonly fix: string;
-}
-
 /** Merges nested values; of two leaves at one path, the one of `over` stays. Lists and Outputs are leaves. */
 export function mergeValues(under: HelmValues, over: HelmValues): HelmValues {
   const merged: Record<string, unknown> = { ...under };
@@ -54,25 +45,26 @@ export function checkOwned(field: string, values: HelmValues, owned: readonly Ow
 }
 
 /**
- * Refuses values of the user that the chart would ignore without a word, each by its path.
+ * Refuses values of the user that the chart would ignore without a word, though a different chart or version has them.
  *
  * @param chart what ignores them, as the subject of a sentence.
+ * @param fixes what to do instead of setting the value at each path, with dots.
  */
-export function checkIgnored(
+export function* checkIgnored(
+  rule: "chart-value" | "chart-feature",
   field: string,
   values: HelmValues,
   chart: string,
-  ignored: readonly IgnoredValue[],
-): Finding[] {
-  return ignored
-    .filter(({ path }) => valueAt(values, path) !== undefined)
-    .map(({ rule, path, fix }) =>
-      broken(rule, {
-        field: `${field}.${path}`,
-        message: `${chart} ${rule === "chart-value" ? "" : "does not have this feature, and "}silently ignores this value.`,
-        fix,
-      }),
-    );
+  fixes: Readonly<Record<string, string>>,
+): Iterable<Finding> {
+  for (const [path, fix] of Object.entries(fixes)) {
+    if (valueAt(values, path) === undefined) continue;
+    yield broken(rule, {
+      field: `${field}.${path}`,
+      message: `${chart} ${rule === "chart-value" ? "" : "does not have this feature, and "}silently ignores this value.`,
+      fix,
+    });
+  }
 }
 
 /** The value at a path with dots; `undefined` if there is none. */

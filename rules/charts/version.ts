@@ -1,10 +1,8 @@
 /** Names and versions of charts, as settings have them. */
 import semver, { type SemVer } from "semver";
 
-/** A chart that its name and version identify. */
-export interface NamedChart {
+interface NamedChart {
   readonly name: string;
-  /** Major, minor and patch: what follows them, such as `-edge`, does not count. */
   readonly version: SemVer;
 }
 
@@ -22,14 +20,8 @@ export function namedChart(chart: string, version: string): NamedChart | undefin
   return archive && named(archive.name!, archive.version!);
 }
 
+/** What follows major, minor and patch, such as `-edge`, does not count. */
 function named(name: string, version: string): NamedChart | undefined {
   const parsed = semver.parse(/^v?\d+\.\d+\.\d+(?![\d.])/.exec(version)?.[0], { loose: true });
-  if (parsed === null) return undefined;
-  const { major, minor, patch } = parsed;
-  return { name, version: new semver.SemVer(`${major}.${minor}.${patch}`) };
-}
-
-/** Whether a version lies in a range such as `>=2.10.0 <2.11.0`. */
-export function isWithin(version: SemVer, range: string): boolean {
-  return semver.satisfies(version, range);
+  return parsed === null ? undefined : { name, version: parsed };
 }

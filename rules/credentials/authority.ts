@@ -2,7 +2,7 @@
 
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
-import { type ParsedCertificate, quotedName } from "./certificate.ts";
+import { outsideValidity, type ParsedCertificate, quotedName } from "./certificate.ts";
 import type { Member } from "./pemText.ts";
 import type { credentialRules } from "./rules.ts";
 
@@ -30,7 +30,6 @@ export function called({ place, certificate }: Member): string {
   return `Certificate ${place}, ${quotedName(certificate)},`;
 }
 
-/** Checks a certificate by itself. */
 export function checkAuthority(member: Member, role: Role, now: Date): Finding[] {
   return Array.from(faultsOf(member.certificate, role, now), ([rule, fault]) =>
     broken(rule, { field: member.field, message: `${called(member)} ${fault}` }),
@@ -44,7 +43,6 @@ function* faultsOf(
   now: Date,
 ): Generator<readonly [rule: keyof typeof credentialRules, fault: string]> {
   const { publicKeyAlgorithm, signatureAlgorithm, extendedKeyUsages, otherConstraints } = certificate;
-  const { validFromDate, validToDate } = certificate.x509;
   if (!keyAlgorithms[role].includes(publicKeyAlgorithm)) {
     yield [
       `${role}-algorithm`,
@@ -87,13 +85,10 @@ function* faultsOf(
       `has constraints that may exclude the mesh's names: extension ${otherConstraints.join(", ")}.`,
     ];
   }
-  if (now < validFromDate) {
-    yield [
-      "not-yet-valid",
-      `is not valid before ${validFromDate.toISOString()}; the time is ${now.toISOString()}.`,
-    ];
-  } else if (now > validToDate) {
-    yield ["expired", `expired at ${validToDate.toISOString()}; the time is ${now.toISOString()}.`];
+  const outside = outsideValidity(certificate, now);
+  if (outside !== undefined) {
+    const rule = now < certificate.x509.validFromDate ? "not-yet-valid" : "expired";
+    yield [rule, `${outside}; the time is ${now.toISOString()}.`];
   }
 }
 

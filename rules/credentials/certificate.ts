@@ -20,21 +20,21 @@ export interface ParsedCertificate {
   readonly signatureAlgorithm: string;
   /** CA:TRUE in its basic constraints. */
   readonly isCa: boolean;
-  /** Absent if there is no limit. */
-  readonly pathLength?: number;
-  /** Whether its key may sign certificates; absent if it does not say what its key is for. */
-  readonly maySignCertificates?: boolean;
-  /** Object identifiers; absent if it does not limit the purposes of what is below it. */
-  readonly extendedKeyUsages?: readonly string[];
+  /** `undefined` if there is no limit. */
+  readonly pathLength: number | undefined;
+  /** Whether its key may sign certificates; `undefined` if it does not say what its key is for. */
+  readonly maySignCertificates: boolean | undefined;
+  /** Object identifiers; `undefined` if it does not limit the purposes of what is below it. */
+  readonly extendedKeyUsages: readonly string[] | undefined;
   /** Object identifiers of all other extensions that may change what is valid below it. */
   readonly otherConstraints: readonly string[];
   /** In hexadecimal digits, as all that follow. */
-  readonly subjectKeyIdentifier?: string;
+  readonly subjectKeyIdentifier: string | undefined;
   readonly serialNumber: string;
   /** What it says of the certificate that signed it: identifier of its key, its issuer's name in DER, its serial number. */
-  readonly authorityKeyIdentifier?: string;
-  readonly authorityIssuerDer?: string;
-  readonly authoritySerialNumber?: string;
+  readonly authorityKeyIdentifier: string | undefined;
+  readonly authorityIssuerDer: string | undefined;
+  readonly authoritySerialNumber: string | undefined;
 }
 
 /** Reads a certificate in DER. Throws if it is not one. */
@@ -42,7 +42,6 @@ export type ParseCertificate = (der: Buffer) => ParsedCertificate;
 
 const longestName = 80;
 
-/** The certificate's name in quotes. */
 export function quotedName({ commonName, x509 }: ParsedCertificate): string {
   return quoted(commonName || x509.subject?.replaceAll("\n", ", ") || "no name");
 }

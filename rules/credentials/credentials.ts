@@ -169,18 +169,16 @@ function noChain({ issuer, anchors, intermediates }: Chain): Finding {
   });
 }
 
-function checkOrder({ issuer, following }: Chain): Finding[] {
+function* checkOrder({ issuer, following }: Chain): Iterable<Finding> {
   const members = [issuer, ...following];
   const wrong = following.find(
     ({ certificate }, index) => !isSignedBy(members[index]!.certificate, certificate),
   );
-  if (wrong === undefined) return [];
-  return [
-    broken("chain-order", {
-      field: issuer.field,
-      message: `${called(wrong)} did not sign the certificate before it.`,
-    }),
-  ];
+  if (wrong === undefined) return;
+  yield broken("chain-order", {
+    field: issuer.field,
+    message: `${called(wrong)} did not sign the certificate before it.`,
+  });
 }
 
 /** Checks the issuer and everything that it leads to; a root names itself. */
@@ -201,10 +199,9 @@ function checkKeyIdentifiers(members: readonly Member[]): Finding[] {
 }
 
 /** The first thing that a certificate says about its signer and that is not so; what either leaves out is not compared. */
-function identifierDifference(
-  { authorityKeyIdentifier, authoritySerialNumber, authorityIssuerDer }: ParsedCertificate,
-  { subjectKeyIdentifier, serialNumber, issuerDer }: ParsedCertificate,
-): { what: string; named: string; own: string } | undefined {
+function identifierDifference(certificate: ParsedCertificate, signer: ParsedCertificate) {
+  const { authorityKeyIdentifier, authoritySerialNumber, authorityIssuerDer } = certificate;
+  const { subjectKeyIdentifier, serialNumber, issuerDer } = signer;
   return [
     {
       what: "the identifier of the key",
@@ -213,10 +210,7 @@ function identifierDifference(
     },
     { what: "the serial number of the certificate", named: authoritySerialNumber, own: serialNumber },
     { what: "the issuer of the certificate", named: authorityIssuerDer, own: issuerDer },
-  ].find(
-    (pair): pair is { what: string; named: string; own: string } =>
-      pair.named !== undefined && pair.own !== undefined && pair.named !== pair.own,
-  );
+  ].find(({ named, own }) => named !== undefined && own !== undefined && named !== own);
 }
 
 function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap<Member, number>): Finding[] {
@@ -233,52 +227,47 @@ function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap
   });
 }
 
-function checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Purpose): Finding[] {
+function* checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Purpose): Iterable<Finding> {
   const { issuanceLifetime, clockSkewAllowance, now } = purpose;
   const issuance = milliseconds(issuanceLifetime);
   const skew = milliseconds(clockSkewAllowance);
   const issuerEnd = issuer.certificate.x509.validToDate;
-  const findings: Finding[] = [];
   const lasting = signers.toSorted((one, other) => end(other) - end(one))[0];
   if (lasting !== undefined && end(lasting) <= issuerEnd.getTime() + issuance) {
-    findings.push(
-      broken("anchor-outlives-issuer", {
-        field: lasting.field,
-        message: `${called(lasting)} expires at ${new Date(end(lasting)).toISOString()}; it must outlive the issuer, which expires at ${issuerEnd.toISOString()}, by more than a proxy's certificate lasts (${issuanceLifetime}).`,
-      }),
-    );
+    yield broken("anchor-outlives-issuer", {
+      field: lasting.field,
+      message: `${called(lasting)} expires at ${new Date(end(lasting)).toISOString()}; it must outlive the issuer, which expires at ${issuerEnd.toISOString()}, by more than a proxy's certificate lasts (${issuanceLifetime}).`,
+    });
   }
   const left = issuerEnd.getTime() - now.getTime();
   if (left >= 0 && left <= issuance + skew) {
-    findings.push(
-      broken("issuer-outlives-leaves", {
-        field: issuer.field,
-        message: `${called(issuer)} expires at ${issuerEnd.toISOString()}, and the time is ${now.toISOString()}: the rest is no longer than a proxy's certificate (${issuanceLifetime}) and the clock skew (${clockSkewAllowance}) together, so certificates are cut short.`,
-      }),
-    );
+    yield broken("issuer-outlives-leaves", {
+      field: issuer.field,
+      message: `${called(issuer)} expires at ${issuerEnd.toISOString()}, and the time is ${now.toISOString()}: the rest is no longer than a proxy's certificate (${issuanceLifetime}) and the clock skew (${clockSkewAllowance}) together, so certificates are cut short.`,
+    });
   }
-  return findings;
 }
 
 const end = ({ certificate }: Member) => certificate.x509.validToDate.getTime();
 const milliseconds = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
 
-function checkNames(anchors: readonly Member[], issuer: Member | undefined, trustDomain: string): Finding[] {
-  const findings = anchors.flatMap((anchor) => {
+function* checkNames(
+  anchors: readonly Member[],
+  issuer: Member | undefined,
+  trustDomain: string,
+): Iterable<Finding> {
+  for (const anchor of anchors) {
     // An anchor may have any name; one like Linkerd's own says which trust domain it is for.
-    const [, domain] = /^root\.[^.]+\.(.+)$/.exec(anchor.certificate.commonName) ?? [];
-    return domain === undefined || domain === trustDomain
-      ? []
-      : [otherDomain(anchor, `root.linkerd.${trustDomain}`, trustDomain)];
-  });
-  const isNamed = (name: string) => name.startsWith("identity.") && name.endsWith(`.${trustDomain}`);
-  if (issuer !== undefined && !names(issuer.certificate).some(isNamed)) {
-    findings.push(otherDomain(issuer, `identity.linkerd.${trustDomain}`, trustDomain));
+    const [, domain = trustDomain] = /^root\.[^.]+\.(.+)$/.exec(anchor.certificate.commonName) ?? [];
+    if (domain !== trustDomain) yield otherDomain(anchor, `root.linkerd.${trustDomain}`, trustDomain);
   }
-  return findings;
+  if (issuer === undefined) return;
+  const { commonName, dnsNames } = issuer.certificate;
+  const isNamed = (name: string) => name.startsWith("identity.") && name.endsWith(`.${trustDomain}`);
+  if (![commonName, ...dnsNames].some(isNamed)) {
+    yield otherDomain(issuer, `identity.linkerd.${trustDomain}`, trustDomain);
+  }
 }
-
-const names = ({ commonName, dnsNames }: ParsedCertificate) => [commonName, ...dnsNames];
 
 function otherDomain(member: Member, expected: string, trustDomain: string): Finding {
   return broken("trust-domain", {

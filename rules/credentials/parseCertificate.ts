@@ -113,15 +113,9 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
     publicKeyAlgorithm: publicKeyAlgorithm(x509.publicKey, parsed.publicKey.rawData.byteLength),
     signatureAlgorithm: signatureAlgorithm(parsed.signatureAlgorithm as unknown as Algorithm),
     isCa: basicConstraints?.ca ?? false,
-    ...defined("pathLength", basicConstraints?.pathLength),
-    ...defined(
-      "maySignCertificates",
-      keyUsages === null ? undefined : (keyUsages.usages & KeyUsageFlags.keyCertSign) !== 0,
-    ),
-    ...defined(
-      "extendedKeyUsages",
-      extendedKeyUsages === null ? undefined : Array.from(extendedKeyUsages.usages, String),
-    ),
+    pathLength: basicConstraints?.pathLength,
+    maySignCertificates: keyUsages ? (keyUsages.usages & KeyUsageFlags.keyCertSign) !== 0 : undefined,
+    extendedKeyUsages: extendedKeyUsages?.usages.map(String),
     otherConstraints: Array.from(parsed.extensions)
       .filter(
         ({ type, critical }) =>
@@ -129,7 +123,7 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
           (critical && (!understood.has(type) || (type === alternativeNamesType && !hasKnownNames))),
       )
       .map(({ type }) => type),
-    ...defined("subjectKeyIdentifier", parsed.getExtension(SubjectKeyIdentifierExtension)?.keyId),
+    subjectKeyIdentifier: parsed.getExtension(SubjectKeyIdentifierExtension)?.keyId,
     serialNumber: hexadecimal(tbsCertificate.serialNumber),
     ...authorityOf(parsed.getExtension(AuthorityKeyIdentifierExtension)),
   };
@@ -145,16 +139,13 @@ function parseExactly<Value>(der: Buffer, type: new () => Value): Value {
 function authorityOf(
   extension: AuthorityKeyIdentifierExtension | null,
 ): Pick<ParsedCertificate, "authorityKeyIdentifier" | "authorityIssuerDer" | "authoritySerialNumber"> {
-  if (extension === null) return {};
-  const { keyIdentifier, authorityCertIssuer, authorityCertSerialNumber } = AsnConvert.parse(
-    extension.value,
-    AuthorityKeyIdentifier,
-  );
-  const name = authorityCertIssuer?.find(({ directoryName }) => directoryName !== undefined)?.directoryName;
+  const authority = extension ? AsnConvert.parse(extension.value, AuthorityKeyIdentifier) : undefined;
+  const { keyIdentifier: key, authorityCertSerialNumber: serialNumber } = authority ?? {};
+  const name = authority?.authorityCertIssuer?.find(({ directoryName }) => directoryName)?.directoryName;
   return {
-    ...defined("authorityKeyIdentifier", keyIdentifier && hexadecimal(keyIdentifier.buffer)),
-    ...defined("authorityIssuerDer", name && hexadecimal(AsnConvert.serialize(name))),
-    ...defined("authoritySerialNumber", authorityCertSerialNumber && hexadecimal(authorityCertSerialNumber)),
+    authorityKeyIdentifier: key && hexadecimal(key.buffer),
+    authorityIssuerDer: name && hexadecimal(AsnConvert.serialize(name)),
+    authoritySerialNumber: serialNumber && hexadecimal(serialNumber),
   };
 }
 
@@ -203,14 +194,6 @@ function signatureAlgorithm({ name, hash }: Algorithm): string {
     default:
       return name;
   }
-}
-
-/** An optional property, absent if there is no value. */
-function defined<Name extends string, Value>(
-  name: Name,
-  value: Value | undefined,
-): { [Property in Name]?: Value } {
-  return value === undefined ? {} : ({ [name]: value } as { [Property in Name]: Value });
 }
 
 function hexadecimal(bytes: ArrayBuffer): string {

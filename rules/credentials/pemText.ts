@@ -28,24 +28,25 @@ export function readCertificates(
   parse: ParseCertificate,
 ): { members: readonly Member[]; findings: readonly Finding[] } {
   if (Buffer.byteLength(text) > longestPemBytes) return { members: [], findings: [tooLong(field)] };
-  const { blocks, rest } = decodePem(text);
-  const findings: Finding[] = [];
   const members: Member[] = [];
+  return { members, findings: [...readInto(members, { field, text }, parse)] };
+}
+
+function* readInto(members: Member[], { field, text }: PemText, parse: ParseCertificate): Iterable<Finding> {
+  const { blocks, rest } = decodePem(text);
   let place = 0;
 
-  for (const { skipped, line } of blocks) findings.push(...checkSkipped(field, skipped, line));
+  for (const { skipped, line } of blocks) yield* checkSkipped(field, skipped, line);
   for (const [index, block] of blocks.entries()) {
     if (block.type !== "CERTIFICATE") {
-      findings.push(wrongType(field, block, blocks.length - index - 1));
+      yield wrongType(field, block, blocks.length - index - 1);
       continue;
     }
     if (block.headers.length > 0) {
-      findings.push(
-        broken("pem-headers", {
-          field,
-          message: `The certificate at line ${block.line} has the PEM header ${quoted(block.headers[0]!)}, which parts of a mesh reject.`,
-        }),
-      );
+      yield broken("pem-headers", {
+        field,
+        message: `The certificate at line ${block.line} has the PEM header ${quoted(block.headers[0]!)}, which parts of a mesh reject.`,
+      });
     }
     place++;
     try {
@@ -54,36 +55,29 @@ export function readCertificates(
       const { message } = error as Error;
       // OpenSSL's own message is about its last attempt only.
       const reason = message.startsWith("error:") ? "it cannot be parsed" : message.replace(/\.$/, "");
-      findings.push(
-        broken("certificate-readable", {
-          field,
-          message: `The block at line ${block.line} is not an X.509 certificate (${reason}), and Linkerd accepts all certificates of a text or none.`,
-        }),
-      );
+      yield broken("certificate-readable", {
+        field,
+        message: `The block at line ${block.line} is not an X.509 certificate (${reason}), and Linkerd accepts all certificates of a text or none.`,
+      });
     }
   }
 
-  if (!blocks.some(({ type }) => type === "CERTIFICATE")) findings.push(noCertificate(field, text));
+  if (place === 0) yield noCertificate(field, text);
   // Linkerd reads nothing after a block of another type, and that block is a finding already.
-  else if (blocks.every(({ type }) => type === "CERTIFICATE")) findings.push(...checkRest(field, rest));
+  else if (place === blocks.length) yield* checkRest(field, rest);
   if (text.includes("\r")) {
-    findings.push(
-      broken("pem-line-ends", {
-        field,
-        message: "Lines end as on Windows (CR LF); Linkerd's own end with LF.",
-      }),
-    );
+    yield broken("pem-line-ends", {
+      field,
+      message: "Lines end as on Windows (CR LF); Linkerd's own end with LF.",
+    });
   }
   if (/-----BEGIN CERTIFICATE-----[^-:]*\n[ \t\r]*\n[^-:]*-----END CERTIFICATE-----/.test(text)) {
-    findings.push(
-      broken("pem-blank-lines", {
-        field,
-        message:
-          "There are blank lines between BEGIN and END of a certificate, which parts of a mesh reject.",
-      }),
-    );
+    yield broken("pem-blank-lines", {
+      field,
+      message: "There are blank lines between BEGIN and END of a certificate, which parts of a mesh reject.",
+    });
   }
-  return { members, findings: [...findings, ...checkDuplicates(field, members)] };
+  yield* checkDuplicates(field, members);
 }
 
 export function tooLong(field: string): Finding {
@@ -94,26 +88,26 @@ export function tooLong(field: string): Finding {
 }
 
 /** Checks what stands before a block. */
-export function checkSkipped(field: string, skipped: string, line: number): Finding[] {
-  if (skipped === "") return [];
-  if (hasRemains(skipped)) return [damaged(field, `Before line ${line}`)];
-  return [
-    broken("pem-text", {
+export function* checkSkipped(field: string, skipped: string, line: number): Iterable<Finding> {
+  if (skipped === "") return;
+  if (hasRemains(skipped)) yield damaged(field, `Before line ${line}`);
+  else {
+    yield broken("pem-text", {
       field,
       message: `There ${skipped.trim() === "" ? "are blank lines" : "is text"} before the block at line ${line}.`,
-    }),
-  ];
+    });
+  }
 }
 
-function checkRest(field: string, rest: string): Finding[] {
-  if (rest === "") return [];
-  if (hasRemains(rest)) return [damaged(field, "At the end")];
-  return [
-    broken("pem-end", {
+function* checkRest(field: string, rest: string): Iterable<Finding> {
+  if (rest === "") return;
+  if (hasRemains(rest)) yield damaged(field, "At the end");
+  else {
+    yield broken("pem-end", {
       field,
       message: `There ${rest.trim() === "" ? "are blank lines or spaces" : "is text"} after the last block, which Linkerd reads as another certificate: it fails with "not a PEM certificate".`,
-    }),
-  ];
+    });
+  }
 }
 
 function damaged(field: string, where: string): Finding {
@@ -148,17 +142,17 @@ function noCertificate(field: string, text: string): Finding {
   return broken("pem-certificate", { field, message });
 }
 
-function checkDuplicates(field: string, members: readonly Member[]): Finding[] {
-  const seen = new Map<string, number>();
-  return members.flatMap(({ place, certificate: { x509 } }) => {
-    const first = seen.get(x509.fingerprint256);
-    if (first === undefined) {
-      seen.set(x509.fingerprint256, place);
-      return [];
+function* checkDuplicates(field: string, members: readonly Member[]): Iterable<Finding> {
+  const places = new Map<string, number>();
+  for (const { place, certificate } of members) {
+    const { fingerprint256 } = certificate.x509;
+    const first = places.get(fingerprint256);
+    if (first === undefined) places.set(fingerprint256, place);
+    else {
+      yield broken("pem-duplicate", {
+        field,
+        message: `Certificate ${place} is the same as certificate ${first}.`,
+      });
     }
-    return broken("pem-duplicate", {
-      field,
-      message: `Certificate ${place} is the same as certificate ${first}.`,
-    });
-  });
+  }
 }

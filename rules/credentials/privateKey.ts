@@ -40,7 +40,7 @@ export function checkKey(
   }
   const key = readKey(field, block);
   if (!("type" in key)) return [key];
-  const findings = checkSkipped(field, block.skipped, block.line).filter(
+  const findings = [...checkSkipped(field, block.skipped, block.line)].filter(
     ({ severity }) => severity === "error",
   );
   if (blocks.length > 1) {
@@ -51,7 +51,9 @@ export function checkKey(
       }),
     );
   }
-  if (issuer !== undefined && !belongs(key, issuer)) findings.push(mismatch(field, key, issuer, others));
+  if (issuer !== undefined && !issuer.certificate.x509.checkPrivateKey(key)) {
+    findings.push(mismatch(field, key, issuer, others));
+  }
   return findings;
 }
 
@@ -117,12 +119,8 @@ function unreadable(field: string, message: string, fix?: string): Finding {
   return broken("key-readable", { field, message, fix });
 }
 
-function belongs(key: KeyObject, { certificate }: Member): boolean {
-  return certificate.x509.checkPrivateKey(key);
-}
-
 function mismatch(field: string, key: KeyObject, issuer: Member, others: readonly Member[]): Finding {
-  const owner = others.find((other) => belongs(key, other));
+  const owner = others.find((other) => other.certificate.x509.checkPrivateKey(key));
   const certificate = called(issuer).replace(/^C/, "c").replace(/,$/, "");
   const ending = owner === undefined ? "" : `, but to certificate ${owner.place} of ${owner.field}`;
   return broken("key-match", {

@@ -34,11 +34,8 @@ export function checkStoredIssuer(
     field: `${field}, ${key}`,
     text: Buffer.from(data[key]!, "base64").toString(),
   });
-  const findings = checkCredentials(
-    { bundle, issuer: textOf("tls.crt"), key: textOf("tls.key") },
-    purpose,
-    parse,
-  );
+  const credentials = { bundle, issuer: textOf("tls.crt"), key: textOf("tls.key") };
+  const findings = checkCredentials(credentials, purpose, parse);
   if (data["ca.crt"] !== undefined) return findings;
   return [
     ...findings,

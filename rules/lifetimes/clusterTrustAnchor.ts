@@ -2,20 +2,13 @@
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { parseDuration } from "./duration.ts";
-import type { IssuerLifetimes } from "./identityIssuer.ts";
-import { readDuration } from "./renewal.ts";
+import { type Lifetimes, type NamedDuration, readDuration } from "./renewal.ts";
 
 /** For this long, cert-manager must leave a new anchor alone: a rotation is a rollout over the whole mesh. */
 const leastQuietTime = "8760h";
 
 /** Half of the 60 days for which `linkerd check` warns of an anchor's end: so the warning is a month old by then. */
 const longestRenewBefore = "720h";
-
-/** Lifetimes of the anchor as Go durations, as far as they are known. */
-export interface ClusterAnchorLifetimes {
-  readonly duration?: string | undefined;
-  readonly renewBefore?: string | undefined;
-}
 
 /**
  * Checks
@@ -29,51 +22,38 @@ export interface ClusterAnchorLifetimes {
  * therefore gains nothing, and brings the switch nearer. So cert-manager's own switch is the last resort for an anchor
  * that nobody has rotated in time, at the end of its life, and not a moment of its ordinary life.
  */
-export function checkClusterAnchorLifetimes(
-  anchor: ClusterAnchorLifetimes,
-  issuer: IssuerLifetimes,
-): Finding[] {
-  const findings: Finding[] = [];
-  const duration = readDuration("trustAnchor.duration", anchor.duration, findings);
-  const renewBefore = readDuration("trustAnchor.renewBefore", anchor.renewBefore, findings);
-  // What is wrong with these is found by the issuer's own check.
-  const [life, issuance, skew] = (["duration", "issuanceLifetime", "clockSkewAllowance"] as const).map(
-    (name) => readDuration(`identityIssuer.${name}`, issuer[name], []),
-  );
-  if (duration === undefined || renewBefore === undefined) return findings;
+export function* checkClusterAnchorLifetimes(
+  anchor: Lifetimes,
+  life: NamedDuration | undefined,
+  issuance: NamedDuration | undefined,
+  skew: NamedDuration | undefined,
+): Iterable<Finding> {
+  const duration = yield* readDuration("trustAnchor.duration", anchor.duration);
+  const renewBefore = yield* readDuration("trustAnchor.renewBefore", anchor.renewBefore);
+  if (duration === undefined || renewBefore === undefined) return;
   const quiet = duration.nanoseconds - renewBefore.nanoseconds;
   if (renewBefore.nanoseconds > parseDuration(longestRenewBefore) || quiet < parseDuration(leastQuietTime)) {
     const days = quiet / parseDuration("24h");
-    findings.push(
-      broken("anchor-renewal", {
-        field: renewBefore.field,
-        message:
-          `With ${renewBefore.text} of ${duration.field} (${duration.text}), cert-manager would switch to a new root by ` +
-          `itself ${days} days after it has made this one. It must leave this one alone for at least ${leastQuietTime}, ` +
-          `and until ${longestRenewBefore} before its end: the running identity controller does not trust the new root, ` +
-          "skips the next issuer (IssuerUpdateSkipped), and stops issuing when the current one expires.",
-        fix:
-          `Set ${renewBefore.field} to 168h, or to a different time up to ${longestRenewBefore}, and ` +
-          `${duration.field} to 87600h, and rotate the anchor yourself before that time.`,
-      }),
-    );
+    yield broken("anchor-renewal", {
+      field: renewBefore.field,
+      message:
+        `With ${renewBefore.text} of ${duration.field} (${duration.text}), cert-manager would switch to a new root by ` +
+        `itself ${days} days after it has made this one. It must leave this one alone for at least ${leastQuietTime}, ` +
+        `and until ${longestRenewBefore} before its end: the running identity controller does not trust the new root, ` +
+        "skips the next issuer (IssuerUpdateSkipped), and stops issuing when the current one expires.",
+      fix:
+        `Set ${renewBefore.field} to 168h, or to a different time up to ${longestRenewBefore}, and ` +
+        `${duration.field} to 87600h, and rotate the anchor yourself before that time.`,
+    });
   }
-  if (
-    life !== undefined &&
-    issuance !== undefined &&
-    skew !== undefined &&
-    renewBefore.nanoseconds <= life.nanoseconds + issuance.nanoseconds + skew.nanoseconds
-  ) {
-    findings.push(
-      broken("anchor-outlives-issuer", {
-        field: renewBefore.field,
-        message:
-          `${renewBefore.text} is not longer than ${life.field} (${life.text}), ${issuance.field} ` +
-          `(${issuance.text}) and ${skew.field} (${skew.text}) together: the last certificates ` +
-          "below the outgoing root would outlive it.",
-        fix: `Make ${renewBefore.field} longer, or ${life.field} shorter.`,
-      }),
-    );
-  }
-  return findings;
+  if (life === undefined || issuance === undefined || skew === undefined) return;
+  if (renewBefore.nanoseconds > life.nanoseconds + issuance.nanoseconds + skew.nanoseconds) return;
+  yield broken("anchor-outlives-issuer", {
+    field: renewBefore.field,
+    message:
+      `${renewBefore.text} is not longer than ${life.field} (${life.text}), ${issuance.field} ` +
+      `(${issuance.text}) and ${skew.field} (${skew.text}) together: the last certificates ` +
+      "below the outgoing root would outlive it.",
+    fix: `Make ${renewBefore.field} longer, or ${life.field} shorter.`,
+  });
 }

@@ -1,12 +1,13 @@
 /** The rules about how long certificates last, and when they are renewed. */
 import type { Rule } from "../finding.ts";
+import { durationSyntax } from "./duration.ts";
 
 const certManagerTypes = "cert-manager pkg/apis/certmanager/v1/types_certificate.go";
 
 export const lifetimeRules = {
   "duration-syntax": {
     demand: "A duration is written as Go writes it, such as 48h or 59m30s.",
-    fix: "Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.",
+    fix: durationSyntax,
     source: "Go time.ParseDuration, with which cert-manager and Linkerd read durations",
   },
   "duration-minimum": {

@@ -2,33 +2,24 @@
 
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
+import type { Settings } from "../settings/settings.ts";
 import { parseDuration } from "./duration.ts";
 import { checkRenewal, readDuration } from "./renewal.ts";
 
 /** Ten years, renewed in the middle: neither is ever near its end, and the key is the same in both. */
 export const webhookAuthorityLifetimes = { duration: "87600h", renewBefore: "43800h" } as const;
 
-/** Lifetimes of webhook certificates as Go durations, as far as they are known. */
-export interface WebhookLifetimes {
-  readonly duration?: string | undefined;
-  readonly renewBefore?: string | undefined;
-}
-
 /** Checks lifetimes against each other, against cert-manager's bounds and against their CA's. */
-export function checkWebhookLifetimes(lifetimes: WebhookLifetimes): Finding[] {
-  const findings: Finding[] = [];
-  const duration = readDuration("webhooks.certificateDuration", lifetimes.duration, findings);
-  const renewBefore = readDuration("webhooks.certificateRenewBefore", lifetimes.renewBefore, findings);
-  findings.push(...checkRenewal(duration, renewBefore));
+export function* checkWebhookLifetimes(webhooks: Settings["webhooks"]): Iterable<Finding> {
+  const duration = yield* readDuration("webhooks.certificateDuration", webhooks.certificateDuration);
+  const renewBefore = yield* readDuration("webhooks.certificateRenewBefore", webhooks.certificateRenewBefore);
+  yield* checkRenewal(duration, renewBefore);
   const longest = webhookAuthorityLifetimes.renewBefore;
-  if (duration !== undefined && duration.nanoseconds > parseDuration(longest)) {
-    findings.push(
-      broken("webhook-outlives-authority", {
-        field: duration.field,
-        message: `${duration.text} is longer than ${longest}, the least time that their CA has left: certificates could outlive it.`,
-        fix: `Set it to 24h, or to a different time up to ${longest}.`,
-      }),
-    );
+  if (duration && duration.nanoseconds > parseDuration(longest)) {
+    yield broken("webhook-outlives-authority", {
+      field: duration.field,
+      message: `${duration.text} is longer than ${longest}, the least time that their CA has left: certificates could outlive it.`,
+      fix: `Set it to 24h, or to a different time up to ${longest}.`,
+    });
   }
-  return findings;
 }

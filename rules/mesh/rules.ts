@@ -4,6 +4,7 @@ import type { Rule } from "../finding.ts";
 const identity = "linkerd2 pkg/identity/service.go";
 const reload = "linkerd2 pkg/tls/creds_watcher.go";
 const certificateStatus = "cert-manager pkg/apis/certmanager/v1/types_certificate.go CertificateStatus";
+const reissueWebhook = "Let cert-manager, or an upgrade of the chart, issue the webhook's certificate again.";
 
 export const meshRules = {
   "cluster-readable": {
@@ -65,12 +66,12 @@ export const meshRules = {
   },
   "webhook-name": {
     demand: "A webhook's certificate is for the name by which the API server calls it.",
-    fix: "Let cert-manager, or an upgrade of the chart, issue the webhook's certificate again.",
+    fix: reissueWebhook,
     source: "Kubernetes calls a webhook by the name of its Service",
   },
   "webhook-chain": {
     demand: "A webhook's certificate leads to the caBundle of its configuration.",
-    fix: "Let cert-manager, or an upgrade of the chart, issue the webhook's certificate again.",
+    fix: reissueWebhook,
     source: "Go crypto/x509 Verify, with which the API server verifies webhooks",
   },
   "controller-running": {

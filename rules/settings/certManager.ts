@@ -4,36 +4,32 @@ import type { Finding } from "../finding.ts";
 import { checkChart } from "./charts.ts";
 import type { Settings } from "./settings.ts";
 
-export function checkCertManager(certManager: Settings["certManager"]): Finding[] {
-  return [
-    ...checkChart("certManager", certManager, "certManager"),
-    ...checkOwned("certManager.values", certManager.values, [
-      {
-        path: "crds.enabled",
-        value: true,
-        fix: "Remove it: without the definitions there are no Certificates.",
-      },
-      { path: "crds.keep", fix: "Remove it, and set certManager.keepCrds instead." },
-      {
-        path: "startupapicheck.enabled",
-        value: true,
-        fix: "Remove it: this check is how the installation knows that cert-manager's webhook answers.",
-      },
-    ]),
-  ];
+export function* checkCertManager(certManager: Settings["certManager"]): Iterable<Finding> {
+  yield* checkChart("certManager", certManager, "certManager");
+  yield* checkOwned("certManager.values", certManager.values, [
+    {
+      path: "crds.enabled",
+      value: true,
+      fix: "Remove it: without the definitions there are no Certificates.",
+    },
+    { path: "crds.keep", fix: "Remove it, and set certManager.keepCrds instead." },
+    {
+      path: "startupapicheck.enabled",
+      value: true,
+      fix: "Remove it: this check is how the installation knows that cert-manager's webhook answers.",
+    },
+  ]);
 }
 
-export function checkTrustManager(trustManager: Settings["trustManager"]): Finding[] {
-  return [
-    ...checkChart("trustManager", trustManager, "certManager"),
-    ...checkOwned("trustManager.values", trustManager.values, [
-      {
-        path: "app.trust.namespace",
-        fix: "Remove it, and set certManager.namespace instead: the trust anchor's Secrets are there.",
-      },
-      { path: "namespace", fix: "Remove it, and set certManager.namespace instead." },
-      { path: "crds.enabled", value: true, fix: "Remove it: without the definition there are no Bundles." },
-      { path: "crds.keep", fix: "Remove it, and set certManager.keepCrds instead." },
-    ]),
-  ];
+export function* checkTrustManager(trustManager: Settings["trustManager"]): Iterable<Finding> {
+  yield* checkChart("trustManager", trustManager, "certManager");
+  yield* checkOwned("trustManager.values", trustManager.values, [
+    {
+      path: "app.trust.namespace",
+      fix: "Remove it, and set certManager.namespace instead: the trust anchor's Secrets are there.",
+    },
+    { path: "namespace", fix: "Remove it, and set certManager.namespace instead." },
+    { path: "crds.enabled", value: true, fix: "Remove it: without the definition there are no Bundles." },
+    { path: "crds.keep", fix: "Remove it, and set certManager.keepCrds instead." },
+  ]);
 }

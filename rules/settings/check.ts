@@ -13,8 +13,9 @@ import { checkViz } from "./viz.ts";
 
 /** All that is wrong with settings, as far as they are known now. */
 export function checkSettings(settings: Settings): Finding[] {
-  const { certManager, trustManager, crds, controlPlane, cni, viz, trustAnchor } = settings;
-  const installsTrustManager = trustAnchor.source === "cluster" && trustManager.install;
+  const { certManager, crds, controlPlane, cni, viz, trustAnchor } = settings;
+  const installsTrustManager = trustAnchor.source === "cluster" && settings.trustManager.install;
+  const trustManager = { ...settings.trustManager, install: installsTrustManager };
   return [
     ...checkNamespaces(settings),
     ...checkTrustAnchor(settings),
@@ -22,20 +23,10 @@ export function checkSettings(settings: Settings): Finding[] {
     ...checkIdentityIssuer(settings),
     ...checkHelmTimeout(settings.helmTimeoutSeconds),
     ...checkControlPlane(settings),
-    ...checkRepository("controlPlane", controlPlane, {
-      crds: crds.chart,
-      controlPlane: controlPlane.chart,
-      ...(cni.install ? { cni: cni.chart } : {}),
-      ...(viz.install ? { viz: viz.chart } : {}),
-    }),
+    ...checkRepository("controlPlane", controlPlane, { crds, controlPlane, cni, viz }),
     ...(certManager.install ? checkCertManager(certManager) : []),
-    ...(installsTrustManager ? checkTrustManager(trustManager) : []),
-    ...(certManager.install || installsTrustManager
-      ? checkRepository("certManager", certManager, {
-          ...(certManager.install ? { certManager: certManager.chart } : {}),
-          ...(installsTrustManager ? { trustManager: trustManager.chart } : {}),
-        })
-      : []),
+    ...(trustManager.install ? checkTrustManager(trustManager) : []),
+    ...checkRepository("certManager", certManager, { certManager, trustManager }),
     ...(cni.install ? checkCni(settings) : []),
     ...(viz.install ? checkViz(settings) : []),
     ...checkCommonNames(settings),

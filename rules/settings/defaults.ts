@@ -4,8 +4,7 @@ import type { Settings } from "./settings.ts";
 const linkerdVersion = "2026.8.3";
 
 /** The trust domain follows the cluster's domain; the families follow from the charts. */
-type Followers = "trustDomain";
-type Defaults = Omit<Settings, Followers | "controlPlane" | "cni"> & {
+type Defaults = Omit<Settings, "trustDomain" | "controlPlane" | "cni"> & {
   readonly controlPlane: Omit<Settings["controlPlane"], "family">;
   readonly cni: Omit<Settings["cni"], "version">;
 };

@@ -13,34 +13,22 @@ export function checkParts(
   const names = [...required, ...optional];
   if (isLater(value)) return [];
   if (!isPlainObject(value)) {
-    return [
-      broken("setting-parts", {
-        field,
-        message: `This must be an object with ${names.join(", ")}.`,
-        fix: `Write an object with ${required.join(", ")}.`,
-      }),
-    ];
+    const message = `This must be an object with ${names.join(", ")}.`;
+    return [broken("setting-parts", { field, message, fix: `Write an object with ${required.join(", ")}.` })];
   }
-  const unknown = Object.keys(value)
-    .filter((name) => !names.includes(name))
-    .map((name) =>
-      broken("setting-parts", {
-        field: `${field}.${name}`,
-        message: "There is no such part.",
-        fix: `Remove it; the parts are ${names.join(", ")}.`,
-      }),
-    );
-  const wrong = names
-    .filter((name) => (value[name] === undefined ? required.includes(name) : !mayBeText(value[name])))
-    .map((name) =>
-      broken("setting-parts", {
-        field: `${field}.${name}`,
-        message:
-          value[name] === undefined ? "This part is missing." : "This must be a string, and not empty.",
-        fix: `Set ${field}.${name} to a string.`,
-      }),
-    );
-  return [...unknown, ...wrong];
+  const fault = (name: string, message: string, fix = `Set ${field}.${name} to a string.`) =>
+    broken("setting-parts", { field: `${field}.${name}`, message, fix });
+  const unknown = Object.keys(value).filter((name) => !names.includes(name));
+  const given = names.filter((name) => value[name] !== undefined || required.includes(name));
+  return [
+    ...unknown.map((name) =>
+      fault(name, "There is no such part.", `Remove it; the parts are ${names.join(", ")}.`),
+    ),
+    ...given.flatMap((name) => {
+      if (value[name] === undefined) return fault(name, "This part is missing.");
+      return mayBeText(value[name]) ? [] : fault(name, "This must be a string, and not empty.");
+    }),
+  ];
 }
 
 /** Checks that a setting is one of its choices: a stack's configuration, or JavaScript, can say anything. */

@@ -8,30 +8,26 @@ import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 
 /** Checks one anchor that is given, as far as it is known. */
-export function checkProvidedAnchor(
+export function* checkProvidedAnchor(
   field: string,
   certificatePem: string | undefined,
   privateKeyPem: string | undefined,
-): Finding[] {
-  if (certificatePem === undefined) return [];
+): Iterable<Finding> {
+  if (certificatePem === undefined) return;
   const certificate = { field: `${field}.certificatePem`, text: normalised(certificatePem) };
   const { members, findings } = readCertificates(certificate, parseCertificate);
-  const [anchor, second] = members;
-  return [
-    ...findings,
-    ...(second === undefined
-      ? []
-      : [
-          broken("provided-anchor", {
-            field: certificate.field,
-            message: `There are ${members.length} certificates here, and a generation is one anchor.`,
-          }),
-        ]),
-    ...(anchor === undefined ? [] : checkAuthority(anchor, "anchor", new Date())),
-    ...(privateKeyPem === undefined
-      ? []
-      : checkKey({ field: `${field}.privateKeyPem`, text: privateKeyPem }, anchor, [])),
-  ];
+  const [anchor] = members;
+  yield* findings;
+  if (members.length > 1) {
+    yield broken("provided-anchor", {
+      field: certificate.field,
+      message: `There are ${members.length} certificates here, and a generation is one anchor.`,
+    });
+  }
+  if (anchor !== undefined) yield* checkAuthority(anchor, "anchor", new Date());
+  if (privateKeyPem !== undefined) {
+    yield* checkKey({ field: `${field}.privateKeyPem`, text: privateKeyPem }, anchor, []);
+  }
 }
 
 /** The text as it gets into the bundle; one that cannot get there is left to the rules. */

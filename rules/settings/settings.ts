@@ -118,20 +118,17 @@ export interface Settings<Later extends object = object> {
     };
   readonly trustManager: ChartSettings<Later> & { readonly install: boolean; readonly values: HelmValues };
   readonly crds: ChartSettings<Later> & { readonly installGatewayApi: boolean; readonly values: HelmValues };
-  readonly controlPlane: RepositorySettings<Later> & {
-    readonly namespace: string | Later;
-    readonly chart: string;
-    readonly chartVersion: string;
-    /** Follows from chart and version; `undefined` if they name no chart that is supported. */
-    readonly family: ChartFamily | undefined;
-    readonly highAvailability: boolean;
-    readonly values: HelmValues;
-  };
-  readonly cni: {
+  readonly controlPlane: ChartSettings<never> &
+    RepositorySettings<Later> & {
+      readonly namespace: string | Later;
+      /** Follows from chart and version; `undefined` if they name no chart that is supported. */
+      readonly family: ChartFamily | undefined;
+      readonly highAvailability: boolean;
+      readonly values: HelmValues;
+    };
+  readonly cni: ChartSettings<never> & {
     readonly install: boolean;
     readonly namespace: string | Later;
-    readonly chart: string;
-    readonly chartVersion: string;
     /** Follows from chart and version; `undefined` if they name no chart that is supported. */
     readonly version: SemVer | undefined;
     readonly values: HelmValues;

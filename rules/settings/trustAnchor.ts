@@ -24,101 +24,84 @@ export function signingGeneration(settings: Settings): number | undefined {
 }
 
 /** Checks where the anchors come from, by themselves and against who signs. */
-export function checkTrustAnchor(settings: Settings): Finding[] {
-  const { trustAnchor } = settings;
-  const choice = checkChoice("trust-anchor-source", "trustAnchor.source", trustAnchor.source, [
-    "stack",
-    "cluster",
-  ]);
-  if (choice.length > 0) return choice;
-  return [
-    ...checkUnused(trustAnchor),
-    ...(trustAnchor.source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings)),
-  ];
+export function* checkTrustAnchor(settings: Settings): Iterable<Finding> {
+  const { source } = settings.trustAnchor;
+  const choice = checkChoice("trust-anchor-source", "trustAnchor.source", source, ["stack", "cluster"]);
+  yield* choice;
+  if (choice.length > 0) return;
+  yield* checkUnused(settings.trustAnchor);
+  yield* source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings);
 }
 
 /** Refuses settings of the other source, which would have no effect. */
-function checkUnused(trustAnchor: Settings["trustAnchor"]): Finding[] {
+function* checkUnused(trustAnchor: Settings["trustAnchor"]): Iterable<Finding> {
   const other = trustAnchor.source === "stack" ? "cluster" : "stack";
-  return settingsOfSource[other]
-    .filter((name) => !isDeepStrictEqual(trustAnchor[name], defaults.trustAnchor[name]))
-    .map((name) => {
-      const value = trustAnchor[name];
-      // An object may hold a key.
-      const shown = typeof value !== "object" || Array.isArray(value) ? ` (${JSON.stringify(value)})` : "";
-      return broken("other-trust-anchor-source", {
-        field: `trustAnchor.${name}`,
-        message: `This setting${shown} is about an anchor of trustAnchor.source "${other}"; the source is "${trustAnchor.source}".`,
-        fix: "Remove it, or change trustAnchor.source.",
-      });
+  for (const name of settingsOfSource[other]) {
+    const value = trustAnchor[name];
+    if (isDeepStrictEqual(value, defaults.trustAnchor[name])) continue;
+    // An object may hold a key.
+    const shown = typeof value !== "object" || Array.isArray(value) ? ` (${JSON.stringify(value)})` : "";
+    yield broken("other-trust-anchor-source", {
+      field: `trustAnchor.${name}`,
+      message: `This setting${shown} is about an anchor of trustAnchor.source "${other}"; the source is "${trustAnchor.source}".`,
+      fix: "Remove it, or change trustAnchor.source.",
     });
+  }
 }
 
-function checkStackAnchors(settings: Settings): Finding[] {
+function* checkStackAnchors(settings: Settings): Iterable<Finding> {
   const { generations, provided } = settings.trustAnchor;
   const signing = signingGeneration(settings);
-  const findings = [...checkGenerations(generations, signing), ...checkProvided(provided, generations)];
+  yield* checkGenerations(generations, signing);
+  yield* checkProvided(provided, generations);
   const signer = signing === undefined ? undefined : provided[signing];
   if (signer && signer.privateKeyPem === undefined) {
-    findings.push(
-      broken("signing-key", {
-        field: "trustAnchor.signing",
-        message: `Generation ${signing} is provided without its private key, so it cannot sign.`,
-        fix: `Set trustAnchor.provided.${signing}.privateKeyPem as a secret; or let someone else sign: identityIssuer.issuerRef, identityIssuer.vault, or identityIssuer.source: secret.`,
-      }),
-    );
+    yield broken("signing-key", {
+      field: "trustAnchor.signing",
+      message: `Generation ${signing} is provided without its private key, so it cannot sign.`,
+      fix: `Set trustAnchor.provided.${signing}.privateKeyPem as a secret; or let someone else sign: identityIssuer.issuerRef, identityIssuer.vault, or identityIssuer.source: secret.`,
+    });
   }
-  return findings;
 }
 
 /** The list goes up: the numbers count the anchors in the order in which they were made. */
-function checkGenerations(generations: readonly number[], signing: number | undefined): Finding[] {
-  const findings: Finding[] = [];
+function* checkGenerations(generations: readonly number[], signing: number | undefined): Iterable<Finding> {
   const listed = `[${generations.join(", ")}]`;
   const isSound = generations.every(
     (generation, index) => Number.isSafeInteger(generation) && generation > (generations[index - 1] ?? 0),
   );
   if (generations.length === 0 || !isSound) {
-    findings.push(
-      broken("anchor-generations", {
-        field: "trustAnchor.generations",
-        message: `${listed} is not a list of whole numbers from 1 on, each once, the oldest first.`,
-        fix: "Write for example [1], or [1, 2] while the second generation replaces the first.",
-      }),
-    );
+    yield broken("anchor-generations", {
+      field: "trustAnchor.generations",
+      message: `${listed} is not a list of whole numbers from 1 on, each once, the oldest first.`,
+    });
   }
   if (signing !== undefined && !generations.includes(signing)) {
-    findings.push(
-      broken("signing-generation", {
-        field: "trustAnchor.signing",
-        message: `${signing} is not among trustAnchor.generations ${listed}: no proxy would trust what it signs.`,
-        fix: "Add it to trustAnchor.generations, or name a generation that is listed.",
-      }),
-    );
+    yield broken("signing-generation", {
+      field: "trustAnchor.signing",
+      message: `${signing} is not among trustAnchor.generations ${listed}: no proxy would trust what it signs.`,
+      fix: "Add it to trustAnchor.generations, or name a generation that is listed.",
+    });
   }
-  return findings;
 }
 
-function checkProvided(
+function* checkProvided(
   provided: Settings["trustAnchor"]["provided"],
   generations: readonly number[],
-): Finding[] {
-  return Object.entries(provided).flatMap(([generation, anchor]) => {
+): Iterable<Finding> {
+  for (const [generation, anchor] of Object.entries(provided)) {
     const field = `trustAnchor.provided.${generation}`;
     const shape = checkParts(field, anchor, ["certificatePem"], ["privateKeyPem"]);
-    if (shape.length > 0) return shape;
-    const findings = checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem));
-    if (!generations.some((listed) => String(listed) === generation)) {
-      findings.push(
-        broken("provided-generation", {
-          field,
-          message: `trustAnchor.generations [${generations.join(", ")}] does not list generation ${generation}.`,
-          fix: "Add it there, or remove the anchor.",
-        }),
-      );
-    }
-    return findings;
-  });
+    yield* shape;
+    if (shape.length > 0) continue;
+    yield* checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem));
+    if (generations.some((listed) => String(listed) === generation)) continue;
+    yield broken("provided-generation", {
+      field,
+      message: `trustAnchor.generations [${generations.join(", ")}] does not list generation ${generation}.`,
+      fix: "Add it there, or remove the anchor.",
+    });
+  }
 }
 
 const require = createRequire(import.meta.url);
@@ -131,32 +114,26 @@ const require = createRequire(import.meta.url);
  */
 export function checkProvidedAnchor(...anchor: Parameters<typeof check>): Finding[] {
   const module = require(`./providedAnchor${extname(import.meta.filename)}`);
-  return (module.checkProvidedAnchor as typeof check)(...anchor);
+  return [...(module.checkProvidedAnchor as typeof check)(...anchor)];
 }
 
-function checkClusterAnchor(settings: Settings): Finding[] {
+function* checkClusterAnchor(settings: Settings): Iterable<Finding> {
   const { certManager } = settings;
-  const findings: Finding[] = [];
   const elsewhere = signedElsewhere(settings);
   if (elsewhere !== undefined) {
-    findings.push(
-      broken("one-issuer-source", {
-        field: elsewhere,
-        message: `trustAnchor.source is "cluster" as well, whose anchor signs the identity issuer and nothing else.`,
-        fix: `Remove it, or set trustAnchor.source to "stack".`,
-      }),
-    );
+    yield broken("one-issuer-source", {
+      field: elsewhere,
+      message: `trustAnchor.source is "cluster" as well, whose anchor signs the identity issuer and nothing else.`,
+      fix: `Remove it, or set trustAnchor.source to "stack".`,
+    });
   }
   const namespace = known(certManager.namespace);
   const lookedInto = valueAt(certManager.values, "clusterResourceNamespace");
   if (typeof lookedInto === "string" && lookedInto !== "" && lookedInto !== namespace) {
-    findings.push(
-      broken("cluster-resource-namespace", {
-        field: "certManager.values.clusterResourceNamespace",
-        message: `cert-manager would look for the trust anchor in "${lookedInto}", but it is in "${namespace}".`,
-        fix: "Remove it: the default is cert-manager's own namespace.",
-      }),
-    );
+    yield broken("cluster-resource-namespace", {
+      field: "certManager.values.clusterResourceNamespace",
+      message: `cert-manager would look for the trust anchor in "${lookedInto}", but it is in "${namespace}".`,
+      fix: "Remove it: the default is cert-manager's own namespace.",
+    });
   }
-  return findings;
 }

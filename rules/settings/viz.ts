@@ -1,52 +1,43 @@
 /** Settings of Linkerd's viz extension. */
-import { checkIgnored, checkOwned, type IgnoredValue } from "../charts/values.ts";
+import { checkIgnored, checkOwned } from "../charts/values.ts";
 import type { Finding } from "../finding.ts";
 import { vizWebhooks } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
 import { checkChart } from "./charts.ts";
+import { formerNamespaceValues } from "./namespaces.ts";
 import type { Settings } from "./settings.ts";
 import { webhookValues } from "./webhooks.ts";
 
-export function checkViz({ viz, controlPlane: { family }, webhooks }: Settings): Finding[] {
-  return [
-    ...(family === undefined || family.injectCaFrom
-      ? []
-      : [
-          broken("chart-feature", {
-            field: "viz.install",
-            message: `The viz extension of Linkerd ${family.linkerd} does not take its CA from cert-manager (injectCaFrom).`,
-            fix: "Set it to false, or install Linkerd 2.12 or newer.",
-          }),
-        ]),
-    ...checkChart("viz", viz, "controlPlane"),
-    ...checkOwned("viz.values", viz.values, [
-      { path: "linkerdNamespace", fix: "Remove it, and set controlPlane.namespace of this program instead." },
-      { path: "clusterDomain", fix: "Remove it, and set clusterDomain of this program instead." },
-      { path: "identityTrustDomain", fix: "Remove it, and set trustDomain of this program instead." },
-      ...(webhooks.rotateCredentials ? vizWebhooks.flatMap(webhookValues) : []),
-    ]),
-    ...checkIgnored("viz.values", viz.values, "The viz extension's chart", ignored),
-  ];
+export function* checkViz({ viz, controlPlane: { family }, webhooks }: Settings): Iterable<Finding> {
+  if (family?.injectCaFrom === false) {
+    yield broken("chart-feature", {
+      field: "viz.install",
+      message: `The viz extension of Linkerd ${family.linkerd} does not take its CA from cert-manager (injectCaFrom).`,
+      fix: "Set it to false, or install Linkerd 2.12 or newer.",
+    });
+  }
+  yield* checkChart("viz", viz, "controlPlane");
+  yield* checkOwned("viz.values", viz.values, [
+    { path: "linkerdNamespace", fix: "Remove it, and set controlPlane.namespace of this program instead." },
+    { path: "clusterDomain", fix: "Remove it, and set clusterDomain of this program instead." },
+    { path: "identityTrustDomain", fix: "Remove it, and set trustDomain of this program instead." },
+    ...(webhooks.rotateCredentials ? vizWebhooks.flatMap(webhookValues) : []),
+  ]);
+  yield* checkIgnored("chart-value", "viz.values", viz.values, "The viz extension's chart", ignoredValues);
 }
 
-const fixes = {
-  installNamespace:
-    "Remove it: this program makes the namespace, and from Linkerd 2.12 on the chart does not.",
-  namespace: "Remove it, and set viz.namespace of this program instead.",
+const separateGrafana =
+  "Remove it: from Linkerd 2.12 on, Grafana is installed separately, and found by grafana.url.";
+
+/** Values of the extension's chart before Linkerd 2.12, or of Linkerd's other charts, which this one ignores. */
+const ignoredValues = {
+  ...formerNamespaceValues("viz.namespace"),
   cniEnabled: "Remove it: the namespace's pod-security level follows that of the control plane's.",
   global: "Write what is below global without it: this chart has its values at the top.",
   imagePullPolicy: "Write it as defaultImagePullPolicy.",
   proxy: "Write it below the workload that it is for, such as tap.proxy.",
   grafanaUrl: "Write it as grafana.url.",
-  "grafana.enabled":
-    "Remove it: from Linkerd 2.12 on, Grafana is installed separately, and found by grafana.url.",
-  "grafana.image":
-    "Remove it: from Linkerd 2.12 on, Grafana is installed separately, and found by grafana.url.",
-  "grafana.resources":
-    "Remove it: from Linkerd 2.12 on, Grafana is installed separately, and found by grafana.url.",
+  "grafana.enabled": separateGrafana,
+  "grafana.image": separateGrafana,
+  "grafana.resources": separateGrafana,
 };
-
-/** Values of the extension's chart before Linkerd 2.12, or of Linkerd's other charts, which this one ignores. */
-const ignored = Object.entries(fixes).map(
-  ([path, fix]): IgnoredValue => ({ rule: "chart-value", path, fix }),
-);

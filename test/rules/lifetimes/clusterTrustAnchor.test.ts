@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkClusterAnchorLifetimes } from "../../../rules/lifetimes/clusterTrustAnchor.ts";
+import { checkLifetimes } from "../../../rules/lifetimes/identityIssuer.ts";
 
 const sound = {
   duration: "87600h",
@@ -12,11 +12,8 @@ const sound = {
 
 const check = (changed: { readonly [Name in keyof typeof sound]?: string | undefined }) => {
   const { issuerDuration, issuanceLifetime, clockSkewAllowance, ...anchor } = { ...sound, ...changed };
-  return checkClusterAnchorLifetimes(anchor, {
-    duration: issuerDuration,
-    issuanceLifetime,
-    clockSkewAllowance,
-  });
+  const issuer = { duration: issuerDuration, issuanceLifetime, clockSkewAllowance };
+  return [...checkLifetimes(issuer, anchor)];
 };
 const rulesOf = (changed: Parameters<typeof check>[0]) =>
   check(changed).map(({ rule, field }) => `${field}: ${rule}`);
@@ -49,7 +46,7 @@ test("each bound holds to the second", () => {
     [{ duration: "100h", renewBefore: "200h" }, [early]],
     [{ duration: "long" }, ["trustAnchor.duration: duration-syntax"]],
     [{ renewBefore: "short" }, ["trustAnchor.renewBefore: duration-syntax"]],
-    [{ issuerDuration: "two days" }, []],
+    [{ issuerDuration: "two days" }, ["identityIssuer.duration: duration-syntax"]],
     [{ issuerDuration: undefined }, []],
   ] as const) {
     assert.deepEqual(rulesOf(changed), rules, JSON.stringify(changed));
