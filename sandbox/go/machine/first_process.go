@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -124,12 +125,7 @@ func prepareMounts(keep []string) error {
 }
 
 func isHidden(path string) bool {
-	for _, folder := range hidden {
-		if strings.HasPrefix(path, folder+"/") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(hidden, func(folder string) bool { return strings.HasPrefix(path, folder+"/") })
 }
 
 // prepareNetwork brings up loopback and the bridge that pods are attached to.

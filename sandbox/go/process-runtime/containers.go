@@ -163,12 +163,7 @@ func (s *server) setExit(c *container, exit *exitRecord) {
 }
 
 func (s *server) findContainer(id string) (*container, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if c := s.containers[id]; c != nil {
-		return c, nil
-	}
-	return nil, notFound("container", id)
+	return find(s, "container", s.containers, id)
 }
 
 func (s *server) findRunning(id string) (*container, *startRecord, error) {
@@ -285,12 +280,11 @@ func (s *server) StartContainer(_ context.Context, request *cri.StartContainerRe
 }
 
 func (s *server) StopContainer(_ context.Context, request *cri.StopContainerRequest) (*cri.StopContainerResponse, error) {
-	if c, err := s.findContainer(request.ContainerId); err == nil {
-		if err := s.stopContainer(c, time.Duration(request.Timeout)*time.Second); err != nil {
-			return nil, err
-		}
+	c, err := s.findContainer(request.ContainerId)
+	if err != nil { // gone already
+		return &cri.StopContainerResponse{}, nil
 	}
-	return &cri.StopContainerResponse{}, nil
+	return &cri.StopContainerResponse{}, s.stopContainer(c, time.Duration(request.Timeout)*time.Second)
 }
 
 // stopContainer returns once the container has ended. The program is the first
@@ -331,12 +325,11 @@ func (c *container) stopSignal() unix.Signal {
 }
 
 func (s *server) RemoveContainer(_ context.Context, request *cri.RemoveContainerRequest) (*cri.RemoveContainerResponse, error) {
-	if c, err := s.findContainer(request.ContainerId); err == nil {
-		if err := s.removeContainer(c); err != nil {
-			return nil, err
-		}
+	c, err := s.findContainer(request.ContainerId)
+	if err != nil { // gone already
+		return &cri.RemoveContainerResponse{}, nil
 	}
-	return &cri.RemoveContainerResponse{}, nil
+	return &cri.RemoveContainerResponse{}, s.removeContainer(c)
 }
 
 func (s *server) removeContainer(c *container) error {

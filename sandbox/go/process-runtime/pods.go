@@ -70,14 +70,7 @@ func (s *server) loadPods() error {
 	return nil
 }
 
-func (s *server) findPod(id string) (*pod, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if p := s.pods[id]; p != nil {
-		return p, nil
-	}
-	return nil, notFound("pod sandbox", id)
-}
+func (s *server) findPod(id string) (*pod, error) { return find(s, "pod sandbox", s.pods, id) }
 
 // selectPods returns copies, as they are now.
 func (s *server) selectPods(id string, state *cri.PodSandboxStateValue, labels map[string]string) []pod {

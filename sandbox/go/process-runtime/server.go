@@ -18,11 +18,7 @@ import (
 	"k8s.io/cri-streaming/pkg/streaming"
 )
 
-const (
-	runtimeName    = "process"
-	runtimeVersion = "1.0.0"
-	lockTimeout    = 5 * time.Second
-)
+const lockTimeout = 5 * time.Second
 
 type serverOptions struct {
 	state     string
@@ -95,8 +91,13 @@ func newID() string {
 	return hex.EncodeToString(id)
 }
 
-func notFound(kind, id string) error {
-	return status.Errorf(codes.NotFound, "no %s %q", kind, id)
+func find[T any](s *server, kind string, all map[string]*T, id string) (*T, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if found := all[id]; found != nil {
+		return found, nil
+	}
+	return nil, status.Errorf(codes.NotFound, "no %s %q", kind, id)
 }
 
 func hasLabels(labels, wanted map[string]string) bool {
@@ -109,7 +110,7 @@ func hasLabels(labels, wanted map[string]string) bool {
 }
 
 func (s *server) Version(context.Context, *cri.VersionRequest) (*cri.VersionResponse, error) {
-	return &cri.VersionResponse{Version: "0.1.0", RuntimeName: runtimeName, RuntimeVersion: runtimeVersion, RuntimeApiVersion: "v1"}, nil
+	return &cri.VersionResponse{Version: "0.1.0", RuntimeName: "process", RuntimeVersion: "1.0.0", RuntimeApiVersion: "v1"}, nil
 }
 
 func (s *server) Status(context.Context, *cri.StatusRequest) (*cri.StatusResponse, error) {

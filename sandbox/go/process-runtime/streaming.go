@@ -69,14 +69,7 @@ func (s *server) Attach(context.Context, *cri.AttachRequest) (*cri.AttachRespons
 type streams struct{ server *server }
 
 func (s streams) Exec(ctx context.Context, containerID string, command []string, in io.Reader, out, err io.WriteCloser, terminal bool, resize <-chan remotecommand.TerminalSize) error {
-	e := execution{command: command, in: in, terminal: terminal, resize: resize}
-	if out != nil { // an interface that holds a nil stream is not nil
-		e.out = out
-	}
-	if err != nil {
-		e.err = err
-	}
-	code, failure := s.server.execute(ctx, containerID, e)
+	code, failure := s.server.execute(ctx, containerID, execution{command, in, out, err, terminal, resize})
 	if failure == nil && code != 0 {
 		return utilexec.CodeExitError{Err: fmt.Errorf("command terminated with exit code %d", code), Code: int(code)}
 	}
