@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { projectDirectory, sandboxPaths, stackName } from "./directories.ts";
 import { withLock } from "./lock.ts";
-import { chartArchive } from "./programs.ts";
+import { chartArchive, shellQuoted } from "./programs.ts";
 
 const project = "linkerd-rotating-tls";
 
@@ -63,7 +63,7 @@ export function sandboxEnvironment(name: string): NodeJS.ProcessEnv {
 export function exportLines(name: string): string {
   return Object.entries(sandboxVariables(name))
     .map(([variable, value]) =>
-      value === undefined ? `unset ${variable}` : `export ${variable}='${value.replaceAll("'", "'\\''")}'`,
+      value === undefined ? `unset ${variable}` : `export ${variable}=${shellQuoted(value)}`,
     )
     .join("\n");
 }
@@ -73,9 +73,8 @@ export function exportLines(name: string): string {
  * charts, and takes back its lock from a Pulumi that was killed.
  */
 export async function ensureStack(name: string, report: (line: string) => void): Promise<void> {
-  const waiting = () =>
-    report(`Another command prepares the stack of the sandbox ${name}; waiting for it to finish.`);
-  await withLock(`stack ${sandboxPaths(name).directory}`, waiting, async () => {
+  const lock = `stack ${sandboxPaths(name).directory}`;
+  await withLock(lock, `Another command prepares the stack of the sandbox ${name}`, report, async () => {
     await writeStackConfiguration(name);
     await createStack(name);
     await releaseStaleLock(name);

@@ -8,7 +8,7 @@ import { nodeReady } from "./machine/cluster.ts";
 import { findMachine, startMachine, stopMachine } from "./machine/machine.ts";
 import { linkToolchain } from "./programs.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
-import { chartName, charts, type Extra, tools } from "./toolchain/tools.ts";
+import { type Extra, replaceable } from "./toolchain/tools.ts";
 
 /**
  * Brings the sandbox `name` up: builds what is missing, starts its machine unless it runs, waits until its node is
@@ -64,17 +64,15 @@ export async function reset(name: string, report: (line: string) => void): Promi
 
 /** Does `work` while no other command changes the sandbox. */
 function alone(name: string, report: (line: string) => void, work: () => Promise<void>): Promise<void> {
-  const waiting = () => report(`Another command is changing the sandbox ${name}; waiting for it to finish.`);
-  return withLock(`sandbox ${sandboxPaths(name).directory}`, waiting, work);
+  const lock = `sandbox ${sandboxPaths(name).directory}`;
+  return withLock(lock, `Another command is changing the sandbox ${name}`, report, work);
 }
 
 function refuseUnknownUse(use: Readonly<Record<string, string>>): void {
-  const known = [...tools.map((tool) => tool.name), ...charts.map(chartName)];
   for (const [name, path] of Object.entries(use)) {
-    if (!known.includes(name)) {
-      throw new Error(
-        `--use ${name}=${path}: there is no ${name} to replace; known are ${known.join(", ")}.`,
-      );
+    if (!replaceable.includes(name)) {
+      const known = replaceable.join(", ");
+      throw new Error(`--use ${name}=${path}: there is no ${name} to replace; known are ${known}.`);
     }
     if (!existsSync(path)) throw new Error(`--use ${name}=${path}: there is no file ${path}.`);
   }

@@ -24,7 +24,7 @@ export async function linkToolchain(
     const plugin = pluginFolder(program);
     const folder = plugin ? join(paths.pulumiHome, "plugins", plugin) : paths.bin;
     await mkdir(folder, { recursive: true });
-    const isNew = await link(join(folder, program), use[program] ? resolve(use[program]) : built);
+    const isNew = await link(join(folder, program), resolve(use[program] ?? built));
     // The machine does not run these.
     if (isNew && !isBuiltWhenRun(program)) changed = true;
   }
@@ -33,8 +33,7 @@ export async function linkToolchain(
     else await putAtOnce(join(paths.bin, program), launcher(name, program), 0o755);
   }
   for (const [chart, built] of Object.entries(toolchain.charts)) {
-    const archive = use[`chart:${chart}`] ? resolve(use[`chart:${chart}`]!) : built;
-    await putAlone(archive, join(paths.charts, chart));
+    await putAlone(resolve(use[`chart:${chart}`] ?? built), join(paths.charts, chart));
   }
   return changed;
 }
@@ -50,12 +49,13 @@ async function link(path: string, target: string): Promise<boolean> {
 
 /** A script that builds the program whose name it has, is replaced by it, and runs it. */
 function launcher(name: string, program: string): string {
-  const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  const cli = [process.execPath, join(import.meta.dirname, "cli.ts")].map(quoted).join(" ");
+  const cli = [process.execPath, join(import.meta.dirname, "cli.ts")].map(shellQuoted).join(" ");
   return `#!/bin/sh
-XDG_CACHE_HOME=${quoted(dirname(cacheDirectory))} ${cli} build --name ${name} ${program} >&2 && exec "$0" "$@"
+XDG_CACHE_HOME=${shellQuoted(dirname(cacheDirectory))} ${cli} build --name ${name} ${program} >&2 && exec "$0" "$@"
 `;
 }
+
+export const shellQuoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** What a launcher runs. */
 export async function buildCommand(

@@ -11,6 +11,7 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
+import { pipeline } from "node:stream";
 import { Health, KubeConfig } from "@kubernetes/client-node";
 import { processIds } from "../processes.ts";
 import { until } from "../until.ts";
@@ -119,15 +120,8 @@ async function start(): Promise<void> {
 /** Passes each connection to the host's loopback on to the API server. */
 function relay(): void {
   const server = createServer((client) => {
-    const upstream = connect(apiServerPort, "127.0.0.1");
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      from.pipe(to);
-      from.on("error", () => to.destroy());
-      from.on("close", () => to.destroy());
-    }
+    // What ends one connection ends the other.
+    pipeline(client, connect(apiServerPort, "127.0.0.1"), client, () => {});
   });
   server.listen({ fd: relayListener });
 }

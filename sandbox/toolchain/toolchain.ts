@@ -42,12 +42,16 @@ export async function ensureToolchain(
   });
   const missing = () => wanted.filter(({ path }) => !existsSync(path));
   if (missing().length > 0) {
-    const waiting = () => report("Another run is building the toolchain; waiting for it to finish.");
-    await withLock(`toolchain ${cacheDirectory}`, waiting, async () => {
-      if (missing().length === 0) return;
-      await endingWithProcess((controller) => build(go, missing(), controller, report));
-      await prune(known);
-    });
+    await withLock(
+      `toolchain ${cacheDirectory}`,
+      "Another run is building the toolchain",
+      report,
+      async () => {
+        if (missing().length === 0) return;
+        await endingWithProcess((controller) => build(go, missing(), controller, report));
+        await prune(known);
+      },
+    );
   }
   removeDiscarded();
   const now = new Date();

@@ -284,5 +284,5 @@ export const charts: readonly ChartPackage[] = [
   { ...certManagerChart("trust-manager", trustManagerVersion), extra: "trust-manager" },
 ];
 
-/** The name by which a chart is replaced (`--use chart:<name>=<path>`); a program's is its own. */
-export const chartName = ({ name }: ChartPackage) => `chart:${name}`;
+/** What a file of the user's own may take the place of: programs, and charts with `chart:` before their names. */
+export const replaceable = [...tools.map(({ name }) => name), ...charts.map(({ name }) => `chart:${name}`)];
