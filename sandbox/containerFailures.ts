@@ -6,6 +6,7 @@ import {
   type V1ContainerStatus,
   type V1Pod,
 } from "@kubernetes/client-node";
+import { containersOf } from "./machine/cluster.ts";
 
 const shownLogLines = 10;
 
@@ -25,8 +26,7 @@ export async function watchContainerFailures(
   const informer = makeInformer<V1Pod>(config, "/api/v1/pods", () => core.listPodForAllNamespaces());
 
   const inspect = async (pod: V1Pod) => {
-    const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-    for (const container of statuses) {
+    for (const container of containersOf(pod)) {
       const failure = describeFailure(container);
       if (!failure || failure.at < begun) continue;
       const { namespace = "", name: podName = "" } = pod.metadata ?? {};
@@ -64,6 +64,6 @@ function describeFailure(container: V1ContainerStatus) {
     kind: backingOff ? "CrashLoopBackOff" : "failed",
     // A watch gives times as they were sent, as text.
     at: new Date(terminated.finishedAt ?? 0).getTime(),
-    text: `${backingOff ? "is in CrashLoopBackOff: it" : "failed: it"} ended with exit code ${terminated.exitCode} (${restarts}). Its last lines:`,
+    text: `${backingOff ? "is in CrashLoopBackOff" : "failed"}: it ended with exit code ${terminated.exitCode} (${restarts}). Its last lines:`,
   };
 }

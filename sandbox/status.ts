@@ -1,7 +1,7 @@
 /** What a sandbox is doing: its machine, its control plane, its pods, and which of them are stand-ins. */
 import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import { sandboxPaths } from "./directories.ts";
-import { sandboxKubeConfig } from "./machine/cluster.ts";
+import { containersOf, isReady, sandboxKubeConfig } from "./machine/cluster.ts";
 import { findMachine } from "./machine/machine.ts";
 import { processIds, processStat, readProcess } from "./processes.ts";
 
@@ -20,18 +20,15 @@ export async function status(name: string) {
     memoryMebibytes: Math.round(memoryKibibytes(machine.pid) / 1024),
     nodes: nodes.items.map(({ metadata, status: nodeStatus }) => ({
       name: metadata?.name ?? "",
-      ready:
-        nodeStatus?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ??
-        false,
+      ready: isReady(nodeStatus?.conditions),
       version: nodeStatus?.nodeInfo?.kubeletVersion ?? "",
     })),
-    containers: pods.items.flatMap(containersOf),
+    containers: pods.items.flatMap(describeContainers),
   };
 }
 
-function containersOf(pod: V1Pod) {
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  return statuses.map(({ name, image, imageID, ready, restartCount, state }) => ({
+function describeContainers(pod: V1Pod) {
+  return containersOf(pod).map(({ name, image, imageID, ready, restartCount, state }) => ({
     namespace: pod.metadata?.namespace ?? "",
     pod: pod.metadata?.name ?? "",
     container: name,

@@ -5,7 +5,7 @@ import { cacheDirectory, goDirectory } from "../directories.ts";
 import type { Artefact, Workshop } from "./artefacts.ts";
 import { runLogged } from "./command.ts";
 import { discardGoCaches, type Go } from "./go.ts";
-import { expectedDuration, followBuild } from "./progress.ts";
+import { cpuSecondsOf, expectedDuration, followBuild } from "./progress.ts";
 import { tools } from "./tools.ts";
 
 /** Free disk that a build of the whole toolchain needs while it runs; what stays is `keptGigabytes`. */
@@ -48,16 +48,11 @@ export async function build(
     await rm(log, { force: true });
     await cp(join(goDirectory, artefact.module), directory, { recursive: true });
     // Go's temporary files are large, and stay if Go is killed.
-    const environment = { ...go.environment, GOTMPDIR: ownDirectory };
     const onStart = (group: number) => progress.runs(artefact, group);
-    const run: Workshop["run"] = (command, args, variables) =>
-      runLogged(command, args, {
-        directory,
-        environment: { ...environment, ...variables },
-        log,
-        signal,
-        onStart,
-      });
+    const run: Workshop["run"] = (command, args, variables) => {
+      const environment = { ...go.environment, GOTMPDIR: ownDirectory, ...variables };
+      return runLogged(command, args, { directory, environment, log, signal, onStart });
+    };
     await artefact.make({ directory, run, go: (...args) => run(go.executable, args) }, made);
     await mkdir(dirname(artefact.path), { recursive: true });
     await rename(made, artefact.path);
@@ -81,7 +76,7 @@ export async function build(
     const { program: programs = [], chart: charts = [] } = Object.groupBy(missing, ({ kind }) => kind);
     const queues = [...Map.groupBy(programs, ({ module }) => module).values()];
     // The longest queue first, so that both workers end together.
-    queues.sort((a, b) => cpuSeconds(b) - cpuSeconds(a));
+    queues.sort((a, b) => cpuSecondsOf(b) - cpuSecondsOf(a));
     await Promise.all([makeInTurn(queues), makeInTurn(queues)]);
     // Charts are packaged by the helm that has just been built.
     await makeInTurn([charts]);
@@ -95,12 +90,9 @@ export async function build(
   report(`The toolchain is complete: ${took}.${removal}`);
 }
 
-const cpuSeconds = (some: readonly { cpuSeconds: number }[]) =>
-  some.reduce((sum, one) => sum + one.cpuSeconds, 0);
-
 /** Free disk that making what is missing needs: as large a part of a whole build's as its processor time is. */
 function neededGigabytes(missing: readonly Artefact[]): number {
-  const part = cpuSeconds(missing) / cpuSeconds(tools.filter(({ extra }) => extra === undefined));
+  const part = cpuSecondsOf(missing) / cpuSecondsOf(tools.filter(({ extra }) => extra === undefined));
   return keptGigabytes + (buildGigabytes - keptGigabytes) * Math.min(1, part);
 }
 
