@@ -318,10 +318,7 @@ func (s *server) stopContainer(c *container, gracePeriod time.Duration) error {
 }
 
 func (c *container) stopSignal() unix.Signal {
-	if signal := unix.SignalNum(c.Config.StopSignal.String()); signal != 0 {
-		return signal
-	}
-	return unix.SIGTERM
+	return cmp.Or(unix.SignalNum(c.Config.StopSignal.String()), unix.SIGTERM)
 }
 
 func (s *server) RemoveContainer(_ context.Context, request *cri.RemoveContainerRequest) (*cri.RemoveContainerResponse, error) {

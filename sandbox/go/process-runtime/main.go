@@ -64,9 +64,9 @@ func serve(arguments []string) error {
 	socket := flags.String("socket", "", "Unix socket to serve the CRI on")
 	flags.StringVar(&options.state, "state", "", "directory of everything that outlives the runtime")
 	imagesFile := flags.String("images", "", "JSON file that says which program stands for which image")
-	flags.StringVar(&options.bridge, "bridge", "pods", "bridge that joins the pods' networks")
-	flags.TextVar(&options.podCIDR, "pod-cidr", netip.Prefix{}, "network that pods get their addresses from")
-	flags.TextVar(&options.gateway, "gateway", netip.Addr{}, "address of the bridge, the pods' default route")
+	flags.StringVar(&options.network.bridge, "bridge", "pods", "bridge that joins the pods' networks")
+	flags.TextVar(&options.network.podCIDR, "pod-cidr", netip.Prefix{}, "network that pods get their addresses from")
+	flags.TextVar(&options.network.gateway, "gateway", netip.Addr{}, "address of the bridge, the pods' default route")
 	flags.TextVar(&options.apiServer, "api-server", netip.AddrPort{}, "address at which pods reach the API server")
 	if err := flags.Parse(arguments); err != nil {
 		return err

@@ -49,23 +49,19 @@ func TestMachine(t *testing.T) {
 	if os.Getenv(insideMachine) != "" {
 		t.Skip("inside the machine")
 	}
-	machines := map[string]func(*syscall.SysProcAttr){
-		"as root": func(*syscall.SysProcAttr) {},
-		"in a user namespace": func(attributes *syscall.SysProcAttr) {
-			attributes.Cloneflags |= unix.CLONE_NEWUSER
-			user, group := os.Getuid(), os.Getgid()
-			if user == 0 { // nobody will do
-				user, group = 65534, 65534
-			}
-			attributes.UidMappings = []syscall.SysProcIDMap{{HostID: user, Size: 1}}
-			attributes.GidMappings = []syscall.SysProcIDMap{{HostID: group, Size: 1}}
-			attributes.Credential = &syscall.Credential{NoSetGroups: true}
-		},
-	}
-	for name, adapt := range machines {
+	for name, inUserNamespace := range map[string]bool{"as root": false, "in a user namespace": true} {
 		t.Run(name, func(t *testing.T) {
 			attributes := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
-			adapt(attributes)
+			if inUserNamespace {
+				attributes.Cloneflags |= unix.CLONE_NEWUSER
+				user, group := os.Getuid(), os.Getgid()
+				if user == 0 { // nobody will do
+					user, group = 65534, 65534
+				}
+				attributes.UidMappings = []syscall.SysProcIDMap{{HostID: user, Size: 1}}
+				attributes.GidMappings = []syscall.SysProcIDMap{{HostID: group, Size: 1}}
+				attributes.Credential = &syscall.Credential{NoSetGroups: true}
+			}
 			machine := exec.Command("/proc/self/exe", "-test.run=^TestInside$", "-test.v")
 			machine.Env = append(os.Environ(), insideMachine+"=1")
 			machine.SysProcAttr = attributes
@@ -112,7 +108,6 @@ func TestInside(t *testing.T) {
 	}
 }
 
-// machine is where the test runs, with a runtime.
 type machine struct {
 	directory string
 	serve     *exec.Cmd
@@ -299,10 +294,16 @@ func (m *machine) started(t *testing.T, id string) startRecord {
 	return *must(readState[startRecord](containerDirectory(filepath.Join(m.directory, "state", "containers", id)).started()))(t)
 }
 
-func (m *machine) exec(t *testing.T, id string, command ...string) (string, int32) {
+// executed is what a command wrote, to its standard output first, and how it ended.
+type executed struct {
+	output string
+	code   int32
+}
+
+func (m *machine) exec(t *testing.T, id string, command ...string) executed {
 	t.Helper()
 	response := must(m.ExecSync(t.Context(), &cri.ExecSyncRequest{ContainerId: id, Cmd: command, Timeout: 10}))(t)
-	return string(response.Stdout) + string(response.Stderr), response.ExitCode
+	return executed{string(response.Stdout) + string(response.Stderr), response.ExitCode}
 }
 
 // held is how many file descriptors and threads the runtime has.
@@ -344,9 +345,7 @@ grep CapBnd /proc/self/status; echo $$; ls / | tr '\n' ' '`
 		config.Linux.SecurityContext.SupplementalGroups = []int64{4000}
 	})
 	m.awaitExit(t, id, 0)
-	if reference := m.status(t, id).ImageRef; reference != "program:sh" {
-		t.Errorf("imageRef is %s", reference)
-	}
+	expect(t, "imageRef", m.status(t, id).ImageRef, "program:sh")
 	log := readLog(t, logPath)
 	// Two streams: the shell's complaints may stand anywhere between its output.
 	output := regexp.MustCompile(`(?m)^/program/sh: .*\n`).ReplaceAllString(log, "")
@@ -367,9 +366,7 @@ grep CapBnd /proc/self/status; echo $$; ls / | tr '\n' ' '`
 	if strings.Contains(log, "written") {
 		t.Errorf("wrote to a read-only mount:\n%s", log)
 	}
-	if message, _ := os.ReadFile("/var/lib/termination"); string(message) != "done\n" {
-		t.Errorf("termination message is %q", message)
-	}
+	expect(t, "termination message", readFile("/var/lib/termination"), "done\n")
 	if usr, _ := os.ReadDir("/app/dir"); usr != nil {
 		t.Error("the container's working directory is on the machine")
 	}
@@ -396,9 +393,7 @@ trap 'echo again; exit 0' USR1; while :; do sleep 0.01; done`)
 	must(m.ReopenContainerLog(t.Context(), &cri.ReopenContainerLogRequest{ContainerId: id}))(t)
 	check(t, m.started(t, id).Program.signal(unix.SIGUSR1))
 	m.awaitExit(t, id, 0)
-	if log := readLog(t, logPath); log != "again\n" {
-		t.Errorf("the reopened log is %q", log)
-	}
+	expect(t, "the reopened log", readLog(t, logPath), "again\n")
 }
 
 func testExec(t *testing.T, m *machine) {
@@ -406,14 +401,12 @@ func testExec(t *testing.T, m *machine) {
 		config.Envs = []*cri.KeyValue{{Key: "GREETING", Value: []byte("hello")}}
 		config.WorkingDir = "/app"
 	})
-	output, code := m.exec(t, id, "sh", "-c", `echo $GREETING $(id -u) $(pwd) $(hostname); echo error >&2; ps -e -o pid= | head -1 | tr -d ' '; grep NoNewPrivs /proc/self/status; umask; exit 3`)
+	got := m.exec(t, id, "sh", "-c", `echo $GREETING $(id -u) $(pwd) $(hostname); echo error >&2; ps -e -o pid= | head -1 | tr -d ' '; grep NoNewPrivs /proc/self/status; umask; exit 3`)
 	user := "65532"
 	if isRootOnlyMapped(t) {
 		user = "0"
 	}
-	if expected := "hello " + user + " /app the-pod\n1\nNoNewPrivs:\t1\n0022\nerror\n"; output != expected || code != 3 {
-		t.Errorf("output %q, code %d, expected %q, 3", output, code, expected)
-	}
+	expect(t, "exec", got, executed{"hello " + user + " /app the-pod\n1\nNoNewPrivs:\t1\n0022\nerror\n", 3})
 	descriptors, threads := m.held(t)
 	for range 50 {
 		m.exec(t, id, "true")
@@ -430,9 +423,7 @@ func testExec(t *testing.T, m *machine) {
 	if status.Code(err) != codes.DeadlineExceeded || time.Since(start) > 5*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
-	if output, code := m.exec(t, id, "sh", "-c", "kill -9 $$"); code != 137 {
-		t.Errorf("output %q, code %d, expected 137", output, code)
-	}
+	expect(t, "a killed command", m.exec(t, id, "sh", "-c", "kill -9 $$").code, 137)
 }
 
 func testStreams(t *testing.T, m *machine) {
@@ -446,9 +437,7 @@ func testStreams(t *testing.T, m *machine) {
 	openStream(t, connection, "stderr")
 	must(in.Write([]byte("through a stream\n")))(t)
 	check(t, in.Close())
-	if got := string(must(io.ReadAll(out))(t)); got != "through a stream\n" {
-		t.Errorf("exec wrote %q", got)
-	}
+	expect(t, "exec", string(must(io.ReadAll(out))(t)), "through a stream\n")
 	if got := string(must(io.ReadAll(failure))(t)); !strings.Contains(got, `"message":"7"`) {
 		t.Errorf("exec's status is %s", got)
 	}
@@ -480,9 +469,7 @@ func testStreams(t *testing.T, m *machine) {
 		return strings.HasPrefix(got, "HTTP/1.0 200 OK") && strings.HasSuffix(got, "ok\n")
 	})
 	address := must(url.Parse(forward.Url))(t)
-	if address.Hostname() != "127.0.0.1" {
-		t.Errorf("streams are served on %s", address.Host)
-	}
+	expect(t, "the address of streams", address.Hostname(), "127.0.0.1")
 }
 
 func dialStream(t *testing.T, address, protocol string) httpstream.Connection {
@@ -517,9 +504,7 @@ func testNetwork(t *testing.T, m *machine) {
 	if _, err := exec.LookPath("curl"); err == nil {
 		_, id, logPath := m.runShell(t, script.String())
 		m.awaitExit(t, id, 0)
-		if log := readLog(t, logPath); log != "ok\nok\nok\n" {
-			t.Errorf("a pod saw %q of the others", log)
-		}
+		expect(t, "what a pod saw of the others", readLog(t, logPath), "ok\nok\nok\n")
 	}
 
 	// The machine's own network.
@@ -528,9 +513,7 @@ func testNetwork(t *testing.T, m *machine) {
 	})
 	m.start(t, podID, "linkerd/proxy")
 	await(t, "the pod on the machine's network", func() bool { return get("http://127.0.0.1:4191/") == "ok\n" })
-	if address := m.podAddress(t, podID); address != "" {
-		t.Errorf("a pod on the machine's network has address %s", address)
-	}
+	expect(t, "the address of a pod on the machine's network", m.podAddress(t, podID), "")
 }
 
 func testKill(t *testing.T, m *machine) {
@@ -612,12 +595,8 @@ func testStandIn(t *testing.T, m *machine) {
 	for _, port := range []string{"80", "4191"} {
 		await(t, "port "+port, func() bool { return get("http://"+m.podAddress(t, podID)+":"+port) == "ok\n" })
 	}
-	if reference := m.status(t, id).ImageRef; reference != "stand-in:docker.io/library/unknown@sha256:0123" {
-		t.Errorf("imageRef is %s", reference)
-	}
-	if output, code := m.exec(t, id, "/usr/lib/linkerd/linkerd-await", "--timeout=2m"); output != "" || code != 0 {
-		t.Errorf("a hook gave %q, %d", output, code)
-	}
+	expect(t, "imageRef", m.status(t, id).ImageRef, "stand-in:docker.io/library/unknown@sha256:0123")
+	expect(t, "a hook", m.exec(t, id, "/usr/lib/linkerd/linkerd-await", "--timeout=2m"), executed{"", 0})
 	begin := time.Now()
 	must(m.StopContainer(t.Context(), &cri.StopContainerRequest{ContainerId: id, Timeout: 30}))(t)
 	if exit := m.status(t, id); exit.ExitCode != 0 || time.Since(begin) > 5*time.Second {
@@ -644,20 +623,14 @@ func testRestart(t *testing.T, m *machine) {
 	}
 	m.awaitExit(t, ending, 9)
 	m.awaitExit(t, orphan, 137)
-	if now := m.podAddress(t, podID); now != address {
-		t.Errorf("address %s, before %s", now, address)
-	}
+	expect(t, "the pod's address", m.podAddress(t, podID), address)
 	if other, _ := m.runPod(t); m.podAddress(t, other) == address {
 		t.Error("an address was given twice")
 	}
-	if output, code := m.exec(t, running, "echo", "still here"); output != "still here\n" || code != 0 {
-		t.Errorf("exec gave %q, %d", output, code)
-	}
+	expect(t, "exec", m.exec(t, running, "echo", "still here"), executed{"still here\n", 0})
 	check(t, before.Program.signal(unix.SIGUSR1))
 	m.awaitExit(t, running, 4)
-	if log := readLog(t, logPath); log != "ready\nbye\n" {
-		t.Errorf("log %q", log)
-	}
+	expect(t, "log", readLog(t, logPath), "ready\nbye\n")
 	files := must(filepath.Glob(m.directory + "/state/*/*"))(t)
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 && !strings.Contains(file, "/netns/") {
@@ -759,6 +732,13 @@ func must[T any](value T, err error) func(*testing.T) T {
 	}
 }
 
+func expect[T comparable](t *testing.T, what string, got, expected T) {
+	t.Helper()
+	if got != expected {
+		t.Errorf("%s: %#v, expected %#v", what, got, expected)
+	}
+}
+
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
@@ -780,7 +760,6 @@ func readFile(path string) string {
 	return string(content)
 }
 
-// readLog returns what a container wrote.
 func readLog(t *testing.T, path string) string {
 	t.Helper()
 	var content bytes.Buffer

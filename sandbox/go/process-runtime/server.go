@@ -23,9 +23,7 @@ const lockTimeout = 5 * time.Second
 type serverOptions struct {
 	state     string
 	images    []image
-	bridge    string
-	podCIDR   netip.Prefix
-	gateway   netip.Addr
+	network   network
 	apiServer netip.AddrPort
 }
 
@@ -37,7 +35,6 @@ type server struct {
 	cri.UnimplementedImageServiceServer
 
 	serverOptions
-	network   network
 	streaming streaming.Server
 	lock      *os.File // on the state, until this process ends
 
@@ -52,18 +49,8 @@ func newServer(options serverOptions) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.state = state
-	s := &server{
-		serverOptions: options,
-		network: network{
-			bridge:     options.bridge,
-			podCIDR:    options.podCIDR,
-			gateway:    options.gateway,
-			namespaces: filepath.Join(state, "netns"),
-		},
-		pods:       map[string]*pod{},
-		containers: map[string]*container{},
-	}
+	options.state, options.network.namespaces = state, filepath.Join(state, "netns")
+	s := &server{serverOptions: options, pods: map[string]*pod{}, containers: map[string]*container{}}
 	for _, directory := range []string{state, s.podsDirectory(), s.containersDirectory(), s.network.namespaces} {
 		if err := os.MkdirAll(directory, 0o700); err != nil {
 			return nil, err
