@@ -23,7 +23,7 @@ export async function watchContainerFailures(
   const core = config.makeApiClient(CoreV1Api);
   const seen = new Set<string>();
   const begun = Date.now();
-  const informer = makeInformer<V1Pod>(config, "/api/v1/pods", () => core.listPodForAllNamespaces());
+  const informer = makeInformer(config, "/api/v1/pods", () => core.listPodForAllNamespaces());
 
   const inspect = async (pod: V1Pod) => {
     for (const container of containersOf(pod)) {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { platform } from "node:os";
 import { sandboxPaths } from "./directories.ts";
-import { withLock } from "./lock.ts";
+import { type Report, withLock } from "./lock.ts";
 import { nodeReady } from "./machine/cluster.ts";
 import { findMachine, startMachine, stopMachine } from "./machine/machine.ts";
 import { linkToolchain } from "./programs.ts";
@@ -21,7 +21,7 @@ import { type Extra, replaceable } from "./toolchain/tools.ts";
 export async function up(
   name: string,
   use: Readonly<Record<string, string>>,
-  report: (line: string) => void,
+  report: Report,
   extras: readonly Extra[] = [],
 ): Promise<void> {
   refuseUnknownUse(use);
@@ -47,7 +47,7 @@ export async function up(
 }
 
 /** Takes the sandbox down and keeps its data; does nothing if it is down. */
-export async function down(name: string, report: (line: string) => void): Promise<void> {
+export async function down(name: string, report: Report): Promise<void> {
   await alone(name, report, async () => {
     const machine = await findMachine(name);
     if (machine) await stopMachine(name, machine);
@@ -56,14 +56,14 @@ export async function down(name: string, report: (line: string) => void): Promis
 }
 
 /** Takes the sandbox down and removes everything that belongs to it, its Pulumi stacks included. */
-export async function reset(name: string, report: (line: string) => void): Promise<void> {
+export async function reset(name: string, report: Report): Promise<void> {
   await down(name, report);
   await rm(sandboxPaths(name).directory, { recursive: true, force: true });
   report(`The sandbox ${name} is removed.`);
 }
 
 /** Does `work` while no other command changes the sandbox. */
-function alone(name: string, report: (line: string) => void, work: () => Promise<void>): Promise<void> {
+function alone(name: string, report: Report, work: () => Promise<void>): Promise<void> {
   const lock = `sandbox ${sandboxPaths(name).directory}`;
   return withLock(lock, `Another command is changing the sandbox ${name}`, report, work);
 }

@@ -6,6 +6,9 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
+/** Tells a person one line of what a command does. */
+export type Report = (line: string) => void;
+
 /**
  * Runs `work` while holding the lock `name`. If another process holds it, reports once what that `holder` does, and
  * waits for it to release the lock; the wait has no limit of its own, since the holder's work has one.
@@ -13,7 +16,7 @@ import { connect, createServer, type Socket } from "node:net";
 export async function withLock(
   name: string,
   holder: string,
-  report: (line: string) => void,
+  report: Report,
   work: () => Promise<void>,
 ): Promise<void> {
   const path = `\0linkerd-rotating-tls/${createHash("sha256").update(name).digest("hex")}`;

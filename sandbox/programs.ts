@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { cacheDirectory, projectDirectory, sandboxPaths } from "./directories.ts";
+import type { Report } from "./lock.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain/toolchain.ts";
 import {
   builtWhenRun,
@@ -58,11 +59,7 @@ XDG_CACHE_HOME=${shellQuoted(dirname(cacheDirectory))} ${cli} build --name ${nam
 export const shellQuoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** What a launcher runs. */
-export async function buildCommand(
-  name: string,
-  program: Extra,
-  report: (line: string) => void,
-): Promise<void> {
+export async function buildCommand(name: string, program: Extra, report: Report): Promise<void> {
   report(`${program} is built when it is first run.`);
   const { programs } = await ensureToolchain(report, [program]);
   await link(join(sandboxPaths(name).bin, program), programs[program]!);

@@ -52,7 +52,6 @@ function memoryKibibytes(pid: number): number {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** The status as text for a person. */
 export function describe(sandbox: Awaited<ReturnType<typeof status>>): string {
   if (!sandbox.up) return `The sandbox ${sandbox.name} is down.`;
   const rows = sandbox.containers.map((c) => [`${c.namespace}/${c.pod}/${c.container}`, c.state, c] as const);

@@ -11,13 +11,11 @@ import {
   serviceCidr,
 } from "./network.ts";
 
-/** A long-running program of the machine. */
 export interface Component {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
 }
 
-/** Sockets inside the machine. */
 export const runtimeSocket = join(runtimeDirectory, "runtime.sock");
 export const egressSocket = join(runtimeDirectory, "egress.sock");
 

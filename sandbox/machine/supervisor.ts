@@ -8,7 +8,6 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
@@ -30,7 +29,6 @@ let stopping = false;
 
 const log = (message: string) => console.log(`${new Date().toISOString()} ${message}`);
 
-/** Starts a component, and restarts it whenever it ends. */
 function keepRunning({ name, command }: Component, pauseMilliseconds = 250): void {
   const output = openSync(join(logs, `${name}.log`), "a", 0o600);
   const begun = performance.now();
@@ -128,7 +126,6 @@ function relay(): void {
 
 process.on("SIGTERM", () => void stop());
 process.on("SIGINT", () => void stop());
-await mkdir(logs, { recursive: true, mode: 0o700 });
 try {
   await start();
 } catch (error) {

@@ -2,6 +2,7 @@
 import { cp, mkdir, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheDirectory, goDirectory } from "../directories.ts";
+import type { Report } from "../lock.ts";
 import type { Artefact, Workshop } from "./artefacts.ts";
 import { runLogged } from "./command.ts";
 import { discardGoCaches, type Go } from "./go.ts";
@@ -20,7 +21,7 @@ export async function build(
   go: Go,
   missing: readonly Artefact[],
   controller: AbortController,
-  report: (line: string) => void,
+  report: Report,
 ): Promise<void> {
   const { signal } = controller;
   await mkdir(cacheDirectory, { recursive: true });
@@ -47,9 +48,9 @@ export async function build(
     await mkdir(dirname(log), { recursive: true });
     await rm(log, { force: true });
     await cp(join(goDirectory, artefact.module), directory, { recursive: true });
-    // Go's temporary files are large, and stay if Go is killed.
     const onStart = (group: number) => progress.runs(artefact, group);
     const run: Workshop["run"] = (command, args, variables) => {
+      // Go's temporary files are large, and stay if Go is killed.
       const environment = { ...go.environment, GOTMPDIR: ownDirectory, ...variables };
       return runLogged(command, args, { directory, environment, log, signal, onStart });
     };
@@ -96,7 +97,6 @@ function neededGigabytes(missing: readonly Artefact[]): number {
   return keptGigabytes + (buildGigabytes - keptGigabytes) * Math.min(1, part);
 }
 
-/** Refuses a build that the disk cannot hold, before it starts. */
 export function refuseShortDisk(freeBytes: number, gigabytes: number): void {
   const freeGigabytes = freeBytes / 1e9;
   if (freeGigabytes >= gigabytes) return;

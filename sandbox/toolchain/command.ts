@@ -6,7 +6,6 @@ import { finished } from "node:stream/promises";
 
 const endSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** What a command runs in. */
 export interface CommandOptions {
   readonly directory: string;
   readonly environment: NodeJS.ProcessEnv;

@@ -1,6 +1,7 @@
 /** Shows how far a build is, and how long the rest may take. */
 import { availableParallelism } from "node:os";
 import { clearLine, cursorTo } from "node:readline";
+import type { Report } from "../lock.ts";
 import { processIds, processStat } from "../processes.ts";
 import type { Artefact } from "./artefacts.ts";
 
@@ -22,7 +23,7 @@ export const expectedDuration = (artefacts: readonly Artefact[]) =>
  * Follows the making of `artefacts`: on a terminal in one line that changes, elsewhere with a line now and then. The
  * estimate counts processor time, so that it also holds on a machine that has other work.
  */
-export function followBuild(artefacts: readonly Artefact[], report: (line: string) => void) {
+export function followBuild(artefacts: readonly Artefact[], report: Report) {
   const terminal = process.stderr.isTTY ? process.stderr : undefined;
   const begun = performance.now();
   /** When each that is being made was begun. */
