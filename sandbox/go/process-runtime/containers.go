@@ -179,13 +179,13 @@ func (s *server) findRunning(id string) (*container, *startRecord, error) {
 	return c, c.started, nil
 }
 
-func (s *server) selectContainers(id, podID string, state *cri.ContainerStateValue, labels map[string]string) []*container {
+func (s *server) selectContainers(filter *cri.ContainerFilter) []*container {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	var selected []*container
 	for _, c := range s.containers {
-		if strings.HasPrefix(c.ID, id) && strings.HasPrefix(c.PodID, podID) &&
-			(state == nil || state.State == c.state()) && hasLabels(c.Config.Labels, labels) {
+		if strings.HasPrefix(c.ID, filter.GetId()) && strings.HasPrefix(c.PodID, filter.GetPodSandboxId()) &&
+			(filter.GetState() == nil || filter.State.State == c.state()) && hasLabels(c.Config.Labels, filter.GetLabelSelector()) {
 			selected = append(selected, c)
 		}
 	}
@@ -370,8 +370,7 @@ func (s *server) ContainerStatus(_ context.Context, request *cri.ContainerStatus
 }
 
 func (s *server) ListContainers(_ context.Context, request *cri.ListContainersRequest) (*cri.ListContainersResponse, error) {
-	filter := request.GetFilter()
-	selected := s.selectContainers(filter.GetId(), filter.GetPodSandboxId(), filter.GetState(), filter.GetLabelSelector())
+	selected := s.selectContainers(request.GetFilter())
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	response := &cri.ListContainersResponse{}

@@ -174,8 +174,7 @@ func (m *machine) killRuntime(t *testing.T) {
 func (m *machine) assertNothingLeft(t *testing.T) {
 	t.Helper()
 	ctx := context.Background()
-	pods := must(m.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{}))(t)
-	for _, pod := range pods.Items {
+	for _, pod := range must(m.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{}))(t).Items {
 		must(m.StopPodSandbox(ctx, &cri.StopPodSandboxRequest{PodSandboxId: pod.Id}))(t)
 		must(m.RemovePodSandbox(ctx, &cri.RemovePodSandboxRequest{PodSandboxId: pod.Id}))(t)
 		must(m.RemovePodSandbox(ctx, &cri.RemovePodSandboxRequest{PodSandboxId: pod.Id}))(t)
@@ -185,14 +184,12 @@ func (m *machine) assertNothingLeft(t *testing.T) {
 			t.Errorf("left in %s: %v", directory, left)
 		}
 	}
-	links := must(netlink.LinkList())(t)
-	for _, link := range links {
+	for _, link := range must(netlink.LinkList())(t) {
 		if link.Type() == "veth" {
 			t.Errorf("left: device %s", link.Attrs().Name)
 		}
 	}
-	mounts := must(os.ReadFile("/proc/self/mounts"))(t)
-	if strings.Contains(string(mounts), m.directory) {
+	if mounts := readFile("/proc/self/mounts"); strings.Contains(mounts, m.directory) {
 		t.Errorf("left: mounts\n%s", mounts)
 	}
 	await(t, "every process but the runtime to end", func() bool { return len(m.otherProcesses()) == 0 })

@@ -65,12 +65,14 @@ func (s *server) ContainerStats(_ context.Context, request *cri.ContainerStatsRe
 
 func (s *server) ListContainerStats(_ context.Context, request *cri.ListContainerStatsRequest) (*cri.ListContainerStatsResponse, error) {
 	filter := request.GetFilter()
-	all := s.statsOfAll(s.selectContainers(filter.GetId(), filter.GetPodSandboxId(), nil, filter.GetLabelSelector()))
-	return &cri.ListContainerStatsResponse{Stats: all}, nil
+	containers := s.selectContainers(&cri.ContainerFilter{
+		Id: filter.GetId(), PodSandboxId: filter.GetPodSandboxId(), LabelSelector: filter.GetLabelSelector(),
+	})
+	return &cri.ListContainerStatsResponse{Stats: s.statsOfAll(containers)}, nil
 }
 
 func (s *server) statsOfPod(p pod) *cri.PodSandboxStats {
-	containers := s.statsOfAll(s.selectContainers("", p.ID, nil, nil))
+	containers := s.statsOfAll(s.selectContainers(&cri.ContainerFilter{PodSandboxId: p.ID}))
 	var nanoseconds, residentBytes uint64
 	for _, c := range containers {
 		nanoseconds += c.Cpu.UsageCoreNanoSeconds.Value
@@ -94,7 +96,7 @@ func (s *server) PodSandboxStats(_ context.Context, request *cri.PodSandboxStats
 func (s *server) ListPodSandboxStats(_ context.Context, request *cri.ListPodSandboxStatsRequest) (*cri.ListPodSandboxStatsResponse, error) {
 	filter := request.GetFilter()
 	response := &cri.ListPodSandboxStatsResponse{}
-	for _, p := range s.selectPods(filter.GetId(), nil, filter.GetLabelSelector()) {
+	for _, p := range s.selectPods(&cri.PodSandboxFilter{Id: filter.GetId(), LabelSelector: filter.GetLabelSelector()}) {
 		response.Stats = append(response.Stats, s.statsOfPod(p))
 	}
 	return response, nil
