@@ -14,6 +14,8 @@ import { builtWhenRun, type Extra, extras, replaceable } from "./toolchain/tools
 
 const report = (line: string) => console.error(line);
 
+type Named = { readonly name: string };
+
 const program = new Command("sandbox")
   .description("A real Kubernetes cluster without containers, for trying this program and for its tests")
   .showHelpAfterError();
@@ -40,22 +42,22 @@ command("up", "bring the sandbox up: build what is missing, start its machine, w
       .choices(extras.filter((extra) => extra !== "go-tests"))
       .default([], "nothing"),
   )
-  .action(async (options: { name: string; use: Record<string, string>; with: Extra[] }) => {
+  .action(async (options: Named & { use: Record<string, string>; with: Extra[] }) => {
     await up(options.name, options.use, report, options.with);
     await ensureStack(options.name, report);
   });
 
-command("down", "take the sandbox down; a later up goes on with its data").action(
-  ({ name }: { name: string }) => down(name, report),
+command("down", "take the sandbox down; a later up goes on with its data").action(({ name }: Named) =>
+  down(name, report),
 );
 
-command("reset", "take the sandbox down and remove it, its Pulumi stack included").action(
-  ({ name }: { name: string }) => reset(name, report),
+command("reset", "take the sandbox down and remove it, its Pulumi stack included").action(({ name }: Named) =>
+  reset(name, report),
 );
 
 command("status", "what the sandbox is doing; exit code 0 if it is up, 3 if it is down")
   .option("--json", "as JSON")
-  .action(async ({ name, json }: { name: string; json?: boolean }) => {
+  .action(async ({ name, json }: Named & { json?: boolean }) => {
     const sandbox = await status(name);
     console.log(json ? JSON.stringify(sandbox, undefined, 2) : describe(sandbox));
     if (!sandbox.up) process.exitCode = 3;
@@ -64,7 +66,7 @@ command("status", "what the sandbox is doing; exit code 0 if it is up, 3 if it i
 command("logs", "the log of one of the machine's programs, or their names")
   .argument("[program]", "for example kube-apiserver, kubelet or machine")
   .option("--follow", "wait for more")
-  .action(async (wanted: string | undefined, { name, follow }: { name: string; follow?: boolean }) => {
+  .action(async (wanted: string | undefined, { name, follow }: Named & { follow?: boolean }) => {
     const { logs } = sandboxPaths(name);
     if (!existsSync(logs)) throw new Error(`The sandbox ${name} has no logs: it has never been up.`);
     const known = readdirSync(logs).map((file) => file.replace(/\.log$/, ""));
@@ -80,18 +82,16 @@ command("logs", "the log of one of the machine's programs, or their names")
 // For the commands in a sandbox's bin/ that are built when they are first run.
 command("build", "build a command of the sandbox's shell", { hidden: true })
   .addArgument(new Argument("<command>").choices(builtWhenRun))
-  .action((wanted: Extra, { name }: { name: string }) => buildCommand(name, wanted, report));
+  .action((wanted: Extra, { name }: Named) => buildCommand(name, wanted, report));
 
-command("env", 'lines for a shell: eval "$(npm run -s sandbox -- env)"').action(
-  async ({ name }: { name: string }) => {
-    if (!(await findMachine(name))) {
-      throw new Error(
-        `The sandbox ${name} is down; bring it up first: npm run -s sandbox -- up --name ${name}`,
-      );
-    }
-    console.log(exportLines(name));
-  },
-);
+command("env", 'lines for a shell: eval "$(npm run -s sandbox -- env)"').action(async ({ name }: Named) => {
+  if (!(await findMachine(name))) {
+    throw new Error(
+      `The sandbox ${name} is down; bring it up first: npm run -s sandbox -- up --name ${name}`,
+    );
+  }
+  console.log(exportLines(name));
+});
 
 function collectUse(value: string, previous: Record<string, string>): Record<string, string> {
   const separator = value.indexOf("=");

@@ -16,10 +16,7 @@ const shownLogLines = 10;
  *
  * @returns a function that ends the watch.
  */
-export async function watchContainerFailures(
-  config: KubeConfig,
-  report: (text: string) => void,
-): Promise<() => Promise<void>> {
+export async function watchContainerFailures(config: KubeConfig, report: (text: string) => void) {
   const core = config.makeApiClient(CoreV1Api);
   const seen = new Set<string>();
   const begun = Date.now();

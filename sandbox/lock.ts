@@ -13,12 +13,7 @@ export type Report = (line: string) => void;
  * Runs `work` while holding the lock `name`. If another process holds it, reports once what that `holder` does, and
  * waits for it to release the lock; the wait has no limit of its own, since the holder's work has one.
  */
-export async function withLock(
-  name: string,
-  holder: string,
-  report: Report,
-  work: () => Promise<void>,
-): Promise<void> {
+export async function withLock(name: string, holder: string, report: Report, work: () => Promise<void>) {
   const path = `\0linkerd-rotating-tls/${createHash("sha256").update(name).digest("hex")}`;
   let waited = false;
   for (;;) {

@@ -8,14 +8,13 @@ import { processIds, processStat, readProcess } from "./processes.ts";
 export async function status(name: string) {
   const machine = await findMachine(name);
   if (!machine) return { name, up: false as const };
-  const { kubeconfig } = sandboxPaths(name);
   const core = sandboxKubeConfig(name).makeApiClient(CoreV1Api);
   const [nodes, pods] = await Promise.all([core.listNode(), core.listPodForAllNamespaces()]);
   return {
     name,
     up: true as const,
     server: `https://127.0.0.1:${machine.port}`,
-    kubeconfig,
+    kubeconfig: sandboxPaths(name).kubeconfig,
     /** Memory of everything in the machine that is not shared with other processes. */
     memoryMebibytes: Math.round(memoryKibibytes(machine.pid) / 1024),
     nodes: nodes.items.map(({ metadata, status: nodeStatus }) => ({

@@ -88,12 +88,7 @@ async function buildTool(tool: Tool, workshop: Workshop, target: string): Promis
 }
 
 /** Packages a chart the way upstream's release process does, from a copy: the module cache is not ours to change. */
-async function packageChart(
-  chart: ChartPackage,
-  helm: string,
-  workshop: Workshop,
-  target: string,
-): Promise<void> {
+async function packageChart(chart: ChartPackage, helm: string, workshop: Workshop, target: string) {
   const { directory } = workshop;
   const source = await moduleDirectory(chart.source, workshop);
   for (const folder of [chart.directory, ...(chart.siblings ?? [])]) {
