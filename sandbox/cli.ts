@@ -10,13 +10,11 @@ import { down, reset, up } from "./lifecycle.ts";
 import { findMachine } from "./machine/machine.ts";
 import { buildCommand } from "./programs.ts";
 import { describe, status } from "./status.ts";
-import { builtWhenRun, chartName, charts, type Extra, extras, tools } from "./toolchain/tools.ts";
+import { builtWhenRun, type Extra, extras, replaceable } from "./toolchain/tools.ts";
 
 const report = (line: string) => console.error(line);
 
-interface Named {
-  readonly name: string;
-}
+type Named = { readonly name: string };
 
 const program = new Command("sandbox")
   .description("A real Kubernetes cluster without containers, for trying this program and for its tests")
@@ -35,10 +33,7 @@ const command = (name: string, description: string, options = {}) =>
 command("up", "bring the sandbox up: build what is missing, start its machine, wait until it is ready")
   .option(
     "--use <name=path>",
-    `a program or chart of your own in place of the sandbox's; repeatable. Names: ${[
-      ...tools.map((tool) => tool.name),
-      ...charts.map(chartName),
-    ].join(", ")}`,
+    `a program or chart of your own in place of the sandbox's; repeatable. Names: ${replaceable.join(", ")}`,
     collectUse,
     {},
   )

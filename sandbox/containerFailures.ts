@@ -6,6 +6,7 @@ import {
   type V1ContainerStatus,
   type V1Pod,
 } from "@kubernetes/client-node";
+import { containersOf } from "./machine/cluster.ts";
 
 const shownLogLines = 10;
 
@@ -15,18 +16,14 @@ const shownLogLines = 10;
  *
  * @returns a function that ends the watch.
  */
-export async function watchContainerFailures(
-  config: KubeConfig,
-  report: (text: string) => void,
-): Promise<() => Promise<void>> {
+export async function watchContainerFailures(config: KubeConfig, report: (text: string) => void) {
   const core = config.makeApiClient(CoreV1Api);
   const seen = new Set<string>();
   const begun = Date.now();
-  const informer = makeInformer<V1Pod>(config, "/api/v1/pods", () => core.listPodForAllNamespaces());
+  const informer = makeInformer(config, "/api/v1/pods", () => core.listPodForAllNamespaces());
 
   const inspect = async (pod: V1Pod) => {
-    const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-    for (const container of statuses) {
+    for (const container of containersOf(pod)) {
       const failure = describeFailure(container);
       if (!failure || failure.at < begun) continue;
       const { namespace = "", name: podName = "" } = pod.metadata ?? {};
@@ -64,6 +61,6 @@ function describeFailure(container: V1ContainerStatus) {
     kind: backingOff ? "CrashLoopBackOff" : "failed",
     // A watch gives times as they were sent, as text.
     at: new Date(terminated.finishedAt ?? 0).getTime(),
-    text: `${backingOff ? "is in CrashLoopBackOff: it" : "failed: it"} ended with exit code ${terminated.exitCode} (${restarts}). Its last lines:`,
+    text: `${backingOff ? "is in CrashLoopBackOff" : "failed"}: it ended with exit code ${terminated.exitCode} (${restarts}). Its last lines:`,
   };
 }

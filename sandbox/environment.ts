@@ -6,8 +6,8 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { projectDirectory, sandboxPaths, stackName } from "./directories.ts";
-import { withLock } from "./lock.ts";
-import { chartArchive } from "./programs.ts";
+import { type Report, withLock } from "./lock.ts";
+import { chartArchive, shellQuoted } from "./programs.ts";
 
 const project = "linkerd-rotating-tls";
 
@@ -54,16 +54,15 @@ function sandboxVariables(name: string): Record<string, string | undefined> {
   };
 }
 
-/** The environment of a program that acts on the sandbox. */
 export function sandboxEnvironment(name: string): NodeJS.ProcessEnv {
   return { ...process.env, ...sandboxVariables(name) };
 }
 
-/** The same as lines for a POSIX shell. */
+/** What {@link sandboxEnvironment} changes, as lines for a POSIX shell. */
 export function exportLines(name: string): string {
   return Object.entries(sandboxVariables(name))
     .map(([variable, value]) =>
-      value === undefined ? `unset ${variable}` : `export ${variable}='${value.replaceAll("'", "'\\''")}'`,
+      value === undefined ? `unset ${variable}` : `export ${variable}=${shellQuoted(value)}`,
     )
     .join("\n");
 }
@@ -72,10 +71,9 @@ export function exportLines(name: string): string {
  * Makes the stack ready for `pulumi up`: creates it if it does not exist, points its configuration at the sandbox's
  * charts, and takes back its lock from a Pulumi that was killed.
  */
-export async function ensureStack(name: string, report: (line: string) => void): Promise<void> {
-  const waiting = () =>
-    report(`Another command prepares the stack of the sandbox ${name}; waiting for it to finish.`);
-  await withLock(`stack ${sandboxPaths(name).directory}`, waiting, async () => {
+export async function ensureStack(name: string, report: Report): Promise<void> {
+  const lock = `stack ${sandboxPaths(name).directory}`;
+  await withLock(lock, `Another command prepares the stack of the sandbox ${name}`, report, async () => {
     await writeStackConfiguration(name);
     await createStack(name);
     await releaseStaleLock(name);

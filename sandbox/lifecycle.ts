@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { platform } from "node:os";
 import { sandboxPaths } from "./directories.ts";
-import { withLock } from "./lock.ts";
+import { type Report, withLock } from "./lock.ts";
 import { nodeReady } from "./machine/cluster.ts";
 import { findMachine, startMachine, stopMachine } from "./machine/machine.ts";
 import { linkToolchain } from "./programs.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
-import { chartName, charts, type Extra, tools } from "./toolchain/tools.ts";
+import { type Extra, replaceable } from "./toolchain/tools.ts";
 
 /**
  * Brings the sandbox `name` up: builds what is missing, starts its machine unless it runs, waits until its node is
@@ -21,7 +21,7 @@ import { chartName, charts, type Extra, tools } from "./toolchain/tools.ts";
 export async function up(
   name: string,
   use: Readonly<Record<string, string>>,
-  report: (line: string) => void,
+  report: Report,
   extras: readonly Extra[] = [],
 ): Promise<void> {
   refuseUnknownUse(use);
@@ -47,7 +47,7 @@ export async function up(
 }
 
 /** Takes the sandbox down and keeps its data; does nothing if it is down. */
-export async function down(name: string, report: (line: string) => void): Promise<void> {
+export async function down(name: string, report: Report): Promise<void> {
   await alone(name, report, async () => {
     const machine = await findMachine(name);
     if (machine) await stopMachine(name, machine);
@@ -56,25 +56,23 @@ export async function down(name: string, report: (line: string) => void): Promis
 }
 
 /** Takes the sandbox down and removes everything that belongs to it, its Pulumi stacks included. */
-export async function reset(name: string, report: (line: string) => void): Promise<void> {
+export async function reset(name: string, report: Report): Promise<void> {
   await down(name, report);
   await rm(sandboxPaths(name).directory, { recursive: true, force: true });
   report(`The sandbox ${name} is removed.`);
 }
 
 /** Does `work` while no other command changes the sandbox. */
-function alone(name: string, report: (line: string) => void, work: () => Promise<void>): Promise<void> {
-  const waiting = () => report(`Another command is changing the sandbox ${name}; waiting for it to finish.`);
-  return withLock(`sandbox ${sandboxPaths(name).directory}`, waiting, work);
+function alone(name: string, report: Report, work: () => Promise<void>): Promise<void> {
+  const lock = `sandbox ${sandboxPaths(name).directory}`;
+  return withLock(lock, `Another command is changing the sandbox ${name}`, report, work);
 }
 
 function refuseUnknownUse(use: Readonly<Record<string, string>>): void {
-  const known = [...tools.map((tool) => tool.name), ...charts.map(chartName)];
   for (const [name, path] of Object.entries(use)) {
-    if (!known.includes(name)) {
-      throw new Error(
-        `--use ${name}=${path}: there is no ${name} to replace; known are ${known.join(", ")}.`,
-      );
+    if (!replaceable.includes(name)) {
+      const known = replaceable.join(", ");
+      throw new Error(`--use ${name}=${path}: there is no ${name} to replace; known are ${known}.`);
     }
     if (!existsSync(path)) throw new Error(`--use ${name}=${path}: there is no file ${path}.`);
   }

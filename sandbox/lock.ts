@@ -6,15 +6,14 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
+/** Tells a person one line of what a command does. */
+export type Report = (line: string) => void;
+
 /**
- * Runs `work` while holding the lock `name`. If another process holds it, calls `onWait` once and waits for that
- * process to release it; the wait has no limit of its own, since the holder's work has one.
+ * Runs `work` while holding the lock `name`. If another process holds it, reports once what that `holder` does, and
+ * waits for it to release the lock; the wait has no limit of its own, since the holder's work has one.
  */
-export async function withLock<Result>(
-  name: string,
-  onWait: () => void,
-  work: () => Promise<Result>,
-): Promise<Result> {
+export async function withLock(name: string, holder: string, report: Report, work: () => Promise<void>) {
   const path = `\0linkerd-rotating-tls/${createHash("sha256").update(name).digest("hex")}`;
   let waited = false;
   for (;;) {
@@ -26,7 +25,7 @@ export async function withLock<Result>(
         release();
       }
     }
-    if (!waited) onWait();
+    if (!waited) report(`${holder}; waiting for it to finish.`);
     waited = true;
     await holderEnds(path);
   }

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { cacheDirectory, projectDirectory, sandboxPaths } from "./directories.ts";
+import type { Report } from "./lock.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain/toolchain.ts";
 import {
   builtWhenRun,
@@ -24,7 +25,7 @@ export async function linkToolchain(
     const plugin = pluginFolder(program);
     const folder = plugin ? join(paths.pulumiHome, "plugins", plugin) : paths.bin;
     await mkdir(folder, { recursive: true });
-    const isNew = await link(join(folder, program), use[program] ? resolve(use[program]) : built);
+    const isNew = await link(join(folder, program), resolve(use[program] ?? built));
     // The machine does not run these.
     if (isNew && !isBuiltWhenRun(program)) changed = true;
   }
@@ -33,8 +34,7 @@ export async function linkToolchain(
     else await putAtOnce(join(paths.bin, program), launcher(name, program), 0o755);
   }
   for (const [chart, built] of Object.entries(toolchain.charts)) {
-    const archive = use[`chart:${chart}`] ? resolve(use[`chart:${chart}`]!) : built;
-    await putAlone(archive, join(paths.charts, chart));
+    await putAlone(resolve(use[`chart:${chart}`] ?? built), join(paths.charts, chart));
   }
   return changed;
 }
@@ -50,19 +50,16 @@ async function link(path: string, target: string): Promise<boolean> {
 
 /** A script that builds the program whose name it has, is replaced by it, and runs it. */
 function launcher(name: string, program: string): string {
-  const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  const cli = [process.execPath, join(import.meta.dirname, "cli.ts")].map(quoted).join(" ");
+  const cli = [process.execPath, join(import.meta.dirname, "cli.ts")].map(shellQuoted).join(" ");
   return `#!/bin/sh
-XDG_CACHE_HOME=${quoted(dirname(cacheDirectory))} ${cli} build --name ${name} ${program} >&2 && exec "$0" "$@"
+XDG_CACHE_HOME=${shellQuoted(dirname(cacheDirectory))} ${cli} build --name ${name} ${program} >&2 && exec "$0" "$@"
 `;
 }
 
+export const shellQuoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
 /** What a launcher runs. */
-export async function buildCommand(
-  name: string,
-  program: Extra,
-  report: (line: string) => void,
-): Promise<void> {
+export async function buildCommand(name: string, program: Extra, report: Report): Promise<void> {
   report(`${program} is built when it is first run.`);
   const { programs } = await ensureToolchain(report, [program]);
   await link(join(sandboxPaths(name).bin, program), programs[program]!);

@@ -15,14 +15,12 @@ import { podsReady, sandboxKubeConfig } from "./machine/cluster.ts";
 const sandbox = defaultSandboxName;
 
 async function start(): Promise<void> {
-  const report = (line: string) => console.log(line);
-  await up(sandbox, {}, report);
-  const waiting = () => report("Another npm start is running on this sandbox; waiting for it to finish.");
-  await withLock(`start ${sandboxPaths(sandbox).directory}`, waiting, async () => {
-    await ensureStack(sandbox, report);
-    const endWatch = await watchContainerFailures(sandboxKubeConfig(sandbox), (text) =>
-      report(`\n${text}\n`),
-    );
+  await up(sandbox, {}, console.log);
+  const lock = `start ${sandboxPaths(sandbox).directory}`;
+  await withLock(lock, "Another npm start is running on this sandbox", console.log, async () => {
+    await ensureStack(sandbox, console.log);
+    const tell = (text: string) => console.log(`\n${text}\n`);
+    const endWatch = await watchContainerFailures(sandboxKubeConfig(sandbox), tell);
     try {
       await apply();
     } finally {

@@ -1,37 +1,33 @@
 /** What a sandbox is doing: its machine, its control plane, its pods, and which of them are stand-ins. */
 import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import { sandboxPaths } from "./directories.ts";
-import { sandboxKubeConfig } from "./machine/cluster.ts";
+import { containersOf, isReady, sandboxKubeConfig } from "./machine/cluster.ts";
 import { findMachine } from "./machine/machine.ts";
 import { processIds, processStat, readProcess } from "./processes.ts";
 
 export async function status(name: string) {
   const machine = await findMachine(name);
   if (!machine) return { name, up: false as const };
-  const { kubeconfig } = sandboxPaths(name);
   const core = sandboxKubeConfig(name).makeApiClient(CoreV1Api);
   const [nodes, pods] = await Promise.all([core.listNode(), core.listPodForAllNamespaces()]);
   return {
     name,
     up: true as const,
     server: `https://127.0.0.1:${machine.port}`,
-    kubeconfig,
+    kubeconfig: sandboxPaths(name).kubeconfig,
     /** Memory of everything in the machine that is not shared with other processes. */
     memoryMebibytes: Math.round(memoryKibibytes(machine.pid) / 1024),
     nodes: nodes.items.map(({ metadata, status: nodeStatus }) => ({
       name: metadata?.name ?? "",
-      ready:
-        nodeStatus?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ??
-        false,
+      ready: isReady(nodeStatus?.conditions),
       version: nodeStatus?.nodeInfo?.kubeletVersion ?? "",
     })),
-    containers: pods.items.flatMap(containersOf),
+    containers: pods.items.flatMap(describeContainers),
   };
 }
 
-function containersOf(pod: V1Pod) {
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  return statuses.map(({ name, image, imageID, ready, restartCount, state }) => ({
+function describeContainers(pod: V1Pod) {
+  return containersOf(pod).map(({ name, image, imageID, ready, restartCount, state }) => ({
     namespace: pod.metadata?.namespace ?? "",
     pod: pod.metadata?.name ?? "",
     container: name,
@@ -55,7 +51,6 @@ function memoryKibibytes(pid: number): number {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** The status as text for a person. */
 export function describe(sandbox: Awaited<ReturnType<typeof status>>): string {
   if (!sandbox.up) return `The sandbox ${sandbox.name} is down.`;
   const rows = sandbox.containers.map((c) => [`${c.namespace}/${c.pod}/${c.container}`, c.state, c] as const);

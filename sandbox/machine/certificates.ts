@@ -14,11 +14,6 @@ const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const validityMilliseconds = 10 * 365 * 24 * 3600 * 1000;
 const validity = { notBefore: new Date(), notAfter: new Date(Date.now() + validityMilliseconds) };
 
-interface Authority {
-  readonly certificate: x509.X509Certificate;
-  readonly keys: webcrypto.CryptoKeyPair;
-}
-
 /** The owner of a certificate. Kubernetes reads the user from the common name, and groups from the organizations. */
 interface Subject {
   readonly commonName: string;
@@ -78,7 +73,9 @@ export async function ensureCertificates(directory: string): Promise<void> {
   await writeFile(complete, "");
 }
 
-async function makeAuthority(commonName: string): Promise<Authority> {
+type Authority = Awaited<ReturnType<typeof makeAuthority>>;
+
+async function makeAuthority(commonName: string) {
   const keys = await makeKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: `CN=${commonName}`,

@@ -1,7 +1,7 @@
 /** The cluster in the machine, as clients on the host reach it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CoreV1Api, KubeConfig, type V1Pod } from "@kubernetes/client-node";
+import { CoreV1Api, KubeConfig, type V1NodeCondition, type V1Pod } from "@kubernetes/client-node";
 import { sandboxPaths } from "../directories.ts";
 import { until } from "../until.ts";
 import { findMachine } from "./machine.ts";
@@ -15,6 +15,16 @@ export function sandboxKubeConfig(name: string): KubeConfig {
   config.loadFromFile(sandboxPaths(name).kubeconfig);
   return config;
 }
+
+/** Whether a node or a pod is ready. */
+export const isReady = (conditions: readonly Pick<V1NodeCondition, "type" | "status">[] = []) =>
+  conditions.some(({ type, status }) => type === "Ready" && status === "True");
+
+/** The containers of a pod as the kubelet reports them, init containers first. */
+export const containersOf = ({ status }: V1Pod) => [
+  ...(status?.initContainerStatuses ?? []),
+  ...(status?.containerStatuses ?? []),
+];
 
 /** Waits until the API server answers through the relay, and the node that runs real processes is ready. */
 export async function nodeReady(name: string): Promise<void> {
@@ -48,12 +58,10 @@ export async function nodeReady(name: string): Promise<void> {
 export async function podsReady(name: string): Promise<void> {
   const core = sandboxKubeConfig(name).makeApiClient(CoreV1Api);
   const begun = Date.parse((await findMachine(name))?.startedAt ?? "") - 1000;
-  const isReady = ({ status }: V1Pod) => {
+  const isBack = ({ status }: V1Pod) => {
     const containers = status?.containerStatuses ?? [];
     const fresh = containers.every(({ state }) => (state?.running?.startedAt?.getTime() ?? 0) >= begun);
-    return (
-      fresh && status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True")
-    );
+    return fresh && isReady(status?.conditions);
   };
   await until(`the pods of the sandbox ${name} to be ready`, readyTimeoutMilliseconds, async () => {
     const { items } = await core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${nodeName}` });
@@ -62,7 +70,7 @@ export async function podsReady(name: string): Promise<void> {
       const owned = metadata?.ownerReferences?.some(({ kind }) => kind === "ReplicaSet");
       return owned && status?.phase !== "Failed" && metadata?.deletionTimestamp === undefined;
     });
-    const waiting = lasting.filter((pod) => !isReady(pod));
+    const waiting = lasting.filter((pod) => !isBack(pod));
     return waiting.length === 0 || `not ready: ${waiting.map(({ metadata }) => metadata?.name).join(", ")}`;
   });
 }

@@ -11,13 +11,11 @@ import {
   serviceCidr,
 } from "./network.ts";
 
-/** A long-running program of the machine. */
 export interface Component {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
 }
 
-/** Sockets inside the machine. */
 export const runtimeSocket = join(runtimeDirectory, "runtime.sock");
 export const egressSocket = join(runtimeDirectory, "egress.sock");
 
@@ -26,13 +24,17 @@ const clientLimits = ["--kube-api-qps=500", "--kube-api-burst=1000"];
 
 const etcdAddress = "https://127.0.0.1:2379";
 
+/** Paths of files of the sandbox in `directory`. */
+const filesOf = (directory: string) => ({
+  program: (name: string) => join(directory, "bin", name),
+  pki: (file: string) => join(directory, "pki", file),
+  configuration: (file: string) => join(directory, "configuration", file),
+});
+
 /** The programs of the machine, in the order in which they start, for the sandbox in `directory`. */
 export function components(directory: string) {
-  const program = (name: string) => join(directory, "bin", name);
-  const pki = (file: string) => join(directory, "pki", file);
-  const configuration = (file: string) => join(directory, "configuration", file);
+  const { program, pki, configuration } = filesOf(directory);
   const kubeconfig = (user: string) => configuration(`${user}.kubeconfig`);
-
   const component = (name: string, ...args: string[]): Component => ({
     name,
     command: [program(name), ...args],
@@ -138,11 +140,10 @@ export function components(directory: string) {
 
 /** Writes the configuration files that `components` names. */
 export async function writeConfiguration(directory: string): Promise<void> {
-  const folder = join(directory, "configuration");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { program, pki, configuration } = filesOf(directory);
+  await mkdir(configuration(""), { recursive: true, mode: 0o700 });
   const write = (file: string, content: unknown) =>
-    writeFile(join(folder, file), JSON.stringify(content, undefined, 2), { mode: 0o600 });
-  const pki = (file: string) => join(directory, "pki", file);
+    writeFile(configuration(file), JSON.stringify(content, undefined, 2), { mode: 0o600 });
 
   for (const user of ["admin", "kube-controller-manager", "kube-scheduler", "kubelet"]) {
     const server = `https://127.0.0.1:${apiServerPort}`;
@@ -163,12 +164,7 @@ export async function writeConfiguration(directory: string): Promise<void> {
   await write("kubelet.json", {
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
-    authentication: {
-      anonymous: { enabled: false },
-      webhook: { enabled: true },
-      x509: { clientCAFile: pki("ca.crt") },
-    },
-    authorization: { mode: "Webhook" },
+    authentication: { x509: { clientCAFile: pki("ca.crt") } },
     tlsCertFile: pki("kubelet.crt"),
     tlsPrivateKeyFile: pki("kubelet.key"),
     // A changed Secret reaches its volume when the kubelet's watch sees it, not a minute later.
@@ -177,7 +173,6 @@ export async function writeConfiguration(directory: string): Promise<void> {
     maxPods: 250,
     kubeAPIQPS: 500,
     kubeAPIBurst: 1000,
-    registerNode: true,
     resolvConf: "",
     // The machine is a guest: it has no control groups, swap or disk quota of its own to manage.
     cgroupsPerQOS: false,
@@ -191,15 +186,16 @@ export async function writeConfiguration(directory: string): Promise<void> {
   });
   await write(
     "images.json",
-    images.map(({ program, ...image }) =>
-      program ? { ...image, program: [join(directory, "bin", program[0]), ...program.slice(1)] } : image,
-    ),
+    images.map((image) => {
+      const [name, ...args] = image.program ?? [];
+      return name === undefined ? image : { ...image, program: [program(name), ...args] };
+    }),
   );
 }
 
 /** A kubeconfig whose user is one of the sandbox's certificates; it names key files and holds none. */
 export function kubeconfig(name: string, server: string, directory: string, user: string) {
-  const pki = (file: string) => join(directory, "pki", file);
+  const { pki } = filesOf(directory);
   return {
     apiVersion: "v1",
     kind: "Config",

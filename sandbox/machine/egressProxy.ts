@@ -8,22 +8,13 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { BlockList, connect, isIPv4 } from "node:net";
-import {
-  CoreV1Api,
-  DiscoveryV1Api,
-  type KubeConfig,
-  makeInformer,
-  type V1EndpointSlice,
-  type V1Service,
-} from "@kubernetes/client-node";
+import { CoreV1Api, DiscoveryV1Api, type KubeConfig, makeInformer } from "@kubernetes/client-node";
 import { serviceCidr } from "./network.ts";
 
 const serviceAddresses = new BlockList();
 const [serviceNetwork = "", servicePrefix] = serviceCidr.split("/");
 serviceAddresses.addSubnet(serviceNetwork, Number(servicePrefix));
 const isServiceAddress = (host: string) => isIPv4(host) && serviceAddresses.check(host);
-
-const serviceNameLabel = "kubernetes.io/service-name";
 
 /** Starts the proxy on a Unix socket, and follows Services and EndpointSlices until the process ends. */
 export async function startEgressProxy(config: KubeConfig, socket: string): Promise<void> {
@@ -54,10 +45,8 @@ export async function startEgressProxy(config: KubeConfig, socket: string): Prom
 async function followServices(config: KubeConfig) {
   const core = config.makeApiClient(CoreV1Api);
   const discovery = config.makeApiClient(DiscoveryV1Api);
-  const services = makeInformer<V1Service>(config, "/api/v1/services", () =>
-    core.listServiceForAllNamespaces(),
-  );
-  const slices = makeInformer<V1EndpointSlice>(config, "/apis/discovery.k8s.io/v1/endpointslices", () =>
+  const services = makeInformer(config, "/api/v1/services", () => core.listServiceForAllNamespaces());
+  const slices = makeInformer(config, "/apis/discovery.k8s.io/v1/endpointslices", () =>
     discovery.listEndpointSliceForAllNamespaces(),
   );
   for (const informer of [services, slices]) {
@@ -74,7 +63,7 @@ async function followServices(config: KubeConfig) {
     const name = service.spec?.ports?.find((candidate) => candidate.port === port)?.name ?? "";
     const targets = slices
       .list(service.metadata?.namespace)
-      .filter(({ metadata }) => metadata?.labels?.[serviceNameLabel] === service.metadata?.name)
+      .filter(({ metadata }) => metadata?.labels?.["kubernetes.io/service-name"] === service.metadata?.name)
       .flatMap((slice) => {
         const targetPort = slice.ports?.find((candidate) => (candidate.name ?? "") === name)?.port;
         if (targetPort === undefined) return [];

@@ -8,9 +8,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
+import { pipeline } from "node:stream";
 import { Health, KubeConfig } from "@kubernetes/client-node";
 import { processIds } from "../processes.ts";
 import { until } from "../until.ts";
@@ -29,7 +29,6 @@ let stopping = false;
 
 const log = (message: string) => console.log(`${new Date().toISOString()} ${message}`);
 
-/** Starts a component, and restarts it whenever it ends. */
 function keepRunning({ name, command }: Component, pauseMilliseconds = 250): void {
   const output = openSync(join(logs, `${name}.log`), "a", 0o600);
   const begun = performance.now();
@@ -119,22 +118,14 @@ async function start(): Promise<void> {
 /** Passes each connection to the host's loopback on to the API server. */
 function relay(): void {
   const server = createServer((client) => {
-    const upstream = connect(apiServerPort, "127.0.0.1");
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      from.pipe(to);
-      from.on("error", () => to.destroy());
-      from.on("close", () => to.destroy());
-    }
+    // What ends one connection ends the other.
+    pipeline(client, connect(apiServerPort, "127.0.0.1"), client, () => {});
   });
   server.listen({ fd: relayListener });
 }
 
 process.on("SIGTERM", () => void stop());
 process.on("SIGINT", () => void stop());
-await mkdir(logs, { recursive: true, mode: 0o700 });
 try {
   await start();
 } catch (error) {

@@ -11,30 +11,23 @@ import { copyFile, cp, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { cacheDirectory, goDirectory } from "../directories.ts";
 import type { Go } from "./go.ts";
-import { type ChartPackage, charts, type Extra, type Tool, testedFolders, tools } from "./tools.ts";
+import { type ChartPackage, charts, type Tool, testedFolders, tools } from "./tools.ts";
 
 const buildFlags = ["-trimpath", "-ldflags=-s -w", "-gcflags=all=-dwarf=false"];
 const testFlags = ["-c", "-vet=all", ...buildFlags];
 
 /** Something that stands in the cache once it is made. */
-export interface Artefact {
+export interface Artefact extends Pick<Tool, "name" | "module" | "extra" | "inPlaceOf" | "cpuSeconds"> {
   readonly kind: "program" | "chart";
-  readonly name: string;
   readonly path: string;
-  readonly module: string;
-  readonly extra?: Extra;
-  readonly inPlaceOf?: string;
-  readonly cpuSeconds: number;
   make(workshop: Workshop, target: string): Promise<void>;
 }
 
-/** Where one artefact is made. */
+/** Where one artefact is made; what is run there gives its output. */
 export interface Workshop {
   /** A fresh copy of the artefact's module, so that no build writes into the clone. */
   readonly directory: string;
-  /** Runs a command in the workshop, and gives its output. */
   run(command: string, args: readonly string[], variables?: NodeJS.ProcessEnv): Promise<string>;
-  /** Runs Go in the workshop, and gives its output. */
   go(...args: string[]): Promise<string>;
 }
 
@@ -95,12 +88,7 @@ async function buildTool(tool: Tool, workshop: Workshop, target: string): Promis
 }
 
 /** Packages a chart the way upstream's release process does, from a copy: the module cache is not ours to change. */
-async function packageChart(
-  chart: ChartPackage,
-  helm: string,
-  workshop: Workshop,
-  target: string,
-): Promise<void> {
+async function packageChart(chart: ChartPackage, helm: string, workshop: Workshop, target: string) {
   const { directory } = workshop;
   const source = await moduleDirectory(chart.source, workshop);
   for (const folder of [chart.directory, ...(chart.siblings ?? [])]) {

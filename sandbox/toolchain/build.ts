@@ -2,10 +2,11 @@
 import { cp, mkdir, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheDirectory, goDirectory } from "../directories.ts";
+import type { Report } from "../lock.ts";
 import type { Artefact, Workshop } from "./artefacts.ts";
 import { runLogged } from "./command.ts";
 import { discardGoCaches, type Go } from "./go.ts";
-import { expectedDuration, followBuild } from "./progress.ts";
+import { cpuSecondsOf, expectedDuration, followBuild } from "./progress.ts";
 import { tools } from "./tools.ts";
 
 /** Free disk that a build of the whole toolchain needs while it runs; what stays is `keptGigabytes`. */
@@ -20,7 +21,7 @@ export async function build(
   go: Go,
   missing: readonly Artefact[],
   controller: AbortController,
-  report: (line: string) => void,
+  report: Report,
 ): Promise<void> {
   const { signal } = controller;
   await mkdir(cacheDirectory, { recursive: true });
@@ -47,17 +48,12 @@ export async function build(
     await mkdir(dirname(log), { recursive: true });
     await rm(log, { force: true });
     await cp(join(goDirectory, artefact.module), directory, { recursive: true });
-    // Go's temporary files are large, and stay if Go is killed.
-    const environment = { ...go.environment, GOTMPDIR: ownDirectory };
     const onStart = (group: number) => progress.runs(artefact, group);
-    const run: Workshop["run"] = (command, args, variables) =>
-      runLogged(command, args, {
-        directory,
-        environment: { ...environment, ...variables },
-        log,
-        signal,
-        onStart,
-      });
+    const run: Workshop["run"] = (command, args, variables) => {
+      // Go's temporary files are large, and stay if Go is killed.
+      const environment = { ...go.environment, GOTMPDIR: ownDirectory, ...variables };
+      return runLogged(command, args, { directory, environment, log, signal, onStart });
+    };
     await artefact.make({ directory, run, go: (...args) => run(go.executable, args) }, made);
     await mkdir(dirname(artefact.path), { recursive: true });
     await rename(made, artefact.path);
@@ -81,7 +77,7 @@ export async function build(
     const { program: programs = [], chart: charts = [] } = Object.groupBy(missing, ({ kind }) => kind);
     const queues = [...Map.groupBy(programs, ({ module }) => module).values()];
     // The longest queue first, so that both workers end together.
-    queues.sort((a, b) => cpuSeconds(b) - cpuSeconds(a));
+    queues.sort((a, b) => cpuSecondsOf(b) - cpuSecondsOf(a));
     await Promise.all([makeInTurn(queues), makeInTurn(queues)]);
     // Charts are packaged by the helm that has just been built.
     await makeInTurn([charts]);
@@ -95,16 +91,12 @@ export async function build(
   report(`The toolchain is complete: ${took}.${removal}`);
 }
 
-const cpuSeconds = (some: readonly { cpuSeconds: number }[]) =>
-  some.reduce((sum, one) => sum + one.cpuSeconds, 0);
-
 /** Free disk that making what is missing needs: as large a part of a whole build's as its processor time is. */
 function neededGigabytes(missing: readonly Artefact[]): number {
-  const part = cpuSeconds(missing) / cpuSeconds(tools.filter(({ extra }) => extra === undefined));
+  const part = cpuSecondsOf(missing) / cpuSecondsOf(tools.filter(({ extra }) => extra === undefined));
   return keptGigabytes + (buildGigabytes - keptGigabytes) * Math.min(1, part);
 }
 
-/** Refuses a build that the disk cannot hold, before it starts. */
 export function refuseShortDisk(freeBytes: number, gigabytes: number): void {
   const freeGigabytes = freeBytes / 1e9;
   if (freeGigabytes >= gigabytes) return;

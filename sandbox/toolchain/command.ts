@@ -6,7 +6,6 @@ import { finished } from "node:stream/promises";
 
 const endSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** What a command runs in. */
 export interface CommandOptions {
   readonly directory: string;
   readonly environment: NodeJS.ProcessEnv;
@@ -68,9 +67,7 @@ export async function runLogged(
  * Runs `work`, which ends early if its controller aborts. A signal that would end this process aborts it; the process
  * then ends by that signal once `work` has ended, so that nothing that `work` started outlives it.
  */
-export async function endingWithProcess<Result>(
-  work: (controller: AbortController) => Promise<Result>,
-): Promise<Result> {
+export async function endingWithProcess(work: (controller: AbortController) => Promise<void>): Promise<void> {
   const controller = new AbortController();
   let received: NodeJS.Signals | undefined;
   const end = (signal: NodeJS.Signals) => {
@@ -79,7 +76,7 @@ export async function endingWithProcess<Result>(
   };
   for (const signal of endSignals) process.on(signal, end);
   try {
-    return await work(controller);
+    await work(controller);
   } finally {
     for (const signal of endSignals) process.off(signal, end);
     if (received) process.kill(process.pid, received);

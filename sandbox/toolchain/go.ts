@@ -14,14 +14,12 @@ const requiredGoVersion = "1.26.6";
 /** Go's module and build caches, while programs are being built: several gigabytes. */
 const goCaches = join(cacheDirectory, "go");
 
-/** A Go installation, and the environment to run it in. */
 export interface Go {
   readonly executable: string;
   readonly version: string;
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** Finds Go on `PATH`. */
 export async function findGo(): Promise<Go> {
   const executable = findInstalled("go");
   const rule = `Building the sandbox needs Go ${requiredGoVersion} or newer on PATH`;

@@ -10,10 +10,7 @@ import { cacheDirectory } from "../directories.ts";
  * The user's own Pulumi and its Node.js language host, if both are on `searchPath` and Pulumi is `oldestVersion` or
  * newer.
  */
-export async function findPulumi(
-  oldestVersion: string,
-  searchPath = process.env.PATH,
-): Promise<Record<string, string> | undefined> {
+export async function findPulumi(oldestVersion: string, searchPath = process.env.PATH) {
   const pulumi = findInstalled("pulumi", searchPath);
   const languageHost = findInstalled("pulumi-language-nodejs", searchPath);
   if (!pulumi || !languageHost) return undefined;

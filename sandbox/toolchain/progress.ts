@@ -1,6 +1,7 @@
 /** Shows how far a build is, and how long the rest may take. */
 import { availableParallelism } from "node:os";
 import { clearLine, cursorTo } from "node:readline";
+import type { Report } from "../lock.ts";
 import { processIds, processStat } from "../processes.ts";
 import type { Artefact } from "./artefacts.ts";
 
@@ -11,15 +12,18 @@ const ticksPerSecond = 100;
 /** How many processors a build keeps busy, whatever the machine has: linking uses one, and two programs are built at once. */
 const usefulProcessors = Math.min(availableParallelism(), 4);
 
+export const cpuSecondsOf = (some: readonly Pick<Artefact, "cpuSeconds">[]) =>
+  sum(some.map(({ cpuSeconds }) => cpuSeconds));
+
 /** About how long a build takes that is alone on this machine. */
 export const expectedDuration = (artefacts: readonly Artefact[]) =>
-  roughly(sum(artefacts.map(({ cpuSeconds }) => cpuSeconds)) / usefulProcessors);
+  roughly(cpuSecondsOf(artefacts) / usefulProcessors);
 
 /**
  * Follows the making of `artefacts`: on a terminal in one line that changes, elsewhere with a line now and then. The
  * estimate counts processor time, so that it also holds on a machine that has other work.
  */
-export function followBuild(artefacts: readonly Artefact[], report: (line: string) => void) {
+export function followBuild(artefacts: readonly Artefact[], report: Report) {
   const terminal = process.stderr.isTTY ? process.stderr : undefined;
   const begun = performance.now();
   /** When each that is being made was begun. */
@@ -28,17 +32,13 @@ export function followBuild(artefacts: readonly Artefact[], report: (line: strin
   /** The artefact that each process group works for, and the processor time that the group has used. */
   const groups = new Map<number, { readonly artefact: Artefact; used: number }>();
 
-  const used = (some: Iterable<Artefact>) => {
-    const wanted = new Set(some);
-    return sum(
-      [...groups.values()].filter(({ artefact }) => wanted.has(artefact)).map((group) => group.used),
-    );
-  };
+  const used = (some: readonly Artefact[]) =>
+    sum([...groups.values()].filter(({ artefact }) => some.includes(artefact)).map((group) => group.used));
   const remaining = () => {
     // Little is known at first, and much of it is downloads: a minute as it should be is added to what was seen.
     const pace = (used(artefacts) + 60 * usefulProcessors) / (secondsSince(begun) + 60);
     // What is done shows whether this machine's processors are faster, and whether something was cached.
-    const effort = (used(done) + 60) / (sum([...done].map(({ cpuSeconds }) => cpuSeconds)) + 60);
+    const effort = (used([...done]) + 60) / (cpuSecondsOf([...done]) + 60);
     const left = (one: Artefact) => Math.max(0, one.cpuSeconds * effort - used([one]));
     if (underWay.size > 0 && [...underWay.keys()].every((one) => left(one) === 0)) {
       return "taking longer than usual";

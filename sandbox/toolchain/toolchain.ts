@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { rm, rmdir, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheDirectory } from "../directories.ts";
-import { withLock } from "../lock.ts";
+import { type Report, withLock } from "../lock.ts";
 import { type Artefact, filesBelow, listArtefacts } from "./artefacts.ts";
 import { build } from "./build.ts";
 import { endingWithProcess } from "./command.ts";
@@ -28,10 +28,7 @@ export interface Toolchain {
  * @param extras what is wanted beside that which every sandbox has.
  * @throws if Go is absent or too old, disk is short, or a build fails (the message names its log).
  */
-export async function ensureToolchain(
-  report: (line: string) => void,
-  extras: readonly Extra[] = [],
-): Promise<Toolchain> {
+export async function ensureToolchain(report: Report, extras: readonly Extra[] = []): Promise<Toolchain> {
   const pulumi = await findPulumi(pulumiVersion);
   const go = await findGo();
   const known = listArtefacts(go);
@@ -42,12 +39,16 @@ export async function ensureToolchain(
   });
   const missing = () => wanted.filter(({ path }) => !existsSync(path));
   if (missing().length > 0) {
-    const waiting = () => report("Another run is building the toolchain; waiting for it to finish.");
-    await withLock(`toolchain ${cacheDirectory}`, waiting, async () => {
-      if (missing().length === 0) return;
-      await endingWithProcess((controller) => build(go, missing(), controller, report));
-      await prune(known);
-    });
+    await withLock(
+      `toolchain ${cacheDirectory}`,
+      "Another run is building the toolchain",
+      report,
+      async () => {
+        if (missing().length === 0) return;
+        await endingWithProcess((controller) => build(go, missing(), controller, report));
+        await prune(known);
+      },
+    );
   }
   removeDiscarded();
   const now = new Date();

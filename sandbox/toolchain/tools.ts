@@ -23,12 +23,16 @@ export type Extra = (typeof extras)[number];
 export const builtWhenRun: readonly Extra[] = ["linkerd"];
 export const isBuiltWhenRun = (name: string) => builtWhenRun.some((command) => command === name);
 
-/** A program that is built from a Go package. */
-export interface Tool {
-  /** Name of the executable, as it stands on the sandbox's `PATH`. */
+interface Pinned {
   readonly name: string;
   /** Folder below `sandbox/go` whose `go.mod` pins it. */
   readonly module: string;
+  /** The extra that it is part of; without one, every sandbox has it. */
+  readonly extra?: Extra;
+}
+
+/** A program that is built from a Go package; its name is that on the sandbox's `PATH`. */
+export interface Tool extends Pinned {
   /** Import path, or a path relative to the module. */
   readonly package: string;
   /** Folder of our own sources that end up in the program, relative to the module; none for upstream's programs. */
@@ -39,24 +43,18 @@ export interface Tool {
   readonly embeds?: { readonly module: string; readonly files: Readonly<Record<string, string>> };
   /** Commands (`go …`) that generate sources before the build. */
   readonly generate?: readonly (readonly string[])[];
-  /** Flags of this build alone. */
   readonly flags?: readonly string[];
   /**
    * Processor time of a build without a cache, from which estimates start: after the module's programs above it, but of an
    * extra by itself, since most are built later.
    */
   readonly cpuSeconds: number;
-  /** The extra that it is part of; without one, every sandbox has it. */
-  readonly extra?: Extra;
   /** The program that it replaces in a sandbox, as another version of the same. */
   readonly inPlaceOf?: string;
 }
 
 /** A Helm chart that is packaged from the sources in a Go module, as upstream's release process does. */
-export interface ChartPackage {
-  readonly name: string;
-  /** Folder below `sandbox/go` whose `go.mod` pins the chart's module. */
-  readonly module: string;
+export interface ChartPackage extends Pinned {
   /** The Go module that carries the chart. */
   readonly source: string;
   /** Folder in that module that holds the chart, and its siblings that it depends on by `file://`. */
@@ -66,8 +64,6 @@ export interface ChartPackage {
   readonly appVersion: string;
   /** Text in `values.yaml` that upstream's release process replaces. */
   readonly replacements?: Readonly<Record<string, string>>;
-  /** The extra that it is part of; without one, every sandbox has it. */
-  readonly extra?: Extra;
 }
 
 /** Kubernetes version of the sandbox, and the last that has PodSecurityPolicies, as Linkerd 2.10 and 2.11 need them. */
@@ -284,5 +280,5 @@ export const charts: readonly ChartPackage[] = [
   { ...certManagerChart("trust-manager", trustManagerVersion), extra: "trust-manager" },
 ];
 
-/** The name by which a chart is replaced (`--use chart:<name>=<path>`); a program's is its own. */
-export const chartName = ({ name }: ChartPackage) => `chart:${name}`;
+/** What a file of the user's own may take the place of: programs, and charts with `chart:` before their names. */
+export const replaceable = [...tools.map(({ name }) => name), ...charts.map(({ name }) => `chart:${name}`)];

@@ -14,7 +14,7 @@ const program = `
   import { withLock } from ${JSON.stringify(lockModule)};
   const [name, lock] = process.argv.slice(1);
   const say = (what) => console.log(name + " " + what);
-  await withLock(lock, () => say("waits"), async () => {
+  await withLock(lock, "Another", () => say("waits"), async () => {
     say("holds");
     await new Promise((done) => process.stdin.on("end", done).resume());
     say("lets go");

@@ -163,12 +163,7 @@ func (s *server) setExit(c *container, exit *exitRecord) {
 }
 
 func (s *server) findContainer(id string) (*container, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if c := s.containers[id]; c != nil {
-		return c, nil
-	}
-	return nil, notFound("container", id)
+	return find(s, "container", s.containers, id)
 }
 
 func (s *server) findRunning(id string) (*container, *startRecord, error) {
@@ -184,13 +179,13 @@ func (s *server) findRunning(id string) (*container, *startRecord, error) {
 	return c, c.started, nil
 }
 
-func (s *server) selectContainers(id, podID string, state *cri.ContainerStateValue, labels map[string]string) []*container {
+func (s *server) selectContainers(filter *cri.ContainerFilter) []*container {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	var selected []*container
 	for _, c := range s.containers {
-		if strings.HasPrefix(c.ID, id) && strings.HasPrefix(c.PodID, podID) &&
-			(state == nil || state.State == c.state()) && hasLabels(c.Config.Labels, labels) {
+		if strings.HasPrefix(c.ID, filter.GetId()) && strings.HasPrefix(c.PodID, filter.GetPodSandboxId()) &&
+			(filter.GetState() == nil || filter.State.State == c.state()) && hasLabels(c.Config.Labels, filter.GetLabelSelector()) {
 			selected = append(selected, c)
 		}
 	}
@@ -285,12 +280,11 @@ func (s *server) StartContainer(_ context.Context, request *cri.StartContainerRe
 }
 
 func (s *server) StopContainer(_ context.Context, request *cri.StopContainerRequest) (*cri.StopContainerResponse, error) {
-	if c, err := s.findContainer(request.ContainerId); err == nil {
-		if err := s.stopContainer(c, time.Duration(request.Timeout)*time.Second); err != nil {
-			return nil, err
-		}
+	c, err := s.findContainer(request.ContainerId)
+	if err != nil { // gone already
+		return &cri.StopContainerResponse{}, nil
 	}
-	return &cri.StopContainerResponse{}, nil
+	return &cri.StopContainerResponse{}, s.stopContainer(c, time.Duration(request.Timeout)*time.Second)
 }
 
 // stopContainer returns once the container has ended. The program is the first
@@ -324,19 +318,15 @@ func (s *server) stopContainer(c *container, gracePeriod time.Duration) error {
 }
 
 func (c *container) stopSignal() unix.Signal {
-	if signal := unix.SignalNum(c.Config.StopSignal.String()); signal != 0 {
-		return signal
-	}
-	return unix.SIGTERM
+	return cmp.Or(unix.SignalNum(c.Config.StopSignal.String()), unix.SIGTERM)
 }
 
 func (s *server) RemoveContainer(_ context.Context, request *cri.RemoveContainerRequest) (*cri.RemoveContainerResponse, error) {
-	if c, err := s.findContainer(request.ContainerId); err == nil {
-		if err := s.removeContainer(c); err != nil {
-			return nil, err
-		}
+	c, err := s.findContainer(request.ContainerId)
+	if err != nil { // gone already
+		return &cri.RemoveContainerResponse{}, nil
 	}
-	return &cri.RemoveContainerResponse{}, nil
+	return &cri.RemoveContainerResponse{}, s.removeContainer(c)
 }
 
 func (s *server) removeContainer(c *container) error {
@@ -380,8 +370,7 @@ func (s *server) ContainerStatus(_ context.Context, request *cri.ContainerStatus
 }
 
 func (s *server) ListContainers(_ context.Context, request *cri.ListContainersRequest) (*cri.ListContainersResponse, error) {
-	filter := request.GetFilter()
-	selected := s.selectContainers(filter.GetId(), filter.GetPodSandboxId(), filter.GetState(), filter.GetLabelSelector())
+	selected := s.selectContainers(request.GetFilter())
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	response := &cri.ListContainersResponse{}

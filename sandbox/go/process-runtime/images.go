@@ -1,16 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
@@ -37,7 +44,6 @@ type image struct {
 	} `json:"standIn"`
 }
 
-// command is what a container runs.
 type command struct {
 	Executable string // on the machine
 	Path       string // of the same in the container
@@ -89,10 +95,7 @@ func (i image) matches(reference string) bool {
 
 // commandOf applies images.json, in its order, to a container.
 func (s *server) commandOf(config *cri.ContainerConfig) (command, error) {
-	reference := config.GetImage().GetUserSpecifiedImage()
-	if reference == "" {
-		reference = config.GetImage().GetImage()
-	}
+	reference := cmp.Or(config.GetImage().GetUserSpecifiedImage(), config.GetImage().GetImage())
 	for _, image := range s.images {
 		if !image.matches(reference) || image.Command != "" && (len(config.Command) == 0 || config.Command[0] != image.Command) {
 			continue
@@ -139,6 +142,39 @@ func standInCommand(reference string, ports []int, exits bool) (command, error) 
 		Arguments:  []string{path, "stand-in", "--ports=" + strings.Join(list, ","), fmt.Sprintf("--exit=%t", exits)},
 		StandInFor: reference,
 	}, err
+}
+
+// standIn runs in place of an image that has no program here: it answers 200
+// to every HTTP request on the given ports, so that probes of the container
+// succeed, until it is told to stop.
+func standIn(arguments []string) error {
+	flags := flag.NewFlagSet("stand-in", flag.ContinueOnError)
+	ports := flags.String("ports", "", "ports to listen on, separated by commas")
+	exit := flags.Bool("exit", false, "end at once, as an init container that has done its work")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	if *exit {
+		fmt.Println("stand-in: the image of this container has no program here; nothing was done")
+		return nil
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, unix.SIGTERM, unix.SIGINT)
+	fmt.Println("stand-in: the image of this container has no program here; only probes are answered")
+	for port := range strings.FieldsFuncSeq(*ports, func(r rune) bool { return r == ',' }) {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("--ports: %q is not a port number", port)
+		}
+		listener, err := net.Listen("tcp", ":"+port)
+		if err != nil { // another container of the pod may have it
+			fmt.Println("stand-in: not answered:", err)
+			continue
+		}
+		fmt.Println("stand-in: answering on port", port)
+		go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") }))
+	}
+	fmt.Println("stand-in: ended by signal", <-stop)
+	return nil
 }
 
 // Every image is there: what runs in its place needs no pull.

@@ -59,18 +59,14 @@ func main() {
 }
 
 func serve(arguments []string) error {
-	var (
-		options    serverOptions
-		socket     string
-		imagesFile string
-	)
+	var options serverOptions
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	flags.StringVar(&socket, "socket", "", "Unix socket to serve the CRI on")
+	socket := flags.String("socket", "", "Unix socket to serve the CRI on")
 	flags.StringVar(&options.state, "state", "", "directory of everything that outlives the runtime")
-	flags.StringVar(&imagesFile, "images", "", "JSON file that says which program stands for which image")
-	flags.StringVar(&options.bridge, "bridge", "pods", "bridge that joins the pods' networks")
-	flags.TextVar(&options.podCIDR, "pod-cidr", netip.Prefix{}, "network that pods get their addresses from")
-	flags.TextVar(&options.gateway, "gateway", netip.Addr{}, "address of the bridge, the pods' default route")
+	imagesFile := flags.String("images", "", "JSON file that says which program stands for which image")
+	flags.StringVar(&options.network.bridge, "bridge", "pods", "bridge that joins the pods' networks")
+	flags.TextVar(&options.network.podCIDR, "pod-cidr", netip.Prefix{}, "network that pods get their addresses from")
+	flags.TextVar(&options.network.gateway, "gateway", netip.Addr{}, "address of the bridge, the pods' default route")
 	flags.TextVar(&options.apiServer, "api-server", netip.AddrPort{}, "address at which pods reach the API server")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -84,7 +80,7 @@ func serve(arguments []string) error {
 	if missing != nil {
 		return missing
 	}
-	images, err := readImages(imagesFile)
+	images, err := readImages(*imagesFile)
 	if err != nil {
 		return err
 	}
@@ -95,10 +91,10 @@ func serve(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(*socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	listener, err := net.Listen("unix", socket)
+	listener, err := net.Listen("unix", *socket)
 	if err != nil {
 		return err
 	}

@@ -70,22 +70,16 @@ func (s *server) loadPods() error {
 	return nil
 }
 
-func (s *server) findPod(id string) (*pod, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if p := s.pods[id]; p != nil {
-		return p, nil
-	}
-	return nil, notFound("pod sandbox", id)
-}
+func (s *server) findPod(id string) (*pod, error) { return find(s, "pod sandbox", s.pods, id) }
 
 // selectPods returns copies, as they are now.
-func (s *server) selectPods(id string, state *cri.PodSandboxStateValue, labels map[string]string) []pod {
+func (s *server) selectPods(filter *cri.PodSandboxFilter) []pod {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	var selected []pod
 	for _, p := range s.pods {
-		if strings.HasPrefix(p.ID, id) && (state == nil || state.State == p.State) && hasLabels(p.Config.Labels, labels) {
+		if strings.HasPrefix(p.ID, filter.GetId()) && (filter.GetState() == nil || filter.State.State == p.State) &&
+			hasLabels(p.Config.Labels, filter.GetLabelSelector()) {
 			selected = append(selected, *p)
 		}
 	}
@@ -160,7 +154,7 @@ func (s *server) closePod(p *pod) error {
 }
 
 func (s *server) stopPod(p *pod) error {
-	for _, c := range s.selectContainers("", p.ID, nil, nil) {
+	for _, c := range s.selectContainers(&cri.ContainerFilter{PodSandboxId: p.ID}) {
 		if err := s.stopContainer(c, 0); err != nil {
 			return err
 		}
@@ -172,7 +166,7 @@ func (s *server) removePod(p *pod) error {
 	if err := s.stopPod(p); err != nil {
 		return err
 	}
-	for _, c := range s.selectContainers("", p.ID, nil, nil) {
+	for _, c := range s.selectContainers(&cri.ContainerFilter{PodSandboxId: p.ID}) {
 		if err := s.removeContainer(c); err != nil {
 			return err
 		}
@@ -228,9 +222,8 @@ func (s *server) PodSandboxStatus(_ context.Context, request *cri.PodSandboxStat
 }
 
 func (s *server) ListPodSandbox(_ context.Context, request *cri.ListPodSandboxRequest) (*cri.ListPodSandboxResponse, error) {
-	filter := request.GetFilter()
 	response := &cri.ListPodSandboxResponse{}
-	for _, p := range s.selectPods(filter.GetId(), filter.GetState(), filter.GetLabelSelector()) {
+	for _, p := range s.selectPods(request.GetFilter()) {
 		response.Items = append(response.Items, &cri.PodSandbox{
 			Id:             p.ID,
 			Metadata:       p.Config.Metadata,

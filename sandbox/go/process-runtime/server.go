@@ -18,18 +18,12 @@ import (
 	"k8s.io/cri-streaming/pkg/streaming"
 )
 
-const (
-	runtimeName    = "process"
-	runtimeVersion = "1.0.0"
-	lockTimeout    = 5 * time.Second
-)
+const lockTimeout = 5 * time.Second
 
 type serverOptions struct {
 	state     string
 	images    []image
-	bridge    string
-	podCIDR   netip.Prefix
-	gateway   netip.Addr
+	network   network
 	apiServer netip.AddrPort
 }
 
@@ -41,7 +35,6 @@ type server struct {
 	cri.UnimplementedImageServiceServer
 
 	serverOptions
-	network   network
 	streaming streaming.Server
 	lock      *os.File // on the state, until this process ends
 
@@ -56,18 +49,8 @@ func newServer(options serverOptions) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.state = state
-	s := &server{
-		serverOptions: options,
-		network: network{
-			bridge:     options.bridge,
-			podCIDR:    options.podCIDR,
-			gateway:    options.gateway,
-			namespaces: filepath.Join(state, "netns"),
-		},
-		pods:       map[string]*pod{},
-		containers: map[string]*container{},
-	}
+	options.state, options.network.namespaces = state, filepath.Join(state, "netns")
+	s := &server{serverOptions: options, pods: map[string]*pod{}, containers: map[string]*container{}}
 	for _, directory := range []string{state, s.podsDirectory(), s.containersDirectory(), s.network.namespaces} {
 		if err := os.MkdirAll(directory, 0o700); err != nil {
 			return nil, err
@@ -95,8 +78,13 @@ func newID() string {
 	return hex.EncodeToString(id)
 }
 
-func notFound(kind, id string) error {
-	return status.Errorf(codes.NotFound, "no %s %q", kind, id)
+func find[T any](s *server, kind string, all map[string]*T, id string) (*T, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if found := all[id]; found != nil {
+		return found, nil
+	}
+	return nil, status.Errorf(codes.NotFound, "no %s %q", kind, id)
 }
 
 func hasLabels(labels, wanted map[string]string) bool {
@@ -109,7 +97,7 @@ func hasLabels(labels, wanted map[string]string) bool {
 }
 
 func (s *server) Version(context.Context, *cri.VersionRequest) (*cri.VersionResponse, error) {
-	return &cri.VersionResponse{Version: "0.1.0", RuntimeName: runtimeName, RuntimeVersion: runtimeVersion, RuntimeApiVersion: "v1"}, nil
+	return &cri.VersionResponse{Version: "0.1.0", RuntimeName: "process", RuntimeVersion: "1.0.0", RuntimeApiVersion: "v1"}, nil
 }
 
 func (s *server) Status(context.Context, *cri.StatusRequest) (*cri.StatusResponse, error) {

@@ -12,57 +12,47 @@ import (
 // Linux counts CPU time for user space in hundredths of a second everywhere.
 const nanosecondsPerTick = 10_000_000
 
-// usage of a container's program and of those children that it has waited for.
-type usage struct{ cpuNanoseconds, residentBytes uint64 }
-
-func usageOf(pid int) (usage, error) {
-	stat, err := processStat(pid)
-	var u usage
-	for _, field := range stat[14:18] { // utime, stime, cutime, cstime
-		ticks, _ := strconv.ParseUint(field, 10, 64)
-		u.cpuNanoseconds += ticks * nanosecondsPerTick
-	}
-	pages, _ := strconv.ParseUint(stat[24], 10, 64) // rss
-	u.residentBytes = pages * uint64(os.Getpagesize())
-	return u, err
+func cpuUsage(at int64, nanoseconds uint64) *cri.CpuUsage {
+	return &cri.CpuUsage{Timestamp: at, UsageCoreNanoSeconds: &cri.UInt64Value{Value: nanoseconds}}
 }
 
-func (u usage) cpu(at time.Time) *cri.CpuUsage {
-	return &cri.CpuUsage{Timestamp: at.UnixNano(), UsageCoreNanoSeconds: &cri.UInt64Value{Value: u.cpuNanoseconds}}
+func memoryUsage(at int64, residentBytes uint64) *cri.MemoryUsage {
+	resident := &cri.UInt64Value{Value: residentBytes}
+	return &cri.MemoryUsage{Timestamp: at, WorkingSetBytes: resident, UsageBytes: resident, RssBytes: resident}
 }
 
-func (u usage) memory(at time.Time) *cri.MemoryUsage {
-	resident := &cri.UInt64Value{Value: u.residentBytes}
-	return &cri.MemoryUsage{Timestamp: at.UnixNano(), WorkingSetBytes: resident, UsageBytes: resident, RssBytes: resident}
-}
-
-// statsOf returns nil for a container that does not run.
-func (s *server) statsOf(c *container) (*cri.ContainerStats, usage) {
+// statsOf counts a container's program and those children that it has waited
+// for. It returns nil for a container that does not run.
+func (s *server) statsOf(c *container) *cri.ContainerStats {
 	_, started, err := s.findRunning(c.ID)
 	if err != nil {
-		return nil, usage{}
+		return nil
 	}
-	used, err := usageOf(started.Program.PID)
+	stat, err := processStat(started.Program.PID)
 	if err != nil {
-		return nil, usage{}
+		return nil
 	}
-	now := time.Now()
+	var nanoseconds uint64
+	for _, field := range stat[14:18] { // utime, stime, cutime, cstime
+		ticks, _ := strconv.ParseUint(field, 10, 64)
+		nanoseconds += ticks * nanosecondsPerTick
+	}
+	pages, _ := strconv.ParseUint(stat[24], 10, 64) // rss
+	now := time.Now().UnixNano()
 	return &cri.ContainerStats{
 		Attributes: &cri.ContainerAttributes{Id: c.ID, Metadata: c.Config.Metadata, Labels: c.Config.Labels, Annotations: c.Config.Annotations},
-		Cpu:        used.cpu(now),
-		Memory:     used.memory(now),
-	}, used
+		Cpu:        cpuUsage(now, nanoseconds),
+		Memory:     memoryUsage(now, pages*uint64(os.Getpagesize())),
+	}
 }
 
-func (s *server) statsOfAll(containers []*container) (all []*cri.ContainerStats, total usage) {
+func (s *server) statsOfAll(containers []*container) (all []*cri.ContainerStats) {
 	for _, c := range containers {
-		if stats, used := s.statsOf(c); stats != nil {
+		if stats := s.statsOf(c); stats != nil {
 			all = append(all, stats)
-			total.cpuNanoseconds += used.cpuNanoseconds
-			total.residentBytes += used.residentBytes
 		}
 	}
-	return all, total
+	return all
 }
 
 func (s *server) ContainerStats(_ context.Context, request *cri.ContainerStatsRequest) (*cri.ContainerStatsResponse, error) {
@@ -70,22 +60,28 @@ func (s *server) ContainerStats(_ context.Context, request *cri.ContainerStatsRe
 	if err != nil {
 		return nil, err
 	}
-	stats, _ := s.statsOf(c)
-	return &cri.ContainerStatsResponse{Stats: stats}, nil
+	return &cri.ContainerStatsResponse{Stats: s.statsOf(c)}, nil
 }
 
 func (s *server) ListContainerStats(_ context.Context, request *cri.ListContainerStatsRequest) (*cri.ListContainerStatsResponse, error) {
 	filter := request.GetFilter()
-	all, _ := s.statsOfAll(s.selectContainers(filter.GetId(), filter.GetPodSandboxId(), nil, filter.GetLabelSelector()))
-	return &cri.ListContainerStatsResponse{Stats: all}, nil
+	containers := s.selectContainers(&cri.ContainerFilter{
+		Id: filter.GetId(), PodSandboxId: filter.GetPodSandboxId(), LabelSelector: filter.GetLabelSelector(),
+	})
+	return &cri.ListContainerStatsResponse{Stats: s.statsOfAll(containers)}, nil
 }
 
 func (s *server) statsOfPod(p pod) *cri.PodSandboxStats {
-	containers, total := s.statsOfAll(s.selectContainers("", p.ID, nil, nil))
-	now := time.Now()
+	containers := s.statsOfAll(s.selectContainers(&cri.ContainerFilter{PodSandboxId: p.ID}))
+	var nanoseconds, residentBytes uint64
+	for _, c := range containers {
+		nanoseconds += c.Cpu.UsageCoreNanoSeconds.Value
+		residentBytes += c.Memory.RssBytes.Value
+	}
+	now := time.Now().UnixNano()
 	return &cri.PodSandboxStats{
 		Attributes: &cri.PodSandboxAttributes{Id: p.ID, Metadata: p.Config.Metadata, Labels: p.Config.Labels, Annotations: p.Config.Annotations},
-		Linux:      &cri.LinuxPodSandboxStats{Cpu: total.cpu(now), Memory: total.memory(now), Containers: containers},
+		Linux:      &cri.LinuxPodSandboxStats{Cpu: cpuUsage(now, nanoseconds), Memory: memoryUsage(now, residentBytes), Containers: containers},
 	}
 }
 
@@ -100,7 +96,7 @@ func (s *server) PodSandboxStats(_ context.Context, request *cri.PodSandboxStats
 func (s *server) ListPodSandboxStats(_ context.Context, request *cri.ListPodSandboxStatsRequest) (*cri.ListPodSandboxStatsResponse, error) {
 	filter := request.GetFilter()
 	response := &cri.ListPodSandboxStatsResponse{}
-	for _, p := range s.selectPods(filter.GetId(), nil, filter.GetLabelSelector()) {
+	for _, p := range s.selectPods(&cri.PodSandboxFilter{Id: filter.GetId(), LabelSelector: filter.GetLabelSelector()}) {
 		response.Stats = append(response.Stats, s.statsOfPod(p))
 	}
 	return response, nil

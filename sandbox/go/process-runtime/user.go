@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -84,7 +85,7 @@ func becomeUser(user *syscall.Credential) error {
 }
 
 // idMap is a user namespace's mapping, as user_namespaces(7) describes it.
-type idMap []struct{ first, count int64 }
+type idMap []syscall.SysProcIDMap
 
 func readIDMap(path string) (idMap, error) {
 	content, err := os.ReadFile(path)
@@ -93,20 +94,17 @@ func readIDMap(path string) (idMap, error) {
 	}
 	var mapped idMap
 	for line := range strings.Lines(string(content)) {
-		var first, outside, count int64
-		if _, err := fmt.Sscan(line, &first, &outside, &count); err != nil {
+		var extent syscall.SysProcIDMap
+		if _, err := fmt.Sscan(line, &extent.ContainerID, &extent.HostID, &extent.Size); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		mapped = append(mapped, struct{ first, count int64 }{first, count})
+		mapped = append(mapped, extent)
 	}
 	return mapped, nil
 }
 
 func (m idMap) contains(id int64) bool {
-	for _, extent := range m {
-		if id >= extent.first && id < extent.first+extent.count {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m, func(extent syscall.SysProcIDMap) bool {
+		return int(id) >= extent.ContainerID && int(id) < extent.ContainerID+extent.Size
+	})
 }

@@ -61,48 +61,38 @@ func TestEveryArgumentOfTheChartIsKnown(t *testing.T) {
 	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager")
 	list.Dir = ".." // The module that pins the version.
 	output, err := list.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	templates := filepath.Join(strings.TrimSpace(string(output)), "deploy/charts/cert-manager/templates")
 	flag := regexp.MustCompile(`(?m)^\s*- (--[a-z0-9-]+)`)
 	for file, component := range chartArguments {
-		template, err := os.ReadFile(filepath.Join(templates, file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		known := []string{"--config"} // Tested below.
-		for _, argument := range component.args {
-			name, _, _ := strings.Cut(argument, "=")
-			known = append(known, name)
-		}
-		found := flag.FindAllStringSubmatch(string(template), -1)
-		if len(found) == 0 {
-			t.Errorf("%s: found no argument", file)
-		}
-		for _, match := range found {
-			if !slices.Contains(known, match[1]) {
-				t.Errorf("%s: the chart can render %s, which this test does not cover", file, match[1])
+		t.Run(file, func(t *testing.T) {
+			template, err := os.ReadFile(filepath.Join(templates, file))
+			check(t, err)
+			known := []string{"--config"} // Tested below.
+			for _, argument := range component.args {
+				name, _, _ := strings.Cut(argument, "=")
+				known = append(known, name)
 			}
-		}
-		if err := component.parse(component.args); err != nil {
-			t.Errorf("%s: %v", file, err)
-		}
-		for _, argument := range []string{"--nonsense", "nonsense"} {
-			if err := component.parse(append(component.args, argument)); err == nil || !strings.Contains(err.Error(), argument) {
-				t.Errorf("%s: want an error that names %s, got %v", file, argument, err)
+			found := flag.FindAllStringSubmatch(string(template), -1)
+			if len(found) == 0 {
+				t.Error("found no argument")
 			}
-		}
+			for _, match := range found {
+				if !slices.Contains(known, match[1]) {
+					t.Errorf("the chart can render %s, which this test does not cover", match[1])
+				}
+			}
+			check(t, component.parse(component.args))
+			for _, argument := range []string{"--nonsense", "nonsense"} {
+				wantError(t, component.parse(append(component.args, argument)), argument)
+			}
+		})
 	}
 }
 
 func TestArgumentsWinOverTheFileAndTheFileOverDefaults(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.yaml")
-	write := func(content string) {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := func(content string) { check(t, os.WriteFile(file, []byte(content), 0o600)) }
 	write(`
 apiVersion: controller.config.cert-manager.io/v1alpha1
 kind: ControllerConfiguration
@@ -114,10 +104,8 @@ leaderElectionConfig: {leaseDuration: 100s, retryPeriod: 10s}
 logging: {verbosity: 4}
 `)
 	config, err := controllerConfiguration([]string{"--leader-election-lease-duration=200s", "--controllers=*", "--config=" + file})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, check := range []struct {
+	check(t, err)
+	for _, field := range []struct {
 		name      string
 		got, want any
 	}{
@@ -130,14 +118,13 @@ logging: {verbosity: 4}
 		{"argument", config.LeaderElectionConfig.LeaseDuration.Duration.Duration, 200 * time.Second},
 		{"argument", strings.Join(config.Controllers, " "), "*"},
 	} {
-		if check.got != check.want {
-			t.Errorf("%s: got %v, want %v", check.name, check.got, check.want)
+		if field.got != field.want {
+			t.Errorf("%s: got %v, want %v", field.name, field.got, field.want)
 		}
 	}
 	write("apiVersion: controller.config.cert-manager.io/v1alpha1\nkind: ControllerConfiguration\nnonsense: 1\n")
-	if _, err := controllerConfiguration([]string{"--config=" + file}); err == nil || !strings.Contains(err.Error(), "nonsense") {
-		t.Errorf("want an error that names the field nonsense, got %v", err)
-	}
+	_, err = controllerConfiguration([]string{"--config=" + file})
+	wantError(t, err, "nonsense")
 }
 
 func TestEnabledControllers(t *testing.T) {
@@ -152,22 +139,29 @@ func TestEnabledControllers(t *testing.T) {
 		{[]string{"--namespace=a"}, "issuers", "clusterissuers"},
 	} {
 		config, err := controllerConfiguration(test.args)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		enabled, err := enabledControllers(config)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		if !enabled.Has(test.has) || enabled.Has(test.lack) {
 			t.Errorf("%v: want %s and not %s, got %v", test.args, test.has, test.lack, enabled.UnsortedList())
 		}
 	}
 	config, err := controllerConfiguration([]string{"--controllers=*,challenges"})
+	check(t, err)
+	_, err = enabledControllers(config)
+	wantError(t, err, "challenges")
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := enabledControllers(config); err == nil || !strings.Contains(err.Error(), "challenges") {
-		t.Errorf("want an error that names challenges, got %v", err)
+}
+
+func wantError(t *testing.T, err error, name string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("want an error that names %s, got %v", name, err)
 	}
 }

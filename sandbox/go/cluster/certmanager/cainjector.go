@@ -79,10 +79,10 @@ func cainjectorConfiguration(args []string) (*v1alpha1.CAInjectorConfiguration, 
 	}
 	load := func(file string) error {
 		config = &v1alpha1.CAInjectorConfiguration{}
-		if err := decode(file, config, v1alpha1.AddToScheme); err != nil {
+		metrics := &config.MetricsTLSConfig.Filesystem
+		if err := decode(file, config, v1alpha1.AddToScheme, &config.KubeConfig, &metrics.CertFile, &metrics.KeyFile); err != nil {
 			return err
 		}
-		resolve(file, &config.KubeConfig, &config.MetricsTLSConfig.Filesystem.CertFile, &config.MetricsTLSConfig.Filesystem.KeyFile)
 		setDefaults()
 		return nil
 	}
@@ -129,12 +129,9 @@ func cainjectorManager(config *v1alpha1.CAInjectorConfiguration) (ctrl.Manager, 
 	cluster = util.RestConfigWithUserAgent(cluster, "cainjector")
 
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		kubescheme.AddToScheme, cmscheme.AddToScheme, apiextensionsv1.AddToScheme, apiregistrationv1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, err
-		}
+	builder := runtime.NewSchemeBuilder(kubescheme.AddToScheme, cmscheme.AddToScheme, apiextensionsv1.AddToScheme, apiregistrationv1.AddToScheme)
+	if err := builder.AddToScheme(scheme); err != nil {
+		return nil, err
 	}
 	source, err := certificateSource(&config.MetricsTLSConfig, "cert-manager-cainjector", cluster)
 	if err != nil {

@@ -52,7 +52,8 @@ func parseFlags(flags *pflag.FlagSet, args []string) error {
 }
 
 // decode reads a configuration file strictly: an unknown field is an error.
-func decode(file string, into runtime.Object, addToScheme func(*runtime.Scheme) error) error {
+// Those of its fields that are paths are relative to the file.
+func decode(file string, into runtime.Object, addToScheme func(*runtime.Scheme) error, paths ...*string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -62,16 +63,12 @@ func decode(file string, into runtime.Object, addToScheme func(*runtime.Scheme) 
 		return err
 	}
 	_, _, err = serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer().Decode(content, nil, into)
-	return err
-}
-
-// resolve makes paths in a configuration file relative to the file.
-func resolve(file string, paths ...*string) {
 	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(filepath.Dir(file), *path)
 		}
 	}
+	return err
 }
 
 // applyProcessSettings sets what holds for the whole process.
@@ -116,7 +113,6 @@ func durationVar(flags *pflag.FlagSet, duration *sharedv1alpha1.Duration, name, 
 	flags.DurationVar(&duration.Duration.Duration, name, duration.Duration.Duration, usage)
 }
 
-// setDefault gives an optional field its default.
 func setDefault[T any](field **T, value T) {
 	if *field == nil {
 		*field = &value

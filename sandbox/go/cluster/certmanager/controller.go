@@ -13,7 +13,10 @@ import (
 
 	"github.com/cert-manager/cert-manager/internal/controller/feature"
 	"github.com/cert-manager/cert-manager/internal/pem"
+	apiutil "github.com/cert-manager/cert-manager/pkg/api/util"
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/cert-manager/cert-manager/pkg/apis/config/controller/v1alpha1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	"github.com/cert-manager/cert-manager/pkg/controller"
 	gateways "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/gateways"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/ingresses"
@@ -35,6 +38,7 @@ import (
 	"github.com/cert-manager/cert-manager/pkg/controller/clusterissuers"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/issuers"
 	"github.com/cert-manager/cert-manager/pkg/healthz"
+	"github.com/cert-manager/cert-manager/pkg/issuer"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/vault"
@@ -43,7 +47,6 @@ import (
 	utilfeature "github.com/cert-manager/cert-manager/pkg/util/feature"
 	"github.com/cert-manager/cert-manager/pkg/util/profiling"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/tools/leaderelection"
@@ -58,7 +61,7 @@ const shutdownTimeout = 5 * time.Second
 // metrics (port 9402) and health (9403) from the start.
 //
 // ACME and Venafi issuers are left out, as their Issuers' status says; so the
-// settings of ACME, which the chart always passes, have nothing to act on.
+// settings of ACME, which the chart always passes, are checked and go nowhere.
 func runController(ctx context.Context, args []string) error {
 	config, err := controllerConfiguration(args)
 	if err != nil {
@@ -76,11 +79,7 @@ func runController(ctx context.Context, args []string) error {
 		int(*limits.MaxChainLength), int(*limits.MaxBundleSize)))
 
 	group, ctx := errgroup.WithContext(ctx)
-	options, err := contextOptions(config)
-	if err != nil {
-		return err
-	}
-	factory, err := controller.NewContextFactory(ctx, options)
+	factory, err := controller.NewContextFactory(ctx, contextOptions(config))
 	if err != nil {
 		return err
 	}
@@ -134,7 +133,6 @@ func runController(ctx context.Context, args []string) error {
 	return group.Wait()
 }
 
-// enabledControllers gives the names of the controllers that are to run.
 func enabledControllers(config *v1alpha1.ControllerConfiguration) (sets.Set[string], error) {
 	known := sets.KeySet(controller.Known())
 	gateway := utilfeature.DefaultFeatureGate.Enabled(feature.ExperimentalGatewayAPISupport) && *config.GatewayAPIConfig.Enabled
@@ -153,11 +151,7 @@ func enabledControllers(config *v1alpha1.ControllerConfiguration) (sets.Set[stri
 	enabled, excluded := sets.New[string](), sets.New[string]()
 	onlyExcludes := !slices.ContainsFunc(config.Controllers, func(name string) bool { return !strings.HasPrefix(name, "-") })
 	if onlyExcludes || slices.Contains(config.Controllers, "*") {
-		for name := range known {
-			if _, isOptional := optional[name]; !isOptional {
-				enabled.Insert(name)
-			}
-		}
+		enabled = known.Difference(sets.KeySet(optional))
 	}
 	for _, name := range config.Controllers {
 		name, exclude := strings.CutPrefix(name, "-")
@@ -182,9 +176,9 @@ func enabledControllers(config *v1alpha1.ControllerConfiguration) (sets.Set[stri
 	return enabled.Difference(excluded), nil
 }
 
-func contextOptions(config *v1alpha1.ControllerConfiguration) (controller.ContextOptions, error) {
-	http01, dns01, shim := config.ACMEHTTP01Config, config.ACMEDNS01Config, config.IngressShimConfig
-	options := controller.ContextOptions{
+func contextOptions(config *v1alpha1.ControllerConfiguration) controller.ContextOptions {
+	shim := config.IngressShimConfig
+	return controller.ContextOptions{
 		APIServerHost:      config.APIServerHost, //nolint:staticcheck // Deprecated is not gone.
 		Kubeconfig:         config.KubeConfig,
 		KubernetesAPIQPS:   *config.KubernetesAPIQPS,
@@ -213,33 +207,7 @@ func contextOptions(config *v1alpha1.ControllerConfiguration) (controller.Contex
 			EnableGatewayAPI:            *config.GatewayAPIConfig.Enabled,
 			EnableGatewayAPIListenerSet: *config.GatewayAPIConfig.EnableListenerSet,
 		},
-		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: int(*config.MaxConcurrentChallenges)},
-		ACMEOptions: controller.ACMEOptions{
-			HTTP01SolverImage:            http01.SolverImage,
-			ACMEHTTP01SolverRunAsNonRoot: *http01.SolverRunAsNonRoot,
-			HTTP01SolverRuntimeClassName: http01.SolverRuntimeClassName,
-			HTTP01SolverNameservers:      http01.SolverNameservers,
-			HTTP01SolverExtraLabels:      http01.SolverExtraLabels,
-			DNS01Nameservers:             dns01.RecursiveNameservers,
-			DNS01CheckAuthoritative:      !*dns01.RecursiveNameserversOnly,
-			DNS01CheckRetryPeriod:        dns01.CheckRetryPeriod.Duration.Duration,
-		},
 	}
-	for _, quantity := range []struct {
-		name, value string
-		parsed      *resource.Quantity
-	}{
-		{"request-cpu", http01.SolverResourceRequestCPU, &options.HTTP01SolverResourceRequestCPU},
-		{"request-memory", http01.SolverResourceRequestMemory, &options.HTTP01SolverResourceRequestMemory},
-		{"limits-cpu", http01.SolverResourceLimitsCPU, &options.HTTP01SolverResourceLimitsCPU},
-		{"limits-memory", http01.SolverResourceLimitsMemory, &options.HTTP01SolverResourceLimitsMemory},
-	} {
-		var err error
-		if *quantity.parsed, err = resource.ParseQuantity(quantity.value); err != nil {
-			return options, fmt.Errorf("--acme-http01-solver-resource-%s=%s: %w", quantity.name, quantity.value, err)
-		}
-	}
-	return options, nil
 }
 
 // lead runs for leader, and calls elected once. It ends with its context, or
@@ -341,4 +309,23 @@ func serve(ctx context.Context, group *errgroup.Group, server *http.Server, list
 		defer cancel()
 		return server.Shutdown(ctx)
 	})
+}
+
+// unsupportedIssuer is a kind of issuer that this program leaves out: ACME needs
+// the SDKs of many clouds, Venafi one that Go's module proxy does not serve. Its
+// Issuers say so in their status.
+type unsupportedIssuer string
+
+func init() {
+	for _, kind := range []string{apiutil.IssuerACME, apiutil.IssuerVenafi} {
+		issuer.RegisterIssuer(kind, func(*controller.Context) (issuer.Interface, error) {
+			return unsupportedIssuer(kind), nil
+		})
+	}
+}
+
+func (kind unsupportedIssuer) Setup(_ context.Context, issuer cmapi.GenericIssuer) error {
+	err := fmt.Errorf("this cert-manager has no %s issuers; it has ca, selfSigned and vault", kind)
+	apiutil.SetIssuerCondition(issuer, issuer.GetGeneration(), cmapi.IssuerConditionReady, cmmeta.ConditionFalse, "Unsupported", err.Error())
+	return err
 }

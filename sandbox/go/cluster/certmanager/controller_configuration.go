@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	sharedv1alpha1 "github.com/cert-manager/cert-manager/pkg/apis/config/shared/v1alpha1"
 	"github.com/cert-manager/cert-manager/pkg/util"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	cliflag "k8s.io/component-base/cli/flag"
 	logsapi "k8s.io/component-base/logs/api/v1"
@@ -22,10 +24,10 @@ func controllerConfiguration(args []string) (*v1alpha1.ControllerConfiguration, 
 	config := &v1alpha1.ControllerConfiguration{}
 	load := func(file string) error {
 		*config = v1alpha1.ControllerConfiguration{}
-		if err := decode(file, config, v1alpha1.AddToScheme); err != nil {
+		metrics := &config.MetricsTLSConfig.Filesystem
+		if err := decode(file, config, v1alpha1.AddToScheme, &config.KubeConfig, &metrics.CertFile, &metrics.KeyFile); err != nil {
 			return err
 		}
-		resolve(file, &config.KubeConfig, &config.MetricsTLSConfig.Filesystem.CertFile, &config.MetricsTLSConfig.Filesystem.KeyFile)
 		setControllerDefaults(config)
 		return nil
 	}
@@ -159,6 +161,17 @@ func addControllerFlags(flags *pflag.FlagSet, config *v1alpha1.ControllerConfigu
 }
 
 func validateController(config *v1alpha1.ControllerConfiguration) error {
+	http01 := &config.ACMEHTTP01Config
+	for _, quantity := range []struct{ name, value string }{
+		{"request-cpu", http01.SolverResourceRequestCPU},
+		{"request-memory", http01.SolverResourceRequestMemory},
+		{"limits-cpu", http01.SolverResourceLimitsCPU},
+		{"limits-memory", http01.SolverResourceLimitsMemory},
+	} {
+		if _, err := resource.ParseQuantity(quantity.value); err != nil {
+			return fmt.Errorf("--acme-http01-solver-resource-%s=%s: %w", quantity.name, quantity.value, err)
+		}
+	}
 	var election shared.LeaderElectionConfig
 	if err := sharedconversion.Convert_v1alpha1_LeaderElectionConfig_To_shared_LeaderElectionConfig(
 		&config.LeaderElectionConfig.LeaderElectionConfig, &election, nil); err != nil {
