@@ -35,23 +35,18 @@ const isUnfinished = ({ status }: ReleaseRecord) =>
 /** Makes every Helm release in a component go on from what an interrupted run of the same stack has left. */
 export function continueInterruptedReleases(cluster: Promise<Core>): pulumi.ResourceTransform {
   const installer = `Pulumi stack ${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const hooks: pulumi.ResourceHookBinding = {
-    beforeCreate: [
-      new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
-        beforeCreate(cluster, installer, await inputsOf(newInputs)),
-      ),
-    ],
-    beforeUpdate: [
-      new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
-        beforeUpdate(cluster, await inputsOf(newInputs)),
-      ),
-    ],
+  const onCreate = new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
+    beforeCreate(cluster, installer, await inputsOf(newInputs)),
+  );
+  const onUpdate = new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
+    beforeUpdate(cluster, await inputsOf(newInputs)),
+  );
+  const hooks = { beforeCreate: [onCreate], beforeUpdate: [onUpdate] };
+  return ({ type, props, opts }) => {
+    if (type !== releaseType) return undefined;
+    // Helm keeps the description with each finished revision: so a release says which stack installed it.
+    return { props: { ...props, description: installer }, opts: pulumi.mergeOptions(opts, { hooks }) };
   };
-  return ({ type, props, opts }) =>
-    type === releaseType
-      ? // Helm keeps the description with each finished revision: so a release says which stack installed it.
-        { props: { ...props, description: installer }, opts: { ...opts, hooks } }
-      : undefined;
 }
 
 /**

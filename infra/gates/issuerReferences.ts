@@ -45,9 +45,11 @@ export function requireReferences(cluster: Promise<Client>, spell: Spelling): pu
     const findings = await findMissing(cluster, await inputsOf(newInputs));
     if (findings.length > 0) throw new Error(describeFindings(findings.map(spell)));
   });
-  const hooks: pulumi.ResourceHookBinding = { beforeCreate: [check], beforeUpdate: [check] };
+  const hooks = { beforeCreate: [check], beforeUpdate: [check] };
   return ({ type, props, opts }) =>
-    type === issuerType || type === certificateType ? { props, opts: { ...opts, hooks } } : undefined;
+    type === issuerType || type === certificateType
+      ? { props, opts: pulumi.mergeOptions(opts, { hooks }) }
+      : undefined;
 }
 
 /** What is referred to and does not exist; nothing if that cannot be looked at: then cert-manager has the last word. */
