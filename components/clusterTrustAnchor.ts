@@ -82,7 +82,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
         secretName: trustAnchorName,
         duration: args.duration,
         renewBefore: args.renewBefore,
-        issuerRef: { group: "cert-manager.io", kind: "Issuer", name: selfSigned.metadata.name },
+        issuerRef: selfSigned.reference,
         commonName: pulumi.output(args.trustDomain).apply((domain) => trustAnchorCommonName(1, domain)),
         isCA: true,
         privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always" },
@@ -145,7 +145,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     );
 
     const issuer = new ClusterIssuer(name, clusterIssuerName, { ca: { secretName } }, child);
-    this.issuerRef = { group: "cert-manager.io", kind: "ClusterIssuer", name: issuer.metadata.name };
+    this.issuerRef = issuer.reference;
 
     this.registerOutputs({ bundlePem: this.bundlePem });
   }

@@ -89,7 +89,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
         { ca: { secretName: secret.metadata.name } },
         { ...child, dependsOn: opts?.dependsOn ?? [] },
       );
-      this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
+      this.issuerRef = issuer.reference;
     }
 
     this.registerOutputs({ certificatePem: this.certificatePem, issuerName: this.issuerRef?.name });

@@ -50,7 +50,7 @@ export class VaultIssuer extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: opts?.dependsOn ?? [] },
     );
-    this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
+    this.issuerRef = issuer.reference;
     this.registerOutputs({ issuerName: issuer.metadata.name });
   }
 

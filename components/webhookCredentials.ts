@@ -65,7 +65,7 @@ export class WebhookCredentials extends pulumi.ComponentResource {
       {
         secretName: authoritySecretName,
         ...webhookAuthorityLifetimes,
-        issuerRef: referenceTo(selfSigned),
+        issuerRef: selfSigned.reference,
         commonName: pulumi.interpolate`webhooks.${namespace}.svc`,
         isCA: true,
         // A new key would part the caBundle from what the webhooks serve, until every one of them is renewed.
@@ -92,7 +92,7 @@ export class WebhookCredentials extends pulumi.ComponentResource {
             secretName,
             duration: args.certificateDuration,
             renewBefore: args.certificateRenewBefore,
-            issuerRef: referenceTo(issuer),
+            issuerRef: issuer.reference,
             commonName: serverName,
             dnsNames: [serverName],
             isCA: false,
@@ -109,8 +109,4 @@ export class WebhookCredentials extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
-}
-
-function referenceTo(issuer: Issuer) {
-  return { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
 }

@@ -3,7 +3,8 @@ import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { deleteAtOnce } from "./deletion.ts";
 
-const apiVersion = "cert-manager.io/v1";
+const group = "cert-manager.io";
+const apiVersion = `${group}/v1`;
 
 /** Which issuer signs, whatever its kind. */
 export interface IssuerReference {
@@ -62,6 +63,10 @@ export class Issuer extends kubernetes.apiextensions.CustomResource {
   constructor(name: string, metadata: ObjectName, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
     super(name, { apiVersion, kind: "Issuer", metadata: { ...metadata, annotations }, spec }, opts);
   }
+
+  get reference(): IssuerReference {
+    return { group, kind: "Issuer", name: this.metadata.name };
+  }
 }
 
 /** A cert-manager ClusterIssuer: signs the Certificates of every namespace; its Secret is in cert-manager's own. */
@@ -72,6 +77,10 @@ export class ClusterIssuer extends kubernetes.apiextensions.CustomResource {
       { apiVersion, kind: "ClusterIssuer", metadata: { name: issuerName, annotations }, spec },
       opts,
     );
+  }
+
+  get reference(): IssuerReference {
+    return { group, kind: "ClusterIssuer", name: this.metadata.name };
   }
 }
 
