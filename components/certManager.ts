@@ -4,7 +4,6 @@ import { mergeValues } from "../rules/charts/values.ts";
 import { releaseArgs } from "./charts/release.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** What a {@link CertManager} is made from. */
 export type CertManagerArgs = Pick<ResolvedSettings, "certManager" | "helmTimeoutSeconds">;
 
 /**
@@ -17,7 +16,6 @@ export type CertManagerArgs = Pick<ResolvedSettings, "certManager" | "helmTimeou
  * The namespace is made here, not by Helm, which would leave it behind with the webhook's CA and the Leases.
  */
 export class CertManager extends pulumi.ComponentResource {
-  /** Version of the chart that is installed. */
   readonly chartVersion: pulumi.Output<string>;
 
   constructor(name: string, args: CertManagerArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -15,7 +15,6 @@ import { Bundle, distributedText } from "./objects/trustManager.ts";
 const rootIssuerName = "linkerd-trust-root-issuer";
 const clusterIssuerName = "linkerd-identity-issuer";
 
-/** What a {@link ClusterTrustAnchor} is made from. */
 export interface ClusterTrustAnchorArgs {
   /** Life of the anchor, and time before its end at which cert-manager replaces it, as Go durations. */
   readonly duration: pulumi.Input<string>;

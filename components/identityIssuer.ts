@@ -2,7 +2,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { identityIssuerCommonName, identityIssuerName } from "../rules/linkerdNames.ts";
 import { Certificate, type IssuerReference } from "./objects/certManager.ts";
 
-/** What an identity issuer is made from. */
 export interface IdentityIssuerArgs {
   /** Lives of its certificate and of the renewal before its end, as Go durations. */
   readonly duration: pulumi.Input<string>;

@@ -9,7 +9,6 @@ import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 /** Name of the chart's DaemonSet, in each of its versions. */
 const daemonSetName = "linkerd-cni";
 
-/** What a {@link LinkerdCni} is made from. */
 export type LinkerdCniArgs = Pick<ResolvedSettings, "cni" | "controlPlane" | "helmTimeoutSeconds">;
 
 /**

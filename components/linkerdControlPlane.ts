@@ -16,7 +16,6 @@ export type TrustRoots =
   /** Someone else has made it. The pods carry the hash of its text, so that the control plane rolls with the bundle. */
   | { readonly externalSha256: pulumi.Input<string> };
 
-/** What a {@link LinkerdControlPlane} is made from. */
 export interface LinkerdControlPlaneArgs
   extends Pick<
     ResolvedSettings,
@@ -47,7 +46,6 @@ export interface LinkerdControlPlaneArgs
 export class LinkerdControlPlane extends pulumi.ComponentResource {
   /** Version of the definitions' chart; absent for Linkerd before 2.12, which has none. */
   readonly crdsChartVersion: pulumi.Output<string> | undefined;
-  /** Version of the control plane's chart. */
   readonly controlPlaneChartVersion: pulumi.Output<string>;
 
   constructor(name: string, args: LinkerdControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {

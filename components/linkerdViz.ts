@@ -8,7 +8,6 @@ import { awaitInjection } from "./objects/webhookInjection.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 import { WebhookCredentials } from "./webhookCredentials.ts";
 
-/** What a {@link LinkerdViz} is made from. */
 export interface LinkerdVizArgs
   extends Pick<
     ResolvedSettings,

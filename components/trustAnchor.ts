@@ -12,7 +12,6 @@ import { deleteAtOnce } from "./objects/deletion.ts";
 import type { ProvidedTrustAnchor } from "./rotatingLinkerdArgs.ts";
 import { requireSound } from "./validation.ts";
 
-/** What one generation of the trust anchor is made from. */
 export interface TrustAnchorArgs {
   /** Namespace of its Secret and Issuer: the control plane's. */
   readonly namespace: pulumi.Input<string>;
@@ -52,7 +51,6 @@ interface Pair {
  * What `dependsOn` names, such as cert-manager, is there before the Issuer and goes after it.
  */
 export class TrustAnchor extends pulumi.ComponentResource {
-  /** Which generation it is. */
   readonly generation: number;
   /** Name of the Secret and of the Issuer: `linkerd-trust-anchor`, and `linkerd-trust-anchor-<N>` from 2 on. */
   readonly objectName: string;

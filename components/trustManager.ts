@@ -5,7 +5,6 @@ import { releaseArgs } from "./charts/release.ts";
 import { awaitInjection } from "./objects/webhookInjection.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** What a {@link TrustManager} is made from. */
 export type TrustManagerArgs = Pick<ResolvedSettings, "certManager" | "trustManager" | "helmTimeoutSeconds">;
 
 /**

@@ -14,12 +14,10 @@ const authoritySecretName = "webhook-issuer-tls";
  */
 const notOfHelm = { "helm.sh/resource-policy": "keep", "meta.helm.sh/release-name": "" };
 
-/** What {@link WebhookCredentials} are made from. */
 export interface WebhookCredentialsArgs {
   /** Life of each certificate, and time before its end at which it is renewed, as Go durations. */
   readonly certificateDuration: pulumi.Input<string>;
   readonly certificateRenewBefore: pulumi.Input<string>;
-  /** Namespace of the webhooks. */
   readonly namespace: pulumi.Input<string>;
   readonly webhooks: readonly Webhook[];
 }

@@ -91,7 +91,7 @@ export interface CertifyOptions {
 
 /** Asks the identity service at an address; see {@link certify}. The key that is made for it is forgotten at once. */
 export async function certifyAt(address: string, options: CertifyOptions): Promise<CertifyProof> {
-  const { identity, token, anchors, signal } = options;
+  const { identity, token, signal } = options;
   const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, [
     "sign",
     "verify",
@@ -107,34 +107,31 @@ export async function certifyAt(address: string, options: CertifyOptions): Promi
     signal,
   );
   const publicKey = Buffer.from(await crypto.subtle.exportKey("spki", keys.publicKey));
-  return verifyResponse(response, { identity, publicKey, anchors, time: new Date() });
+  return verifyResponse(response, publicKey, options);
 }
 
-interface Expected {
-  readonly identity: string;
-  /** The request's public key, as DER: it shows that the answer belongs to this request. */
-  readonly publicKey: Buffer;
-  readonly anchors: readonly ParsedCertificate[];
-  readonly time: Date;
-}
-
-function verifyResponse(response: CertifyResponse, expected: Expected): CertifyProof {
+/** @param requestedKey as DER: it shows that the answer belongs to the request. */
+function verifyResponse(
+  response: CertifyResponse,
+  requestedKey: Buffer,
+  { identity, anchors }: CertifyOptions,
+): CertifyProof {
   const leaf = parseCertificate(response.leafCertificate);
   const intermediates = response.intermediateCertificates.map(parseCertificate);
   const { publicKey, subjectAltName } = leaf.x509;
-  if (!publicKey.export({ type: "spki", format: "der" }).equals(expected.publicKey)) {
+  if (!publicKey.export({ type: "spki", format: "der" }).equals(requestedKey)) {
     throw new Error(
       "The identity controller answered with a certificate for another key than the requested one.",
     );
   }
-  if (leaf.x509.checkHost(expected.identity) === undefined) {
+  if (leaf.x509.checkHost(identity) === undefined) {
     throw new Error(
-      `The identity controller answered with a certificate for ${subjectAltName} instead of ${expected.identity}.`,
+      `The identity controller answered with a certificate for ${subjectAltName} instead of ${identity}.`,
     );
   }
-  const { chain, reason } = chainToAnchor(leaf, intermediates, expected.anchors, expected.time);
+  const { chain, reason } = chainToAnchor(leaf, intermediates, anchors, new Date());
   if (chain === undefined) throw new Error(reason);
-  return { issuer: chain[1]!, anchor: chain.at(-1)!, identity: expected.identity };
+  return { issuer: chain[1]!, anchor: chain.at(-1)!, identity };
 }
 
 async function requestToken({ core, namespace }: Mesh, ownToken: boolean): Promise<string> {

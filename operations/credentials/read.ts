@@ -2,18 +2,20 @@
 import { get } from "node:http";
 import { text } from "node:stream/consumers";
 import type { V1MutatingWebhook, V1ValidatingWebhook } from "@kubernetes/client-node";
-import { type Certificate, findAnchorCertificate, listCertificates } from "../../mesh/certManager.ts";
+import { type Certificate, certificates, findAnchorCertificate } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import {
+  controllerEvents,
   type LoadedIssuer,
-  listReloadEvents,
   loadedIssuers,
   type ReloadEvent,
+  reloadEvents,
 } from "../../mesh/identityController.ts";
 import { withPortForward } from "../../mesh/portForward.ts";
 import { found } from "../../mesh/requests.ts";
 import { readStoredCertificate, type StoredCertificate } from "../../mesh/storedCertificate.ts";
 import { certificatesOf, readTrust, type Trust } from "../../mesh/trust.ts";
+import { listObjects } from "../../mesh/watch.ts";
 import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import {
   controlPlaneWebhooks,
@@ -67,9 +69,9 @@ const issuerMetric = "issuer_cert_ttl_seconds";
  * error here; it is returned as what it is.
  */
 export async function readCredentials(mesh: Mesh): Promise<Credentials> {
-  const [trust, certificates] = await Promise.all([readTrust(mesh), listCertificates(mesh)]);
+  const [trust, renewers] = await Promise.all([readTrust(mesh), listObjects(certificates(mesh))]);
   const renewed = <Stored extends StoredCertificate>(stored: Stored): Stored & Credential => {
-    const certificate = certificates.find(({ spec }) => spec.secretName === stored.secretName);
+    const certificate = renewers.find(({ spec }) => spec.secretName === stored.secretName);
     return certificate === undefined ? stored : { ...stored, renewedBy: certificate };
   };
   const [anchorRenewedBy, issuer, webhooks, controllers, events] = await Promise.all([
@@ -79,9 +81,9 @@ export async function readCredentials(mesh: Mesh): Promise<Credentials> {
     loadedIssuers(mesh, trust).then((loaded) =>
       Promise.all(loaded.map((controller) => withMetric(mesh, controller))),
     ),
-    listReloadEvents(mesh),
+    listObjects(controllerEvents(mesh)),
   ]);
-  const lastReload = events.at(-1);
+  const lastReload = reloadEvents(events).at(-1);
   return {
     context: mesh.context,
     namespace: mesh.namespace,

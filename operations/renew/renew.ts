@@ -3,22 +3,17 @@
  * one, with each piece of evidence as it comes.
  */
 import { EventEmitter, on } from "node:events";
-import {
-  askToIssue,
-  listCertificateRequests,
-  listCertificates,
-  watchCertificateRequests,
-  watchCertificates,
-} from "../../mesh/certManager.ts";
+import { askToIssue, certificateRequests, certificates } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import {
+  controllerEvents,
   type LoadedIssuer,
-  listReloadEvents,
   loadedIssuers,
-  watchReloadEvents,
+  reloadEvents,
 } from "../../mesh/identityController.ts";
 import { readStoredCertificate, watchStoredCertificate } from "../../mesh/storedCertificate.ts";
 import { readTrust } from "../../mesh/trust.ts";
+import { listObjects, watchObjects } from "../../mesh/watch.ts";
 import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { identityIssuerName } from "../../rules/linkerdNames.ts";
 import { exitAllRight, exitProblem, runCommand } from "../command.ts";
@@ -68,8 +63,8 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
   const [trust, certificateName] = await Promise.all([readTrust(mesh), findCertificate(mesh)]);
   const [stored, requests, events, loadedBefore] = await Promise.all([
     readStoredCertificate(mesh, identityIssuerName),
-    listCertificateRequests(mesh),
-    listReloadEvents(mesh),
+    listObjects(certificateRequests(mesh)),
+    listObjects(controllerEvents(mesh)),
     loadedIssuers(mesh, trust),
   ]);
   const begun = performance.now();
@@ -80,7 +75,7 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
     joined: asked.joined,
     stored: stored.certificate,
     requests,
-    events,
+    events: reloadEvents(events),
     anchors: trust.anchors,
     loaded: loadedBefore,
   };
@@ -89,17 +84,17 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
   const changed = () => changes.emit("change");
   const watcher = { onChange: changed, onError: (error: Error) => changes.emit("error", error) };
   const watched = {
-    certificates: watchCertificates(mesh, watcher),
-    requests: watchCertificateRequests(mesh, watcher),
+    certificates: watchObjects(mesh, certificates(mesh), watcher),
+    requests: watchObjects(mesh, certificateRequests(mesh), watcher),
     stored: watchStoredCertificate(mesh, identityIssuerName, watcher),
-    events: watchReloadEvents(mesh, watcher),
+    events: watchObjects(mesh, controllerEvents(mesh), watcher),
   };
   let loaded: readonly LoadedIssuer[] = [];
   const see = (): Seen => ({
     certificate: watched.certificates.list().find(({ metadata }) => metadata.name === certificateName),
     requests: watched.requests.list(),
     stored: watched.stored.list()[0]!,
-    events: watched.events.list(),
+    events: reloadEvents(watched.events.list()),
     loaded,
   });
 
@@ -149,8 +144,8 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
 }
 
 async function findCertificate(mesh: Mesh): Promise<string> {
-  const certificates = await listCertificates(mesh);
-  const certificate = certificates.find(({ spec }) => spec.secretName === identityIssuerName);
+  const listed = await listObjects(certificates(mesh));
+  const certificate = listed.find(({ spec }) => spec.secretName === identityIssuerName);
   if (certificate === undefined) {
     throw new Error(
       `No cert-manager Certificate in namespace ${mesh.namespace} has secretName ${identityIssuerName}, so nothing can be ` +
