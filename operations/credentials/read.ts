@@ -26,7 +26,7 @@ import {
 
 /** A certificate in a Secret, and the cert-manager Certificate that renews it; absent if nothing does. */
 export interface Credential extends StoredCertificate {
-  readonly renewedBy?: Certificate;
+  readonly renewedBy?: Certificate | undefined;
 }
 
 /** A webhook's serving certificate. */
@@ -51,12 +51,12 @@ export interface Credentials {
   readonly readAt: Date;
   readonly trust: Pick<Trust, "purpose" | "bundle" | "anchors" | "distributedSha256">;
   /** The cert-manager Certificate of an anchor that is kept on the cluster. */
-  readonly anchorRenewedBy?: Certificate;
+  readonly anchorRenewedBy?: Certificate | undefined;
   readonly issuer: Credential;
   readonly webhooks: readonly WebhookCredential[];
   readonly controllers: readonly IdentityController[];
   /** The identity controllers' last word on a reload. */
-  readonly lastReload?: ReloadEvent;
+  readonly lastReload?: ReloadEvent | undefined;
 }
 
 const adminPort = 9990;
@@ -70,10 +70,10 @@ const issuerMetric = "issuer_cert_ttl_seconds";
  */
 export async function readCredentials(mesh: Mesh): Promise<Credentials> {
   const [trust, renewers] = await Promise.all([readTrust(mesh), listObjects(certificates(mesh))]);
-  const renewed = <Stored extends StoredCertificate>(stored: Stored): Stored & Credential => {
-    const certificate = renewers.find(({ spec }) => spec.secretName === stored.secretName);
-    return certificate === undefined ? stored : { ...stored, renewedBy: certificate };
-  };
+  const renewed = <Stored extends StoredCertificate>(stored: Stored): Stored & Credential => ({
+    ...stored,
+    renewedBy: renewers.find(({ spec }) => spec.secretName === stored.secretName),
+  });
   const [anchorRenewedBy, issuer, webhooks, controllers, events] = await Promise.all([
     trust.isDistributed ? findAnchorCertificate(mesh) : undefined,
     readStoredCertificate(mesh, identityIssuerName),
@@ -83,17 +83,16 @@ export async function readCredentials(mesh: Mesh): Promise<Credentials> {
     ),
     listObjects(controllerEvents(mesh)),
   ]);
-  const lastReload = reloadEvents(events).at(-1);
   return {
     context: mesh.context,
     namespace: mesh.namespace,
     readAt: new Date(),
     trust,
-    ...(anchorRenewedBy === undefined ? {} : { anchorRenewedBy }),
+    anchorRenewedBy,
     issuer: renewed(issuer),
     webhooks: webhooks.filter((webhook) => webhook !== undefined).map(renewed),
     controllers,
-    ...(lastReload === undefined ? {} : { lastReload }),
+    lastReload: reloadEvents(events).at(-1),
   };
 }
 

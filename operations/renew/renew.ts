@@ -21,6 +21,7 @@ import { factsOf, formatSpan } from "../format.ts";
 import {
   awaitedNext,
   type Before,
+  type Problem,
   type Progress,
   progressOf,
   type Seen,
@@ -48,7 +49,7 @@ interface Renewal {
   readonly evidence: readonly Evidence[];
   /** The issuer that is in the Secret at the end. */
   readonly issuer: ParsedCertificate | undefined;
-  readonly problem?: { readonly what: string; readonly fix: string };
+  readonly problem: Problem | undefined;
 }
 
 /**
@@ -110,12 +111,12 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
     }
     return progress;
   };
-  const result = (renewed: boolean, problem?: Renewal["problem"]): Renewal => ({
+  const result = (renewed: boolean, problem?: Problem): Renewal => ({
     renewed,
     joined: before.joined,
     evidence,
     issuer: see().stored.certificate,
-    ...(problem === undefined ? {} : { problem }),
+    problem,
   });
   const ticker = setInterval(changed, askAgainMilliseconds);
   try {
