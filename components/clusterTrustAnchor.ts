@@ -7,7 +7,7 @@ import {
   trustRootsKey,
   trustRootsName,
 } from "../rules/linkerdNames.ts";
-import { Certificate, ClusterIssuer, Issuer, type IssuerReference } from "./objects/certManager.ts";
+import { Certificate, Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
 
@@ -102,15 +102,13 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
       name,
       trustAnchorName,
       {
-        sources: [{ secret: { name: secretName, key: "tls.crt" } }],
-        target: {
-          configMap: { key: "tls.crt" },
-          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
-        },
+        secrets: [secretName],
+        key: "tls.crt",
+        namespaceLabels: { "kubernetes.io/metadata.name": namespace },
       },
       dependent,
     );
-    this.certificatePem = distributedText(name, { bundle: own, namespace, key: "tls.crt" }, this);
+    this.certificatePem = distributedText(name, own, namespace, this);
 
     const previous = new kubernetes.core.v1.Secret(
       `${name}-previous`,
@@ -126,24 +124,15 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
       `${name}-bundle`,
       trustRootsName,
       {
-        sources: [
-          { secret: { name: secretName, key: "tls.crt" } },
-          { secret: { name: previous.metadata.name, key: "tls.crt" } },
-        ],
-        target: {
-          configMap: { key: trustRootsKey },
-          namespaceSelector: { matchLabels: { "linkerd.io/is-control-plane": "true" } },
-        },
+        secrets: [secretName, previous.metadata.name],
+        key: trustRootsKey,
+        namespaceLabels: { "linkerd.io/is-control-plane": "true" },
       },
       dependent,
     );
-    this.bundlePem = distributedText(
-      `${name}-bundle`,
-      { bundle: roots, namespace: args.linkerdNamespace, key: trustRootsKey },
-      this,
-    );
+    this.bundlePem = distributedText(`${name}-bundle`, roots, args.linkerdNamespace, this);
 
-    const issuer = new ClusterIssuer(name, clusterIssuerName, { ca: { secretName } }, child);
+    const issuer = new Issuer(name, { name: clusterIssuerName }, { ca: { secretName } }, child);
     this.issuerRef = issuer.reference;
 
     this.registerOutputs({ bundlePem: this.bundlePem });

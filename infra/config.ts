@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type RotatingLinkerdArgs, resolve } from "../components/rotatingLinkerdArgs.ts";
 import { requireSound, resolveSound } from "../components/validation.ts";
 import type { HelmValues } from "../rules/charts/values.ts";
-import type { Finding } from "../rules/finding.ts";
+import { type Finding, verdictOf } from "../rules/finding.ts";
 import { isPlainObject } from "../rules/known.ts";
 import { broken } from "../rules/rules.ts";
 import { checkSettings } from "../rules/settings/check.ts";
@@ -86,23 +86,14 @@ const helmValues: Type<HelmValues> = {
 
 /** An object of strings, nested; the component checks its parts. `{}` stands for "not set". */
 function parts<Settings>(description: string): Type<Settings> {
-  return {
-    name: "object",
-    description,
-    read: (text, secret) => helmValues.read(text, secret) as Settings | undefined,
-    emptyIsUnset: true,
-  };
+  const read = helmValues.read as Type<Settings>["read"];
+  return { ...helmValues, description, read, emptyIsUnset: true };
 }
 
 /** Its certificates are public, and checked before anything is applied; its keys become secrets when they are used. */
 const anchors: Type<TrustAnchorFiles> = {
-  name: "object",
-  description: "an object of anchors by their generation",
-  read: (text) => {
-    const values = readJson(text);
-    return isPlainObject(values) ? (values as TrustAnchorFiles) : undefined;
-  },
-  emptyIsUnset: true,
+  ...parts("an object of anchors by their generation"),
+  read: (text) => helmValues.read(text, false) as TrustAnchorFiles | undefined,
 };
 
 /** The arguments of the component, each by its path, such as `trustDomain` or `controlPlane.namespace`. */
@@ -241,31 +232,36 @@ export function readConfiguration(): Configuration {
     // The SDK exports this without its type.
     isSecret: (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret,
   });
-  const { linkerd } = configuration;
-  const isRefused = findings.some(({ severity }) => severity === "error");
-  requireSound(isRefused ? [...findings, ...checkSettings(resolve(linkerd)).map(inConfiguration)] : findings);
-  resolveSound(linkerd, inConfiguration);
+  const isRefused = verdictOf(findings) === "error";
+  requireSound(isRefused ? [...findings, ...settingFindings(configuration)] : findings);
+  resolveSound(configuration.linkerd, inConfiguration);
   return configuration;
 }
 
-/** A stack's configuration, and all that is wrong with it: unknown keys, wrong types, and values that cannot be. */
-export function configurationOf(stack: StackText): {
+/** A stack's configuration, and what is wrong with it. */
+interface Parsed {
   readonly configuration: Configuration;
   readonly findings: readonly Finding[];
-} {
-  const { configuration, findings } = parse(stack);
-  const ofSettings = checkSettings(resolve(configuration.linkerd)).map(inConfiguration);
-  return { configuration, findings: [...findings, ...ofSettings] };
 }
 
-/** What a stack sets, and what is wrong with how it says it. */
-function parse(stack: StackText): { configuration: Configuration; findings: Finding[] } {
+/** Finds all that is wrong: unknown keys, wrong types, and values that cannot be. */
+export function configurationOf(stack: StackText): Parsed {
+  const { configuration, findings } = parse(stack);
+  return { configuration, findings: [...findings, ...settingFindings(configuration)] };
+}
+
+function settingFindings({ linkerd }: Configuration): Finding[] {
+  return checkSettings(resolve(linkerd)).map(inConfiguration);
+}
+
+/** Finds what is wrong with how the stack says it. */
+function parse(stack: StackText): Parsed {
   const findings: Finding[] = [];
-  const { kubeconfig, kubeContext, providedTrustAnchors, ...values } = readValues(stack, findings);
-  const provided =
-    providedTrustAnchors === undefined
-      ? {}
-      : { providedTrustAnchors: readTrustAnchorFiles(providedTrustAnchors as TrustAnchorFiles, findings) };
+  const { kubeconfig, kubeContext, ...values } = readValues(stack, findings);
+  if (values.providedTrustAnchors !== undefined) {
+    const files = values.providedTrustAnchors as TrustAnchorFiles;
+    values.providedTrustAnchors = readTrustAnchorFiles(files, findings);
+  }
   if (typeof kubeconfig === "string" && kubeconfig.includes("\n")) {
     findings.push(
       broken("kubeconfig-path", {
@@ -277,7 +273,7 @@ function parse(stack: StackText): { configuration: Configuration; findings: Find
   }
   return {
     configuration: {
-      linkerd: argumentsOf({ ...values, ...provided }),
+      linkerd: argumentsOf(values),
       kubeconfig: kubeconfig as string | undefined,
       kubeContext: kubeContext as string | undefined,
     },

@@ -14,7 +14,7 @@ const podSelector = "linkerd.io/control-plane-component=identity";
 export interface LoadedIssuer {
   readonly podName: string;
   /** Hash of the bundle that it was started with; absent if its pod does not say. */
-  readonly bundleSha256?: string;
+  readonly bundleSha256?: string | undefined;
   readonly proof?: CertifyProof;
   readonly failure?: string;
 }
@@ -33,8 +33,7 @@ export async function loadedIssuers(mesh: Mesh, trust: Trust): Promise<readonly 
   return Promise.all(
     present.map(async (pod): Promise<LoadedIssuer> => {
       const podName = pod.metadata!.name!;
-      const startedWith = pod.metadata!.annotations?.[trustRootsAnnotation];
-      const controller = { podName, ...(startedWith === undefined ? {} : { bundleSha256: startedWith }) };
+      const controller = { podName, bundleSha256: pod.metadata!.annotations?.[trustRootsAnnotation] };
       if (conditionOf(pod, "Ready")?.status !== "True") {
         return { ...controller, failure: `the pod is not ready: ${describeContainers(pod)}` };
       }

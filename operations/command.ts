@@ -32,25 +32,18 @@ export interface CommandDescription {
 }
 
 /** Runs a command with this process's arguments, and sets its exit code. */
-export async function runCommand({
-  name,
-  description,
-  timeout,
-  exitCodes,
-  run,
-  onInterrupt,
-}: CommandDescription) {
-  const command = new Command(name)
-    .description(description)
+export async function runCommand({ run, onInterrupt, ...about }: CommandDescription) {
+  const command = new Command(about.name)
+    .description(about.description)
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
     .option("--namespace <name>", "namespace of Linkerd's control plane", "linkerd")
     .addOption(
       new Option("--timeout <duration>", "how long to wait in all, such as 90s or 3m")
         .argParser(parseTimeout)
-        .default(parseTimeout(timeout), timeout),
+        .default(parseTimeout(about.timeout), about.timeout),
     )
     .option("--json", "print the result as JSON", false)
-    .addHelpText("after", `\nExit code: ${exitCodes}`);
+    .addHelpText("after", `\nExit code: ${about.exitCodes}`);
   const options = command.parse().opts<CommonOptions>();
 
   const interrupt = new AbortController();
@@ -59,10 +52,8 @@ export async function runCommand({
   const deadline = AbortSignal.timeout(options.timeout);
   const signal = AbortSignal.any([interrupt.signal, deadline]);
   try {
-    process.exitCode = await run(
-      { ...connect({ ...options, signal }), namespace: options.namespace },
-      options,
-    );
+    const mesh = { ...connect({ ...options, signal }), namespace: options.namespace };
+    process.exitCode = await run(mesh, options);
   } catch (error) {
     if (interrupt.signal.aborted) {
       process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);

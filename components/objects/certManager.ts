@@ -58,29 +58,23 @@ interface CertificateSpec {
  */
 const annotations = { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce };
 
-/** A cert-manager Issuer: signs the Certificates of its namespace. */
+/**
+ * A cert-manager Issuer: signs the Certificates of its namespace.
+ *
+ * Without a namespace it is a ClusterIssuer: signs those of every namespace; its Secret is in cert-manager's own.
+ */
 export class Issuer extends kubernetes.apiextensions.CustomResource {
-  constructor(name: string, metadata: ObjectName, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
-    super(name, { apiVersion, kind: "Issuer", metadata: { ...metadata, annotations }, spec }, opts);
-  }
+  readonly reference: IssuerReference;
 
-  get reference(): IssuerReference {
-    return { group, kind: "Issuer", name: this.metadata.name };
-  }
-}
-
-/** A cert-manager ClusterIssuer: signs the Certificates of every namespace; its Secret is in cert-manager's own. */
-export class ClusterIssuer extends kubernetes.apiextensions.CustomResource {
-  constructor(name: string, issuerName: string, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
-    super(
-      name,
-      { apiVersion, kind: "ClusterIssuer", metadata: { name: issuerName, annotations }, spec },
-      opts,
-    );
-  }
-
-  get reference(): IssuerReference {
-    return { group, kind: "ClusterIssuer", name: this.metadata.name };
+  constructor(
+    name: string,
+    metadata: Partial<ObjectName> & Pick<ObjectName, "name">,
+    spec: IssuerSpec,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    const kind = metadata.namespace === undefined ? "ClusterIssuer" : "Issuer";
+    super(name, { apiVersion, kind, metadata: { ...metadata, annotations }, spec }, opts);
+    this.reference = { group, kind, name: this.metadata.name };
   }
 }
 

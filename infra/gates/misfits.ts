@@ -96,17 +96,10 @@ async function checkGatewayApi(
   const looks = gatewayApiDefinitions.map((name) => findDefinition(cluster, fullName(name)));
   const onCluster = (await Promise.all(looks)).filter((definition) => definition !== undefined);
   const ofChart = (family.gatewayApi?.definitions ?? []).map(fullName);
-  const removed = onCluster.filter(
-    (one) => one.owner === owner && !one.isKept && !(install && ofChart.includes(one.name)),
-  );
-  if (removed.length > 0) {
-    return [
-      removedDefinitions(
-        removed.map(({ name }) => name),
-        owner,
-      ),
-    ];
-  }
+  const removed = onCluster
+    .filter((one) => one.owner === owner && !one.isKept && !(install && ofChart.includes(one.name)))
+    .map(({ name }) => name);
+  if (removed.length > 0) return [removedDefinitions(removed, owner)];
   const present = onCluster.filter(({ name }) => ofChart.includes(name));
   if (!install) {
     return present.length > 0 || family.gatewayApi?.isNeeded !== true ? [] : [absentDefinitions(family)];
