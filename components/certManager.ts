@@ -1,6 +1,5 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { mergeValues } from "../rules/charts/values.ts";
 import { releaseArgs } from "./charts/release.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
@@ -33,18 +32,11 @@ export class CertManager extends pulumi.ComponentResource {
       {
         name: "cert-manager",
         namespace: namespace.metadata.name,
-        ...releaseArgs(certManager, certManager, helmTimeoutSeconds),
-        values: mergeValues(
+        ...releaseArgs(certManager, certManager, helmTimeoutSeconds, {
           // The chart's own choice is kube-system, where the Leases outlive cert-manager.
-          mergeValues(
-            { global: { leaderElection: { namespace: namespace.metadata.name } } },
-            certManager.values,
-          ),
-          {
-            crds: { enabled: true, keep: certManager.keepCrds },
-            startupapicheck: { enabled: true },
-          },
-        ),
+          under: { global: { leaderElection: { namespace: namespace.metadata.name } } },
+          over: { crds: { enabled: true, keep: certManager.keepCrds }, startupapicheck: { enabled: true } },
+        }),
       },
       child,
     );

@@ -1,7 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { hasCniValue } from "../rules/charts/cni.ts";
-import { mergeValues } from "../rules/charts/values.ts";
 import { proxyValues } from "../rules/settings/cni.ts";
 import { releaseArgs } from "./charts/release.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
@@ -44,14 +43,13 @@ export class LinkerdCni extends pulumi.ComponentResource {
       {
         name: "linkerd-cni",
         namespace: namespace.metadata.name,
-        ...releaseArgs(cni, controlPlane, helmTimeoutSeconds),
-        values: mergeValues(
-          mergeValues(proxyValues(args), cni.values),
+        ...releaseArgs(cni, controlPlane, helmTimeoutSeconds, {
+          under: proxyValues(args),
           // Settings of no known chart do not get here.
-          hasCniValue(cni.version!, "namespace")
+          over: hasCniValue(cni.version!, "namespace")
             ? { namespace: namespace.metadata.name, installNamespace: false }
             : {},
-        ),
+        }),
       },
       child,
     );

@@ -2,7 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type ChartFamily, gatewayApiValues, hasCrdsChart } from "../rules/charts/families.ts";
 import { highAvailabilityValues } from "../rules/charts/highAvailability.ts";
-import { type HelmValues, mergeValues } from "../rules/charts/values.ts";
+import type { HelmValues } from "../rules/charts/values.ts";
 import { controlPlaneWebhooks, crdsReleaseName, trustRootsAnnotation } from "../rules/linkerdNames.ts";
 import { releaseArgs } from "./charts/release.ts";
 import { awaitInjection } from "./objects/webhookInjection.ts";
@@ -59,8 +59,9 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
           {
             name: crdsReleaseName,
             namespace,
-            ...releaseArgs(definitions, controlPlane, helmTimeoutSeconds),
-            values: mergeValues(gatewayApiValues(family, definitions.installGatewayApi), definitions.values),
+            ...releaseArgs(definitions, controlPlane, helmTimeoutSeconds, {
+              under: gatewayApiValues(family, definitions.installGatewayApi),
+            }),
           },
           { parent: this },
         )
@@ -70,14 +71,10 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
       {
         name: family.chart,
         namespace,
-        ...releaseArgs(controlPlane, controlPlane, helmTimeoutSeconds),
-        values: mergeValues(
-          mergeValues(
-            controlPlane.highAvailability ? highAvailabilityValues(family) : {},
-            controlPlane.values,
-          ),
-          { ...meshValues(family, args), ...args.webhookValues },
-        ),
+        ...releaseArgs(controlPlane, controlPlane, helmTimeoutSeconds, {
+          under: controlPlane.highAvailability ? highAvailabilityValues(family) : {},
+          over: { ...meshValues(family, args), ...args.webhookValues },
+        }),
       },
       pulumi.mergeOptions({ parent: this, dependsOn: crds ?? [] }, { dependsOn: opts?.dependsOn ?? [] }),
     );

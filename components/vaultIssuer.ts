@@ -37,12 +37,10 @@ export class VaultIssuer extends pulumi.ComponentResource {
         vault: {
           server: args.server,
           path: args.path,
-          ...(args.namespace === undefined ? {} : { namespace: args.namespace }),
-          ...(args.caBundlePem === undefined
-            ? {}
-            : {
-                caBundle: pulumi.output(args.caBundlePem).apply((pem) => Buffer.from(pem).toString("base64")),
-              }),
+          namespace: args.namespace,
+          caBundle:
+            args.caBundlePem &&
+            pulumi.output(args.caBundlePem).apply((pem) => Buffer.from(pem).toString("base64")),
           auth,
         },
       },

@@ -178,7 +178,6 @@ const argumentRows: Readonly<Record<string, Row>> = {
   helmTimeoutSeconds: sets("helmTimeoutSeconds", integer),
 };
 
-/** Every key. */
 export const types: Readonly<Record<string, Type<unknown>>> = {
   ...argumentRows,
   kubeconfig: optional,
@@ -211,7 +210,6 @@ export function inConfiguration(finding: Finding): Finding {
   return { ...finding, field: withKeys(field), message: withKeys(message), fix: withKeys(fix) };
 }
 
-/** What a stack sets. */
 export interface StackText {
   readonly project: string;
   /** Text of each full key, such as `linkerd-rotating-tls:trustDomain`; `undefined` if it is encrypted, and not known. */

@@ -79,7 +79,6 @@ export function conditionOf<One extends { readonly type: string }>(
   return object.status?.conditions?.find((condition) => condition.type === type);
 }
 
-/** Whether cert-manager is issuing the Certificate right now. */
 export function isIssuing(certificate: Certificate): boolean {
   return conditionOf(certificate, "Issuing")?.status === "True";
 }

@@ -42,7 +42,6 @@ export interface CertifyProof {
   readonly issuer: ParsedCertificate;
   /** The trust anchor that it leads to. */
   readonly anchor: ParsedCertificate;
-  /** The name that was certified. */
   readonly identity: string;
 }
 

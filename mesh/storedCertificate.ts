@@ -22,7 +22,6 @@ export interface StoredCertificate {
   readonly unreadable?: string;
 }
 
-/** Reads the Secret's certificate. */
 export async function readStoredCertificate(mesh: Mesh, secretName: string): Promise<StoredCertificate> {
   const { core, namespace } = mesh;
   const secret = core.readNamespacedSecret({ name: secretName, namespace });

@@ -4,10 +4,9 @@ import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
 import { formatSpan } from "./format.ts";
 
-/** The command ended as it should. */
-export const exitAllRight = 0;
+const exitAllRight = 0;
 /** Something is wrong with the credentials, or they could not be read; the output says what, and how to mend it. */
-export const exitProblem = 2;
+const exitProblem = 2;
 /** Ended by Ctrl-C, as shells count it. */
 const exitInterrupted = 130;
 const longestTimeoutMilliseconds = 24 * 3_600_000;
@@ -25,8 +24,8 @@ export interface CommandDescription {
   /** Default of `--timeout`, such as `3m`. */
   readonly timeout: string;
   readonly exitCodes: string;
-  /** Does the work. Its result is the exit code. */
-  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<number>;
+  /** Does the work. Its result is whether all is right. */
+  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<boolean>;
   /** What to know when Ctrl-C ended it. */
   readonly onInterrupt?: string;
 }
@@ -53,7 +52,7 @@ export async function runCommand({ run, onInterrupt, ...about }: CommandDescript
   const signal = AbortSignal.any([interrupt.signal, deadline]);
   try {
     const mesh = { ...connect({ ...options, signal }), namespace: options.namespace };
-    process.exitCode = await run(mesh, options);
+    process.exitCode = (await run(mesh, options)) ? exitAllRight : exitProblem;
   } catch (error) {
     if (interrupt.signal.aborted) {
       process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);

@@ -91,14 +91,15 @@ export async function beforeCreate(
 export async function beforeUpdate(cluster: Promise<Core>, release: ReleaseInputs): Promise<void> {
   const record = await settled(cluster, release);
   if (record === undefined || !isUnfinished(record)) return;
+  const { namespace } = release;
+  const { secretName, status } = record;
   pulumi.log.info(
-    `Helm release ${release.namespace}/${release.name}: an interrupted run left it ${record.status}; going on from the revision before.`,
+    `Helm release ${namespace}/${release.name}: an interrupted run left it ${status}; going on from the revision before.`,
   );
-  const { secretName } = record;
   const { core } = await cluster;
   await requested(
-    `Secret ${release.namespace}/${secretName}`,
-    core.deleteNamespacedSecret({ name: secretName, namespace: release.namespace }),
+    `Secret ${namespace}/${secretName}`,
+    core.deleteNamespacedSecret({ name: secretName, namespace }),
   );
 }
 

@@ -25,7 +25,6 @@ export interface CheckedStack {
   readonly bundle: PemText | undefined;
 }
 
-/** Checks what a stack sets. */
 export function checkStack(stack: StackText): CheckedStack {
   const { configuration, findings } = configurationOf(stack);
   const settings = resolve(configuration.linkerd);

@@ -16,7 +16,7 @@ import { readTrust } from "../../mesh/trust.ts";
 import { listObjects, watchObjects } from "../../mesh/watch.ts";
 import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { identityIssuerName } from "../../rules/linkerdNames.ts";
-import { exitAllRight, exitProblem, runCommand } from "../command.ts";
+import { runCommand } from "../command.ts";
 import { factsOf, formatSpan } from "../format.ts";
 import {
   awaitedNext,
@@ -168,7 +168,6 @@ function renewalJson({ issuer, ...renewal }: Renewal): string {
   return JSON.stringify({ ...renewal, issuer: issuer && factsOf(issuer) }, undefined, 2);
 }
 
-/** Runs the command with this process's arguments, and sets its exit code. */
 export const main = () =>
   runCommand({
     name: "renew",
@@ -183,7 +182,7 @@ export const main = () =>
         console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
       const renewal = await renew(mesh, json ? () => {} : print);
       console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
-      return renewal.renewed ? exitAllRight : exitProblem;
+      return renewal.renewed;
     },
   });
 
