@@ -5,9 +5,6 @@ import { proxyValues } from "../rules/settings/cni.ts";
 import { releaseArgs } from "./charts/release.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** Name of the chart's DaemonSet, in each of its versions. */
-const daemonSetName = "linkerd-cni";
-
 export type LinkerdCniArgs = Pick<ResolvedSettings, "cni" | "controlPlane" | "helmTimeoutSeconds">;
 
 /**
@@ -53,12 +50,12 @@ export class LinkerdCni extends pulumi.ComponentResource {
       },
       child,
     );
-    // It adds nothing but the wait.
+    // It adds nothing but the wait. The chart's DaemonSet has this name in each of its versions.
     new kubernetes.apps.v1.DaemonSetPatch(
       `${name}-ready`,
       {
         metadata: {
-          name: daemonSetName,
+          name: "linkerd-cni",
           namespace: namespace.metadata.name,
           annotations: { "pulumi.com/timeoutSeconds": pulumi.interpolate`${helmTimeoutSeconds}` },
         },

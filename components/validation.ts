@@ -5,7 +5,12 @@ import { describeFinding, describeFindings, type Finding } from "../rules/findin
 import { isLater } from "../rules/known.ts";
 import { checkSettings } from "../rules/settings/check.ts";
 import type { Settings } from "../rules/settings/settings.ts";
-import { type ResolvedSettings, type RotatingLinkerdArgs, resolve } from "./rotatingLinkerdArgs.ts";
+import {
+  type ResolvedSettings,
+  type RotatingLinkerdArgs,
+  resolve,
+  withSetting,
+} from "./rotatingLinkerdArgs.ts";
 
 /**
  * Passes if there are no errors among the findings. Warnings are logged.
@@ -88,16 +93,10 @@ function soundOutputs(settings: ResolvedSettings, check: (whole: Settings) => vo
   if (paths.length === 0) return settings;
   const outputs = Object.fromEntries(paths.map((path) => [path, valueAt(settings, path)]));
   const replaced = (value: (path: string) => unknown) =>
-    paths.reduce<object>((all, path) => withValue(all, path.split("."), value(path)), settings);
+    paths.reduce((all, path) => withSetting(all, path, value(path)), settings);
   const checked = pulumi.output(outputs).apply((values) => {
-    check(replaced((path) => values[path]) as Settings);
+    check(replaced((path) => values[path]));
     return values;
   });
-  return replaced((path) => checked.apply((values) => values[path])) as ResolvedSettings;
-}
-
-/** A copy of an object with a value at a path. */
-function withValue(object: object, [name, ...rest]: readonly string[], value: unknown): object {
-  const inner = (object as Record<string, object>)[name!];
-  return { ...object, [name!]: rest.length === 0 ? value : withValue(inner!, rest, value) };
+  return replaced((path) => checked.apply((values) => values[path]));
 }

@@ -1,6 +1,6 @@
 /** Reads a stack's configuration: the program its own, and `check` any. */
 import * as pulumi from "@pulumi/pulumi";
-import { type RotatingLinkerdArgs, resolve } from "../components/rotatingLinkerdArgs.ts";
+import { type RotatingLinkerdArgs, resolve, withSetting } from "../components/rotatingLinkerdArgs.ts";
 import { requireSound, resolveSound } from "../components/validation.ts";
 import type { HelmValues } from "../rules/charts/values.ts";
 import { type Finding, verdictOf } from "../rules/finding.ts";
@@ -186,13 +186,10 @@ export const types: Readonly<Record<string, Type<unknown>>> = {
 
 /** The component's arguments, from values by their keys. */
 export function argumentsOf(values: Readonly<Record<string, unknown>>): RotatingLinkerdArgs {
-  const args: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(values)) {
-    const [group, name] = argumentRows[key]!.path.split(".");
-    if (name === undefined) args[group!] = value;
-    else args[group!] = { ...(args[group!] as object), [name]: value };
-  }
-  return args;
+  return Object.entries(values).reduce<RotatingLinkerdArgs>(
+    (args, [key, value]) => withSetting(args, argumentRows[key]!.path, value),
+    {},
+  );
 }
 
 const keyOf = new Map(Object.entries(argumentRows).map(([key, { path }]) => [path, key]));

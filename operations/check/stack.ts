@@ -70,11 +70,7 @@ export async function readStack(name: string | undefined): Promise<StackText | F
     const texts = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value]));
     return { project, texts: { ...defaults, ...texts }, isSecret: (key) => values[key]?.secret === true };
   } catch (error) {
-    const { code, path, stderr, message } = error as Error & {
-      code?: unknown;
-      path?: string;
-      stderr?: string;
-    };
+    const { code, path, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
     const field = name === undefined ? "--stack" : `--stack ${name}`;
     if (code === "ENOENT" && path === "pulumi") {
       return unreadable(

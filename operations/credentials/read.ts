@@ -139,13 +139,11 @@ async function withMetric(mesh: Mesh, controller: LoadedIssuer): Promise<Identit
   }
 }
 
-async function fetchText(url: string, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    get(url, { signal, agent: false }, (response) => text(response).then(resolve, reject)).on(
-      "error",
-      reject,
-    );
-  });
+function fetchText(url: string, signal: AbortSignal): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const request = get(url, { signal, agent: false }, (response) => text(response).then(resolve, reject));
+  request.on("error", reject);
+  return promise;
 }
 
 /** The value of a metric without labels in Prometheus' text format; `undefined` if it is not there. */
