@@ -10,21 +10,19 @@ import {
 import { Certificate, Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
+import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
 /** Names of Linkerd's documentation: its procedures and Buoyant's operator find the objects by them. */
 const rootIssuerName = "linkerd-trust-root-issuer";
 const clusterIssuerName = "linkerd-identity-issuer";
 
-export interface ClusterTrustAnchorArgs {
-  /** Life of the anchor, and time before its end at which cert-manager replaces it, as Go durations. */
-  readonly duration: pulumi.Input<string>;
-  readonly renewBefore: pulumi.Input<string>;
+export interface ClusterTrustAnchorArgs
+  extends Pick<ResolvedSettings, "trustDomain">,
+    Pick<ResolvedSettings["trustAnchor"], "duration" | "renewBefore"> {
   /** cert-manager's namespace, which is trust-manager's trust namespace as well. */
   readonly certManagerNamespace: pulumi.Input<string>;
   /** Namespace of the control plane, which carries Linkerd's labels already. */
   readonly linkerdNamespace: pulumi.Input<string>;
-  /** The mesh's trust domain; part of the subject. */
-  readonly trustDomain: pulumi.Input<string>;
 }
 
 /**

@@ -18,16 +18,14 @@ export type TrustRoots =
 
 export interface LinkerdControlPlaneArgs
   extends Pick<
-    ResolvedSettings,
-    "clusterDomain" | "trustDomain" | "helmTimeoutSeconds" | "crds" | "controlPlane"
-  > {
+      ResolvedSettings,
+      "clusterDomain" | "trustDomain" | "helmTimeoutSeconds" | "crds" | "controlPlane"
+    >,
+    Pick<ResolvedSettings["identityIssuer"], "issuanceLifetime" | "clockSkewAllowance"> {
   /** Namespace of the control plane, which carries Linkerd's labels already. */
   readonly namespace: pulumi.Input<string>;
   /** The anchors that the mesh trusts. A change rolls the control plane's pods; meshed pods take it when they restart. */
   readonly trustRoots: TrustRoots;
-  /** How long leaf certificates live, and by how much clocks may differ, as Go durations. */
-  readonly issuanceLifetime: pulumi.Input<string>;
-  readonly clockSkewAllowance: pulumi.Input<string>;
   /** Whether this program's CNI plugin sets up the pods' network; pass the plugin as `dependsOn` then. */
   readonly cniInstalled: boolean;
   /** Values of the webhooks whose credentials come from cert-manager; absent if the chart makes them itself. */

@@ -9,18 +9,16 @@ import { trustAnchorCommonName, trustAnchorObjectName } from "../rules/linkerdNa
 import { checkProvidedAnchor } from "../rules/settings/trustAnchor.ts";
 import { Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
-import type { ProvidedTrustAnchor } from "./rotatingLinkerdArgs.ts";
+import type { ProvidedTrustAnchor, ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 import { requireSound } from "./validation.ts";
 
-export interface TrustAnchorArgs {
+export interface TrustAnchorArgs
+  extends Pick<ResolvedSettings, "trustDomain">,
+    Pick<ResolvedSettings["trustAnchor"], "validityPeriodHours"> {
   /** Namespace of its Secret and Issuer: the control plane's. */
   readonly namespace: pulumi.Input<string>;
   /** Which generation it is, from 1 on. Its names follow from it, and never change. */
   readonly generation: number;
-  /** The mesh's trust domain; part of the subject. */
-  readonly trustDomain: pulumi.Input<string>;
-  /** Life of the certificate in hours; a change replaces the certificate. */
-  readonly validityPeriodHours: pulumi.Input<number>;
   /** The certificate, and its key if it is to sign. Absent: both are made. */
   readonly provided?: ProvidedTrustAnchor | undefined;
 }

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { webhookAuthorityLifetimes } from "../rules/lifetimes/webhookCertificates.ts";
 import { type Webhook, webhookServerName } from "../rules/linkerdNames.ts";
 import { Certificate, Issuer } from "./objects/certManager.ts";
+import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
 /** Names that Linkerd's documentation gives to the webhooks' own authority. */
 const authorityName = "webhook-issuer";
@@ -14,10 +15,8 @@ const authoritySecretName = "webhook-issuer-tls";
  */
 const notOfHelm = { "helm.sh/resource-policy": "keep", "meta.helm.sh/release-name": "" };
 
-export interface WebhookCredentialsArgs {
-  /** Life of each certificate, and time before its end at which it is renewed, as Go durations. */
-  readonly certificateDuration: pulumi.Input<string>;
-  readonly certificateRenewBefore: pulumi.Input<string>;
+export interface WebhookCredentialsArgs
+  extends Pick<ResolvedSettings["webhooks"], "certificateDuration" | "certificateRenewBefore"> {
   readonly namespace: pulumi.Input<string>;
   readonly webhooks: readonly Webhook[];
 }

@@ -68,7 +68,7 @@ export class Issuer extends kubernetes.apiextensions.CustomResource {
 
   constructor(
     name: string,
-    metadata: Partial<ObjectName> & Pick<ObjectName, "name">,
+    metadata: { readonly name: pulumi.Input<string>; readonly namespace?: pulumi.Input<string> },
     spec: IssuerSpec,
     opts?: pulumi.CustomResourceOptions,
   ) {

@@ -127,7 +127,6 @@ async function checkGatewayApi(
     broken("gateway-api-absent", {
       field,
       message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${family.linkerd} looks for.`,
-      fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
     }),
   ];
 }

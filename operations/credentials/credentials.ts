@@ -1,7 +1,4 @@
-/**
- * `npm run -s credentials`: every TLS credential of Linkerd's control plane, how long it is valid, when it is renewed, and
- * which issuer the running identity controllers have loaded.
- */
+/** `npm run -s credentials`. */
 import { runCommand } from "../command.ts";
 import { readCredentials } from "./read.ts";
 import { credentialsJson, credentialsTable } from "./table.ts";

@@ -122,7 +122,6 @@ function bundleProblem(
     message:
       `The identity controller was started with other trust anchors than ConfigMap ${namespace}/${trustRootsName} ` +
       "has now. It would refuse an issuer below a new one.",
-    fix: "Restart the control plane before the issuer is renewed: pulumi up does, since the bundle has changed.",
   });
 }
 

@@ -1,7 +1,4 @@
-/**
- * `npm run -s renew`: renews the identity issuer now, and waits until the running identity controllers have loaded the new
- * one, with each piece of evidence as it comes.
- */
+/** `npm run -s renew`, which tells each piece of evidence as it comes. */
 import { EventEmitter, on } from "node:events";
 import { askToIssue, certificateRequests, certificates } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
@@ -111,8 +108,8 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
     }
     return progress;
   };
-  const result = (renewed: boolean, problem?: Problem): Renewal => ({
-    renewed,
+  const result = (problem?: Problem): Renewal => ({
+    renewed: problem === undefined,
     joined: before.joined,
     evidence,
     issuer: see().stored.certificate,
@@ -128,16 +125,16 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
         loaded = await loadedIssuers(mesh, trust);
         progress = look();
       }
-      if (progress.failure !== undefined) return result(false, progress.failure);
+      if (progress.failure !== undefined) return result(progress.failure);
       const proved = evidence.find(({ step }) => step === "loaded");
       if (proved === undefined) continue;
       const sinceProof = performance.now() - begun - proved.elapsedMilliseconds;
-      if (progress.evidence.has("reloaded") || sinceProof > eventGraceMilliseconds) return result(true);
+      if (progress.evidence.has("reloaded") || sinceProof > eventGraceMilliseconds) return result();
     }
   } catch (error) {
     if (mesh.signal.reason?.name !== "TimeoutError") throw error;
     const { what, fix } = awaitedNext(before, see(), progressOf(before, see()), new Date());
-    return result(false, { what: `Waited ${formatSpan(performance.now() - begun)} for ${what}`, fix });
+    return result({ what: `Waited ${formatSpan(performance.now() - begun)} for ${what}`, fix });
   } finally {
     clearInterval(ticker);
     for (const { stop } of Object.values(watched)) stop();
