@@ -24,25 +24,23 @@ export interface Wanted {
  */
 export async function findMisfits(
   cluster: Promise<Client>,
-  { family, installGatewayApi, namespace }: Wanted,
+  wanted: Wanted,
   onUnknown: (reason: string) => void,
 ): Promise<Finding[]> {
-  const looks = [
-    (client: Client) => checkKubernetes(client, family),
-    (client: Client) => checkGatewayApi(client, family, installGatewayApi, `${namespace}/${crdsReleaseName}`),
-  ];
-  const findings = looks.map((look) =>
-    cluster.then(look).catch((error: Error): Finding[] => {
-      onUnknown(error.message);
+  const look = async (check: typeof checkKubernetes | typeof checkGatewayApi) => {
+    try {
+      return await check(await cluster, wanted);
+    } catch (error) {
+      onUnknown((error as Error).message);
       return [];
-    }),
-  );
-  return (await Promise.all(findings)).flat();
+    }
+  };
+  return (await Promise.all([look(checkKubernetes), look(checkGatewayApi)])).flat();
 }
 
 async function checkKubernetes(
   { version }: Client,
-  { linkerd, kubernetes }: ChartFamily,
+  { family: { linkerd, kubernetes } }: Wanted,
 ): Promise<Finding[]> {
   const { gitVersion, minor } = await requested("Version of Kubernetes", version.getCode());
   // A provider's own build can have a minor version such as "31+".
@@ -83,17 +81,16 @@ async function findDefinitions({ definitions }: Client) {
 
 async function checkGatewayApi(
   cluster: Client,
-  family: ChartFamily,
-  install: boolean,
-  owner: string,
+  { family, installGatewayApi, namespace }: Wanted,
 ): Promise<Finding[]> {
   if (!hasCrdsChart(family)) return [];
+  const owner = `${namespace}/${crdsReleaseName}`;
   const field = "crds.installGatewayApi";
   const onCluster = await findDefinitions(cluster);
   const ofChart = (family.gatewayApi?.definitions ?? []).map(fullName);
   // Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what its chart no longer has.
   const removed = onCluster
-    .filter((one) => one.owner === owner && !one.isKept && !(install && ofChart.includes(one.name)))
+    .filter((one) => one.owner === owner && !one.isKept && !(installGatewayApi && ofChart.includes(one.name)))
     .map(({ name }) => name);
   if (removed.length > 0) {
     return [
@@ -109,7 +106,7 @@ async function checkGatewayApi(
     ];
   }
   const present = onCluster.filter(({ name }) => ofChart.includes(name));
-  if (install) {
+  if (installGatewayApi) {
     return present
       .filter((one) => one.owner !== owner)
       .map((one) =>

@@ -7,7 +7,7 @@ import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { identityDeploymentName, trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
-import { awaitReload, describeObjects, findCertManager, restartController } from "../advice.ts";
+import { awaitReload, describeObjects, restartController } from "../advice.ts";
 import { formatSpan, serial } from "../format.ts";
 import type { Credential, Credentials, IdentityController, WebhookCredential } from "./read.ts";
 
@@ -97,7 +97,6 @@ function renewalProblem({ namespace, readAt }: Credentials, { renewedBy }: Crede
   return broken("certificate-renewed", {
     field,
     message: `The Certificate should have been renewed ${formatSpan(late)} ago.`,
-    fix: findCertManager,
   });
 }
 

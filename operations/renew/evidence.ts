@@ -5,7 +5,8 @@ import type { StoredCertificate } from "../../mesh/storedCertificate.ts";
 import { isSameCertificate, type ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { chainToAnchor } from "../../rules/credentials/chain.ts";
 import { identityDeploymentName } from "../../rules/linkerdNames.ts";
-import { awaitReload, describeObjects, findCertManager, restartController } from "../advice.ts";
+import { rules } from "../../rules/rules.ts";
+import { awaitReload, describeObjects, restartController } from "../advice.ts";
 import { formatTime, serial } from "../format.ts";
 
 /** What takes part in an issuance, for `kubectl describe`. */
@@ -121,7 +122,7 @@ export function awaitedNext(before: Before, seen: Seen, { evidence }: Progress, 
     case "requested":
       return {
         what: `a CertificateRequest of Certificate ${namespace}/${name}; seen: ${describeCondition(seen.certificate, "Issuing")}`,
-        fix: findCertManager,
+        fix: rules["certificate-renewed"].fix,
       };
     case "approved":
     case "signed":
