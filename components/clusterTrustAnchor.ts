@@ -58,7 +58,6 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
   readonly bundlePem: pulumi.Output<string>;
   /** The anchor's certificate in PEM, as the cluster has it at each run. */
   readonly certificatePem: pulumi.Output<string>;
-  /** Reference to the ClusterIssuer that signs with the anchor. */
   readonly issuerRef: IssuerReference;
 
   constructor(name: string, args: ClusterTrustAnchorArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -236,11 +236,11 @@ export interface LinkerdVizSettings extends ChartSettings {
   readonly namespace?: pulumi.Input<string> | undefined;
 }
 
-/** An Output that stands for a value of any type: it fits wherever an Input is taken. */
-type Unknown = pulumi.Output<never>;
-
-/** Settings with every default filled in. What is plain is as it was given; all else is an Output. */
-export type ResolvedSettings = rules.Settings<Unknown>;
+/**
+ * Settings with every default filled in. What is plain is as it was given; all else is an Output, of a type that fits
+ * wherever an Input is taken.
+ */
+export type ResolvedSettings = rules.Settings<pulumi.Output<never>>;
 
 /** Fills in every default, and finds the family of each chart. Nothing is checked: `checkSettings` does that. */
 export function resolve(args: RotatingLinkerdArgs): ResolvedSettings {

@@ -52,7 +52,6 @@ export class TrustAnchor extends pulumi.ComponentResource {
   readonly generation: number;
   /** Name of the Secret and of the Issuer: `linkerd-trust-anchor`, and `linkerd-trust-anchor-<N>` from 2 on. */
   readonly objectName: string;
-  /** The certificate in PEM. */
   readonly certificatePem: pulumi.Output<string>;
   /** Reference to the Issuer that signs with this anchor; absent for one that is provided without its key. */
   readonly issuerRef: IssuerReference | undefined;
@@ -93,7 +92,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
 
   #make(name: string, args: TrustAnchorArgs): Pair {
     const child = { parent: this };
-    const identifier = new random.RandomId(identifierOf(name), { byteLength: 8 }, child);
+    const identifier = new random.RandomId(`${name}-subject`, { byteLength: 8 }, child);
     const key = new tls.PrivateKey(
       `${name}-key`,
       { algorithm: "ECDSA", ecdsaCurve: "P256" },
@@ -126,7 +125,8 @@ export class TrustAnchor extends pulumi.ComponentResource {
     const { certificatePem, privateKeyPem } = checked(provided, generation);
     // With a different anchor, this one has to be replaced, which protection refuses before the Secret changes.
     const identifier = new random.RandomId(
-      identifierOf(name),
+      // The same name as in an anchor that is made, so that neither becomes the other.
+      `${name}-subject`,
       { byteLength: 8, keepers: certificatePem.apply(subjectAndKeyOf) },
       { parent: this },
     );
@@ -159,9 +159,4 @@ function subjectAndKeyOf(certificatePem: string): Record<string, string> {
   const { subject, publicKey } = new X509Certificate(certificatePem);
   const der = publicKey.export({ type: "spki", format: "der" });
   return { subject, publicKeySha256: createHash("sha256").update(der).digest("hex") };
-}
-
-/** The name says what it is for in an anchor that is made; the same in one that is provided, so that neither becomes the other. */
-function identifierOf(name: string): string {
-  return `${name}-subject`;
 }

@@ -10,7 +10,6 @@ import { checkSettings } from "../rules/settings/check.ts";
 import { closest } from "./closest.ts";
 import { readTrustAnchorFiles, type TrustAnchorFiles } from "./trustAnchorFiles.ts";
 
-/** Everything that a stack can set. */
 export interface Configuration {
   readonly linkerd: RotatingLinkerdArgs;
   /** Path of the kubeconfig; absent: as kubectl finds it. */

@@ -5,14 +5,7 @@
  * would ask: the answer holds the issuer that signed it.
  */
 import { join } from "node:path";
-import {
-  Client,
-  credentials,
-  type MethodDefinition,
-  type ServiceDefinition,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { Client, credentials, type MethodDefinition, type ServiceDefinition, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
@@ -158,12 +151,12 @@ function call(address: string, request: CertifyRequest, signal: AbortSignal): Pr
       responseDeserialize,
       request,
       { deadline: Date.now() + callTimeoutMilliseconds },
-      (error, response) => (error === null ? resolve(response!) : reject(explain(error))),
+      (error, response) => {
+        if (error === null) resolve(response!);
+        else
+          reject(new Error(`Certify failed with ${status[error.code]}: ${error.details}`, { cause: error }));
+      },
     );
     signal.addEventListener("abort", () => answer.cancel(), { once: true });
   }).finally(() => client.close());
-}
-
-function explain(error: ServiceError): Error {
-  return new Error(`Certify failed with ${status[error.code]}: ${error.details}`, { cause: error });
 }

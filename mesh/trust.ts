@@ -11,7 +11,6 @@ import { found } from "./requests.ts";
 
 /** What can be read of a mesh, even if Linkerd is not installed, or not yet. */
 export interface MeshSettings {
-  /** Whether Linkerd's control plane is installed in the namespace. */
   readonly isInstalled: boolean;
   readonly purpose: Omit<Purpose, "now">;
   /** The trust anchors; absent until Linkerd's chart or trust-manager has written them. */

@@ -13,11 +13,6 @@ export interface IssuerReference {
   readonly name: pulumi.Input<string>;
 }
 
-interface ObjectName {
-  readonly name: pulumi.Input<string>;
-  readonly namespace: pulumi.Input<string>;
-}
-
 type IssuerSpec =
   /** Signs with the CA certificate and key in this Secret. */
   | { readonly ca: { readonly secretName: pulumi.Input<string> } }
@@ -82,7 +77,7 @@ export class Issuer extends kubernetes.apiextensions.CustomResource {
 export class Certificate extends kubernetes.apiextensions.CustomResource {
   constructor(
     name: string,
-    metadata: ObjectName,
+    metadata: { readonly name: pulumi.Input<string>; readonly namespace: pulumi.Input<string> },
     spec: CertificateSpec,
     opts?: pulumi.CustomResourceOptions,
   ) {

@@ -109,13 +109,11 @@ export async function beforeUpdate(cluster: Promise<Core>, release: ReleaseInput
  */
 async function settled(cluster: Promise<Core>, release: ReleaseInputs): Promise<ReleaseRecord | undefined> {
   for (let told = false; ; told = true) {
-    let record: ReleaseRecord | undefined;
-    try {
-      record = await newestRecord((await cluster).core, release);
-    } catch (error) {
-      pulumi.log.debug(`Helm's record of ${release.namespace}/${release.name}: ${(error as Error).message}`);
+    const newest = cluster.then(({ core }) => newestRecord(core, release));
+    const record = await newest.catch(({ message }: Error) => {
+      pulumi.log.debug(`Helm's record of ${release.namespace}/${release.name}: ${message}`);
       return undefined;
-    }
+    });
     if (record === undefined || !isUnfinished(record)) return record;
     const left = record.writtenAt + release.timeout * 1000 - Date.now();
     if (left <= 0) return record;

@@ -16,6 +16,8 @@ import { broken } from "../../rules/rules.ts";
 
 const exitCodes = { ok: 0, warning: 1, error: 2 } as const;
 
+type SecretName = Readonly<Record<"namespace" | "name", string>>;
+
 interface Options {
   readonly stack?: string;
   readonly offline: boolean;
@@ -23,7 +25,7 @@ interface Options {
   readonly bundle?: string;
   readonly issuer?: string;
   readonly key?: string;
-  readonly secret?: { readonly namespace: string; readonly name: string };
+  readonly secret?: SecretName;
   readonly context?: string;
   readonly trustDomain?: string;
   readonly issuanceLifetime?: string;
@@ -100,7 +102,7 @@ function readOptions(): Options {
   return options;
 }
 
-function parseSecret(text: string): { namespace: string; name: string } {
+function parseSecret(text: string): SecretName {
   const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
   if (namespace !== undefined && name !== undefined) return { namespace, name };
   throw new InvalidArgumentError("Write it like linkerd/linkerd-identity-issuer.");
@@ -163,10 +165,7 @@ async function checkFiles(options: Options): Promise<readonly Finding[]> {
   return checkCredentials({ bundle, issuer, key }, purposeOf(options), parseCertificate);
 }
 
-async function checkSecret(
-  options: Options,
-  { namespace, name }: NonNullable<Options["secret"]>,
-): Promise<readonly Finding[]> {
+async function checkSecret(options: Options, { namespace, name }: SecretName): Promise<readonly Finding[]> {
   const { checkHeldCredentials, readHeldCredentials } = await import("./cluster.ts");
   try {
     const held = await readHeldCredentials({ context: options.context }, namespace, name);

@@ -29,7 +29,6 @@ export interface Credential extends StoredCertificate {
   readonly renewedBy?: Certificate | undefined;
 }
 
-/** A webhook's serving certificate. */
 export interface WebhookCredential extends Credential {
   readonly name: string;
   /** The name by which the API server calls the webhook. */

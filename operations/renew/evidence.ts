@@ -136,14 +136,18 @@ export function awaitedNext(before: Before, seen: Seen, { evidence }: Progress, 
         what: `Certificate ${namespace}/${name} to be Ready with the new certificate; seen: ${describeCondition(seen.certificate, "Ready")}`,
         fix: describe,
       };
-    default:
+    default: {
+      const event = newestEvent(before, seen);
+      const word =
+        event === undefined ? "no event about a reload" : `event ${event.reason}: ${event.message}`;
       return {
-        what: `the identity controllers to load the new issuer; seen: ${describeLoaded(seen)}; ${describeEvent(before, seen)}`,
+        what: `the identity controllers to load the new issuer; seen: ${describeLoaded(seen)}; ${word}`,
         fix:
           seen.loaded.length === 0
             ? describeObjects(namespace, `deployment ${identityDeploymentName}`)
             : awaitReload(namespace, seen.stored.certificate!, time),
       };
+    }
   }
 }
 
@@ -245,11 +249,6 @@ function describeCondition(object: Certificate | CertificateRequest | undefined,
   return condition === undefined
     ? `no condition ${type}`
     : `${type}=${condition.status} (${condition.reason}: ${condition.message})`;
-}
-
-function describeEvent(before: Before, seen: Seen): string {
-  const event = newestEvent(before, seen);
-  return event === undefined ? "no event about a reload" : `event ${event.reason}: ${event.message}`;
 }
 
 /** Those that have not loaded what is stored. */

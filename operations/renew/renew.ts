@@ -44,9 +44,9 @@ interface Renewal {
   /** An issuance was under way already; no other one was asked for. */
   readonly joined: boolean;
   readonly evidence: readonly Evidence[];
+  readonly problem: Problem | undefined;
   /** The issuer that is in the Secret at the end. */
   readonly issuer: ParsedCertificate | undefined;
-  readonly problem: Problem | undefined;
 }
 
 /**
@@ -112,8 +112,8 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
     renewed: problem === undefined,
     joined: before.joined,
     evidence,
-    issuer: see().stored.certificate,
     problem,
+    issuer: see().stored.certificate,
   });
   const ticker = setInterval(changed, askAgainMilliseconds);
   try {
@@ -161,10 +161,6 @@ function verdict({ evidence, problem }: Renewal): string {
   return `Renewed: the identity controllers have loaded the new issuer.${withoutEvent}`;
 }
 
-function renewalJson({ issuer, ...renewal }: Renewal): string {
-  return JSON.stringify({ ...renewal, issuer: issuer && factsOf(issuer) }, undefined, 2);
-}
-
 export const main = () =>
   runCommand({
     name: "renew",
@@ -178,7 +174,8 @@ export const main = () =>
       const print = ({ what, elapsedMilliseconds }: Evidence) =>
         console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
       const renewal = await renew(mesh, json ? () => {} : print);
-      console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
+      const issuer = renewal.issuer && factsOf(renewal.issuer);
+      console.log(json ? JSON.stringify({ ...renewal, issuer }, undefined, 2) : `\n${verdict(renewal)}`);
       return renewal.renewed;
     },
   });
