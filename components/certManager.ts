@@ -1,10 +1,8 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { mergeValues } from "../rules/charts/values.ts";
 import { releaseArgs } from "./charts/release.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** What a {@link CertManager} is made from. */
 export type CertManagerArgs = Pick<ResolvedSettings, "certManager" | "helmTimeoutSeconds">;
 
 /**
@@ -17,7 +15,6 @@ export type CertManagerArgs = Pick<ResolvedSettings, "certManager" | "helmTimeou
  * The namespace is made here, not by Helm, which would leave it behind with the webhook's CA and the Leases.
  */
 export class CertManager extends pulumi.ComponentResource {
-  /** Version of the chart that is installed. */
   readonly chartVersion: pulumi.Output<string>;
 
   constructor(name: string, args: CertManagerArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -35,18 +32,11 @@ export class CertManager extends pulumi.ComponentResource {
       {
         name: "cert-manager",
         namespace: namespace.metadata.name,
-        ...releaseArgs(certManager, certManager, helmTimeoutSeconds),
-        values: mergeValues(
+        ...releaseArgs(certManager, certManager, helmTimeoutSeconds, {
           // The chart's own choice is kube-system, where the Leases outlive cert-manager.
-          mergeValues(
-            { global: { leaderElection: { namespace: namespace.metadata.name } } },
-            certManager.values,
-          ),
-          {
-            crds: { enabled: true, keep: certManager.keepCrds },
-            startupapicheck: { enabled: true },
-          },
-        ),
+          under: { global: { leaderElection: { namespace: namespace.metadata.name } } },
+          over: { crds: { enabled: true, keep: certManager.keepCrds }, startupapicheck: { enabled: true } },
+        }),
       },
       child,
     );

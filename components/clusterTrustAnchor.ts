@@ -7,25 +7,22 @@ import {
   trustRootsKey,
   trustRootsName,
 } from "../rules/linkerdNames.ts";
-import { Certificate, ClusterIssuer, Issuer, type IssuerReference } from "./objects/certManager.ts";
+import { Certificate, Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
+import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
 /** Names of Linkerd's documentation: its procedures and Buoyant's operator find the objects by them. */
 const rootIssuerName = "linkerd-trust-root-issuer";
 const clusterIssuerName = "linkerd-identity-issuer";
 
-/** What a {@link ClusterTrustAnchor} is made from. */
-export interface ClusterTrustAnchorArgs {
-  /** Life of the anchor, and time before its end at which cert-manager replaces it, as Go durations. */
-  readonly duration: pulumi.Input<string>;
-  readonly renewBefore: pulumi.Input<string>;
+export interface ClusterTrustAnchorArgs
+  extends Pick<ResolvedSettings, "trustDomain">,
+    Pick<ResolvedSettings["trustAnchor"], "duration" | "renewBefore"> {
   /** cert-manager's namespace, which is trust-manager's trust namespace as well. */
   readonly certManagerNamespace: pulumi.Input<string>;
   /** Namespace of the control plane, which carries Linkerd's labels already. */
   readonly linkerdNamespace: pulumi.Input<string>;
-  /** The mesh's trust domain; part of the subject. */
-  readonly trustDomain: pulumi.Input<string>;
 }
 
 /**
@@ -61,7 +58,6 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
   readonly bundlePem: pulumi.Output<string>;
   /** The anchor's certificate in PEM, as the cluster has it at each run. */
   readonly certificatePem: pulumi.Output<string>;
-  /** Reference to the ClusterIssuer that signs with the anchor. */
   readonly issuerRef: IssuerReference;
 
   constructor(name: string, args: ClusterTrustAnchorArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -82,7 +78,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
         secretName: trustAnchorName,
         duration: args.duration,
         renewBefore: args.renewBefore,
-        issuerRef: { group: "cert-manager.io", kind: "Issuer", name: selfSigned.metadata.name },
+        issuerRef: selfSigned.reference,
         commonName: pulumi.output(args.trustDomain).apply((domain) => trustAnchorCommonName(1, domain)),
         isCA: true,
         privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always" },
@@ -103,15 +99,13 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
       name,
       trustAnchorName,
       {
-        sources: [{ secret: { name: secretName, key: "tls.crt" } }],
-        target: {
-          configMap: { key: "tls.crt" },
-          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
-        },
+        secrets: [secretName],
+        key: "tls.crt",
+        namespaceLabels: { "kubernetes.io/metadata.name": namespace },
       },
       dependent,
     );
-    this.certificatePem = distributedText(name, { bundle: own, namespace, key: "tls.crt" }, this);
+    this.certificatePem = distributedText(name, own, namespace, this);
 
     const previous = new kubernetes.core.v1.Secret(
       `${name}-previous`,
@@ -127,25 +121,16 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
       `${name}-bundle`,
       trustRootsName,
       {
-        sources: [
-          { secret: { name: secretName, key: "tls.crt" } },
-          { secret: { name: previous.metadata.name, key: "tls.crt" } },
-        ],
-        target: {
-          configMap: { key: trustRootsKey },
-          namespaceSelector: { matchLabels: { "linkerd.io/is-control-plane": "true" } },
-        },
+        secrets: [secretName, previous.metadata.name],
+        key: trustRootsKey,
+        namespaceLabels: { "linkerd.io/is-control-plane": "true" },
       },
       dependent,
     );
-    this.bundlePem = distributedText(
-      `${name}-bundle`,
-      { bundle: roots, namespace: args.linkerdNamespace, key: trustRootsKey },
-      this,
-    );
+    this.bundlePem = distributedText(`${name}-bundle`, roots, args.linkerdNamespace, this);
 
-    const issuer = new ClusterIssuer(name, clusterIssuerName, { ca: { secretName } }, child);
-    this.issuerRef = { group: "cert-manager.io", kind: "ClusterIssuer", name: issuer.metadata.name };
+    const issuer = new Issuer(name, { name: clusterIssuerName }, { ca: { secretName } }, child);
+    this.issuerRef = issuer.reference;
 
     this.registerOutputs({ bundlePem: this.bundlePem });
   }

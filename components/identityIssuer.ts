@@ -1,16 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { identityIssuerCommonName, identityIssuerName } from "../rules/linkerdNames.ts";
 import { Certificate, type IssuerReference } from "./objects/certManager.ts";
+import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** What an identity issuer is made from. */
-export interface IdentityIssuerArgs {
-  /** Lives of its certificate and of the renewal before its end, as Go durations. */
-  readonly duration: pulumi.Input<string>;
-  readonly renewBefore: pulumi.Input<string>;
+export interface IdentityIssuerArgs
+  extends Pick<ResolvedSettings, "trustDomain">,
+    Pick<ResolvedSettings["identityIssuer"], "duration" | "renewBefore"> {
   /** Namespace of the control plane. */
   readonly namespace: pulumi.Input<string>;
-  /** The mesh's trust domain; part of the issuer's name. */
-  readonly trustDomain: pulumi.Input<string>;
   /** The cert-manager issuer that signs it. A change makes cert-manager issue it again. */
   readonly issuerRef: IssuerReference;
 }

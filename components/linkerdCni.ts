@@ -1,15 +1,10 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { hasCniValue } from "../rules/charts/cni.ts";
-import { mergeValues } from "../rules/charts/values.ts";
 import { proxyValues } from "../rules/settings/cni.ts";
 import { releaseArgs } from "./charts/release.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** Name of the chart's DaemonSet, in each of its versions. */
-const daemonSetName = "linkerd-cni";
-
-/** What a {@link LinkerdCni} is made from. */
 export type LinkerdCniArgs = Pick<ResolvedSettings, "cni" | "controlPlane" | "helmTimeoutSeconds">;
 
 /**
@@ -45,23 +40,22 @@ export class LinkerdCni extends pulumi.ComponentResource {
       {
         name: "linkerd-cni",
         namespace: namespace.metadata.name,
-        ...releaseArgs(cni, controlPlane, helmTimeoutSeconds),
-        values: mergeValues(
-          mergeValues(proxyValues(args), cni.values),
+        ...releaseArgs(cni, controlPlane, helmTimeoutSeconds, {
+          under: proxyValues(args),
           // Settings of no known chart do not get here.
-          hasCniValue(cni.version!, "namespace")
+          over: hasCniValue(cni.version!, "namespace")
             ? { namespace: namespace.metadata.name, installNamespace: false }
             : {},
-        ),
+        }),
       },
       child,
     );
-    // It adds nothing but the wait.
+    // It adds nothing but the wait. The chart's DaemonSet has this name in each of its versions.
     new kubernetes.apps.v1.DaemonSetPatch(
       `${name}-ready`,
       {
         metadata: {
-          name: daemonSetName,
+          name: "linkerd-cni",
           namespace: namespace.metadata.name,
           annotations: { "pulumi.com/timeoutSeconds": pulumi.interpolate`${helmTimeoutSeconds}` },
         },

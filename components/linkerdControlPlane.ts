@@ -2,7 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type ChartFamily, gatewayApiValues, hasCrdsChart } from "../rules/charts/families.ts";
 import { highAvailabilityValues } from "../rules/charts/highAvailability.ts";
-import { type HelmValues, mergeValues } from "../rules/charts/values.ts";
+import type { HelmValues } from "../rules/charts/values.ts";
 import { controlPlaneWebhooks, crdsReleaseName, trustRootsAnnotation } from "../rules/linkerdNames.ts";
 import { releaseArgs } from "./charts/release.ts";
 import { awaitInjection } from "./objects/webhookInjection.ts";
@@ -16,19 +16,16 @@ export type TrustRoots =
   /** Someone else has made it. The pods carry the hash of its text, so that the control plane rolls with the bundle. */
   | { readonly externalSha256: pulumi.Input<string> };
 
-/** What a {@link LinkerdControlPlane} is made from. */
 export interface LinkerdControlPlaneArgs
   extends Pick<
-    ResolvedSettings,
-    "clusterDomain" | "trustDomain" | "helmTimeoutSeconds" | "crds" | "controlPlane"
-  > {
+      ResolvedSettings,
+      "clusterDomain" | "trustDomain" | "helmTimeoutSeconds" | "crds" | "controlPlane"
+    >,
+    Pick<ResolvedSettings["identityIssuer"], "issuanceLifetime" | "clockSkewAllowance"> {
   /** Namespace of the control plane, which carries Linkerd's labels already. */
   readonly namespace: pulumi.Input<string>;
   /** The anchors that the mesh trusts. A change rolls the control plane's pods; meshed pods take it when they restart. */
   readonly trustRoots: TrustRoots;
-  /** How long leaf certificates live, and by how much clocks may differ, as Go durations. */
-  readonly issuanceLifetime: pulumi.Input<string>;
-  readonly clockSkewAllowance: pulumi.Input<string>;
   /** Whether this program's CNI plugin sets up the pods' network; pass the plugin as `dependsOn` then. */
   readonly cniInstalled: boolean;
   /** Values of the webhooks whose credentials come from cert-manager; absent if the chart makes them itself. */
@@ -47,7 +44,6 @@ export interface LinkerdControlPlaneArgs
 export class LinkerdControlPlane extends pulumi.ComponentResource {
   /** Version of the definitions' chart; absent for Linkerd before 2.12, which has none. */
   readonly crdsChartVersion: pulumi.Output<string> | undefined;
-  /** Version of the control plane's chart. */
   readonly controlPlaneChartVersion: pulumi.Output<string>;
 
   constructor(name: string, args: LinkerdControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -61,8 +57,9 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
           {
             name: crdsReleaseName,
             namespace,
-            ...releaseArgs(definitions, controlPlane, helmTimeoutSeconds),
-            values: mergeValues(gatewayApiValues(family, definitions.installGatewayApi), definitions.values),
+            ...releaseArgs(definitions, controlPlane, helmTimeoutSeconds, {
+              under: gatewayApiValues(family, definitions.installGatewayApi),
+            }),
           },
           { parent: this },
         )
@@ -72,14 +69,10 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
       {
         name: family.chart,
         namespace,
-        ...releaseArgs(controlPlane, controlPlane, helmTimeoutSeconds),
-        values: mergeValues(
-          mergeValues(
-            controlPlane.highAvailability ? highAvailabilityValues(family) : {},
-            controlPlane.values,
-          ),
-          { ...meshValues(family, args), ...args.webhookValues },
-        ),
+        ...releaseArgs(controlPlane, controlPlane, helmTimeoutSeconds, {
+          under: controlPlane.highAvailability ? highAvailabilityValues(family) : {},
+          over: { ...meshValues(family, args), ...args.webhookValues },
+        }),
       },
       pulumi.mergeOptions({ parent: this, dependsOn: crds ?? [] }, { dependsOn: opts?.dependsOn ?? [] }),
     );

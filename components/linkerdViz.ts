@@ -1,6 +1,5 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { mergeValues } from "../rules/charts/values.ts";
 import { vizWebhooks } from "../rules/linkerdNames.ts";
 import type { PodSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { releaseArgs } from "./charts/release.ts";
@@ -8,7 +7,6 @@ import { awaitInjection } from "./objects/webhookInjection.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 import { WebhookCredentials } from "./webhookCredentials.ts";
 
-/** What a {@link LinkerdViz} is made from. */
 export interface LinkerdVizArgs
   extends Pick<
     ResolvedSettings,
@@ -57,12 +55,13 @@ export class LinkerdViz extends pulumi.ComponentResource {
       {
         name: "linkerd-viz",
         namespace: namespace.metadata.name,
-        ...releaseArgs(viz, args.controlPlane, args.helmTimeoutSeconds),
-        values: mergeValues(viz.values, {
-          linkerdNamespace: args.linkerdNamespace,
-          clusterDomain: args.clusterDomain,
-          identityTrustDomain: args.trustDomain,
-          ...credentials?.values,
+        ...releaseArgs(viz, args.controlPlane, args.helmTimeoutSeconds, {
+          over: {
+            linkerdNamespace: args.linkerdNamespace,
+            clusterDomain: args.clusterDomain,
+            identityTrustDomain: args.trustDomain,
+            ...credentials?.values,
+          },
         }),
       },
       after,

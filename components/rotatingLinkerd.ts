@@ -1,3 +1,4 @@
+import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import {
   bundleSha256,
@@ -22,7 +23,6 @@ import { ClusterTrustAnchor } from "./clusterTrustAnchor.ts";
 import { IdentityIssuer } from "./identityIssuer.ts";
 import { LinkerdCni } from "./linkerdCni.ts";
 import { LinkerdControlPlane, type TrustRoots } from "./linkerdControlPlane.ts";
-import { LinkerdNamespace } from "./linkerdNamespace.ts";
 import { LinkerdViz } from "./linkerdViz.ts";
 import type { IssuerReference } from "./objects/certManager.ts";
 import type { ResolvedSettings, RotatingLinkerdArgs } from "./rotatingLinkerdArgs.ts";
@@ -51,11 +51,10 @@ interface TrustAnchorSource {
   readonly statuses: pulumi.Output<TrustAnchorStatus[]>;
 }
 
-/** What comes before the anchors. */
-interface Surroundings {
-  readonly namespace: LinkerdNamespace;
-  /** cert-manager, if it is installed here. */
-  readonly certManager: readonly CertManager[];
+/** Options of what comes after cert-manager, if that is installed here. */
+interface AfterCertManager {
+  readonly parent: pulumi.Resource;
+  readonly dependsOn: CertManager[];
 }
 
 /**
@@ -93,45 +92,46 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
   constructor(name: string, args: RotatingLinkerdArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:RotatingLinkerd", name, {}, opts);
     const settings = resolveSound(args);
-    const { clusterDomain, trustDomain, helmTimeoutSeconds, identityIssuer, webhooks, cni, viz } = settings;
-    const { certManager: certManagerSettings, controlPlane: controlPlaneSettings, crds } = settings;
+    const { clusterDomain, trustDomain, helmTimeoutSeconds, identityIssuer, webhooks } = settings;
+    const { certManager, crds, controlPlane, cni, viz } = settings;
+    const { duration, renewBefore, issuanceLifetime, clockSkewAllowance } = identityIssuer;
     const child = { parent: this };
     const level = levelOf(settings);
 
-    const namespace = new LinkerdNamespace(
+    const namespace = new kubernetes.core.v1.Namespace(
       `${name}-namespace`,
-      { name: controlPlaneSettings.namespace, podSecurityLevel: level },
+      {
+        metadata: {
+          name: controlPlane.namespace,
+          // As the chart's own template has them, which it renders for the `linkerd` command alone. They are there
+          // from the start, since webhooks and trust-manager select by them: labelled after the installation, a
+          // namespace never gets its bundle.
+          labels: {
+            "linkerd.io/is-control-plane": "true",
+            "config.linkerd.io/admission-webhooks": "disabled",
+            "linkerd.io/control-plane-ns": controlPlane.namespace,
+            "pod-security.kubernetes.io/enforce": level,
+          },
+          annotations: { "linkerd.io/inject": "disabled" },
+        },
+      },
       child,
     );
     const linkerdNamespace = namespace.metadata.name;
-    const certManager = certManagerSettings.install
-      ? [
-          new CertManager(
-            `${name}-cert-manager`,
-            { certManager: certManagerSettings, helmTimeoutSeconds },
-            child,
-          ),
-        ]
+    const ownCertManager = certManager.install
+      ? [new CertManager(`${name}-cert-manager`, { certManager, helmTimeoutSeconds }, child)]
       : [];
-    const afterCertManager = { ...child, dependsOn: certManager };
+    const afterCertManager = { ...child, dependsOn: ownCertManager };
 
-    const anchors =
-      settings.trustAnchor.source === "cluster"
-        ? this.#clusterAnchor(name, settings, { namespace, certManager })
-        : this.#stackAnchors(name, settings, { namespace, certManager });
-    const issuerRef = this.#issuerRef(name, settings, { namespace, certManager }) ?? anchors.issuerRef;
+    const makeAnchors = settings.trustAnchor.source === "cluster" ? clusterAnchor : stackAnchors;
+    const anchors = makeAnchors(name, settings, linkerdNamespace, afterCertManager);
+    const issuerRef = otherIssuer(name, settings, linkerdNamespace, afterCertManager) ?? anchors.issuerRef;
     const issuer =
       issuerRef === undefined || identityIssuer.source === "secret"
         ? undefined
         : new IdentityIssuer(
             `${name}-identity-issuer`,
-            {
-              duration: identityIssuer.duration,
-              renewBefore: identityIssuer.renewBefore,
-              namespace: linkerdNamespace,
-              trustDomain,
-              issuerRef,
-            },
+            { duration, renewBefore, namespace: linkerdNamespace, trustDomain, issuerRef },
             afterCertManager,
           );
     const webhookCredentials = webhooks.rotateCredentials
@@ -142,26 +142,20 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         )
       : undefined;
     const plugin = cni.install
-      ? [
-          new LinkerdCni(
-            `${name}-cni`,
-            { cni, controlPlane: controlPlaneSettings, helmTimeoutSeconds },
-            child,
-          ),
-        ]
+      ? [new LinkerdCni(`${name}-cni`, { cni, controlPlane, helmTimeoutSeconds }, child)]
       : [];
-    const controlPlane = new LinkerdControlPlane(
+    const linkerd = new LinkerdControlPlane(
       `${name}-control-plane`,
       {
         clusterDomain,
         trustDomain,
         helmTimeoutSeconds,
         crds,
-        controlPlane: controlPlaneSettings,
+        controlPlane,
         namespace: linkerdNamespace,
         trustRoots: anchors.trustRoots,
-        issuanceLifetime: identityIssuer.issuanceLifetime,
-        clockSkewAllowance: identityIssuer.clockSkewAllowance,
+        issuanceLifetime,
+        clockSkewAllowance,
         cniInstalled: cni.install,
         webhookValues: webhookCredentials?.values,
       },
@@ -176,11 +170,11 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
           helmTimeoutSeconds,
           webhooks,
           viz,
-          controlPlane: controlPlaneSettings,
+          controlPlane,
           linkerdNamespace,
           podSecurityLevel: level,
         },
-        { ...child, dependsOn: controlPlane },
+        { ...child, dependsOn: linkerd },
       );
     }
 
@@ -188,113 +182,92 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     this.trustAnchors = anchors.statuses;
     this.linkerdNamespace = linkerdNamespace;
     this.identityIssuerSecretName = issuer?.secretName ?? pulumi.output(identityIssuerName);
-    this.certManagerChartVersion = certManager[0]?.chartVersion;
-    this.linkerdCrdsChartVersion = controlPlane.crdsChartVersion;
-    this.linkerdControlPlaneChartVersion = controlPlane.controlPlaneChartVersion;
+    this.certManagerChartVersion = ownCertManager[0]?.chartVersion;
+    this.linkerdCrdsChartVersion = linkerd.crdsChartVersion;
+    this.linkerdControlPlaneChartVersion = linkerd.controlPlaneChartVersion;
     this.registerOutputs({ trustBundlePem: this.trustBundlePem, trustAnchors: this.trustAnchors });
   }
+}
 
-  /** The issuer that signs in place of an anchor of this program, if there is one. */
-  #issuerRef(
-    name: string,
-    {
-      identityIssuer: { issuerRef, vault },
-      certManager: { namespace: certManagerNamespace },
-    }: ResolvedSettings,
-    { namespace, certManager }: Surroundings,
-  ): IssuerReference | undefined {
-    if (vault !== undefined) {
-      return new VaultIssuer(
-        `${name}-identity-vault`,
-        { ...vault, linkerdNamespace: namespace.metadata.name, certManagerNamespace },
-        { parent: this, dependsOn: [...certManager] },
-      ).issuerRef;
-    }
-    if (issuerRef === undefined) return undefined;
-    const { name: issuerName, kind = "Issuer", group = certManagerGroup } = issuerRef;
-    return { group, kind, name: issuerName };
+/** The issuer that signs in place of an anchor of this program, if there is one. */
+function otherIssuer(
+  name: string,
+  { identityIssuer: { issuerRef, vault }, certManager }: ResolvedSettings,
+  linkerdNamespace: pulumi.Output<string>,
+  after: AfterCertManager,
+): IssuerReference | undefined {
+  if (vault !== undefined) {
+    const args = { ...vault, linkerdNamespace, certManagerNamespace: certManager.namespace };
+    return new VaultIssuer(`${name}-identity-vault`, args, after).issuerRef;
   }
+  if (issuerRef === undefined) return undefined;
+  const { name: issuerName, kind = "Issuer", group = certManagerGroup } = issuerRef;
+  return { group, kind, name: issuerName };
+}
 
-  #stackAnchors(
-    name: string,
-    settings: ResolvedSettings,
-    { namespace, certManager }: Surroundings,
-  ): TrustAnchorSource {
-    const { generations, validityPeriodHours, provided, protect } = settings.trustAnchor;
-    const anchors = generations.map(
-      (generation) =>
-        new TrustAnchor(
-          `${name}-${trustAnchorObjectName(generation).replace(/^linkerd-/, "")}`,
-          {
-            namespace: namespace.metadata.name,
-            generation,
-            trustDomain: settings.trustDomain,
-            validityPeriodHours,
-            provided: provided[generation],
-          },
-          { parent: this, protect, dependsOn: [...certManager] },
-        ),
-    );
-    const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
-    const signer = anchors.find(({ generation }) => generation === signingGeneration(settings));
-    return {
-      bundlePem,
-      trustRoots: { pem: bundlePem },
-      issuerRef: signer?.issuerRef,
-      statuses: pulumi.all(
-        anchors.map((anchor) =>
-          anchor.certificatePem.apply((pem) => ({
-            generation: anchor.generation,
-            name: anchor.objectName,
-            signs: anchor === signer,
-            ...certificateFacts(pem),
-          })),
-        ),
+function stackAnchors(
+  name: string,
+  settings: ResolvedSettings,
+  namespace: pulumi.Output<string>,
+  after: AfterCertManager,
+): TrustAnchorSource {
+  const { trustDomain } = settings;
+  const { generations, validityPeriodHours, provided, protect } = settings.trustAnchor;
+  const anchors = generations.map(
+    (generation) =>
+      new TrustAnchor(
+        `${name}-${trustAnchorObjectName(generation).replace(/^linkerd-/, "")}`,
+        { namespace, generation, trustDomain, validityPeriodHours, provided: provided[generation] },
+        { ...after, protect },
       ),
-    };
-  }
+  );
+  const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
+  const signer = anchors.find(({ generation }) => generation === signingGeneration(settings));
+  return {
+    bundlePem,
+    trustRoots: { pem: bundlePem },
+    issuerRef: signer?.issuerRef,
+    statuses: pulumi.all(
+      anchors.map((anchor) =>
+        anchor.certificatePem.apply((pem) => ({
+          generation: anchor.generation,
+          name: anchor.objectName,
+          signs: anchor === signer,
+          ...certificateFacts(pem),
+        })),
+      ),
+    ),
+  };
+}
 
-  #clusterAnchor(
-    name: string,
-    settings: ResolvedSettings,
-    { namespace, certManager }: Surroundings,
-  ): TrustAnchorSource {
-    const { duration, renewBefore, protect } = settings.trustAnchor;
-    const { certManager: certManagerSettings, helmTimeoutSeconds } = settings;
-    const trustManager = settings.trustManager.install
-      ? [
-          new TrustManager(
-            `${name}-trust-manager`,
-            { certManager: certManagerSettings, trustManager: settings.trustManager, helmTimeoutSeconds },
-            { parent: this, dependsOn: [...certManager] },
-          ),
-        ]
-      : [];
-    const anchor = new ClusterTrustAnchor(
-      `${name}-trust-anchor`,
-      {
-        duration,
-        renewBefore,
-        certManagerNamespace: certManagerSettings.namespace,
-        linkerdNamespace: namespace.metadata.name,
-        trustDomain: settings.trustDomain,
-      },
-      { parent: this, protect, dependsOn: [...certManager, ...trustManager] },
-    );
-    return {
-      bundlePem: anchor.bundlePem.apply((text) => joinBundle([text])),
-      trustRoots: { externalSha256: anchor.bundlePem.apply(bundleSha256) },
-      issuerRef: anchor.issuerRef,
-      statuses: pulumi.all([anchor.bundlePem, anchor.certificatePem]).apply(([bundle, current]) => {
-        const { fingerprintSha256 } = certificateFacts(current);
-        return splitBundle(bundle).map((pem) => {
-          const facts = certificateFacts(pem);
-          const signs = facts.fingerprintSha256 === fingerprintSha256;
-          return { name: signs ? trustAnchorName : previousTrustAnchorName, signs, ...facts };
-        });
-      }),
-    };
-  }
+function clusterAnchor(
+  name: string,
+  { certManager, trustManager, helmTimeoutSeconds, trustDomain, trustAnchor }: ResolvedSettings,
+  linkerdNamespace: pulumi.Output<string>,
+  after: AfterCertManager,
+): TrustAnchorSource {
+  const { duration, renewBefore, protect } = trustAnchor;
+  const distributor = trustManager.install
+    ? [new TrustManager(`${name}-trust-manager`, { certManager, trustManager, helmTimeoutSeconds }, after)]
+    : [];
+  const anchor = new ClusterTrustAnchor(
+    `${name}-trust-anchor`,
+    { duration, renewBefore, certManagerNamespace: certManager.namespace, linkerdNamespace, trustDomain },
+    { ...after, protect, dependsOn: [...after.dependsOn, ...distributor] },
+  );
+  return {
+    bundlePem: anchor.bundlePem.apply((text) => joinBundle([text])),
+    trustRoots: { externalSha256: anchor.bundlePem.apply(bundleSha256) },
+    issuerRef: anchor.issuerRef,
+    statuses: pulumi.all([anchor.bundlePem, anchor.certificatePem]).apply(([bundle, current]) => {
+      const { fingerprintSha256 } = certificateFacts(current);
+      return splitBundle(bundle).map((pem) => {
+        const facts = certificateFacts(pem);
+        const signs = facts.fingerprintSha256 === fingerprintSha256;
+        return { name: signs ? trustAnchorName : previousTrustAnchorName, signs, ...facts };
+      });
+    }),
+  };
 }
 
 /** The pod-security level of the mesh's namespaces. */

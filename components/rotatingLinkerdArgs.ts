@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { cniChartVersion } from "../rules/charts/cni.ts";
 import { familyOf } from "../rules/charts/families.ts";
 import type { HelmValues } from "../rules/charts/values.ts";
+import { isPlainObject } from "../rules/known.ts";
 import { defaults } from "../rules/settings/defaults.ts";
 import type * as rules from "../rules/settings/settings.ts";
 
@@ -122,8 +123,33 @@ export interface WebhookSettings {
   readonly certificateRenewBefore?: pulumi.Input<string> | undefined;
 }
 
-/** cert-manager, and the repository of its and trust-manager's charts. */
-export interface CertManagerSettings {
+/** The chart of a group, which says where it comes from and what it is by default. */
+interface ChartSettings {
+  /** The chart: a name in the repository, a reference `oci://…`, or a relative path. */
+  readonly chart?: string | undefined;
+  /** Exact version of the chart; not used for a local archive, which has its own. */
+  readonly chartVersion?: pulumi.Input<string> | undefined;
+  /** More Helm values. They win over the chart's, but for those that the group names. */
+  readonly values?: HelmValues | undefined;
+}
+
+/** The repository of the charts that are names. */
+interface RepositorySettings {
+  /** Its URL; the group says what it is by default. */
+  readonly chartRepository?: pulumi.Input<string> | undefined;
+  /** User name for it, if it is private. */
+  readonly chartRepositoryUsername?: pulumi.Input<string> | undefined;
+  /** Password or token for it, as a secret. */
+  readonly chartRepositoryPassword?: pulumi.Input<string> | undefined;
+}
+
+/**
+ * cert-manager, and the repository of its and trust-manager's charts.
+ *
+ * Defaults to the chart `cert-manager` v1.21.2 of https://charts.jetstack.io. The values `crds` and
+ * `startupapicheck.enabled` are not yours to change.
+ */
+export interface CertManagerSettings extends ChartSettings, RepositorySettings {
   /** Whether to install cert-manager. Defaults to true; with false, the cluster must have one that is ready. */
   readonly install?: boolean | undefined;
   /** Namespace of cert-manager, which is created with it. Defaults to `cert-manager`. */
@@ -134,80 +160,58 @@ export interface CertManagerSettings {
    * Without them, every Certificate, Issuer and Bundle of the whole cluster is deleted, whoever made it.
    */
   readonly keepCrds?: pulumi.Input<boolean> | undefined;
-  /** The chart: a name in `chartRepository`, a reference `oci://…`, or a relative path. Defaults to `cert-manager`. */
-  readonly chart?: string | undefined;
-  /** Exact version of the chart. Defaults to v1.21.2; not used for a local archive, which has its own. */
-  readonly chartVersion?: pulumi.Input<string> | undefined;
-  /** URL of the charts' repository. Defaults to https://charts.jetstack.io; used for charts that are names. */
-  readonly chartRepository?: pulumi.Input<string> | undefined;
-  /** User name for that repository, if it is private. */
-  readonly chartRepositoryUsername?: pulumi.Input<string> | undefined;
-  /** Password or token for that repository, as a secret. */
-  readonly chartRepositoryPassword?: pulumi.Input<string> | undefined;
-  /** More Helm values. They win over the chart's; `crds` and `startupapicheck.enabled` are not theirs to change. */
-  readonly values?: HelmValues | undefined;
 }
 
-/** trust-manager, which `trustAnchor.source: "cluster"` needs. */
-export interface TrustManagerSettings {
+/**
+ * trust-manager, which `trustAnchor.source: "cluster"` needs.
+ *
+ * Defaults to the chart `trust-manager` v0.24.0 of `certManager.chartRepository`. The values `app.trust.namespace` and
+ * `crds` are not yours to change.
+ */
+export interface TrustManagerSettings extends ChartSettings {
   /** Whether to install it. Defaults to true; with false, the cluster must have one whose trust namespace is `certManager.namespace`. */
   readonly install?: boolean | undefined;
-  /** The chart: a name in `certManager.chartRepository`, a reference `oci://…`, or a relative path. Defaults to `trust-manager`. */
-  readonly chart?: string | undefined;
-  /** Exact version of the chart. Defaults to v0.24.0; not used for a local archive, which has its own. */
-  readonly chartVersion?: pulumi.Input<string> | undefined;
-  /** More Helm values. They win over the chart's; `app.trust.namespace` and `crds` are not theirs to change. */
-  readonly values?: HelmValues | undefined;
 }
 
-/** Linkerd's definitions, which from Linkerd 2.12 on have a chart of their own. */
-export interface LinkerdCrdsSettings {
-  /** The chart: a name in `controlPlane.chartRepository`, a reference `oci://…`, or a relative path. Defaults to `linkerd-crds`. */
-  readonly chart?: string | undefined;
-  /** Exact version of the chart. Defaults to 2026.8.3; not used for a local archive, which has its own. */
-  readonly chartVersion?: pulumi.Input<string> | undefined;
+/**
+ * Linkerd's definitions, which from Linkerd 2.12 on have a chart of their own.
+ *
+ * Defaults to the chart `linkerd-crds` 2026.8.3 of `controlPlane.chartRepository`.
+ */
+export interface LinkerdCrdsSettings extends ChartSettings {
   /**
    * Whether linkerd-crds installs the Gateway API's definitions, which are then that release's alone. Defaults to false:
    * they are someone else's, and Linkerd from edge-25.3 on needs them on the cluster. Its charts leave them there once
    * they are installed. Linkerd before 2.14 has none.
    */
   readonly installGatewayApi?: boolean | undefined;
-  /** More Helm values. */
-  readonly values?: HelmValues | undefined;
 }
 
-/** Linkerd's control plane, and the repository of all of Linkerd's charts. */
-export interface LinkerdControlPlaneSettings {
+/**
+ * Linkerd's control plane, and the repository of all of Linkerd's charts.
+ *
+ * Defaults to the chart `linkerd-control-plane` 2026.8.3 of https://helm.linkerd.io/edge. `linkerd2` of Linkerd 2.10 and
+ * 2.11 has the definitions in it. The values follow from the chart's name and version. More values win over those of
+ * `highAvailability`, too, and may not touch the credentials. Values that the chart would ignore are refused.
+ */
+export interface LinkerdControlPlaneSettings extends ChartSettings, RepositorySettings {
   /** Namespace of the control plane, which is created. Defaults to `linkerd`. */
   readonly namespace?: pulumi.Input<string> | undefined;
-  /**
-   * The chart: a name in `chartRepository`, a reference `oci://…`, or a relative path. `linkerd-control-plane`, or
-   * `linkerd2` of Linkerd 2.10 and 2.11, which has the definitions in it. Defaults to `linkerd-control-plane`. The values
-   * follow from its name and version.
-   */
-  readonly chart?: string | undefined;
-  /** Exact version of the chart. Defaults to 2026.8.3; not used for a local archive, which has its own. */
   readonly chartVersion?: string | undefined;
-  /** URL of the repository of Linkerd's charts. Defaults to https://helm.linkerd.io/edge; used for charts that are names. */
-  readonly chartRepository?: pulumi.Input<string> | undefined;
-  /** User name for that repository, if it is private. */
-  readonly chartRepositoryUsername?: pulumi.Input<string> | undefined;
-  /** Password or token for that repository, as a secret. */
-  readonly chartRepositoryPassword?: pulumi.Input<string> | undefined;
   /**
    * Whether each workload of the control plane has three replicas on three nodes, as upstream's values-ha.yaml says.
    * Defaults to false.
    */
   readonly highAvailability?: boolean | undefined;
-  /**
-   * More Helm values. They win over the chart's and over those of `highAvailability`, and may not touch the credentials.
-   * Values that the chart would ignore are refused.
-   */
-  readonly values?: HelmValues | undefined;
 }
 
-/** Linkerd's CNI plugin. */
-export interface LinkerdCniSettings {
+/**
+ * Linkerd's CNI plugin.
+ *
+ * Defaults to the chart `linkerd2-cni` 2026.8.3 of `controlPlane.chartRepository`; 2.10.0 is the oldest. Ports and user of
+ * the proxies are those of the control plane's values; others, and values that the chart would ignore, are refused.
+ */
+export interface LinkerdCniSettings extends ChartSettings {
   /**
    * Whether to install it, in place of an init container that needs rights over each pod's network. Defaults to false. The
    * control plane gets `cniEnabled`, and its namespace the pod-security level `restricted` from Linkerd 2.13 on. For a
@@ -216,73 +220,56 @@ export interface LinkerdCniSettings {
   readonly install?: boolean | undefined;
   /** Its namespace, which is created. Defaults to `linkerd-cni`. */
   readonly namespace?: pulumi.Input<string> | undefined;
-  /** The chart: a name in `controlPlane.chartRepository`, a reference `oci://…`, or a relative path. Defaults to `linkerd2-cni`. */
-  readonly chart?: string | undefined;
-  /** Exact version of the chart, 2.10.0 or newer. Defaults to 2026.8.3; not used for a local archive, which has its own. */
   readonly chartVersion?: string | undefined;
-  /**
-   * More Helm values. They win over the chart's. Ports and user of the proxies are those of the control plane's values;
-   * others, and values that the chart would ignore, are refused.
-   */
-  readonly values?: HelmValues | undefined;
 }
 
-/** Linkerd's viz extension: metrics, tap and a dashboard. */
-export interface LinkerdVizSettings {
+/**
+ * Linkerd's viz extension: metrics, tap and a dashboard.
+ *
+ * Defaults to the chart `linkerd-viz` 2026.8.3 of `controlPlane.chartRepository`. More values may not touch its credentials,
+ * and values that the chart would ignore are refused.
+ */
+export interface LinkerdVizSettings extends ChartSettings {
   /** Whether to install it. Defaults to false; needs Linkerd 2.12 or newer. */
   readonly install?: boolean | undefined;
   /** Its namespace, which is created. Defaults to `linkerd-viz`. */
   readonly namespace?: pulumi.Input<string> | undefined;
-  /** The chart: a name in `controlPlane.chartRepository`, a reference `oci://…`, or a relative path. Defaults to `linkerd-viz`. */
-  readonly chart?: string | undefined;
-  /** Exact version of the chart. Defaults to 2026.8.3; not used for a local archive, which has its own. */
-  readonly chartVersion?: pulumi.Input<string> | undefined;
-  /** More Helm values. They win over the chart's, and may not touch its credentials. Values that the chart would ignore are refused. */
-  readonly values?: HelmValues | undefined;
 }
 
-/** An Output that stands for a value of any type: it fits wherever an Input is taken. */
-type Unknown = pulumi.Output<never>;
-
-/** Settings with every default filled in. What is plain is as it was given; all else is an Output. */
-export type ResolvedSettings = rules.Settings<Unknown>;
+/**
+ * Settings with every default filled in. What is plain is as it was given; all else is an Output, of a type that fits
+ * wherever an Input is taken.
+ */
+export type ResolvedSettings = rules.Settings<pulumi.Output<never>>;
 
 /** Fills in every default, and finds the family of each chart. Nothing is checked: `checkSettings` does that. */
 export function resolve(args: RotatingLinkerdArgs): ResolvedSettings {
-  const group = (name: Exclude<keyof typeof defaults, "clusterDomain" | "helmTimeoutSeconds">) => ({
-    ...defaults[name],
-    ...given(args[name] ?? {}),
-  });
-  const clusterDomain = later(args.clusterDomain) ?? defaults.clusterDomain;
-  const controlPlane = group("controlPlane") as Omit<ResolvedSettings["controlPlane"], "family">;
-  const cni = group("cni") as Omit<ResolvedSettings["cni"], "version">;
-  const resolved = {
-    clusterDomain,
-    trustDomain: later(args.trustDomain) ?? clusterDomain,
-    helmTimeoutSeconds: later(args.helmTimeoutSeconds) ?? defaults.helmTimeoutSeconds,
-    trustAnchor: group("trustAnchor"),
-    identityIssuer: group("identityIssuer"),
-    webhooks: group("webhooks"),
-    certManager: group("certManager"),
-    trustManager: group("trustManager"),
-    crds: group("crds"),
+  const settings = Object.fromEntries(
+    Object.entries({ ...defaults, trustDomain: undefined }).map(([name, standard]) => [
+      name,
+      withDefault(args[name as keyof RotatingLinkerdArgs], standard),
+    ]),
+  ) as unknown as ResolvedSettings;
+  const { clusterDomain, trustDomain, controlPlane, cni } = settings;
+  return {
+    ...settings,
+    trustDomain: trustDomain ?? clusterDomain,
     controlPlane: { ...controlPlane, family: familyOf(controlPlane.chart, controlPlane.chartVersion) },
     cni: { ...cni, version: cniChartVersion(cni.chart, cni.chartVersion) },
-    viz: group("viz"),
   };
-  return resolved as ResolvedSettings;
 }
 
-/** What is set of a group: `undefined` is not. */
-function given(settings: object): object {
-  return Object.fromEntries(
-    Object.entries(settings)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, later(value)]),
-  );
+/** A copy of arguments or settings with a value at a path, such as `trustDomain` or `controlPlane.namespace`. */
+export function withSetting<All extends object>(all: All, path: string, value: unknown): All {
+  const [group, name] = path.split(".") as [keyof All, string?];
+  return { ...all, [group]: name === undefined ? value : { ...all[group], [name]: value } };
 }
 
-/** A promise as an Output; all else as it is. */
-function later<T>(value: T): Exclude<T, Promise<unknown>> | Unknown {
-  return (value instanceof Promise ? pulumi.output(value) : value) as Exclude<T, Promise<unknown>> | Unknown;
+/** What is set, or else the default; of a group, each setting by itself. A promise becomes an Output. */
+function withDefault(value: unknown, standard: unknown): unknown {
+  if (!isPlainObject(standard)) return later(value) ?? standard;
+  const set = Object.entries(value ?? {}).filter(([, setting]) => setting !== undefined);
+  return { ...standard, ...Object.fromEntries(set.map(([name, setting]) => [name, later(setting)])) };
 }
+
+const later = (value: unknown) => (value instanceof Promise ? pulumi.output(value) : value);

@@ -9,19 +9,16 @@ import { trustAnchorCommonName, trustAnchorObjectName } from "../rules/linkerdNa
 import { checkProvidedAnchor } from "../rules/settings/trustAnchor.ts";
 import { Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
-import type { ProvidedTrustAnchor } from "./rotatingLinkerdArgs.ts";
+import type { ProvidedTrustAnchor, ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 import { requireSound } from "./validation.ts";
 
-/** What one generation of the trust anchor is made from. */
-export interface TrustAnchorArgs {
+export interface TrustAnchorArgs
+  extends Pick<ResolvedSettings, "trustDomain">,
+    Pick<ResolvedSettings["trustAnchor"], "validityPeriodHours"> {
   /** Namespace of its Secret and Issuer: the control plane's. */
   readonly namespace: pulumi.Input<string>;
   /** Which generation it is, from 1 on. Its names follow from it, and never change. */
   readonly generation: number;
-  /** The mesh's trust domain; part of the subject. */
-  readonly trustDomain: pulumi.Input<string>;
-  /** Life of the certificate in hours; a change replaces the certificate. */
-  readonly validityPeriodHours: pulumi.Input<number>;
   /** The certificate, and its key if it is to sign. Absent: both are made. */
   readonly provided?: ProvidedTrustAnchor | undefined;
 }
@@ -52,11 +49,9 @@ interface Pair {
  * What `dependsOn` names, such as cert-manager, is there before the Issuer and goes after it.
  */
 export class TrustAnchor extends pulumi.ComponentResource {
-  /** Which generation it is. */
   readonly generation: number;
   /** Name of the Secret and of the Issuer: `linkerd-trust-anchor`, and `linkerd-trust-anchor-<N>` from 2 on. */
   readonly objectName: string;
-  /** The certificate in PEM. */
   readonly certificatePem: pulumi.Output<string>;
   /** Reference to the Issuer that signs with this anchor; absent for one that is provided without its key. */
   readonly issuerRef: IssuerReference | undefined;
@@ -89,7 +84,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
         { ca: { secretName: secret.metadata.name } },
         { ...child, dependsOn: opts?.dependsOn ?? [] },
       );
-      this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
+      this.issuerRef = issuer.reference;
     }
 
     this.registerOutputs({ certificatePem: this.certificatePem, issuerName: this.issuerRef?.name });
@@ -97,7 +92,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
 
   #make(name: string, args: TrustAnchorArgs): Pair {
     const child = { parent: this };
-    const identifier = new random.RandomId(identifierOf(name), { byteLength: 8 }, child);
+    const identifier = new random.RandomId(`${name}-subject`, { byteLength: 8 }, child);
     const key = new tls.PrivateKey(
       `${name}-key`,
       { algorithm: "ECDSA", ecdsaCurve: "P256" },
@@ -130,7 +125,8 @@ export class TrustAnchor extends pulumi.ComponentResource {
     const { certificatePem, privateKeyPem } = checked(provided, generation);
     // With a different anchor, this one has to be replaced, which protection refuses before the Secret changes.
     const identifier = new random.RandomId(
-      identifierOf(name),
+      // The same name as in an anchor that is made, so that neither becomes the other.
+      `${name}-subject`,
       { byteLength: 8, keepers: certificatePem.apply(subjectAndKeyOf) },
       { parent: this },
     );
@@ -163,9 +159,4 @@ function subjectAndKeyOf(certificatePem: string): Record<string, string> {
   const { subject, publicKey } = new X509Certificate(certificatePem);
   const der = publicKey.export({ type: "spki", format: "der" });
   return { subject, publicKeySha256: createHash("sha256").update(der).digest("hex") };
-}
-
-/** The name says what it is for in an anchor that is made; the same in one that is provided, so that neither becomes the other. */
-function identifierOf(name: string): string {
-  return `${name}-subject`;
 }

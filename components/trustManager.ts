@@ -1,11 +1,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { mergeValues } from "../rules/charts/values.ts";
 import { releaseArgs } from "./charts/release.ts";
 import { awaitInjection } from "./objects/webhookInjection.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** What a {@link TrustManager} is made from. */
 export type TrustManagerArgs = Pick<ResolvedSettings, "certManager" | "trustManager" | "helmTimeoutSeconds">;
 
 /**
@@ -24,12 +22,11 @@ export class TrustManager extends pulumi.ComponentResource {
       {
         name: "trust-manager",
         namespace,
-        ...releaseArgs(trustManager, certManager, helmTimeoutSeconds),
-        values: mergeValues(
+        ...releaseArgs(trustManager, certManager, helmTimeoutSeconds, {
           // The public CAs that it could distribute have no place in a mesh.
-          mergeValues({ defaultPackage: { enabled: false } }, trustManager.values),
-          { app: { trust: { namespace } }, crds: { enabled: true, keep: certManager.keepCrds } },
-        ),
+          under: { defaultPackage: { enabled: false } },
+          over: { app: { trust: { namespace } }, crds: { enabled: true, keep: certManager.keepCrds } },
+        }),
       },
       { parent: this, dependsOn: opts?.dependsOn ?? [] },
     );

@@ -1,10 +1,16 @@
 /** Refusing settings: at once if their values are plain, and as soon as they are known if they are Outputs. */
 import * as pulumi from "@pulumi/pulumi";
+import { valueAt } from "../rules/charts/values.ts";
 import { describeFinding, describeFindings, type Finding } from "../rules/finding.ts";
 import { isLater } from "../rules/known.ts";
 import { checkSettings } from "../rules/settings/check.ts";
 import type { Settings } from "../rules/settings/settings.ts";
-import { type ResolvedSettings, type RotatingLinkerdArgs, resolve } from "./rotatingLinkerdArgs.ts";
+import {
+  type ResolvedSettings,
+  type RotatingLinkerdArgs,
+  resolve,
+  withSetting,
+} from "./rotatingLinkerdArgs.ts";
 
 /**
  * Passes if there are no errors among the findings. Warnings are logged.
@@ -81,34 +87,16 @@ export function resolveSound(
 }
 
 function soundOutputs(settings: ResolvedSettings, check: (whole: Settings) => void): ResolvedSettings {
-  const outputs = Object.fromEntries(
-    pathsOf(judged)
-      .map((path) => [path.join("."), at(settings, path)] as const)
-      .filter(([, value]) => isLater(value)),
-  );
-  const paths = Object.keys(outputs);
+  const paths = Object.entries<true | readonly string[]>(judged)
+    .flatMap(([group, names]) => (names === true ? [group] : names.map((name) => `${group}.${name}`)))
+    .filter((path) => isLater(valueAt(settings, path)));
   if (paths.length === 0) return settings;
+  const outputs = Object.fromEntries(paths.map((path) => [path, valueAt(settings, path)]));
   const replaced = (value: (path: string) => unknown) =>
-    paths.reduce<object>((all, path) => put(all, path.split("."), value(path)), settings);
+    paths.reduce((all, path) => withSetting(all, path, value(path)), settings);
   const checked = pulumi.output(outputs).apply((values) => {
-    check(replaced((path) => values[path]) as Settings);
+    check(replaced((path) => values[path]));
     return values;
   });
-  return replaced((path) => checked.apply((values) => values[path])) as ResolvedSettings;
-}
-
-function pathsOf(groups: Readonly<Record<string, true | readonly string[]>>): string[][] {
-  return Object.entries(groups).flatMap(([group, names]) =>
-    names === true ? [[group]] : names.map((name) => [group, name]),
-  );
-}
-
-function at(object: object, path: readonly string[]): unknown {
-  return path.reduce<unknown>((inner, name) => (inner as Record<string, unknown>)[name], object);
-}
-
-/** A copy of an object with a value at a path. */
-function put(object: object, [name, ...rest]: readonly string[], value: unknown): object {
-  const inner = (object as Record<string, object>)[name!];
-  return { ...object, [name!]: rest.length === 0 ? value : put(inner!, rest, value) };
+  return replaced((path) => checked.apply((values) => values[path]));
 }

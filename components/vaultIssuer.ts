@@ -7,7 +7,6 @@ import type { VaultKubernetesLogin, VaultSettings } from "./rotatingLinkerdArgs.
 /** Name of the Issuer, and of the ServiceAccount with which it logs in if Vault trusts the cluster. */
 const vaultIssuerName = "linkerd-identity-vault";
 
-/** What a {@link VaultIssuer} is made from. */
 export interface VaultIssuerArgs extends VaultSettings {
   /** The control plane's namespace: of the Issuer, and of every Secret that it names. */
   readonly linkerdNamespace: pulumi.Input<string>;
@@ -24,7 +23,6 @@ export interface VaultIssuerArgs extends VaultSettings {
  * No token or secret ID passes through Pulumi.
  */
 export class VaultIssuer extends pulumi.ComponentResource {
-  /** Reference to the Issuer. */
   readonly issuerRef: IssuerReference;
 
   constructor(name: string, args: VaultIssuerArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -39,18 +37,16 @@ export class VaultIssuer extends pulumi.ComponentResource {
         vault: {
           server: args.server,
           path: args.path,
-          ...(args.namespace === undefined ? {} : { namespace: args.namespace }),
-          ...(args.caBundlePem === undefined
-            ? {}
-            : {
-                caBundle: pulumi.output(args.caBundlePem).apply((pem) => Buffer.from(pem).toString("base64")),
-              }),
+          namespace: args.namespace,
+          caBundle:
+            args.caBundlePem &&
+            pulumi.output(args.caBundlePem).apply((pem) => Buffer.from(pem).toString("base64")),
           auth,
         },
       },
       { parent: this, dependsOn: opts?.dependsOn ?? [] },
     );
-    this.issuerRef = { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
+    this.issuerRef = issuer.reference;
     this.registerOutputs({ issuerName: issuer.metadata.name });
   }
 

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { webhookAuthorityLifetimes } from "../rules/lifetimes/webhookCertificates.ts";
 import { type Webhook, webhookServerName } from "../rules/linkerdNames.ts";
 import { Certificate, Issuer } from "./objects/certManager.ts";
+import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
 /** Names that Linkerd's documentation gives to the webhooks' own authority. */
 const authorityName = "webhook-issuer";
@@ -14,12 +15,8 @@ const authoritySecretName = "webhook-issuer-tls";
  */
 const notOfHelm = { "helm.sh/resource-policy": "keep", "meta.helm.sh/release-name": "" };
 
-/** What {@link WebhookCredentials} are made from. */
-export interface WebhookCredentialsArgs {
-  /** Life of each certificate, and time before its end at which it is renewed, as Go durations. */
-  readonly certificateDuration: pulumi.Input<string>;
-  readonly certificateRenewBefore: pulumi.Input<string>;
-  /** Namespace of the webhooks. */
+export interface WebhookCredentialsArgs
+  extends Pick<ResolvedSettings["webhooks"], "certificateDuration" | "certificateRenewBefore"> {
   readonly namespace: pulumi.Input<string>;
   readonly webhooks: readonly Webhook[];
 }
@@ -65,7 +62,7 @@ export class WebhookCredentials extends pulumi.ComponentResource {
       {
         secretName: authoritySecretName,
         ...webhookAuthorityLifetimes,
-        issuerRef: referenceTo(selfSigned),
+        issuerRef: selfSigned.reference,
         commonName: pulumi.interpolate`webhooks.${namespace}.svc`,
         isCA: true,
         // A new key would part the caBundle from what the webhooks serve, until every one of them is renewed.
@@ -92,7 +89,7 @@ export class WebhookCredentials extends pulumi.ComponentResource {
             secretName,
             duration: args.certificateDuration,
             renewBefore: args.certificateRenewBefore,
-            issuerRef: referenceTo(issuer),
+            issuerRef: issuer.reference,
             commonName: serverName,
             dnsNames: [serverName],
             isCA: false,
@@ -109,8 +106,4 @@ export class WebhookCredentials extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
-}
-
-function referenceTo(issuer: Issuer) {
-  return { group: "cert-manager.io", kind: "Issuer", name: issuer.metadata.name };
 }

@@ -1,16 +1,15 @@
 /** Reads a stack's configuration: the program its own, and `check` any. */
 import * as pulumi from "@pulumi/pulumi";
-import { type RotatingLinkerdArgs, resolve } from "../components/rotatingLinkerdArgs.ts";
+import { type RotatingLinkerdArgs, resolve, withSetting } from "../components/rotatingLinkerdArgs.ts";
 import { requireSound, resolveSound } from "../components/validation.ts";
 import type { HelmValues } from "../rules/charts/values.ts";
-import type { Finding } from "../rules/finding.ts";
+import { type Finding, verdictOf } from "../rules/finding.ts";
 import { isPlainObject } from "../rules/known.ts";
 import { broken } from "../rules/rules.ts";
 import { checkSettings } from "../rules/settings/check.ts";
 import { closest } from "./closest.ts";
 import { readTrustAnchorFiles, type TrustAnchorFiles } from "./trustAnchorFiles.ts";
 
-/** Everything that a stack can set. */
 export interface Configuration {
   readonly linkerd: RotatingLinkerdArgs;
   /** Path of the kubeconfig; absent: as kubectl finds it. */
@@ -86,23 +85,14 @@ const helmValues: Type<HelmValues> = {
 
 /** An object of strings, nested; the component checks its parts. `{}` stands for "not set". */
 function parts<Settings>(description: string): Type<Settings> {
-  return {
-    name: "object",
-    description,
-    read: (text, secret) => helmValues.read(text, secret) as Settings | undefined,
-    emptyIsUnset: true,
-  };
+  const read = helmValues.read as Type<Settings>["read"];
+  return { ...helmValues, description, read, emptyIsUnset: true };
 }
 
 /** Its certificates are public, and checked before anything is applied; its keys become secrets when they are used. */
 const anchors: Type<TrustAnchorFiles> = {
-  name: "object",
-  description: "an object of anchors by their generation",
-  read: (text) => {
-    const values = readJson(text);
-    return isPlainObject(values) ? (values as TrustAnchorFiles) : undefined;
-  },
-  emptyIsUnset: true,
+  ...parts("an object of anchors by their generation"),
+  read: (text) => helmValues.read(text, false) as TrustAnchorFiles | undefined,
 };
 
 /** The arguments of the component, each by its path, such as `trustDomain` or `controlPlane.namespace`. */
@@ -187,7 +177,6 @@ const argumentRows: Readonly<Record<string, Row>> = {
   helmTimeoutSeconds: sets("helmTimeoutSeconds", integer),
 };
 
-/** Every key. */
 export const types: Readonly<Record<string, Type<unknown>>> = {
   ...argumentRows,
   kubeconfig: optional,
@@ -196,13 +185,10 @@ export const types: Readonly<Record<string, Type<unknown>>> = {
 
 /** The component's arguments, from values by their keys. */
 export function argumentsOf(values: Readonly<Record<string, unknown>>): RotatingLinkerdArgs {
-  const args: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(values)) {
-    const [group, name] = argumentRows[key]!.path.split(".");
-    if (name === undefined) args[group!] = value;
-    else args[group!] = { ...(args[group!] as object), [name]: value };
-  }
-  return args;
+  return Object.entries(values).reduce<RotatingLinkerdArgs>(
+    (args, [key, value]) => withSetting(args, argumentRows[key]!.path, value),
+    {},
+  );
 }
 
 const keyOf = new Map(Object.entries(argumentRows).map(([key, { path }]) => [path, key]));
@@ -220,7 +206,6 @@ export function inConfiguration(finding: Finding): Finding {
   return { ...finding, field: withKeys(field), message: withKeys(message), fix: withKeys(fix) };
 }
 
-/** What a stack sets. */
 export interface StackText {
   readonly project: string;
   /** Text of each full key, such as `linkerd-rotating-tls:trustDomain`; `undefined` if it is encrypted, and not known. */
@@ -241,31 +226,36 @@ export function readConfiguration(): Configuration {
     // The SDK exports this without its type.
     isSecret: (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret,
   });
-  const { linkerd } = configuration;
-  const isRefused = findings.some(({ severity }) => severity === "error");
-  requireSound(isRefused ? [...findings, ...checkSettings(resolve(linkerd)).map(inConfiguration)] : findings);
-  resolveSound(linkerd, inConfiguration);
+  const isRefused = verdictOf(findings) === "error";
+  requireSound(isRefused ? [...findings, ...settingFindings(configuration)] : findings);
+  resolveSound(configuration.linkerd, inConfiguration);
   return configuration;
 }
 
-/** A stack's configuration, and all that is wrong with it: unknown keys, wrong types, and values that cannot be. */
-export function configurationOf(stack: StackText): {
+/** A stack's configuration, and what is wrong with it. */
+interface Parsed {
   readonly configuration: Configuration;
   readonly findings: readonly Finding[];
-} {
-  const { configuration, findings } = parse(stack);
-  const ofSettings = checkSettings(resolve(configuration.linkerd)).map(inConfiguration);
-  return { configuration, findings: [...findings, ...ofSettings] };
 }
 
-/** What a stack sets, and what is wrong with how it says it. */
-function parse(stack: StackText): { configuration: Configuration; findings: Finding[] } {
+/** Finds all that is wrong: unknown keys, wrong types, and values that cannot be. */
+export function configurationOf(stack: StackText): Parsed {
+  const { configuration, findings } = parse(stack);
+  return { configuration, findings: [...findings, ...settingFindings(configuration)] };
+}
+
+function settingFindings({ linkerd }: Configuration): Finding[] {
+  return checkSettings(resolve(linkerd)).map(inConfiguration);
+}
+
+/** Finds what is wrong with how the stack says it. */
+function parse(stack: StackText): Parsed {
   const findings: Finding[] = [];
-  const { kubeconfig, kubeContext, providedTrustAnchors, ...values } = readValues(stack, findings);
-  const provided =
-    providedTrustAnchors === undefined
-      ? {}
-      : { providedTrustAnchors: readTrustAnchorFiles(providedTrustAnchors as TrustAnchorFiles, findings) };
+  const { kubeconfig, kubeContext, ...values } = readValues(stack, findings);
+  if (values.providedTrustAnchors !== undefined) {
+    const files = values.providedTrustAnchors as TrustAnchorFiles;
+    values.providedTrustAnchors = readTrustAnchorFiles(files, findings);
+  }
   if (typeof kubeconfig === "string" && kubeconfig.includes("\n")) {
     findings.push(
       broken("kubeconfig-path", {
@@ -277,7 +267,7 @@ function parse(stack: StackText): { configuration: Configuration; findings: Find
   }
   return {
     configuration: {
-      linkerd: argumentsOf({ ...values, ...provided }),
+      linkerd: argumentsOf(values),
       kubeconfig: kubeconfig as string | undefined,
       kubeContext: kubeContext as string | undefined,
     },

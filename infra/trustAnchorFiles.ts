@@ -26,7 +26,7 @@ export function readTrustAnchorFiles(
       const part = Object.hasOwn(partOfFile, name) ? partOfFile[name]! : undefined;
       if (part === undefined) return [[name, value]];
       const field = `providedTrustAnchors.${generation}.${name}`;
-      const result = readPem({ field, path: value, part, text: parts[part] });
+      const result = parts[part] === undefined ? readPem(field, value) : setTwice(field, part);
       if (typeof result !== "string") {
         findings.push(result);
         return [];
@@ -75,25 +75,16 @@ function repositoryOf(directory: string): string {
   return start;
 }
 
+function setTwice(field: string, part: string): Finding {
+  return broken("setting-parts", {
+    field,
+    message: `${part} is set as well.`,
+    fix: "Keep one of the two.",
+  });
+}
+
 /** Nothing of a file that is not one of these is ever shown. */
-function readPem({
-  field,
-  path,
-  part,
-  text,
-}: {
-  field: string;
-  path: unknown;
-  part: string;
-  text: unknown;
-}): string | Finding {
-  if (text !== undefined) {
-    return broken("setting-parts", {
-      field,
-      message: `${part} is set as well.`,
-      fix: "Keep one of the two.",
-    });
-  }
+function readPem(field: string, path: unknown): string | Finding {
   if (typeof path !== "string" || path === "") {
     return broken("setting-parts", {
       field,

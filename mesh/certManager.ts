@@ -1,8 +1,9 @@
 /** cert-manager's objects, as far as they are read here, and its "renew now". */
+import type { V1ObjectMeta } from "@kubernetes/client-node";
 import { trustAnchorName } from "../rules/linkerdNames.ts";
 import type { Mesh } from "./cluster.ts";
 import { found, requested, statusOf } from "./requests.ts";
-import { type WatchedObjects, type Watcher, type WatchOptions, watchObjects } from "./watch.ts";
+import type { Listing } from "./watch.ts";
 
 const group = "cert-manager.io";
 const version = "v1";
@@ -16,13 +17,7 @@ export interface Condition {
   readonly observedGeneration?: number;
 }
 
-interface Metadata {
-  readonly name: string;
-  readonly uid: string;
-  readonly generation?: number;
-  readonly resourceVersion?: string;
-  readonly annotations?: Readonly<Record<string, string>>;
-}
+type Metadata = V1ObjectMeta & { readonly name: string; readonly uid: string };
 
 export interface Certificate {
   readonly metadata: Metadata;
@@ -44,11 +39,11 @@ export interface CertificateRequest {
   readonly status?: { readonly conditions?: readonly Condition[] };
 }
 
-/** All Certificates of the Linkerd namespace; none if cert-manager is not installed. */
-export async function listCertificates(mesh: Mesh): Promise<readonly Certificate[]> {
-  const { what, list } = listing<Certificate>(mesh, "certificates");
-  return (await found(what, list()))?.items ?? [];
-}
+/** The Certificates of the Linkerd namespace. */
+export const certificates = (mesh: Mesh) => listing<Certificate>(mesh, "certificates");
+
+/** The CertificateRequests of the Linkerd namespace. */
+export const certificateRequests = (mesh: Mesh) => listing<CertificateRequest>(mesh, "certificaterequests");
 
 /**
  * The Certificate of the trust anchor that is kept on the cluster, in whichever namespace cert-manager is; `undefined` if
@@ -65,24 +60,10 @@ export async function findAnchorCertificate(mesh: Mesh): Promise<Certificate | u
   return (await found(`certificates.${group} ${trustAnchorName} of every namespace`, listed))?.items[0];
 }
 
-/** All CertificateRequests of the Linkerd namespace. */
-export async function listCertificateRequests(mesh: Mesh): Promise<readonly CertificateRequest[]> {
-  const { what, list } = listing<CertificateRequest>(mesh, "certificaterequests");
-  return (await requested(what, list())).items;
-}
-
-export function watchCertificates(mesh: Mesh, watcher: Watcher): WatchedObjects<Certificate> {
-  return watchObjects(mesh, listing<Certificate>(mesh, "certificates"), watcher);
-}
-
-export function watchCertificateRequests(mesh: Mesh, watcher: Watcher): WatchedObjects<CertificateRequest> {
-  return watchObjects(mesh, listing<CertificateRequest>(mesh, "certificaterequests"), watcher);
-}
-
 function listing<T extends Certificate | CertificateRequest>(
   { custom, namespace }: Mesh,
   plural: "certificates" | "certificaterequests",
-): WatchOptions<T> {
+): Listing<T> {
   return {
     what: `${plural}.${group} of namespace ${namespace}`,
     path: `/apis/${group}/${version}/namespaces/${namespace}/${plural}`,
@@ -91,14 +72,13 @@ function listing<T extends Certificate | CertificateRequest>(
 }
 
 /** The condition of that type, such as `Ready`. */
-export function conditionOf(
-  object: { readonly status?: { readonly conditions?: readonly Condition[] } },
+export function conditionOf<One extends { readonly type: string }>(
+  object: { readonly status?: { readonly conditions?: readonly One[] } },
   type: string,
-): Condition | undefined {
+): One | undefined {
   return object.status?.conditions?.find((condition) => condition.type === type);
 }
 
-/** Whether cert-manager is issuing the Certificate right now. */
 export function isIssuing(certificate: Certificate): boolean {
   return conditionOf(certificate, "Issuing")?.status === "True";
 }

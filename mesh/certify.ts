@@ -5,14 +5,7 @@
  * would ask: the answer holds the issuer that signed it.
  */
 import { join } from "node:path";
-import {
-  Client,
-  credentials,
-  type MethodDefinition,
-  type ServiceDefinition,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { Client, credentials, type MethodDefinition, type ServiceDefinition, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
@@ -42,7 +35,6 @@ export interface CertifyProof {
   readonly issuer: ParsedCertificate;
   /** The trust anchor that it leads to. */
   readonly anchor: ParsedCertificate;
-  /** The name that was certified. */
   readonly identity: string;
 }
 
@@ -91,7 +83,7 @@ export interface CertifyOptions {
 
 /** Asks the identity service at an address; see {@link certify}. The key that is made for it is forgotten at once. */
 export async function certifyAt(address: string, options: CertifyOptions): Promise<CertifyProof> {
-  const { identity, token, anchors, signal } = options;
+  const { identity, token, signal } = options;
   const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, [
     "sign",
     "verify",
@@ -107,34 +99,31 @@ export async function certifyAt(address: string, options: CertifyOptions): Promi
     signal,
   );
   const publicKey = Buffer.from(await crypto.subtle.exportKey("spki", keys.publicKey));
-  return verifyResponse(response, { identity, publicKey, anchors, time: new Date() });
+  return verifyResponse(response, publicKey, options);
 }
 
-interface Expected {
-  readonly identity: string;
-  /** The request's public key, as DER: it shows that the answer belongs to this request. */
-  readonly publicKey: Buffer;
-  readonly anchors: readonly ParsedCertificate[];
-  readonly time: Date;
-}
-
-function verifyResponse(response: CertifyResponse, expected: Expected): CertifyProof {
+/** @param requestedKey as DER: it shows that the answer belongs to the request. */
+function verifyResponse(
+  response: CertifyResponse,
+  requestedKey: Buffer,
+  { identity, anchors }: CertifyOptions,
+): CertifyProof {
   const leaf = parseCertificate(response.leafCertificate);
   const intermediates = response.intermediateCertificates.map(parseCertificate);
   const { publicKey, subjectAltName } = leaf.x509;
-  if (!publicKey.export({ type: "spki", format: "der" }).equals(expected.publicKey)) {
+  if (!publicKey.export({ type: "spki", format: "der" }).equals(requestedKey)) {
     throw new Error(
       "The identity controller answered with a certificate for another key than the requested one.",
     );
   }
-  if (leaf.x509.checkHost(expected.identity) === undefined) {
+  if (leaf.x509.checkHost(identity) === undefined) {
     throw new Error(
-      `The identity controller answered with a certificate for ${subjectAltName} instead of ${expected.identity}.`,
+      `The identity controller answered with a certificate for ${subjectAltName} instead of ${identity}.`,
     );
   }
-  const { chain, reason } = chainToAnchor(leaf, intermediates, expected.anchors, expected.time);
+  const { chain, reason } = chainToAnchor(leaf, intermediates, anchors, new Date());
   if (chain === undefined) throw new Error(reason);
-  return { issuer: chain[1]!, anchor: chain.at(-1)!, identity: expected.identity };
+  return { issuer: chain[1]!, anchor: chain.at(-1)!, identity };
 }
 
 async function requestToken({ core, namespace }: Mesh, ownToken: boolean): Promise<string> {
@@ -162,12 +151,12 @@ function call(address: string, request: CertifyRequest, signal: AbortSignal): Pr
       responseDeserialize,
       request,
       { deadline: Date.now() + callTimeoutMilliseconds },
-      (error, response) => (error === null ? resolve(response!) : reject(explain(error))),
+      (error, response) => {
+        if (error === null) resolve(response!);
+        else
+          reject(new Error(`Certify failed with ${status[error.code]}: ${error.details}`, { cause: error }));
+      },
     );
     signal.addEventListener("abort", () => answer.cancel(), { once: true });
   }).finally(() => client.close());
-}
-
-function explain(error: ServiceError): Error {
-  return new Error(`Certify failed with ${status[error.code]}: ${error.details}`, { cause: error });
 }

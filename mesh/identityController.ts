@@ -2,10 +2,11 @@
 import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { identityDeploymentName, trustRootsAnnotation } from "../rules/linkerdNames.ts";
 import { type CertifyProof, certify } from "./certify.ts";
+import { conditionOf } from "./certManager.ts";
 import type { Mesh } from "./cluster.ts";
 import { requested } from "./requests.ts";
 import type { Trust } from "./trust.ts";
-import { type WatchedObjects, type Watcher, type WatchOptions, watchObjects } from "./watch.ts";
+import type { Listing } from "./watch.ts";
 
 const podSelector = "linkerd.io/control-plane-component=identity";
 
@@ -13,7 +14,7 @@ const podSelector = "linkerd.io/control-plane-component=identity";
 export interface LoadedIssuer {
   readonly podName: string;
   /** Hash of the bundle that it was started with; absent if its pod does not say. */
-  readonly bundleSha256?: string;
+  readonly bundleSha256?: string | undefined;
   readonly proof?: CertifyProof;
   readonly failure?: string;
 }
@@ -32,9 +33,8 @@ export async function loadedIssuers(mesh: Mesh, trust: Trust): Promise<readonly 
   return Promise.all(
     present.map(async (pod): Promise<LoadedIssuer> => {
       const podName = pod.metadata!.name!;
-      const startedWith = pod.metadata!.annotations?.[trustRootsAnnotation];
-      const controller = { podName, ...(startedWith === undefined ? {} : { bundleSha256: startedWith }) };
-      if (!isReady(pod)) {
+      const controller = { podName, bundleSha256: pod.metadata!.annotations?.[trustRootsAnnotation] };
+      if (conditionOf(pod, "Ready")?.status !== "True") {
         return { ...controller, failure: `the pod is not ready: ${describeContainers(pod)}` };
       }
       try {
@@ -45,13 +45,6 @@ export async function loadedIssuers(mesh: Mesh, trust: Trust): Promise<readonly 
         return { ...controller, failure: (error as Error).message };
       }
     }),
-  );
-}
-
-function isReady({ status }: V1Pod): boolean {
-  return (
-    status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ??
-    false
   );
 }
 
@@ -74,20 +67,8 @@ export interface ReloadEvent {
   readonly time: Date;
 }
 
-/** Events of identity controllers about their issuer, the oldest first. */
-export async function listReloadEvents(mesh: Mesh): Promise<readonly ReloadEvent[]> {
-  const { what, list } = eventListing(mesh);
-  return reloadEvents((await requested(what, list())).items);
-}
-
-/** Like {@link listReloadEvents}, kept up to date. */
-export function watchReloadEvents(mesh: Mesh, watcher: Watcher): WatchedObjects<ReloadEvent> {
-  const events = watchObjects(mesh, eventListing(mesh), watcher);
-  return { list: () => reloadEvents(events.list()), stop: events.stop };
-}
-
 /** Identity controllers record their events on their Deployment. */
-function eventListing({ core, namespace }: Mesh): WatchOptions<CoreV1Event> {
+export function controllerEvents({ core, namespace }: Mesh): Listing<CoreV1Event> {
   const fieldSelector = `involvedObject.kind=Deployment,involvedObject.name=${identityDeploymentName}`;
   return {
     what: `events of Deployment ${namespace}/${identityDeploymentName}`,
@@ -97,7 +78,8 @@ function eventListing({ core, namespace }: Mesh): WatchOptions<CoreV1Event> {
   };
 }
 
-function reloadEvents(events: readonly CoreV1Event[]): readonly ReloadEvent[] {
+/** Those of the events that are about the issuer, the oldest first. */
+export function reloadEvents(events: readonly CoreV1Event[]): readonly ReloadEvent[] {
   return events
     .filter(({ reason }) => /^Issuer(Updated|UpdateSkipped|ValidationFailed)$/.test(reason ?? ""))
     .map((event) => ({

@@ -18,18 +18,15 @@ export async function withPortForward<T>(
 ): Promise<T> {
   const sockets = new Set<Socket>();
   let failure: string | undefined;
-  const fail = (reason: string, socket: Socket) => {
-    failure ??= `Port ${port} of pod ${mesh.namespace}/${podName} cannot be reached: ${reason}`;
-    socket.destroy();
-  };
-
   const server = createServer((socket) => {
     sockets.add(socket);
     // Either end may reset the connection; what that means is for `use` to say.
     socket.on("error", () => {});
-    forward(mesh, podName, port, socket, (reason) => fail(reason, socket)).catch((error) =>
-      fail(refusal(error), socket),
-    );
+    const fail = (reason: string) => {
+      failure ??= `Port ${port} of pod ${mesh.namespace}/${podName} cannot be reached: ${reason}`;
+      socket.destroy();
+    };
+    forward(mesh, podName, port, socket, fail).catch((error) => fail(refusal(error)));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -22,7 +22,6 @@ export interface StoredCertificate {
   readonly unreadable?: string;
 }
 
-/** Reads the Secret's certificate. */
 export async function readStoredCertificate(mesh: Mesh, secretName: string): Promise<StoredCertificate> {
   const { core, namespace } = mesh;
   const secret = core.readNamespacedSecret({ name: secretName, namespace });
@@ -50,11 +49,7 @@ export function watchStoredCertificate(
   return { list: () => [certificateOf(mesh, secretName, secrets.list()[0])], stop: secrets.stop };
 }
 
-function certificateOf(
-  { namespace }: Mesh,
-  secretName: string,
-  secret: V1Secret | undefined,
-): StoredCertificate {
+function certificateOf({ namespace }: Mesh, secretName: string, secret?: V1Secret): StoredCertificate {
   const encoded = secret?.data?.[certificateKey];
   if (encoded === undefined) {
     const unreadable =

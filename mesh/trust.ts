@@ -11,11 +11,10 @@ import { found } from "./requests.ts";
 
 /** What can be read of a mesh, even if Linkerd is not installed, or not yet. */
 export interface MeshSettings {
-  /** Whether Linkerd's control plane is installed in the namespace. */
   readonly isInstalled: boolean;
   readonly purpose: Omit<Purpose, "now">;
   /** The trust anchors; absent until Linkerd's chart or trust-manager has written them. */
-  readonly bundle?: PemText;
+  readonly bundle: PemText | undefined;
   /** Whether someone other than Linkerd's chart distributes them. */
   readonly isDistributed: boolean;
   /** Whether the identity controllers take tokens that are made for them alone, as from Linkerd 2.11 on. */
@@ -28,7 +27,7 @@ export interface Trust extends MeshSettings {
   /** The anchors that can be read, in the bundle's order. */
   readonly anchors: readonly ParsedCertificate[];
   /** Hash of the bundle's text, if someone other than Linkerd's chart distributes it. */
-  readonly distributedSha256?: string;
+  readonly distributedSha256?: string | undefined;
 }
 
 /** Reads what the mesh in a namespace is set to. Linkerd's own defaults stand for what is not said. */
@@ -49,7 +48,7 @@ export async function readMeshSettings({ core, namespace }: Mesh): Promise<MeshS
       issuanceLifetime: issuer?.issuanceLifetime || defaultPurpose.issuanceLifetime,
       clockSkewAllowance: issuer?.clockSkewAllowance || defaultPurpose.clockSkewAllowance,
     },
-    ...(text === undefined ? {} : { bundle: { field, text } }),
+    bundle: text === undefined ? undefined : { field, text },
     isDistributed: externalCA === true,
     ownTokens: roots !== undefined,
   };
@@ -72,8 +71,8 @@ export async function readTrust(mesh: Mesh): Promise<Trust> {
         "Linkerd needs its trust anchors there before it starts.",
     );
   }
-  const distributedSha256 = settings.isDistributed ? { distributedSha256: bundleSha256(bundle.text) } : {};
-  return { ...settings, bundle, anchors, ...distributedSha256 };
+  const distributedSha256 = settings.isDistributed ? bundleSha256(bundle.text) : undefined;
+  return { ...settings, bundle, anchors, distributedSha256 };
 }
 
 /** The certificates of a PEM text that can be read, in its order. */

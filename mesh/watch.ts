@@ -1,19 +1,19 @@
-/** Objects of a cluster, kept up to date by a watch. */
+/** Objects of a cluster, listed once or kept up to date by a watch. */
 import { type KubernetesListObject, type KubernetesObject, ListWatch, Watch } from "@kubernetes/client-node";
 import type { Cluster } from "./cluster.ts";
-import { requested, statusOf } from "./requests.ts";
+import { found, requested, statusOf } from "./requests.ts";
 
 export interface WatchedObjects<T> {
   readonly list: () => readonly T[];
   readonly stop: () => void;
 }
 
-export interface WatchOptions<T extends KubernetesObject> {
-  /** What is watched, for error messages. */
+/** Which objects. */
+export interface Listing<T extends KubernetesObject> {
+  /** What to call them in error messages. */
   readonly what: string;
   /** Where the API has these objects. */
   readonly path: string;
-  /** Lists them; the watch goes on from there. */
   readonly list: () => Promise<KubernetesListObject<T>>;
   readonly fieldSelector?: string;
 }
@@ -26,10 +26,15 @@ export interface Watcher {
 
 const reconnectDelayMilliseconds = 1_000;
 
+/** Lists them once; none if the cluster does not know their kind. */
+export async function listObjects<T extends KubernetesObject>({ what, list }: Listing<T>): Promise<T[]> {
+  return (await found(what, list()))?.items ?? [];
+}
+
 /** Starts watching. A watch that ends is taken up again, unless the API server refuses it. */
 export function watchObjects<T extends KubernetesObject>(
   cluster: Cluster,
-  { what, path, list, fieldSelector }: WatchOptions<T>,
+  { what, path, list, fieldSelector }: Listing<T>,
   { onChange, onError }: Watcher,
 ): WatchedObjects<T> {
   const watch = new ListWatch<T>(path, new Watch(cluster.kubeConfig), list, false, undefined, fieldSelector);

@@ -8,9 +8,6 @@ import { identityDeploymentName } from "../rules/linkerdNames.ts";
  */
 const longestDeliveryMilliseconds = 2 * 60_000;
 
-export const findCertManager =
-  "Is cert-manager running? kubectl get pods --all-namespaces --selector app.kubernetes.io/name=cert-manager";
-
 export function restartController(namespace: string): string {
   return `kubectl -n ${namespace} rollout restart deploy/${identityDeploymentName}`;
 }

@@ -4,10 +4,9 @@ import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
 import { formatSpan } from "./format.ts";
 
-/** The command ended as it should. */
-export const exitAllRight = 0;
+const exitAllRight = 0;
 /** Something is wrong with the credentials, or they could not be read; the output says what, and how to mend it. */
-export const exitProblem = 2;
+const exitProblem = 2;
 /** Ended by Ctrl-C, as shells count it. */
 const exitInterrupted = 130;
 const longestTimeoutMilliseconds = 24 * 3_600_000;
@@ -25,32 +24,25 @@ export interface CommandDescription {
   /** Default of `--timeout`, such as `3m`. */
   readonly timeout: string;
   readonly exitCodes: string;
-  /** Does the work. Its result is the exit code. */
-  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<number>;
+  /** Does the work. Its result is whether all is right. */
+  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<boolean>;
   /** What to know when Ctrl-C ended it. */
   readonly onInterrupt?: string;
 }
 
 /** Runs a command with this process's arguments, and sets its exit code. */
-export async function runCommand({
-  name,
-  description,
-  timeout,
-  exitCodes,
-  run,
-  onInterrupt,
-}: CommandDescription) {
-  const command = new Command(name)
-    .description(description)
+export async function runCommand({ run, onInterrupt, ...about }: CommandDescription) {
+  const command = new Command(about.name)
+    .description(about.description)
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
     .option("--namespace <name>", "namespace of Linkerd's control plane", "linkerd")
     .addOption(
       new Option("--timeout <duration>", "how long to wait in all, such as 90s or 3m")
         .argParser(parseTimeout)
-        .default(parseTimeout(timeout), timeout),
+        .default(parseTimeout(about.timeout), about.timeout),
     )
     .option("--json", "print the result as JSON", false)
-    .addHelpText("after", `\nExit code: ${exitCodes}`);
+    .addHelpText("after", `\nExit code: ${about.exitCodes}`);
   const options = command.parse().opts<CommonOptions>();
 
   const interrupt = new AbortController();
@@ -59,10 +51,8 @@ export async function runCommand({
   const deadline = AbortSignal.timeout(options.timeout);
   const signal = AbortSignal.any([interrupt.signal, deadline]);
   try {
-    process.exitCode = await run(
-      { ...connect({ ...options, signal }), namespace: options.namespace },
-      options,
-    );
+    const mesh = { ...connect({ ...options, signal }), namespace: options.namespace };
+    process.exitCode = (await run(mesh, options)) ? exitAllRight : exitProblem;
   } catch (error) {
     if (interrupt.signal.aborted) {
       process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);

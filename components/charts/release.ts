@@ -1,10 +1,19 @@
 /** What all Helm releases here have in common. */
 import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { type HelmValues, mergeValues } from "../../rules/charts/values.ts";
 import { chartSource } from "../../rules/settings/charts.ts";
 import type { ChartSettings, RepositorySettings } from "../../rules/settings/settings.ts";
 
 type Later = pulumi.Output<never>;
+
+/** What a component says of a chart's values, beside its user. */
+interface OwnValues {
+  /** The user's win over these. */
+  readonly under?: HelmValues;
+  /** These win over the user's. */
+  readonly over?: HelmValues;
+}
 
 /**
  * Arguments of a Release that installs a chart.
@@ -12,12 +21,14 @@ type Later = pulumi.Output<never>;
  * It is atomic: what fails is taken back, so that the next run starts from something whole.
  */
 export function releaseArgs(
-  chart: ChartSettings<Later>,
+  chart: ChartSettings<Later> & { readonly values: HelmValues },
   repository: RepositorySettings<Later>,
   helmTimeoutSeconds: pulumi.Input<number>,
+  { under = {}, over = {} }: OwnValues,
 ): kubernetes.helm.v3.ReleaseArgs {
   return {
     ...chartArgs(chart, repository),
+    values: mergeValues(mergeValues(under, chart.values), over),
     atomic: true,
     timeout: helmTimeoutSeconds,
     // Helm's own bound on the revisions that it keeps as Secrets; the provider would keep all.

@@ -3,18 +3,14 @@ import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { deleteAtOnce } from "./deletion.ts";
 
-const apiVersion = "cert-manager.io/v1";
+const group = "cert-manager.io";
+const apiVersion = `${group}/v1`;
 
 /** Which issuer signs, whatever its kind. */
 export interface IssuerReference {
   readonly group: pulumi.Input<string>;
   readonly kind: pulumi.Input<string>;
   readonly name: pulumi.Input<string>;
-}
-
-interface ObjectName {
-  readonly name: pulumi.Input<string>;
-  readonly namespace: pulumi.Input<string>;
 }
 
 type IssuerSpec =
@@ -57,21 +53,23 @@ interface CertificateSpec {
  */
 const annotations = { "pulumi.com/waitFor": "condition=Ready", ...deleteAtOnce };
 
-/** A cert-manager Issuer: signs the Certificates of its namespace. */
+/**
+ * A cert-manager Issuer: signs the Certificates of its namespace.
+ *
+ * Without a namespace it is a ClusterIssuer: signs those of every namespace; its Secret is in cert-manager's own.
+ */
 export class Issuer extends kubernetes.apiextensions.CustomResource {
-  constructor(name: string, metadata: ObjectName, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
-    super(name, { apiVersion, kind: "Issuer", metadata: { ...metadata, annotations }, spec }, opts);
-  }
-}
+  readonly reference: IssuerReference;
 
-/** A cert-manager ClusterIssuer: signs the Certificates of every namespace; its Secret is in cert-manager's own. */
-export class ClusterIssuer extends kubernetes.apiextensions.CustomResource {
-  constructor(name: string, issuerName: string, spec: IssuerSpec, opts?: pulumi.CustomResourceOptions) {
-    super(
-      name,
-      { apiVersion, kind: "ClusterIssuer", metadata: { name: issuerName, annotations }, spec },
-      opts,
-    );
+  constructor(
+    name: string,
+    metadata: { readonly name: pulumi.Input<string>; readonly namespace?: pulumi.Input<string> },
+    spec: IssuerSpec,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    const kind = metadata.namespace === undefined ? "ClusterIssuer" : "Issuer";
+    super(name, { apiVersion, kind, metadata: { ...metadata, annotations }, spec }, opts);
+    this.reference = { group, kind, name: this.metadata.name };
   }
 }
 
@@ -79,7 +77,7 @@ export class ClusterIssuer extends kubernetes.apiextensions.CustomResource {
 export class Certificate extends kubernetes.apiextensions.CustomResource {
   constructor(
     name: string,
-    metadata: ObjectName,
+    metadata: { readonly name: pulumi.Input<string>; readonly namespace: pulumi.Input<string> },
     spec: CertificateSpec,
     opts?: pulumi.CustomResourceOptions,
   ) {

@@ -4,16 +4,13 @@ import type * as pulumi from "@pulumi/pulumi";
 import { deleteAtOnce } from "./deletion.ts";
 import { waitForPatched } from "./patchedField.ts";
 
-interface BundleSpec {
-  /** Secrets in trust-manager's trust namespace. */
-  readonly sources: readonly {
-    readonly secret: { readonly name: pulumi.Input<string>; readonly key: string };
-  }[];
-  readonly target: {
-    /** Key of the ConfigMap, which has the Bundle's name. */
-    readonly configMap: { readonly key: string };
-    readonly namespaceSelector: { readonly matchLabels: Readonly<Record<string, pulumi.Input<string>>> };
-  };
+interface BundleArgs {
+  /** Secrets in trust-manager's trust namespace, of which it takes `tls.crt`. */
+  readonly secrets: readonly pulumi.Input<string>[];
+  /** Key of the ConfigMap, which has the Bundle's name. */
+  readonly key: string;
+  /** Labels of the namespaces that get it. */
+  readonly namespaceLabels: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 /**
@@ -22,7 +19,9 @@ interface BundleSpec {
  * The engine waits until trust-manager has read every source and written every target that it knows of.
  */
 export class Bundle extends kubernetes.apiextensions.CustomResource {
-  constructor(name: string, bundleName: string, spec: BundleSpec, opts?: pulumi.CustomResourceOptions) {
+  readonly key: string;
+
+  constructor(name: string, bundleName: string, args: BundleArgs, opts?: pulumi.CustomResourceOptions) {
     super(
       name,
       {
@@ -32,22 +31,22 @@ export class Bundle extends kubernetes.apiextensions.CustomResource {
           name: bundleName,
           annotations: { "pulumi.com/waitFor": "condition=Synced", ...deleteAtOnce },
         },
-        spec,
+        spec: {
+          sources: args.secrets.map((secret) => ({ secret: { name: secret, key: "tls.crt" } })),
+          target: {
+            configMap: { key: args.key },
+            namespaceSelector: { matchLabels: args.namespaceLabels },
+          },
+        },
       },
       opts,
     );
+    this.key = args.key;
   }
 }
 
-/** Which of a Bundle's ConfigMaps. */
-export interface BundleTarget {
-  readonly bundle: Bundle;
-  readonly namespace: pulumi.Input<string>;
-  readonly key: string;
-}
-
 /**
- * The text of a Bundle's ConfigMap, as the cluster has it at each run.
+ * The text of a Bundle's ConfigMap in one of its namespaces, as the cluster has it at each run.
  *
  * A Bundle is Synced as well where trust-manager has not heard of a new namespace yet, so the ConfigMap itself is waited
  * for: the patch adds nothing to it but the annotation that makes Pulumi wait. It is then read at each run, in previews,
@@ -56,7 +55,8 @@ export interface BundleTarget {
  */
 export function distributedText(
   name: string,
-  { bundle, namespace, key }: BundleTarget,
+  bundle: Bundle,
+  namespace: pulumi.Input<string>,
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
   const awaited = new kubernetes.core.v1.ConfigMapPatch(
@@ -65,11 +65,12 @@ export function distributedText(
       metadata: {
         name: bundle.metadata.name,
         namespace,
-        annotations: waitForPatched(`.data["${key}"]`),
+        annotations: waitForPatched(`.data["${bundle.key}"]`),
       },
     },
     { parent, dependsOn: bundle },
   );
   // The patch's id is known once the ConfigMap is there: the first preview has nothing to read.
-  return kubernetes.core.v1.ConfigMap.get(name, awaited.id, { parent }).data.apply((data) => data[key]!);
+  const { data } = kubernetes.core.v1.ConfigMap.get(name, awaited.id, { parent });
+  return data.apply((texts) => texts[bundle.key]!);
 }

@@ -4,21 +4,10 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { Webhook } from "../../rules/linkerdNames.ts";
 import { waitForPatched } from "./patchedField.ts";
 
-const webhookCaBundle = ".webhooks[0].clientConfig.caBundle";
-
-const kinds = {
-  Mutating: {
-    patch: kubernetes.admissionregistration.v1.MutatingWebhookConfigurationPatch,
-    caBundle: webhookCaBundle,
-  },
-  Validating: {
-    patch: kubernetes.admissionregistration.v1.ValidatingWebhookConfigurationPatch,
-    caBundle: webhookCaBundle,
-  },
-  APIService: {
-    patch: kubernetes.apiregistration.v1.APIServicePatch,
-    caBundle: ".spec.caBundle",
-  },
+const patches = {
+  Mutating: kubernetes.admissionregistration.v1.MutatingWebhookConfigurationPatch,
+  Validating: kubernetes.admissionregistration.v1.ValidatingWebhookConfigurationPatch,
+  APIService: kubernetes.apiregistration.v1.APIServicePatch,
 };
 
 /**
@@ -34,7 +23,8 @@ export function awaitInjection(
   release: kubernetes.helm.v3.Release,
   parent: pulumi.Resource,
 ): void {
-  const { patch: Patch, caBundle } = kinds[kind];
+  const Patch = patches[kind];
+  const caBundle = kind === "APIService" ? ".spec.caBundle" : ".webhooks[0].clientConfig.caBundle";
   new Patch(
     name,
     {

@@ -12,7 +12,6 @@ import { requireReferences } from "./issuerReferences.ts";
 /** Enough for a login and two answers. A preview is not held up longer by a cluster that is far, or down. */
 const previewTimeoutMilliseconds = 2000;
 
-/** The gates of a run. */
 export interface Gates {
   /** For the options of the component that installs Linkerd. */
   readonly transforms: pulumi.ResourceTransform[];

@@ -35,23 +35,18 @@ const isUnfinished = ({ status }: ReleaseRecord) =>
 /** Makes every Helm release in a component go on from what an interrupted run of the same stack has left. */
 export function continueInterruptedReleases(cluster: Promise<Core>): pulumi.ResourceTransform {
   const installer = `Pulumi stack ${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const hooks: pulumi.ResourceHookBinding = {
-    beforeCreate: [
-      new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
-        beforeCreate(cluster, installer, await inputsOf(newInputs)),
-      ),
-    ],
-    beforeUpdate: [
-      new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
-        beforeUpdate(cluster, await inputsOf(newInputs)),
-      ),
-    ],
+  const onCreate = new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
+    beforeCreate(cluster, installer, await inputsOf(newInputs)),
+  );
+  const onUpdate = new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
+    beforeUpdate(cluster, await inputsOf(newInputs)),
+  );
+  const hooks = { beforeCreate: [onCreate], beforeUpdate: [onUpdate] };
+  return ({ type, props, opts }) => {
+    if (type !== releaseType) return undefined;
+    // Helm keeps the description with each finished revision: so a release says which stack installed it.
+    return { props: { ...props, description: installer }, opts: pulumi.mergeOptions(opts, { hooks }) };
   };
-  return ({ type, props, opts }) =>
-    type === releaseType
-      ? // Helm keeps the description with each finished revision: so a release says which stack installed it.
-        { props: { ...props, description: installer }, opts: { ...opts, hooks } }
-      : undefined;
 }
 
 /**
@@ -96,14 +91,15 @@ export async function beforeCreate(
 export async function beforeUpdate(cluster: Promise<Core>, release: ReleaseInputs): Promise<void> {
   const record = await settled(cluster, release);
   if (record === undefined || !isUnfinished(record)) return;
+  const { namespace } = release;
+  const { secretName, status } = record;
   pulumi.log.info(
-    `Helm release ${release.namespace}/${release.name}: an interrupted run left it ${record.status}; going on from the revision before.`,
+    `Helm release ${namespace}/${release.name}: an interrupted run left it ${status}; going on from the revision before.`,
   );
-  const { secretName } = record;
   const { core } = await cluster;
   await requested(
-    `Secret ${release.namespace}/${secretName}`,
-    core.deleteNamespacedSecret({ name: secretName, namespace: release.namespace }),
+    `Secret ${namespace}/${secretName}`,
+    core.deleteNamespacedSecret({ name: secretName, namespace }),
   );
 }
 
@@ -113,13 +109,11 @@ export async function beforeUpdate(cluster: Promise<Core>, release: ReleaseInput
  */
 async function settled(cluster: Promise<Core>, release: ReleaseInputs): Promise<ReleaseRecord | undefined> {
   for (let told = false; ; told = true) {
-    let record: ReleaseRecord | undefined;
-    try {
-      record = await newestRecord((await cluster).core, release);
-    } catch (error) {
-      pulumi.log.debug(`Helm's record of ${release.namespace}/${release.name}: ${(error as Error).message}`);
+    const newest = cluster.then(({ core }) => newestRecord(core, release));
+    const record = await newest.catch(({ message }: Error) => {
+      pulumi.log.debug(`Helm's record of ${release.namespace}/${release.name}: ${message}`);
       return undefined;
-    }
+    });
     if (record === undefined || !isUnfinished(record)) return record;
     const left = record.writtenAt + release.timeout * 1000 - Date.now();
     if (left <= 0) return record;

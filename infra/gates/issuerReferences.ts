@@ -45,9 +45,11 @@ export function requireReferences(cluster: Promise<Client>, spell: Spelling): pu
     const findings = await findMissing(cluster, await inputsOf(newInputs));
     if (findings.length > 0) throw new Error(describeFindings(findings.map(spell)));
   });
-  const hooks: pulumi.ResourceHookBinding = { beforeCreate: [check], beforeUpdate: [check] };
+  const hooks = { beforeCreate: [check], beforeUpdate: [check] };
   return ({ type, props, opts }) =>
-    type === issuerType || type === certificateType ? { props, opts: { ...opts, hooks } } : undefined;
+    type === issuerType || type === certificateType
+      ? { props, opts: pulumi.mergeOptions(opts, { hooks }) }
+      : undefined;
 }
 
 /** What is referred to and does not exist; nothing if that cannot be looked at: then cert-manager has the last word. */
@@ -100,33 +102,27 @@ async function missingIssuer(
   const { preferredVersion, versions = [] } = served.groups.find((one) => one.name === group) ?? {};
   // A kind need not be served in the version that its group prefers.
   const candidates = new Set([preferredVersion, ...versions].flatMap((one) => one?.version ?? []));
-  let version: string | undefined;
-  let resource: { name: string; namespaced: boolean } | undefined;
-  for (version of candidates) {
-    const { resources } = await requested(
-      `Resources of ${group}/${version}`,
-      custom.getAPIResources({ group, version }),
+  const field = "identityIssuer.issuerRef";
+  for (const version of candidates) {
+    const listed = custom.getAPIResources({ group, version });
+    const { resources } = await requested(`Resources of ${group}/${version}`, listed);
+    const resource = resources.find((one) => one.kind === kind && !one.name.includes("/"));
+    if (resource === undefined) continue;
+    const object = { group, version, plural: resource.name, name };
+    const issuer = await found(
+      `${kind}.${group} ${name}`,
+      resource.namespaced
+        ? custom.getNamespacedCustomObject({ ...object, namespace })
+        : custom.getClusterCustomObject(object),
     );
-    resource = resources.find((one) => one.kind === kind && !one.name.includes("/"));
-    if (resource !== undefined) break;
+    if (issuer !== undefined) return undefined;
+    const place = resource.namespaced ? ` in namespace ${namespace}` : "";
+    const message = `The issuer ${kind}.${group} ${name} does not exist${place}.`;
+    return broken("issuer-exists", { field, message });
   }
-  if (version === undefined || resource === undefined) {
-    return broken("issuer-exists", {
-      field: "identityIssuer.issuerRef",
-      message: `The cluster has no kind ${kind} in the API group ${group}.`,
-      fix: "Install the issuer's definitions, or correct kind and group.",
-    });
-  }
-  const object = { group, version, plural: resource.name, name };
-  const issuer = await found(
-    `${kind}.${group} ${name}`,
-    resource.namespaced
-      ? custom.getNamespacedCustomObject({ ...object, namespace })
-      : custom.getClusterCustomObject(object),
-  );
-  if (issuer !== undefined) return undefined;
   return broken("issuer-exists", {
-    field: "identityIssuer.issuerRef",
-    message: `The issuer ${kind}.${group} ${name} does not exist${resource.namespaced ? ` in namespace ${namespace}` : ""}.`,
+    field,
+    message: `The cluster has no kind ${kind} in the API group ${group}.`,
+    fix: "Install the issuer's definitions, or correct kind and group.",
   });
 }

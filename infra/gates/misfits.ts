@@ -24,25 +24,23 @@ export interface Wanted {
  */
 export async function findMisfits(
   cluster: Promise<Client>,
-  { family, installGatewayApi, namespace }: Wanted,
+  wanted: Wanted,
   onUnknown: (reason: string) => void,
 ): Promise<Finding[]> {
-  const looks = [
-    (client: Client) => checkKubernetes(client, family),
-    (client: Client) => checkGatewayApi(client, family, installGatewayApi, `${namespace}/${crdsReleaseName}`),
-  ];
-  const findings = looks.map((look) =>
-    cluster.then(look).catch((error: Error): Finding[] => {
-      onUnknown(error.message);
+  const look = async (check: typeof checkKubernetes | typeof checkGatewayApi) => {
+    try {
+      return await check(await cluster, wanted);
+    } catch (error) {
+      onUnknown((error as Error).message);
       return [];
-    }),
-  );
-  return (await Promise.all(findings)).flat();
+    }
+  };
+  return (await Promise.all([look(checkKubernetes), look(checkGatewayApi)])).flat();
 }
 
 async function checkKubernetes(
   { version }: Client,
-  { linkerd, kubernetes }: ChartFamily,
+  { family: { linkerd, kubernetes } }: Wanted,
 ): Promise<Finding[]> {
   const { gitVersion, minor } = await requested("Version of Kubernetes", version.getCode());
   // A provider's own build can have a minor version such as "31+".
@@ -61,86 +59,71 @@ async function checkKubernetes(
   ];
 }
 
-/** A definition of the Gateway API that is on the cluster. */
-interface Definition {
-  readonly name: string;
-  /** Namespace and name of the Helm release that owns it; absent if none does. */
-  readonly owner?: string;
-  /** Whether Helm keeps it when its chart no longer has it. */
-  readonly isKept: boolean;
-}
-
 const fullName = (name: string) => `${name}.gateway.networking.k8s.io`;
 
-async function findDefinition({ definitions }: Client, name: string): Promise<Definition | undefined> {
-  const read = definitions.readCustomResourceDefinition({ name });
-  const definition = await found(`CustomResourceDefinition ${name}`, read);
-  if (definition === undefined) return undefined;
-  const annotations = definition.metadata?.annotations ?? {};
-  const release = annotations["meta.helm.sh/release-name"];
-  const owner = `${annotations["meta.helm.sh/release-namespace"]}/${release}`;
-  return {
-    name,
-    ...(release === undefined ? {} : { owner }),
-    isKept: annotations["helm.sh/resource-policy"] === "keep",
-  };
+/** The Gateway API's definitions that are on the cluster, each with the Helm release that owns it. */
+async function findDefinitions({ definitions }: Client) {
+  const looks = gatewayApiDefinitions.map(fullName).map(async (name) => {
+    const read = definitions.readCustomResourceDefinition({ name });
+    const definition = await found(`CustomResourceDefinition ${name}`, read);
+    if (definition === undefined) return undefined;
+    const annotations = definition.metadata?.annotations ?? {};
+    const release = annotations["meta.helm.sh/release-name"];
+    const owner = `${annotations["meta.helm.sh/release-namespace"]}/${release}`;
+    return {
+      name,
+      owner: release === undefined ? undefined : owner,
+      isKept: annotations["helm.sh/resource-policy"] === "keep",
+    };
+  });
+  return (await Promise.all(looks)).filter((definition) => definition !== undefined);
 }
 
 async function checkGatewayApi(
   cluster: Client,
-  family: ChartFamily,
-  install: boolean,
-  owner: string,
+  { family, installGatewayApi, namespace }: Wanted,
 ): Promise<Finding[]> {
   if (!hasCrdsChart(family)) return [];
-  const looks = gatewayApiDefinitions.map((name) => findDefinition(cluster, fullName(name)));
-  const onCluster = (await Promise.all(looks)).filter((definition) => definition !== undefined);
+  const owner = `${namespace}/${crdsReleaseName}`;
+  const field = "crds.installGatewayApi";
+  const onCluster = await findDefinitions(cluster);
   const ofChart = (family.gatewayApi?.definitions ?? []).map(fullName);
-  const removed = onCluster.filter(
-    (one) => one.owner === owner && !one.isKept && !(install && ofChart.includes(one.name)),
-  );
+  // Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what its chart no longer has.
+  const removed = onCluster
+    .filter((one) => one.owner === owner && !one.isKept && !(installGatewayApi && ofChart.includes(one.name)))
+    .map(({ name }) => name);
   if (removed.length > 0) {
     return [
-      removedDefinitions(
-        removed.map(({ name }) => name),
-        owner,
-      ),
+      broken("gateway-api-removed", {
+        field,
+        message:
+          `The Helm release ${owner} has installed ${removed.join(", ")}, and would now delete it, ` +
+          "together with every such route of the whole cluster.",
+        fix:
+          `Keep it: kubectl annotate customresourcedefinition ${removed.join(" ")} helm.sh/resource-policy=keep. ` +
+          "Or delete it yourself, if nobody uses it.",
+      }),
     ];
   }
   const present = onCluster.filter(({ name }) => ofChart.includes(name));
-  if (!install) {
-    return present.length > 0 || family.gatewayApi?.isNeeded !== true ? [] : [absentDefinitions(family)];
+  if (installGatewayApi) {
+    return present
+      .filter((one) => one.owner !== owner)
+      .map((one) =>
+        broken("gateway-api-owner", {
+          field,
+          message:
+            `The cluster already has the definition ${one.name}, ` +
+            `${one.owner === undefined ? "which no Helm release owns" : `from the Helm release ${one.owner}`}. With crds.installGatewayApi it would have two owners.`,
+          fix: "Set it to false: Linkerd uses the definitions that are there.",
+        }),
+      );
   }
-  return present
-    .filter((one) => one.owner !== owner)
-    .map((one) =>
-      broken("gateway-api-owner", {
-        field: "crds.installGatewayApi",
-        message:
-          `The cluster already has the definition ${one.name}, ` +
-          `${one.owner === undefined ? "which no Helm release owns" : `from the Helm release ${one.owner}`}. With crds.installGatewayApi it would have two owners.`,
-        fix: "Set it to false: Linkerd uses the definitions that are there.",
-      }),
-    );
-}
-
-/** Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what its chart no longer has. */
-function removedDefinitions(names: readonly string[], owner: string): Finding {
-  return broken("gateway-api-removed", {
-    field: "crds.installGatewayApi",
-    message:
-      `The Helm release ${owner} has installed ${names.join(", ")}, and would now delete it, ` +
-      "together with every such route of the whole cluster.",
-    fix:
-      `Keep it: kubectl annotate customresourcedefinition ${names.join(" ")} helm.sh/resource-policy=keep. ` +
-      "Or delete it yourself, if nobody uses it.",
-  });
-}
-
-function absentDefinitions({ linkerd }: ChartFamily): Finding {
-  return broken("gateway-api-absent", {
-    field: "crds.installGatewayApi",
-    message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${linkerd} looks for.`,
-    fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
-  });
+  if (present.length > 0 || family.gatewayApi?.isNeeded !== true) return [];
+  return [
+    broken("gateway-api-absent", {
+      field,
+      message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${family.linkerd} looks for.`,
+    }),
+  ];
 }

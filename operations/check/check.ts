@@ -16,6 +16,8 @@ import { broken } from "../../rules/rules.ts";
 
 const exitCodes = { ok: 0, warning: 1, error: 2 } as const;
 
+type SecretName = Readonly<Record<"namespace" | "name", string>>;
+
 interface Options {
   readonly stack?: string;
   readonly offline: boolean;
@@ -23,7 +25,7 @@ interface Options {
   readonly bundle?: string;
   readonly issuer?: string;
   readonly key?: string;
-  readonly secret?: { readonly namespace: string; readonly name: string };
+  readonly secret?: SecretName;
   readonly context?: string;
   readonly trustDomain?: string;
   readonly issuanceLifetime?: string;
@@ -36,38 +38,31 @@ interface Options {
 const files = ["bundle", "issuer", "key"];
 const purposes = ["trustDomain", "issuanceLifetime", "clockSkew"];
 const notWithFiles = ["stack", "offline", "config", "secret", "context"];
+const notWithConfig = ["secret", ...purposes];
+const notWithStack = ["config", ...notWithConfig];
 
 function readOptions(): Options {
-  const option = (flags: string, description: string) => new Option(flags, description);
   const command = new Command("check")
     .description(
       "Checks by the rules of Linkerd, cert-manager and Kubernetes: a stack's configuration and what its cluster holds " +
         "(by default the selected stack's), or credentials in files, or a Secret of a cluster.",
     )
     .addOption(
-      option("--stack <name>", "the stack to check (default: the selected one)").conflicts([
-        "config",
-        "secret",
-        ...purposes,
-      ]),
+      new Option("--stack <name>", "the stack to check (default: the selected one)").conflicts(notWithStack),
     )
     .addOption(
-      option("--config <file>", "a stack's file, which need not belong to a stack").conflicts([
-        "secret",
-        ...purposes,
-      ]),
+      new Option("--config <file>", "a stack's file, which need not belong to a stack").conflicts(
+        notWithConfig,
+      ),
     )
-    .addOption(option("--offline", "look at no cluster").default(false).conflicts("secret"))
-    .addOption(option("--bundle <pem>", "file with the trust anchors").conflicts(notWithFiles))
-    .addOption(
-      option("--issuer <pem>", "file with the identity issuer's certificate, intermediates after it"),
-    )
-    .addOption(option("--key <pem>", "file with the issuer's private key; it is never shown"))
-    .addOption(
-      option(
-        "--secret <namespace/name>",
-        "a Secret with an identity issuer, and the anchors of the mesh beside it",
-      ).argParser(parseSecret),
+    .addOption(new Option("--offline", "look at no cluster").default(false).conflicts("secret"))
+    .addOption(new Option("--bundle <pem>", "file with the trust anchors").conflicts(notWithFiles))
+    .option("--issuer <pem>", "file with the identity issuer's certificate, intermediates after it")
+    .option("--key <pem>", "file with the issuer's private key; it is never shown")
+    .option(
+      "--secret <namespace/name>",
+      "a Secret with an identity issuer, and the anchors of the mesh beside it",
+      parseSecret,
     )
     .option("--context <name>", "context of the kubeconfig (default: the stack's, or the current one)")
     .option(
@@ -107,7 +102,7 @@ function readOptions(): Options {
   return options;
 }
 
-function parseSecret(text: string): { namespace: string; name: string } {
+function parseSecret(text: string): SecretName {
   const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
   if (namespace !== undefined && name !== undefined) return { namespace, name };
   throw new InvalidArgumentError("Write it like linkerd/linkerd-identity-issuer.");
@@ -170,10 +165,7 @@ async function checkFiles(options: Options): Promise<readonly Finding[]> {
   return checkCredentials({ bundle, issuer, key }, purposeOf(options), parseCertificate);
 }
 
-async function checkSecret(
-  options: Options,
-  { namespace, name }: NonNullable<Options["secret"]>,
-): Promise<readonly Finding[]> {
+async function checkSecret(options: Options, { namespace, name }: SecretName): Promise<readonly Finding[]> {
   const { checkHeldCredentials, readHeldCredentials } = await import("./cluster.ts");
   try {
     const held = await readHeldCredentials({ context: options.context }, namespace, name);

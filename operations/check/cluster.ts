@@ -1,5 +1,5 @@
 /** Checks the credentials that a cluster holds, by the same rules as those in files. */
-import { type ConnectOptions, connect, type Mesh } from "../../mesh/cluster.ts";
+import { type ConnectOptions, connect } from "../../mesh/cluster.ts";
 import { found } from "../../mesh/requests.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
 import type { Purpose } from "../../rules/credentials/credentials.ts";
@@ -18,9 +18,9 @@ export interface HeldCredentials {
   readonly namespace: string;
   readonly secretName: string;
   /** What the Secret holds, in base64; absent if it does not exist. */
-  readonly secret?: Readonly<Record<string, string>>;
+  readonly secret: Readonly<Record<string, string>> | undefined;
   /** The mesh's anchors, which are there once Linkerd is installed. */
-  readonly bundle?: PemText;
+  readonly bundle: PemText | undefined;
   readonly purpose: Omit<Purpose, "now">;
 }
 
@@ -34,24 +34,13 @@ export async function readHeldCredentials(
   namespace: string,
   secretName: string,
 ): Promise<HeldCredentials> {
-  const mesh: Mesh = {
-    ...connect({ ...options, signal: AbortSignal.timeout(timeoutMilliseconds) }),
-    namespace,
-  };
+  const cluster = connect({ ...options, signal: AbortSignal.timeout(timeoutMilliseconds) });
+  const read = cluster.core.readNamespacedSecret({ name: secretName, namespace });
   const [secret, { bundle, purpose }] = await Promise.all([
-    found(
-      `Secret ${namespace}/${secretName}`,
-      mesh.core.readNamespacedSecret({ name: secretName, namespace }),
-    ),
-    readMeshSettings(mesh),
+    found(`Secret ${namespace}/${secretName}`, read),
+    readMeshSettings({ ...cluster, namespace }),
   ]);
-  return {
-    namespace,
-    secretName,
-    purpose,
-    ...(secret === undefined ? {} : { secret: secret.data ?? {} }),
-    ...(bundle === undefined ? {} : { bundle }),
-  };
+  return { namespace, secretName, purpose, bundle, secret: secret && (secret.data ?? {}) };
 }
 
 /** Checks what a cluster holds; what does not exist is an error. */
@@ -60,23 +49,22 @@ export function checkHeldCredentials(
   purpose: Purpose,
 ): Finding[] {
   const field = `Secret ${namespace}/${secretName}`;
+  const missing = (of: string, message: string, fix: string) => [
+    broken("cluster-readable", { field: of, message, fix }),
+  ];
   if (secret === undefined) {
-    return [
-      broken("cluster-readable", {
-        field,
-        message: "The Secret does not exist.",
-        fix: "Name the Secret of an identity issuer: --secret linkerd/linkerd-identity-issuer",
-      }),
-    ];
+    return missing(
+      field,
+      "The Secret does not exist.",
+      "Name the Secret of an identity issuer: --secret linkerd/linkerd-identity-issuer",
+    );
   }
   if (bundle === undefined) {
-    return [
-      broken("cluster-readable", {
-        field: `ConfigMap ${namespace}/${trustRootsName}`,
-        message: "The ConfigMap does not exist, or has no trust anchors in it.",
-        fix: "Name a Secret in the namespace of a control plane, whose chart or trust-manager makes this ConfigMap.",
-      }),
-    ];
+    return missing(
+      `ConfigMap ${namespace}/${trustRootsName}`,
+      "The ConfigMap does not exist, or has no trust anchors in it.",
+      "Name a Secret in the namespace of a control plane, whose chart or trust-manager makes this ConfigMap.",
+    );
   }
   return checkStoredIssuer({ field, data: secret }, bundle, purpose, parseCertificate);
 }

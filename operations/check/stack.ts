@@ -10,41 +10,41 @@ import { joinBundle } from "../../rules/credentials/bundle.ts";
 import type { Purpose } from "../../rules/credentials/credentials.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
-import { known } from "../../rules/known.ts";
+import { isPlainObject, known } from "../../rules/known.ts";
 import { broken } from "../../rules/rules.ts";
 
 /** What is wrong with a stack's configuration, and where and how to look at its cluster. */
 export interface CheckedStack {
   readonly findings: readonly Finding[];
-  readonly kubeconfig?: string | undefined;
-  readonly kubeContext?: string | undefined;
-  readonly linkerdNamespace?: string | undefined;
+  readonly kubeconfig: string | undefined;
+  readonly kubeContext: string | undefined;
+  readonly linkerdNamespace: string | undefined;
   /** Absent if a part of it is encrypted. */
-  readonly purpose?: Omit<Purpose, "now">;
+  readonly purpose: Omit<Purpose, "now"> | undefined;
   /** The mesh's anchors, if all of them are provided and sound; otherwise the cluster alone has them. */
-  readonly bundle?: PemText | undefined;
+  readonly bundle: PemText | undefined;
 }
 
-/** Checks what a stack sets. */
 export function checkStack(stack: StackText): CheckedStack {
   const { configuration, findings } = configurationOf(stack);
-  const { linkerd, kubeconfig, kubeContext } = configuration;
-  const settings = resolve(linkerd);
-  const [trustDomain, issuanceLifetime, clockSkewAllowance] = [
-    known(settings.trustDomain),
-    known(settings.identityIssuer.issuanceLifetime),
-    known(settings.identityIssuer.clockSkewAllowance),
-  ];
+  const settings = resolve(configuration.linkerd);
   return {
     findings,
-    kubeconfig: known(kubeconfig),
-    kubeContext: known(kubeContext),
+    kubeconfig: known(configuration.kubeconfig),
+    kubeContext: known(configuration.kubeContext),
     linkerdNamespace: known(settings.controlPlane.namespace),
     bundle: verdictOf(findings) === "error" ? undefined : providedBundle(settings),
-    ...(trustDomain === undefined || issuanceLifetime === undefined || clockSkewAllowance === undefined
-      ? {}
-      : { purpose: { trustDomain, issuanceLifetime, clockSkewAllowance } }),
+    purpose: purposeOf(settings),
   };
+}
+
+function purposeOf({ identityIssuer, ...settings }: ResolvedSettings): CheckedStack["purpose"] {
+  const trustDomain = known(settings.trustDomain);
+  const issuanceLifetime = known(identityIssuer.issuanceLifetime);
+  const clockSkewAllowance = known(identityIssuer.clockSkewAllowance);
+  return trustDomain === undefined || issuanceLifetime === undefined || clockSkewAllowance === undefined
+    ? undefined
+    : { trustDomain, issuanceLifetime, clockSkewAllowance };
 }
 
 /** The bundle as the program makes it. */
@@ -70,11 +70,7 @@ export async function readStack(name: string | undefined): Promise<StackText | F
     const texts = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value]));
     return { project, texts: { ...defaults, ...texts }, isSecret: (key) => values[key]?.secret === true };
   } catch (error) {
-    const { code, path, stderr, message } = error as Error & {
-      code?: unknown;
-      path?: string;
-      stderr?: string;
-    };
+    const { code, path, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
     const field = name === undefined ? "--stack" : `--stack ${name}`;
     if (code === "ENOENT" && path === "pulumi") {
       return unreadable(
@@ -103,8 +99,8 @@ export function readStackFile(path: string): StackText | Finding {
   } catch (error) {
     return refused(`The file cannot be read: ${(error as Error).message.split("\n")[0]}`);
   }
-  const set = isMap(content) ? (content.config ?? {}) : undefined;
-  if (!isMap(set)) return refused("The file is not a map with config: in it.");
+  const set = isPlainObject(content) ? (content.config ?? {}) : undefined;
+  if (!isPlainObject(set)) return refused("The file is not a map with config: in it.");
   const { project, defaults } = declared;
   const texts = Object.entries(set).map(([key, value]) => [
     key.includes(":") ? key : `${project}:${key}`,
@@ -147,13 +143,9 @@ function asGoReads(tags: Tags): Tags {
   return [...tags.filter(isGoes), "bool", "intOct"] satisfies (TagId | Tags[number])[];
 }
 
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** As Pulumi writes it: `{ secure: "v1:…" }`. */
 const isEncrypted = (value: unknown) =>
-  isMap(value) && Object.keys(value).join() === "secure" && typeof value.secure === "string";
+  isPlainObject(value) && Object.keys(value).join() === "secure" && typeof value.secure === "string";
 
 function unreadable(field: string, message: string, fix: string): Finding {
   return broken("stack-readable", { field, message, fix });

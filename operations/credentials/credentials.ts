@@ -1,13 +1,9 @@
-/**
- * `npm run -s credentials`: every TLS credential of Linkerd's control plane, how long it is valid, when it is renewed, and
- * which issuer the running identity controllers have loaded.
- */
-import { exitAllRight, exitProblem, runCommand } from "../command.ts";
+/** `npm run -s credentials`. */
+import { runCommand } from "../command.ts";
 import { readCredentials } from "./read.ts";
 import { credentialsJson, credentialsTable } from "./table.ts";
 import { problemsOf } from "./verdict.ts";
 
-/** Runs the command with this process's arguments, and sets its exit code. */
 export const main = () =>
   runCommand({
     name: "credentials",
@@ -20,7 +16,7 @@ export const main = () =>
       const credentials = await readCredentials(mesh);
       const problems = problemsOf(credentials);
       console.log(json ? credentialsJson(credentials, problems) : credentialsTable(credentials, problems));
-      return problems.length === 0 ? exitAllRight : exitProblem;
+      return problems.length === 0;
     },
   });
 

@@ -2,18 +2,20 @@
 import { get } from "node:http";
 import { text } from "node:stream/consumers";
 import type { V1MutatingWebhook, V1ValidatingWebhook } from "@kubernetes/client-node";
-import { type Certificate, findAnchorCertificate, listCertificates } from "../../mesh/certManager.ts";
+import { type Certificate, certificates, findAnchorCertificate } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import {
+  controllerEvents,
   type LoadedIssuer,
-  listReloadEvents,
   loadedIssuers,
   type ReloadEvent,
+  reloadEvents,
 } from "../../mesh/identityController.ts";
 import { withPortForward } from "../../mesh/portForward.ts";
 import { found } from "../../mesh/requests.ts";
 import { readStoredCertificate, type StoredCertificate } from "../../mesh/storedCertificate.ts";
 import { certificatesOf, readTrust, type Trust } from "../../mesh/trust.ts";
+import { listObjects } from "../../mesh/watch.ts";
 import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import {
   controlPlaneWebhooks,
@@ -24,10 +26,9 @@ import {
 
 /** A certificate in a Secret, and the cert-manager Certificate that renews it; absent if nothing does. */
 export interface Credential extends StoredCertificate {
-  readonly renewedBy?: Certificate;
+  readonly renewedBy?: Certificate | undefined;
 }
 
-/** A webhook's serving certificate. */
 export interface WebhookCredential extends Credential {
   readonly name: string;
   /** The name by which the API server calls the webhook. */
@@ -49,12 +50,12 @@ export interface Credentials {
   readonly readAt: Date;
   readonly trust: Pick<Trust, "purpose" | "bundle" | "anchors" | "distributedSha256">;
   /** The cert-manager Certificate of an anchor that is kept on the cluster. */
-  readonly anchorRenewedBy?: Certificate;
+  readonly anchorRenewedBy?: Certificate | undefined;
   readonly issuer: Credential;
   readonly webhooks: readonly WebhookCredential[];
   readonly controllers: readonly IdentityController[];
   /** The identity controllers' last word on a reload. */
-  readonly lastReload?: ReloadEvent;
+  readonly lastReload?: ReloadEvent | undefined;
 }
 
 const adminPort = 9990;
@@ -67,11 +68,11 @@ const issuerMetric = "issuer_cert_ttl_seconds";
  * error here; it is returned as what it is.
  */
 export async function readCredentials(mesh: Mesh): Promise<Credentials> {
-  const [trust, certificates] = await Promise.all([readTrust(mesh), listCertificates(mesh)]);
-  const renewed = <Stored extends StoredCertificate>(stored: Stored): Stored & Credential => {
-    const certificate = certificates.find(({ spec }) => spec.secretName === stored.secretName);
-    return certificate === undefined ? stored : { ...stored, renewedBy: certificate };
-  };
+  const [trust, renewers] = await Promise.all([readTrust(mesh), listObjects(certificates(mesh))]);
+  const renewed = <Stored extends StoredCertificate>(stored: Stored): Stored & Credential => ({
+    ...stored,
+    renewedBy: renewers.find(({ spec }) => spec.secretName === stored.secretName),
+  });
   const [anchorRenewedBy, issuer, webhooks, controllers, events] = await Promise.all([
     trust.isDistributed ? findAnchorCertificate(mesh) : undefined,
     readStoredCertificate(mesh, identityIssuerName),
@@ -79,19 +80,18 @@ export async function readCredentials(mesh: Mesh): Promise<Credentials> {
     loadedIssuers(mesh, trust).then((loaded) =>
       Promise.all(loaded.map((controller) => withMetric(mesh, controller))),
     ),
-    listReloadEvents(mesh),
+    listObjects(controllerEvents(mesh)),
   ]);
-  const lastReload = events.at(-1);
   return {
     context: mesh.context,
     namespace: mesh.namespace,
     readAt: new Date(),
     trust,
-    ...(anchorRenewedBy === undefined ? {} : { anchorRenewedBy }),
+    anchorRenewedBy,
     issuer: renewed(issuer),
     webhooks: webhooks.filter((webhook) => webhook !== undefined).map(renewed),
     controllers,
-    ...(lastReload === undefined ? {} : { lastReload }),
+    lastReload: reloadEvents(events).at(-1),
   };
 }
 
@@ -138,13 +138,11 @@ async function withMetric(mesh: Mesh, controller: LoadedIssuer): Promise<Identit
   }
 }
 
-async function fetchText(url: string, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    get(url, { signal, agent: false }, (response) => text(response).then(resolve, reject)).on(
-      "error",
-      reject,
-    );
-  });
+function fetchText(url: string, signal: AbortSignal): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const request = get(url, { signal, agent: false }, (response) => text(response).then(resolve, reject));
+  request.on("error", reject);
+  return promise;
 }
 
 /** The value of a metric without labels in Prometheus' text format; `undefined` if it is not there. */

@@ -18,13 +18,9 @@ export function credentialsTable(credentials: Credentials, problems: readonly Fi
   const rows = [
     ["CREDENTIAL", "SUBJECT", "SHA-256", "VALID FROM", "VALID UNTIL", "LEFT", "NEXT RENEWAL"],
     ...trust.anchors.map((anchor) => row("trust anchor", anchor, anchorRenewal(credentials, anchor))),
-    row("identity issuer", issuer.certificate, nextRenewal(issuer, readAt) ?? "by hand"),
-    ...webhooks.map((webhook) =>
-      row(
-        webhook.name,
-        webhook.certificate,
-        nextRenewal(webhook, readAt) ?? "at the next upgrade of the chart",
-      ),
+    row("identity issuer", issuer.certificate, renewalOf(issuer.renewedBy, readAt) ?? "by hand"),
+    ...webhooks.map(({ name, certificate, renewedBy }) =>
+      row(name, certificate, renewalOf(renewedBy, readAt) ?? "at the next upgrade of the chart"),
     ),
   ];
   const reload =
@@ -59,7 +55,7 @@ function anchorRenewal({ trust, anchorRenewedBy, readAt }: Credentials, anchor: 
   if (trust.distributedSha256 === undefined) return "by a new generation";
   if (anchorRenewedBy === undefined) return "by cert-manager";
   return isOf(anchorRenewedBy, anchor)
-    ? `${renewalTimeOf(anchorRenewedBy, readAt)}, unless rotated before`
+    ? `${renewalOf(anchorRenewedBy, readAt)}, unless rotated before`
     : "none: an outgoing anchor";
 }
 
@@ -72,12 +68,9 @@ function isOf({ status }: Certificate, { x509 }: ParsedCertificate): boolean {
   );
 }
 
-function nextRenewal({ renewedBy }: Credential, readAt: Date): string | undefined {
-  return renewedBy === undefined ? undefined : renewalTimeOf(renewedBy, readAt);
-}
-
-function renewalTimeOf({ status }: Certificate, readAt: Date): string {
-  const renewalTime = status?.renewalTime;
+function renewalOf(renewedBy: Certificate | undefined, readAt: Date): string | undefined {
+  if (renewedBy === undefined) return undefined;
+  const renewalTime = renewedBy.status?.renewalTime;
   if (renewalTime === undefined) return "not scheduled";
   const ahead = Date.parse(renewalTime) - readAt.getTime();
   return `${formatTime(new Date(renewalTime))} (${ahead < 0 ? "due" : `in ${formatSpan(ahead)}`})`;

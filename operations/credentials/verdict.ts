@@ -7,7 +7,7 @@ import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { identityDeploymentName, trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
-import { awaitReload, describeObjects, findCertManager, restartController } from "../advice.ts";
+import { awaitReload, describeObjects, restartController } from "../advice.ts";
 import { formatSpan, serial } from "../format.ts";
 import type { Credential, Credentials, IdentityController, WebhookCredential } from "./read.ts";
 
@@ -28,15 +28,15 @@ export function problemsOf(credentials: Credentials): readonly Finding[] {
   );
   return [
     ...findings.filter(({ severity }) => severity === "error"),
-    ...(issuer.pem === undefined ? [notStored(credentials, issuer)] : []),
-    ...renewalProblems(credentials, issuer),
+    issuer.pem === undefined ? notStored(credentials, issuer) : undefined,
+    renewalProblem(credentials, issuer),
     ...webhooks.flatMap((webhook) => webhookProblems(credentials, webhook)),
-    ...(controllers.length === 0 ? [noController(credentials)] : []),
+    controllers.length === 0 ? noController(credentials) : undefined,
     ...controllers.flatMap((controller) => [
-      ...bundleProblems(credentials, controller),
-      ...controllerProblems(credentials, controller),
+      bundleProblem(credentials, controller),
+      controllerProblem(credentials, controller),
     ]),
-  ];
+  ].filter((finding) => finding !== undefined);
 }
 
 function notStored({ namespace }: Credentials, { secretName, unreadable, renewedBy }: Credential): Finding {
@@ -47,7 +47,7 @@ function notStored({ namespace }: Credentials, { secretName, unreadable, renewed
   });
 }
 
-function webhookProblems(credentials: Credentials, webhook: WebhookCredential): Finding[] {
+function webhookProblems(credentials: Credentials, webhook: WebhookCredential): (Finding | undefined)[] {
   const { namespace, readAt } = credentials;
   const { certificate, intermediates, caBundle, serverName, renewedBy } = webhook;
   if (certificate === undefined) return [notStored(credentials, webhook)];
@@ -56,63 +56,48 @@ function webhookProblems(credentials: Credentials, webhook: WebhookCredential): 
     renewedBy === undefined
       ? "Upgrade the linkerd-control-plane chart, which makes new webhook certificates."
       : describeObjects(namespace, `certificate ${renewedBy.metadata.name}`);
-  const findings = renewalProblems(credentials, webhook);
-  if (certificate.x509.checkHost(serverName) === undefined) {
-    findings.push(
-      broken("webhook-name", {
-        field,
-        message: `The certificate is not for ${serverName}, by which the API server calls the ${webhook.name}.`,
-        fix,
-      }),
-    );
-  }
   const { reason } = chainToAnchor(certificate, intermediates, caBundle, readAt);
-  if (reason !== undefined) {
-    findings.push(
-      broken("webhook-chain", {
-        field,
-        message: `The API server will not trust the ${webhook.name}: ${reason}`,
-        fix,
-      }),
-    );
-  }
-  return findings;
+  return [
+    renewalProblem(credentials, webhook),
+    certificate.x509.checkHost(serverName) === undefined
+      ? broken("webhook-name", {
+          field,
+          message: `The certificate is not for ${serverName}, by which the API server calls the ${webhook.name}.`,
+          fix,
+        })
+      : undefined,
+    reason === undefined
+      ? undefined
+      : broken("webhook-chain", {
+          field,
+          message: `The API server will not trust the ${webhook.name}: ${reason}`,
+          fix,
+        }),
+  ];
 }
 
 /** The most telling thing that is wrong with the renewal of a credential. */
-function renewalProblems({ namespace, readAt }: Credentials, { renewedBy }: Credential): Finding[] {
-  if (renewedBy === undefined) return [];
+function renewalProblem({ namespace, readAt }: Credentials, { renewedBy }: Credential): Finding | undefined {
+  if (renewedBy === undefined) return undefined;
+  const describe = describeObjects(namespace, `certificate ${renewedBy.metadata.name}`);
   const field = `Certificate ${namespace}/${renewedBy.metadata.name}`;
   const { failedIssuanceAttempts = 0, renewalTime } = renewedBy.status ?? {};
   if (failedIssuanceAttempts > 0) {
     const { message: reason = "no message" } = conditionOf(renewedBy, "Issuing") ?? {};
-    return [
-      broken("certificate-issued", {
-        field,
-        message: `${failedIssuanceAttempts} failed attempts to issue: ${reason}`,
-        fix: describeObjects(namespace, `certificate ${renewedBy.metadata.name}`),
-      }),
-    ];
+    const message = `${failedIssuanceAttempts} failed attempts to issue: ${reason}`;
+    return broken("certificate-issued", { field, message, fix: describe });
   }
   const ready = conditionOf(renewedBy, "Ready");
   if (ready?.status !== "True" && !isIssuing(renewedBy)) {
-    return [
-      broken("certificate-ready", {
-        field,
-        message: `The Certificate is not ready: ${ready?.message ?? "cert-manager has not looked at it"}.`,
-        fix: describeObjects(namespace, `certificate ${renewedBy.metadata.name}`),
-      }),
-    ];
+    const message = `The Certificate is not ready: ${ready?.message ?? "cert-manager has not looked at it"}.`;
+    return broken("certificate-ready", { field, message, fix: describe });
   }
   const late = renewalTime === undefined ? 0 : readAt.getTime() - Date.parse(renewalTime);
-  if (late <= renewalGraceMilliseconds) return [];
-  return [
-    broken("certificate-renewed", {
-      field,
-      message: `The Certificate should have been renewed ${formatSpan(late)} ago.`,
-      fix: findCertManager,
-    }),
-  ];
+  if (late <= renewalGraceMilliseconds) return undefined;
+  return broken("certificate-renewed", {
+    field,
+    message: `The Certificate should have been renewed ${formatSpan(late)} ago.`,
+  });
 }
 
 function noController({ namespace }: Credentials): Finding {
@@ -124,57 +109,50 @@ function noController({ namespace }: Credentials): Finding {
 }
 
 /** A controller reads its anchors at its start only; if the chart keeps them, it restarts with them. */
-function bundleProblems(
+function bundleProblem(
   { namespace, trust: { distributedSha256 } }: Credentials,
   { podName, bundleSha256 }: IdentityController,
-): Finding[] {
+): Finding | undefined {
   if (distributedSha256 === undefined || bundleSha256 === undefined || bundleSha256 === distributedSha256) {
-    return [];
+    return undefined;
   }
-  return [
-    broken("controller-anchors", {
-      field: `Pod ${namespace}/${podName}`,
-      message:
-        `The identity controller was started with other trust anchors than ConfigMap ${namespace}/${trustRootsName} ` +
-        "has now. It would refuse an issuer below a new one.",
-      fix: "Restart the control plane before the issuer is renewed: pulumi up does, since the bundle has changed.",
-    }),
-  ];
+  return broken("controller-anchors", {
+    field: `Pod ${namespace}/${podName}`,
+    message:
+      `The identity controller was started with other trust anchors than ConfigMap ${namespace}/${trustRootsName} ` +
+      "has now. It would refuse an issuer below a new one.",
+  });
 }
 
-function controllerProblems(credentials: Credentials, controller: IdentityController): Finding[] {
+function controllerProblem(credentials: Credentials, controller: IdentityController): Finding | undefined {
   const { issuer, namespace, lastReload, readAt } = credentials;
   const { podName, proof, failure } = controller;
   const field = `Pod ${namespace}/${podName}`;
   if (proof === undefined) {
-    return [
-      broken("controller-answers", {
-        field,
-        message: `The identity controller gave no certificate: ${failure}`,
-        fix:
-          `See its log: kubectl -n ${namespace} logs ${podName} --container identity. ` +
-          'To ask it, a user needs "create" on serviceaccounts/token, and "get" and "create" on pods/portforward.',
-      }),
-    ];
+    return broken("controller-answers", {
+      field,
+      message: `The identity controller gave no certificate: ${failure}`,
+      fix:
+        `See its log: kubectl -n ${namespace} logs ${podName} --container identity. ` +
+        'To ask it, a user needs "create" on serviceaccounts/token, and "get" and "create" on pods/portforward.',
+    });
   }
-  if (issuer.certificate === undefined || isSameCertificate(proof.issuer, issuer.certificate)) return [];
+  if (issuer.certificate === undefined || isSameCertificate(proof.issuer, issuer.certificate)) {
+    return undefined;
+  }
   const mismatch =
     `The identity controller has loaded issuer ${serial(proof.issuer)}, ` +
     `but Secret ${namespace}/${issuer.secretName} holds ${serial(issuer.certificate)}`;
   if (lastReload?.reason === "IssuerUpdateSkipped") {
-    return [
-      broken("issuer-refused", {
-        field,
-        message: `${mismatch}, which it refused: ${lastReload.message}`,
-        fix: `Mend what it says. It looks at the Secret again only when that changes, or after: ${restartController(namespace)}`,
-      }),
-    ];
-  }
-  return [
-    broken("issuer-loaded", {
+    return broken("issuer-refused", {
       field,
-      message: `${mismatch}.`,
-      fix: awaitReload(namespace, issuer.certificate, readAt),
-    }),
-  ];
+      message: `${mismatch}, which it refused: ${lastReload.message}`,
+      fix: `Mend what it says. It looks at the Secret again only when that changes, or after: ${restartController(namespace)}`,
+    });
+  }
+  return broken("issuer-loaded", {
+    field,
+    message: `${mismatch}.`,
+    fix: awaitReload(namespace, issuer.certificate, readAt),
+  });
 }

@@ -5,7 +5,8 @@ import type { StoredCertificate } from "../../mesh/storedCertificate.ts";
 import { isSameCertificate, type ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { chainToAnchor } from "../../rules/credentials/chain.ts";
 import { identityDeploymentName } from "../../rules/linkerdNames.ts";
-import { awaitReload, describeObjects, findCertManager, restartController } from "../advice.ts";
+import { rules } from "../../rules/rules.ts";
+import { awaitReload, describeObjects, restartController } from "../advice.ts";
 import { formatTime, serial } from "../format.ts";
 
 /** What takes part in an issuance, for `kubectl describe`. */
@@ -50,11 +51,16 @@ export interface Seen {
   readonly loaded: readonly LoadedIssuer[];
 }
 
+/** Why a renewal cannot go on or is not complete, and what to do about it. */
+export interface Problem {
+  readonly what: string;
+  readonly fix: string;
+}
+
 export interface Progress {
   /** What is shown so far: for each step that is reached, what shows it. */
   readonly evidence: ReadonlyMap<Step, string>;
-  /** Why it cannot go on, and how to mend it. */
-  readonly failure?: { readonly what: string; readonly fix: string };
+  readonly failure: Problem | undefined;
   /** The Secret holds another certificate than before: the identity controllers may have loaded it. */
   readonly storedIsNew: boolean;
 }
@@ -87,32 +93,26 @@ export function progressOf(before: Before, seen: Seen): Progress {
       "stored",
       `Secret ${seen.stored.secretName} holds a new certificate, serial ${serial(stored)}`,
     );
-    const { certificate } = seen;
-    if (certificate !== undefined && isReadyWith(before, certificate, stored)) {
-      const { revision, renewalTime } = certificate.status!;
+    if (isReadyWith(before, seen, stored)) {
+      const { metadata, status } = seen.certificate!;
+      const { revision, renewalTime } = status!;
       const next = renewalTime === undefined ? "" : `, next renewal ${formatTime(new Date(renewalTime))}`;
-      evidence.set("ready", `Certificate ${certificate.metadata.name} is Ready, revision ${revision}${next}`);
+      evidence.set("ready", `Certificate ${metadata.name} is Ready, revision ${revision}${next}`);
     }
   }
 
-  const event = newEvents(before, seen).at(-1);
+  const event = newestEvent(before, seen);
   if (event?.reason === "IssuerUpdated") evidence.set("reloaded", `event IssuerUpdated: ${event.message}`);
   if (evidence.has("ready") && haveAllLoaded(seen.loaded, stored!)) {
     const pods = seen.loaded.map(({ podName }) => podName).join(", ");
     evidence.set("loaded", `Certify: a certificate from ${pods} is signed by serial ${serial(stored!)}`);
   }
 
-  const failure = failureOf(before, seen, request, event, evidence);
-  return { evidence, storedIsNew, ...(failure === undefined ? {} : { failure }) };
+  return { evidence, storedIsNew, failure: failureOf(before, seen, request, event, evidence) };
 }
 
-/** What is still awaited, what is seen of it, and what to do about it. */
-export function awaitedNext(
-  before: Before,
-  seen: Seen,
-  { evidence }: Progress,
-  time: Date,
-): { readonly what: string; readonly fix: string } {
+/** What is still awaited, and what is seen of it. */
+export function awaitedNext(before: Before, seen: Seen, { evidence }: Progress, time: Date): Problem {
   const { namespace, certificate } = before;
   const { name } = certificate.metadata;
   const request = newRequest(before, seen);
@@ -122,7 +122,7 @@ export function awaitedNext(
     case "requested":
       return {
         what: `a CertificateRequest of Certificate ${namespace}/${name}; seen: ${describeCondition(seen.certificate, "Issuing")}`,
-        fix: findCertManager,
+        fix: rules["certificate-renewed"].fix,
       };
     case "approved":
     case "signed":
@@ -136,21 +136,27 @@ export function awaitedNext(
         what: `Certificate ${namespace}/${name} to be Ready with the new certificate; seen: ${describeCondition(seen.certificate, "Ready")}`,
         fix: describe,
       };
-    default:
+    default: {
+      const event = newestEvent(before, seen);
+      const word =
+        event === undefined ? "no event about a reload" : `event ${event.reason}: ${event.message}`;
       return {
-        what: `the identity controllers to load the new issuer; seen: ${describeLoaded(seen)}; ${describeEvent(before, seen)}`,
+        what: `the identity controllers to load the new issuer; seen: ${describeLoaded(seen)}; ${word}`,
         fix:
           seen.loaded.length === 0
             ? describeObjects(namespace, `deployment ${identityDeploymentName}`)
             : awaitReload(namespace, seen.stored.certificate!, time),
       };
+    }
   }
 }
 
 /** Of this renewal: one that was not there before, or that the issuance which was joined had made already. */
 function newRequest({ certificate, requests, joined }: Before, seen: Seen): CertificateRequest | undefined {
   // cert-manager keeps a failed request until the next issuance begins.
-  const past = joined ? requests.filter(hasFailed) : requests;
+  const past = joined
+    ? requests.filter((request) => conditionOf(request, "Ready")?.reason === "Failed")
+    : requests;
   const old = new Set(past.map(({ metadata }) => metadata.uid));
   const wanted = (certificate.status?.revision ?? 0) + 1;
   return seen.requests.find(
@@ -165,14 +171,10 @@ function revisionOf({ metadata }: CertificateRequest): number {
   return Number(metadata.annotations?.["cert-manager.io/certificate-revision"]);
 }
 
-function hasFailed(request: CertificateRequest): boolean {
-  return conditionOf(request, "Ready")?.reason === "Failed";
-}
-
-function isNew(before: Before, { certificate }: Seen, stored: ParsedCertificate): boolean {
+function isNew(before: Before, seen: Seen, stored: ParsedCertificate): boolean {
   if (before.stored === undefined || !isSameCertificate(before.stored, stored)) return true;
   // An issuance that was joined late had stored its certificate already.
-  return before.joined && certificate !== undefined && isReadyWith(before, certificate, stored);
+  return before.joined && isReadyWith(before, seen, stored);
 }
 
 /**
@@ -188,14 +190,15 @@ function isAboutNew({ stored, loaded, anchors }: Before, seen: Seen): boolean {
   );
 }
 
-/** Events that were added or counted up since before. */
-function newEvents(before: Before, seen: Seen): readonly ReloadEvent[] {
+/** The last of the events that were added or counted up since before. */
+function newestEvent(before: Before, seen: Seen): ReloadEvent | undefined {
   const counts = new Map(before.events.map(({ uid, count }) => [uid, count]));
-  return seen.events.filter(({ uid, count }) => count > (counts.get(uid) ?? 0));
+  return seen.events.findLast(({ uid, count }) => count > (counts.get(uid) ?? 0));
 }
 
 /** cert-manager has completed an issuance since before, and its status speaks of this certificate. */
-function isReadyWith(before: Before, certificate: Certificate, stored: ParsedCertificate): boolean {
+function isReadyWith(before: Before, { certificate }: Seen, stored: ParsedCertificate): boolean {
+  if (certificate === undefined) return false;
   const { revision = 0, notAfter = "" } = certificate.status ?? {};
   return (
     conditionOf(certificate, "Ready")?.status === "True" &&
@@ -218,23 +221,17 @@ function failureOf(
   request: CertificateRequest | undefined,
   event: ReloadEvent | undefined,
   evidence: ReadonlyMap<Step, string>,
-): Progress["failure"] {
+): Problem | undefined {
   const { namespace } = before;
-  const fixRequest = describeObjects(namespace, issuance);
   if (request !== undefined) {
+    const what = `CertificateRequest ${request.metadata.name}`;
+    const fix = describeObjects(namespace, issuance);
     for (const type of ["Denied", "InvalidRequest"]) {
       const condition = conditionOf(request, type);
-      if (condition?.status === "True") {
-        return {
-          what: `CertificateRequest ${request.metadata.name}: ${type}: ${condition.message}`,
-          fix: fixRequest,
-        };
-      }
+      if (condition?.status === "True") return { what: `${what}: ${type}: ${condition.message}`, fix };
     }
-    if (hasFailed(request)) {
-      const { message } = conditionOf(request, "Ready")!;
-      return { what: `CertificateRequest ${request.metadata.name} failed: ${message}`, fix: fixRequest };
-    }
+    const ready = conditionOf(request, "Ready");
+    if (ready?.reason === "Failed") return { what: `${what} failed: ${ready.message}`, fix };
   }
   if (event?.reason === "IssuerUpdateSkipped" && !evidence.has("loaded") && isAboutNew(before, seen)) {
     return {
@@ -252,11 +249,6 @@ function describeCondition(object: Certificate | CertificateRequest | undefined,
   return condition === undefined
     ? `no condition ${type}`
     : `${type}=${condition.status} (${condition.reason}: ${condition.message})`;
-}
-
-function describeEvent(before: Before, seen: Seen): string {
-  const event = newEvents(before, seen).at(-1);
-  return event === undefined ? "no event about a reload" : `event ${event.reason}: ${event.message}`;
 }
 
 /** Those that have not loaded what is stored. */

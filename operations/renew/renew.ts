@@ -1,31 +1,24 @@
-/**
- * `npm run -s renew`: renews the identity issuer now, and waits until the running identity controllers have loaded the new
- * one, with each piece of evidence as it comes.
- */
+/** `npm run -s renew`, which tells each piece of evidence as it comes. */
 import { EventEmitter, on } from "node:events";
-import {
-  askToIssue,
-  listCertificateRequests,
-  listCertificates,
-  watchCertificateRequests,
-  watchCertificates,
-} from "../../mesh/certManager.ts";
+import { askToIssue, certificateRequests, certificates } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import {
+  controllerEvents,
   type LoadedIssuer,
-  listReloadEvents,
   loadedIssuers,
-  watchReloadEvents,
+  reloadEvents,
 } from "../../mesh/identityController.ts";
 import { readStoredCertificate, watchStoredCertificate } from "../../mesh/storedCertificate.ts";
 import { readTrust } from "../../mesh/trust.ts";
+import { listObjects, watchObjects } from "../../mesh/watch.ts";
 import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { identityIssuerName } from "../../rules/linkerdNames.ts";
-import { exitAllRight, exitProblem, runCommand } from "../command.ts";
+import { runCommand } from "../command.ts";
 import { factsOf, formatSpan } from "../format.ts";
 import {
   awaitedNext,
   type Before,
+  type Problem,
   type Progress,
   progressOf,
   type Seen,
@@ -51,9 +44,9 @@ interface Renewal {
   /** An issuance was under way already; no other one was asked for. */
   readonly joined: boolean;
   readonly evidence: readonly Evidence[];
+  readonly problem: Problem | undefined;
   /** The issuer that is in the Secret at the end. */
   readonly issuer: ParsedCertificate | undefined;
-  readonly problem?: { readonly what: string; readonly fix: string };
 }
 
 /**
@@ -68,8 +61,8 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
   const [trust, certificateName] = await Promise.all([readTrust(mesh), findCertificate(mesh)]);
   const [stored, requests, events, loadedBefore] = await Promise.all([
     readStoredCertificate(mesh, identityIssuerName),
-    listCertificateRequests(mesh),
-    listReloadEvents(mesh),
+    listObjects(certificateRequests(mesh)),
+    listObjects(controllerEvents(mesh)),
     loadedIssuers(mesh, trust),
   ]);
   const begun = performance.now();
@@ -80,7 +73,7 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
     joined: asked.joined,
     stored: stored.certificate,
     requests,
-    events,
+    events: reloadEvents(events),
     anchors: trust.anchors,
     loaded: loadedBefore,
   };
@@ -89,17 +82,17 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
   const changed = () => changes.emit("change");
   const watcher = { onChange: changed, onError: (error: Error) => changes.emit("error", error) };
   const watched = {
-    certificates: watchCertificates(mesh, watcher),
-    requests: watchCertificateRequests(mesh, watcher),
+    certificates: watchObjects(mesh, certificates(mesh), watcher),
+    requests: watchObjects(mesh, certificateRequests(mesh), watcher),
     stored: watchStoredCertificate(mesh, identityIssuerName, watcher),
-    events: watchReloadEvents(mesh, watcher),
+    events: watchObjects(mesh, controllerEvents(mesh), watcher),
   };
   let loaded: readonly LoadedIssuer[] = [];
   const see = (): Seen => ({
     certificate: watched.certificates.list().find(({ metadata }) => metadata.name === certificateName),
     requests: watched.requests.list(),
     stored: watched.stored.list()[0]!,
-    events: watched.events.list(),
+    events: reloadEvents(watched.events.list()),
     loaded,
   });
 
@@ -115,12 +108,12 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
     }
     return progress;
   };
-  const result = (renewed: boolean, problem?: Renewal["problem"]): Renewal => ({
-    renewed,
+  const result = (problem?: Problem): Renewal => ({
+    renewed: problem === undefined,
     joined: before.joined,
     evidence,
+    problem,
     issuer: see().stored.certificate,
-    ...(problem === undefined ? {} : { problem }),
   });
   const ticker = setInterval(changed, askAgainMilliseconds);
   try {
@@ -132,16 +125,16 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
         loaded = await loadedIssuers(mesh, trust);
         progress = look();
       }
-      if (progress.failure !== undefined) return result(false, progress.failure);
+      if (progress.failure !== undefined) return result(progress.failure);
       const proved = evidence.find(({ step }) => step === "loaded");
       if (proved === undefined) continue;
       const sinceProof = performance.now() - begun - proved.elapsedMilliseconds;
-      if (progress.evidence.has("reloaded") || sinceProof > eventGraceMilliseconds) return result(true);
+      if (progress.evidence.has("reloaded") || sinceProof > eventGraceMilliseconds) return result();
     }
   } catch (error) {
     if (mesh.signal.reason?.name !== "TimeoutError") throw error;
     const { what, fix } = awaitedNext(before, see(), progressOf(before, see()), new Date());
-    return result(false, { what: `Waited ${formatSpan(performance.now() - begun)} for ${what}`, fix });
+    return result({ what: `Waited ${formatSpan(performance.now() - begun)} for ${what}`, fix });
   } finally {
     clearInterval(ticker);
     for (const { stop } of Object.values(watched)) stop();
@@ -149,8 +142,8 @@ async function renew(mesh: Mesh, onEvidence: (evidence: Evidence) => void): Prom
 }
 
 async function findCertificate(mesh: Mesh): Promise<string> {
-  const certificates = await listCertificates(mesh);
-  const certificate = certificates.find(({ spec }) => spec.secretName === identityIssuerName);
+  const listed = await listObjects(certificates(mesh));
+  const certificate = listed.find(({ spec }) => spec.secretName === identityIssuerName);
   if (certificate === undefined) {
     throw new Error(
       `No cert-manager Certificate in namespace ${mesh.namespace} has secretName ${identityIssuerName}, so nothing can be ` +
@@ -168,11 +161,6 @@ function verdict({ evidence, problem }: Renewal): string {
   return `Renewed: the identity controllers have loaded the new issuer.${withoutEvent}`;
 }
 
-function renewalJson({ issuer, ...renewal }: Renewal): string {
-  return JSON.stringify({ ...renewal, issuer: issuer && factsOf(issuer) }, undefined, 2);
-}
-
-/** Runs the command with this process's arguments, and sets its exit code. */
 export const main = () =>
   runCommand({
     name: "renew",
@@ -186,8 +174,9 @@ export const main = () =>
       const print = ({ what, elapsedMilliseconds }: Evidence) =>
         console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);
       const renewal = await renew(mesh, json ? () => {} : print);
-      console.log(json ? renewalJson(renewal) : `\n${verdict(renewal)}`);
-      return renewal.renewed ? exitAllRight : exitProblem;
+      const issuer = renewal.issuer && factsOf(renewal.issuer);
+      console.log(json ? JSON.stringify({ ...renewal, issuer }, undefined, 2) : `\n${verdict(renewal)}`);
+      return renewal.renewed;
     },
   });
 

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
+import { continueInterruptedReleases } from "../../../infra/gates/interruptedReleases.ts";
+import { requireReferences } from "../../../infra/gates/issuerReferences.ts";
+import { record } from "../../registrations.ts";
+
+const unasked = new Promise<never>(() => {});
+
+/** Names of the hooks that a resource has after a transform, if it had these before. */
+async function namesAfter(
+  transform: pulumi.ResourceTransform,
+  type: string,
+  hooks?: pulumi.ResourceHookBinding,
+): Promise<object> {
+  const opts: pulumi.CustomResourceOptions = hooks === undefined ? {} : { hooks };
+  const transformed = await transform({ custom: true, type, name: "x", props: {}, opts });
+  return Object.fromEntries(
+    Object.entries(transformed!.opts.hooks!).map(([on, those]) => [
+      on,
+      those.map((hook: pulumi.ResourceHook) => hook.name),
+    ]),
+  );
+}
+
+test("a gate adds its hooks to those that a resource has, and to each resource once", async () => {
+  await record(async () => {
+    const own = new pulumi.ResourceHook("own", () => {});
+    for (const [transform, type, onCreate, onUpdate] of [
+      [
+        continueInterruptedReleases(unasked),
+        "kubernetes:helm.sh/v3:Release",
+        "release-before-create",
+        "release-before-update",
+      ],
+      [
+        requireReferences(unasked, (finding) => finding),
+        "kubernetes:cert-manager.io/v1:Issuer",
+        "issuer-references",
+        "issuer-references",
+      ],
+    ] as const) {
+      assert.deepEqual(await namesAfter(transform, type, { beforeCreate: [own], afterDelete: [own] }), {
+        beforeCreate: ["own", onCreate],
+        beforeUpdate: [onUpdate],
+        afterDelete: ["own"],
+      });
+      const alone = { beforeCreate: [onCreate], beforeUpdate: [onUpdate] };
+      assert.deepEqual(await namesAfter(transform, type), alone);
+      assert.deepEqual(await namesAfter(transform, type), alone);
+    }
+  });
+});
