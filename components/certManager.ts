@@ -1,6 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { releaseArgs } from "./charts/release.ts";
+import { namespaceWith } from "./objects/namespace.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
 export type CertManagerArgs = Pick<ResolvedSettings, "certManager" | "helmTimeoutSeconds">;
@@ -22,19 +23,25 @@ export class CertManager extends pulumi.ComponentResource {
     const { certManager, helmTimeoutSeconds } = args;
     const child = { parent: this };
 
-    const namespace = new kubernetes.core.v1.Namespace(
+    const namespace = namespaceWith(
       `${name}-namespace`,
-      { metadata: { name: certManager.namespace } },
+      {
+        name: certManager.namespace,
+        create: certManager.createNamespace,
+        // The injector leaves out a namespace of the name cert-manager alone. With an ended certificate it would refuse the
+        // pods of the one that can renew it.
+        labels: { "config.linkerd.io/admission-webhooks": "disabled" },
+      },
       child,
     );
     const release = new kubernetes.helm.v3.Release(
       name,
       {
         name: "cert-manager",
-        namespace: namespace.metadata.name,
+        namespace,
         ...releaseArgs(certManager, certManager, helmTimeoutSeconds, {
           // The chart's own choice is kube-system, where the Leases outlive cert-manager.
-          under: { global: { leaderElection: { namespace: namespace.metadata.name } } },
+          under: { global: { leaderElection: { namespace } } },
           over: { crds: { enabled: true, keep: certManager.keepCrds }, startupapicheck: { enabled: true } },
         }),
       },

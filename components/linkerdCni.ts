@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { hasCniValue } from "../rules/charts/cni.ts";
 import { proxyValues } from "../rules/settings/cni.ts";
 import { releaseArgs } from "./charts/release.ts";
+import { namespaceWith } from "./objects/namespace.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
 export type LinkerdCniArgs = Pick<ResolvedSettings, "cni" | "controlPlane" | "helmTimeoutSeconds">;
@@ -19,18 +20,17 @@ export class LinkerdCni extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:LinkerdCni", name, {}, opts);
     const { cni, controlPlane, helmTimeoutSeconds } = args;
     const child = { parent: this };
-    const namespace = new kubernetes.core.v1.Namespace(
+    const namespace = namespaceWith(
       `${name}-namespace`,
       {
-        metadata: {
-          name: cni.namespace,
-          // As the chart's own template has it, which it renders for the `linkerd` command alone.
-          labels: {
-            "linkerd.io/cni-resource": "true",
-            "config.linkerd.io/admission-webhooks": "disabled",
-            // The plugin is copied to the node's own folders.
-            "pod-security.kubernetes.io/enforce": "privileged",
-          },
+        name: cni.namespace,
+        create: cni.createNamespace,
+        // As the chart's own template has it, which it renders for the `linkerd` command alone.
+        labels: {
+          "linkerd.io/cni-resource": "true",
+          "config.linkerd.io/admission-webhooks": "disabled",
+          // The plugin is copied to the node's own folders.
+          "pod-security.kubernetes.io/enforce": "privileged",
         },
       },
       child,
@@ -39,13 +39,11 @@ export class LinkerdCni extends pulumi.ComponentResource {
       name,
       {
         name: "linkerd-cni",
-        namespace: namespace.metadata.name,
+        namespace,
         ...releaseArgs(cni, controlPlane, helmTimeoutSeconds, {
           under: proxyValues(args),
           // Settings of no known chart do not get here.
-          over: hasCniValue(cni.version!, "namespace")
-            ? { namespace: namespace.metadata.name, installNamespace: false }
-            : {},
+          over: hasCniValue(cni.version!, "namespace") ? { namespace, installNamespace: false } : {},
         }),
       },
       child,
@@ -56,7 +54,7 @@ export class LinkerdCni extends pulumi.ComponentResource {
       {
         metadata: {
           name: "linkerd-cni",
-          namespace: namespace.metadata.name,
+          namespace,
           annotations: { "pulumi.com/timeoutSeconds": pulumi.interpolate`${helmTimeoutSeconds}` },
         },
       },

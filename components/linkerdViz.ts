@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { vizWebhooks } from "../rules/linkerdNames.ts";
 import type { PodSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { releaseArgs } from "./charts/release.ts";
+import { namespaceWith } from "./objects/namespace.ts";
 import { awaitInjection } from "./objects/webhookInjection.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 import { WebhookCredentials } from "./webhookCredentials.ts";
@@ -29,32 +30,27 @@ export class LinkerdViz extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:LinkerdViz", name, {}, opts);
     const { viz, webhooks } = args;
     const after = { parent: this, dependsOn: opts?.dependsOn ?? [] };
-    const namespace = new kubernetes.core.v1.Namespace(
+    const namespace = namespaceWith(
       `${name}-namespace`,
       {
-        metadata: {
-          name: viz.namespace,
-          labels: {
-            "linkerd.io/extension": "viz",
-            // The chart's own Job would set the same: it looks whether the control plane has a CNI plugin.
-            "pod-security.kubernetes.io/enforce": args.podSecurityLevel,
-          },
+        name: viz.namespace,
+        create: viz.createNamespace,
+        labels: {
+          "linkerd.io/extension": "viz",
+          // The chart's own Job would set the same: it looks whether the control plane has a CNI plugin.
+          "pod-security.kubernetes.io/enforce": args.podSecurityLevel,
         },
       },
       after,
     );
     const credentials = webhooks.rotateCredentials
-      ? new WebhookCredentials(
-          `${name}-webhooks`,
-          { ...webhooks, namespace: namespace.metadata.name, webhooks: vizWebhooks },
-          after,
-        )
+      ? new WebhookCredentials(`${name}-webhooks`, { ...webhooks, namespace, webhooks: vizWebhooks }, after)
       : undefined;
     const release = new kubernetes.helm.v3.Release(
       name,
       {
         name: "linkerd-viz",
-        namespace: namespace.metadata.name,
+        namespace,
         ...releaseArgs(viz, args.controlPlane, args.helmTimeoutSeconds, {
           over: {
             linkerdNamespace: args.linkerdNamespace,

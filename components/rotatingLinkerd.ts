@@ -1,4 +1,3 @@
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import {
   bundleSha256,
@@ -25,6 +24,7 @@ import { LinkerdCni } from "./linkerdCni.ts";
 import { LinkerdControlPlane, type TrustRoots } from "./linkerdControlPlane.ts";
 import { LinkerdViz } from "./linkerdViz.ts";
 import type { IssuerReference } from "./objects/certManager.ts";
+import { namespaceWith } from "./objects/namespace.ts";
 import type { ResolvedSettings, RotatingLinkerdArgs } from "./rotatingLinkerdArgs.ts";
 import { TrustAnchor } from "./trustAnchor.ts";
 import { TrustManager } from "./trustManager.ts";
@@ -60,7 +60,7 @@ interface AfterCertManager {
 /**
  * Linkerd with control-plane TLS credentials that rotate by themselves.
  *
- * Creates the control plane's namespace, cert-manager if it is wanted, each generation of the trust anchor, the identity
+ * Creates the control plane's namespace if that is not there, cert-manager if it is wanted, each generation of the trust anchor, the identity
  * issuer, the webhooks' credentials, Linkerd's CNI plugin if it is wanted, and Linkerd's two Helm releases – each only
  * when what it needs is ready, and removed in the opposite order.
  *
@@ -98,26 +98,24 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     const child = { parent: this };
     const level = levelOf(settings);
 
-    const namespace = new kubernetes.core.v1.Namespace(
+    const linkerdNamespace = namespaceWith(
       `${name}-namespace`,
       {
-        metadata: {
-          name: controlPlane.namespace,
-          // As the chart's own template has them, which it renders for the `linkerd` command alone. They are there
-          // from the start, since webhooks and trust-manager select by them: labelled after the installation, a
-          // namespace never gets its bundle.
-          labels: {
-            "linkerd.io/is-control-plane": "true",
-            "config.linkerd.io/admission-webhooks": "disabled",
-            "linkerd.io/control-plane-ns": controlPlane.namespace,
-            "pod-security.kubernetes.io/enforce": level,
-          },
-          annotations: { "linkerd.io/inject": "disabled" },
+        name: controlPlane.namespace,
+        create: controlPlane.createNamespace,
+        // As the chart's own template has them, which it renders for the `linkerd` command alone. They are there from
+        // the start, since webhooks and trust-manager select by them: labelled after the installation, a namespace never
+        // gets its bundle.
+        labels: {
+          "linkerd.io/is-control-plane": "true",
+          "config.linkerd.io/admission-webhooks": "disabled",
+          "linkerd.io/control-plane-ns": controlPlane.namespace,
+          "pod-security.kubernetes.io/enforce": level,
         },
+        annotations: { "linkerd.io/inject": "disabled" },
       },
       child,
     );
-    const linkerdNamespace = namespace.metadata.name;
     const ownCertManager = certManager.install
       ? [new CertManager(`${name}-cert-manager`, { certManager, helmTimeoutSeconds }, child)]
       : [];

@@ -152,8 +152,10 @@ interface RepositorySettings {
 export interface CertManagerSettings extends ChartSettings, RepositorySettings {
   /** Whether to install cert-manager. Defaults to true; with false, the cluster must have one that is ready. */
   readonly install?: boolean | undefined;
-  /** Namespace of cert-manager, which is created with it. Defaults to `cert-manager`. */
+  /** Namespace of cert-manager. Defaults to `cert-manager`. */
   readonly namespace?: pulumi.Input<string> | undefined;
+  /** Whether to make that namespace. Defaults to true; one that is there before is used with false, and never deleted. */
+  readonly createNamespace?: boolean | undefined;
   /**
    * Whether the custom resource definitions survive the removal of what they belong to. Defaults to false.
    *
@@ -195,8 +197,13 @@ export interface LinkerdCrdsSettings extends ChartSettings {
  * `highAvailability`, too, and may not touch the credentials. Values that the chart would ignore are refused.
  */
 export interface LinkerdControlPlaneSettings extends ChartSettings, RepositorySettings {
-  /** Namespace of the control plane, which is created. Defaults to `linkerd`. */
+  /** Namespace of the control plane. Defaults to `linkerd`. */
   readonly namespace?: pulumi.Input<string> | undefined;
+  /**
+   * Whether to make that namespace. Defaults to true; one that is there before is used with false, gets the labels and the
+   * annotation that Linkerd needs, and is never deleted.
+   */
+  readonly createNamespace?: boolean | undefined;
   readonly chartVersion?: string | undefined;
   /**
    * Whether each workload of the control plane has three replicas on three nodes, as upstream's values-ha.yaml says.
@@ -218,8 +225,10 @@ export interface LinkerdCniSettings extends ChartSettings {
    * plugin that is someone else's, set `cniEnabled` among the control plane's values instead.
    */
   readonly install?: boolean | undefined;
-  /** Its namespace, which is created. Defaults to `linkerd-cni`. */
+  /** Its namespace. Defaults to `linkerd-cni`. */
   readonly namespace?: pulumi.Input<string> | undefined;
+  /** Whether to make that namespace. Defaults to true; one that is there before is used with false, and never deleted. */
+  readonly createNamespace?: boolean | undefined;
   readonly chartVersion?: string | undefined;
 }
 
@@ -232,8 +241,10 @@ export interface LinkerdCniSettings extends ChartSettings {
 export interface LinkerdVizSettings extends ChartSettings {
   /** Whether to install it. Defaults to false; needs Linkerd 2.12 or newer. */
   readonly install?: boolean | undefined;
-  /** Its namespace, which is created. Defaults to `linkerd-viz`. */
+  /** Its namespace. Defaults to `linkerd-viz`. */
   readonly namespace?: pulumi.Input<string> | undefined;
+  /** Whether to make that namespace. Defaults to true; one that is there before is used with false, and never deleted. */
+  readonly createNamespace?: boolean | undefined;
 }
 
 /**

@@ -6,6 +6,9 @@ import { gates } from "./gates/index.ts";
 
 const { linkerd: settings, kubeconfig, kubeContext } = readConfiguration();
 
+// First: nothing is changed, the provider in the state not either, before the cluster has been looked at.
+const { transforms, finish } = await gates({ kubeconfig, context: kubeContext }, settings);
+
 const provider = new kubernetes.Provider("kubernetes", {
   // A trust anchor's Secret is changed in place: deleted and made again, it would leave the mesh without its signer.
   enableSecretMutable: true,
@@ -15,7 +18,6 @@ const provider = new kubernetes.Provider("kubernetes", {
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 
-const { transforms, fit } = await gates({ kubeconfig, context: kubeContext }, settings);
 const linkerd = new RotatingLinkerd("linkerd", settings, { provider, transforms });
 
 /** The anchors that the mesh trusts: certificates in PEM, oldest generation first, no newline at the end. */
@@ -38,4 +40,4 @@ export const chartVersions = {
 };
 
 // Last: a preview tells the engine of everything while the cluster answers.
-await fit;
+await finish(linkerd);

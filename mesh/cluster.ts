@@ -8,6 +8,7 @@ import {
   createConfiguration,
   IsomorphicFetchHttpLibrary,
   type KubeConfig,
+  KubernetesObjectApi,
   Observable,
   type RequestContext,
   ServerConfiguration,
@@ -27,6 +28,8 @@ export interface Cluster {
   readonly definitions: ApiextensionsV1Api;
   readonly groups: ApisApi;
   readonly custom: CustomObjectsApi;
+  /** Objects of any kind. */
+  readonly objects: KubernetesObjectApi;
   readonly version: VersionApi;
 }
 
@@ -85,6 +88,7 @@ export function connect({ signal = new AbortController().signal, ...options }: C
     definitions: new ApiextensionsV1Api(configuration),
     groups: new ApisApi(configuration),
     custom: new CustomObjectsApi(configuration),
+    objects: new KubernetesObjectApi(configuration),
     version: new VersionApi(configuration),
   };
 }

@@ -11,6 +11,12 @@ const longestCommonName = 64;
 
 /** A namespace's name is a DNS label (RFC 1123). */
 export function* checkNamespaceName(field: string, name: string): Iterable<Finding> {
+  if (name === "default" || name.startsWith("kube-")) {
+    yield broken("reserved-namespace", {
+      field,
+      message: `"${name}" is a namespace of Kubernetes' own, or everyone's: it cannot be labelled, or deleted, for this alone.`,
+    });
+  }
   if (name.length <= 63 && namespacePattern.test(name)) return;
   yield broken("namespace-name", {
     field,

@@ -12,6 +12,9 @@ const settings = {
   clusterDomain: config.require("clusterDomain"),
 };
 
+// They look at the cluster before anything of it is changed.
+const { transforms, finish } = await gates({ context }, settings);
+
 const provider = new kubernetes.Provider("kubernetes", {
   // A trust anchor's Secret is changed in place: deleted and made again, it would leave the mesh without its signer.
   enableSecretMutable: true,
@@ -20,11 +23,9 @@ const provider = new kubernetes.Provider("kubernetes", {
   context,
 });
 
-// They look at the cluster before anything of it is changed.
-const { transforms, fit } = await gates({ context }, settings);
 const linkerd = new RotatingLinkerd("linkerd", settings, { provider, transforms });
 
 export const { trustBundlePem, trustAnchors } = linkerd;
 
 // Last: a preview tells the engine of everything while the cluster answers.
-await fit;
+await finish(linkerd);

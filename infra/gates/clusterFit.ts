@@ -1,53 +1,35 @@
-/** Looks whether the cluster fits the chosen Linkerd, once, as the program starts. */
-import * as pulumi from "@pulumi/pulumi";
-import { requireSound, type Spelling } from "../../components/validation.ts";
-import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
+/** Looks whether the cluster fits the settings, once, as the program starts. */
+import { requireSound } from "../../components/validation.ts";
 import { known } from "../../rules/known.ts";
-import type { Settings } from "../../rules/settings/settings.ts";
-import { type Client, findMisfits, type Wanted } from "./misfits.ts";
-import { askThread } from "./previewThread.ts";
-
-type Read = Pick<Settings, "controlPlane" | "crds">;
+import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
+import type { Run } from "./run.ts";
 
 /**
- * Passes if the cluster fits, and if it does not answer: then the provider has the last word.
+ * Passes if the cluster fits: its Kubernetes, its definitions, and what this stack has installed there before.
  *
- * @param spell puts findings into the words of the caller's own settings.
  * @throws pulumi.RunError with what does not fit.
  */
-export async function lookWhetherItFits(
-  cluster: Promise<Client>,
-  settings: Read,
-  spell: Spelling,
-): Promise<void> {
-  const wanted = wantedOf(settings);
-  if (wanted !== undefined) requireSound((await findMisfits(cluster, wanted, tellUnknown)).map(spell));
-}
-
-/** The same from a preview's own thread, while the program goes on. */
-export async function lookInThread(
-  cluster: KubeConfigOptions,
-  settings: Read,
-  spell: Spelling,
-  timeoutMilliseconds: number,
-): Promise<void> {
-  const wanted = wantedOf(settings);
-  if (wanted === undefined) return;
-  const findings = await askThread({ cluster, wanted, timeoutMilliseconds }).catch((error: Error) => {
-    tellUnknown(error.message);
-    return [];
-  });
-  requireSound(findings.map(spell));
-}
-
-function wantedOf({ controlPlane, crds: { installGatewayApi } }: Read): Wanted | undefined {
+export async function requireFit({ look, settings, installer, onUnseen, spell }: Run): Promise<void> {
+  const { controlPlane, certManager, crds } = settings;
   const { family } = controlPlane;
+  const seen = <Found>(looked: Promise<Found>) =>
+    looked.catch((error: Error) => {
+      onUnseen(error);
+      return undefined;
+    });
   const namespace = known(controlPlane.namespace);
-  return family === undefined || namespace === undefined
-    ? undefined
-    : { family, installGatewayApi, namespace };
-}
-
-function tellUnknown(reason: string): void {
-  pulumi.log.debug(`Whether the cluster fits is not known: ${reason}`);
+  const certManagerNamespace = certManager.install ? known(certManager.namespace) : undefined;
+  const { installGatewayApi } = crds;
+  const [kubernetes, definitions, releases] = await Promise.all([
+    family && seen(look("findKubernetesMisfits", family)),
+    family &&
+      namespace &&
+      seen(look("findDefinitionMisfits", { family, installGatewayApi, namespace, certManagerNamespace })),
+    seen(look("listReleases", releaseNames)),
+  ]);
+  const installed = (releases ?? []).filter(({ description }) => description === installer);
+  const kept = [...checkKept(installed, settings)];
+  // What has to stay where it is would have two owners if it moved: that is one mistake.
+  const findings = kept.length > 0 ? kept : [...(kubernetes || []), ...(definitions || [])];
+  requireSound(findings.map(spell));
 }

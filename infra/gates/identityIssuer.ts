@@ -1,6 +1,6 @@
 /**
- * Looks at the identity issuer that the cluster really holds, right before the control plane is created or changed, and in
- * every run that finds nothing to change.
+ * Looks at the identity issuer that the cluster really holds, right before the control plane is created or changed, and at
+ * the end of a run that finds nothing to change.
  *
  * cert-manager calls a Certificate Ready whatever its issuer has answered: a leaf instead of an authority, or an authority
  * that leads to none of the mesh's anchors; and nobody has looked at a Secret that someone else writes. With a wrong one, a
@@ -24,19 +24,38 @@ const controlPlanes = ["linkerd-control-plane", "linkerd2"];
 
 type Core = Pick<Cluster, "core">;
 
-/**
- * Lets no control plane be registered with the engine before its identity issuer has passed; previews are let through.
- *
- * A transform and no hook, since hooks run only if the release itself is about to change: an issuer that has got another
- * signer changes nothing of the release.
- */
-export function checkIssuerFirst(cluster: Promise<Core>): pulumi.ResourceTransform {
-  return async ({ type, props }) => {
-    if (type === releaseType && controlPlanes.includes(props.name) && !pulumi.runtime.isDryRun()) {
-      await checkIssuerOf(cluster, await inputsOf(props));
-    }
-    return undefined;
-  };
+/** Lets no control plane change before its identity issuer has passed; previews are let through. */
+export class IssuerGate {
+  readonly #cluster: Promise<Core>;
+  /** The release of the control plane, until its issuer has been checked. */
+  #unchecked: Promise<ReleaseInputs> | undefined;
+
+  constructor(cluster: Promise<Core>) {
+    this.#cluster = cluster;
+  }
+
+  transform(): pulumi.ResourceTransform {
+    const check = new pulumi.ResourceHook("look at the identity issuer", async ({ newInputs }) => {
+      this.#unchecked = undefined;
+      await checkIssuerOf(this.#cluster, await inputsOf(newInputs));
+    });
+    const hooks = { beforeCreate: [check], beforeUpdate: [check] };
+    return ({ type, props, opts }) => {
+      if (type !== releaseType || !controlPlanes.includes(props.name)) return undefined;
+      this.#unchecked = inputsOf(props);
+      // Whoever awaits it hears of its failure.
+      this.#unchecked.catch(() => {});
+      return { props, opts: pulumi.mergeOptions(opts, { hooks }) };
+    };
+  }
+
+  /**
+   * Checks the issuer of a control plane that has not changed: with another signer it changes nothing of the release, and no
+   * hook has run.
+   */
+  async finish(): Promise<void> {
+    if (this.#unchecked !== undefined) await checkIssuerOf(this.#cluster, await this.#unchecked);
+  }
 }
 
 /**

@@ -1,59 +1,116 @@
 /** What is looked at on the cluster before anything of it is changed; for this program, and for those that use its components. */
 import * as pulumi from "@pulumi/pulumi";
+import type { RotatingLinkerd } from "../../components/rotatingLinkerd.ts";
 import type { RotatingLinkerdArgs } from "../../components/rotatingLinkerdArgs.ts";
-import { resolveSound, type Spelling, spellingOf } from "../../components/validation.ts";
-import type { Cluster } from "../../mesh/cluster.ts";
+import { resolveSound, spellingOf } from "../../components/validation.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
-import { lookInThread, lookWhetherItFits } from "./clusterFit.ts";
-import { checkIssuerFirst } from "./identityIssuer.ts";
+import { statusOf } from "../../mesh/requests.ts";
+import { requireFit } from "./clusterFit.ts";
+import { keepWhatIsOthers } from "./existingObjects.ts";
+import { IssuerGate } from "./identityIssuer.ts";
 import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
+import { lookWith } from "./looks.ts";
+import { lookFromThread } from "./previewThread.ts";
+import { inputsOf } from "./registration.ts";
 
-/** Enough for a login and two answers. A preview is not held up longer by a cluster that is far, or down. */
+/** Enough for a login and an answer. A preview is not held up longer by a cluster that is far, or down. */
 const previewTimeoutMilliseconds = 2000;
 
 export interface Gates {
   /** For the options of the component that installs Linkerd. */
   readonly transforms: pulumi.ResourceTransform[];
-  /** Whether the cluster fits the chosen Linkerd. Await it at the end of the program: a preview goes on without it. */
-  readonly fit: Promise<void>;
+  /**
+   * Await it at the end of the program: a preview goes on while the cluster answers, and an update that changes nothing is
+   * judged by the issuer that it finds.
+   *
+   * @throws pulumi.RunError with what is wrong, of which Pulumi shows the message alone.
+   */
+  readonly finish: (linkerd: RotatingLinkerd) => Promise<void>;
 }
 
 /**
  * Makes the gates of the resources that install Linkerd:
  *
+ * - a setting whose change would replace what the mesh lives on is refused;
+ * - an object that is there already is not taken over, unless an interrupted run of this stack has left it;
  * - an Issuer or a Certificate that names what does not exist is refused at once;
  * - a control plane is changed only after its identity issuer has been found fit for it;
  * - a Helm release goes on from what an interrupted run has left.
  *
- * An update waits here until the cluster has been found to fit the chosen Linkerd, so that nothing is changed otherwise. A
- * preview goes on meanwhile, and waits at its end, for two seconds at most, if the cluster does not answer.
+ * An update waits here until the cluster has been found to fit the settings, so that nothing is changed otherwise. A preview
+ * goes on meanwhile, and what the cluster does not answer in two seconds, it warns of at its end.
  *
  * @param cluster the kubeconfig and context that the program's Kubernetes provider has.
  * @param args the arguments of the component that installs Linkerd.
- * @throws pulumi.RunError with what does not fit, of which Pulumi shows the message alone; in a preview, `fit` does.
+ * @throws pulumi.RunError with what does not fit, or why the cluster cannot be asked; in a preview, `finish` does.
  */
 export async function gates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Promise<Gates> {
-  const settings = resolveSound(args);
-  const spell = spellingOf(args);
-  if (pulumi.runtime.isDryRun()) {
-    const fit = lookInThread(cluster, settings, spell, previewTimeoutMilliseconds);
-    // Whoever awaits it hears of its failure.
-    fit.catch(() => {});
-    // A preview calls no hook, and lets the control plane through.
-    return {
-      transforms: transformsOn(Promise.reject(new Error("A preview asks the cluster nothing else.")), spell),
-      fit,
-    };
-  }
-  const connected = import("../../mesh/cluster.ts").then(({ connect }) => connect(cluster));
-  const fit = lookWhetherItFits(connected, settings, spell);
-  await fit;
-  return { transforms: transformsOn(connected, spell), fit };
+  return pulumi.runtime.isDryRun() ? previewGates(cluster, args) : updateGates(cluster, args);
 }
 
-function transformsOn(cluster: Promise<Cluster>, spell: Spelling): pulumi.ResourceTransform[] {
+/** How a Helm release says which stack has installed it. */
+const installer = () =>
+  `Pulumi stack ${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
+
+function previewGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Gates {
+  const settings = resolveSound(args);
+  const spell = spellingOf(args);
+  const look = lookFromThread(cluster, previewTimeoutMilliseconds);
+  const unseen = new Set<string>();
+  const onUnseen = ({ message }: Error) => void unseen.add(message);
+  const run = { look, settings, installer: installer(), onUnseen, spell };
+  const fit = requireFit(run);
   // Whoever awaits it hears of its failure.
-  cluster.catch(() => {});
-  return [continueInterruptedReleases(cluster), requireReferences(cluster, spell), checkIssuerFirst(cluster)];
+  fit.catch(() => {});
+  return {
+    // A preview changes nothing, and so asks for nothing that only a change needs.
+    transforms: [keepWhatIsOthers(run), continueInterruptedReleases(look, never(), run.installer)],
+    finish: async (linkerd) => {
+      await fit;
+      await inputsOf(linkerd.linkerdControlPlaneChartVersion);
+      if (unseen.size > 0) {
+        pulumi.log.warn(
+          `This preview could not look at all that is on the cluster, and has not checked it: ${[...unseen].join(" ")}`,
+        );
+      }
+    },
+  };
+}
+
+async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Promise<Gates> {
+  const settings = resolveSound(args);
+  const spell = spellingOf(args);
+  const connected = import("../../mesh/cluster.ts").then(({ connect }) => connect(cluster));
+  // Whoever awaits it hears of its failure.
+  connected.catch(() => {});
+  const look = lookWith(connected);
+  const onUnseen = (error: Error) => {
+    // What this user may not see, others may have arranged.
+    if (statusOf(error.cause ?? error) !== undefined) return pulumi.log.debug(error.message);
+    throw new pulumi.RunError(`Nothing is changed, since the cluster cannot be asked: ${error.message}`);
+  };
+  const run = { look, settings, installer: installer(), onUnseen, spell };
+  await requireFit(run);
+  const issuer = new IssuerGate(connected);
+  return {
+    transforms: [
+      keepWhatIsOthers(run),
+      continueInterruptedReleases(look, connected, run.installer),
+      requireReferences(connected, spell),
+      issuer.transform(),
+    ],
+    finish: async (linkerd) => {
+      // With it the control plane is done.
+      await inputsOf(linkerd.linkerdControlPlaneChartVersion);
+      await issuer.finish();
+    },
+  };
+}
+
+/** The client of a run that has none. */
+function never(): Promise<never> {
+  const none = Promise.reject(new Error("A preview changes nothing."));
+  none.catch(() => {});
+  return none;
 }

@@ -8,37 +8,40 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { gunzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../mesh/cluster.ts";
+import { findRelease, type ReleaseRecord, selectorOf } from "../../mesh/helmReleases.ts";
 import { requested } from "../../mesh/requests.ts";
+import type { Look } from "./looks.ts";
 import { inputsOf, type ReleaseInputs, releaseType } from "./registration.ts";
 
 const pollMilliseconds = 1000;
 
 type Core = Pick<Cluster, "core">;
 
-/** The newest of Helm's records of a release: a Secret. */
-interface ReleaseRecord {
-  readonly secretName: string;
-  readonly status: string;
-  /** When Helm last wrote it, in milliseconds. */
-  readonly writtenAt: number;
-  readonly description: string;
-  readonly values: unknown;
-}
-
 /** Helm is at work, or was when it was killed. */
 const isUnfinished = ({ status }: ReleaseRecord) =>
   status.startsWith("pending-") || status === "uninstalling";
 
-/** Makes every Helm release in a component go on from what an interrupted run of the same stack has left. */
-export function continueInterruptedReleases(cluster: Promise<Core>): pulumi.ResourceTransform {
-  const installer = `Pulumi stack ${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const onCreate = new pulumi.ResourceHook("release-before-create", async ({ newInputs }) =>
-    beforeCreate(cluster, installer, await inputsOf(newInputs)),
+/**
+ * Makes every Helm release in a component go on from what an interrupted run of the same stack has left.
+ *
+ * @param installer says of a release that this stack has installed it.
+ */
+export function continueInterruptedReleases(
+  look: Look,
+  cluster: Promise<Core>,
+  installer: string,
+): pulumi.ResourceTransform {
+  const onCreate = new pulumi.ResourceHook(
+    "look for the release",
+    async ({ newInputs }) =>
+      pulumi.runtime.isDryRun()
+        ? beforePreview(look, installer, newInputs as ReleaseInputs)
+        : beforeCreate(cluster, installer, await inputsOf(newInputs)),
+    { onDryRun: true },
   );
-  const onUpdate = new pulumi.ResourceHook("release-before-update", async ({ newInputs }) =>
+  const onUpdate = new pulumi.ResourceHook("look at the release", async ({ newInputs }) =>
     beforeUpdate(cluster, await inputsOf(newInputs)),
   );
   const hooks = { beforeCreate: [onCreate], beforeUpdate: [onUpdate] };
@@ -47,6 +50,24 @@ export function continueInterruptedReleases(cluster: Promise<Core>): pulumi.Reso
     // Helm keeps the description with each finished revision: so a release says which stack installed it.
     return { props: { ...props, description: installer }, opts: pulumi.mergeOptions(opts, { hooks }) };
   };
+}
+
+/** Before a release that Pulumi does not know would be created. What is not finished yet is left to the update. */
+async function beforePreview(look: Look, installer: string, release: ReleaseInputs): Promise<void> {
+  const [namespace, name] = await Promise.all([inputsOf(release.namespace), inputsOf(release.name)]);
+  // Not known yet.
+  if (typeof namespace !== "string" || typeof name !== "string") return;
+  const record = await look("findRelease", namespace, name).catch(() => undefined);
+  if (record !== undefined && !isUnfinished(record)) requireOwn(record, record.description === installer);
+}
+
+function requireOwn({ namespace, name, status }: ReleaseRecord, isOwn: boolean): void {
+  if (isOwn) return;
+  throw new Error(
+    `Helm release ${namespace}/${name} exists already (${status}), and this stack did not install it. ` +
+      `Uninstall it (helm uninstall -n ${namespace} ${name}); or, if an interrupted run of this stack has left it, ` +
+      `remove Helm's record of it (kubectl delete secret -n ${namespace} -l owner=helm,name=${name}).`,
+  );
 }
 
 /**
@@ -65,16 +86,10 @@ export async function beforeCreate(
   const record = await settled(cluster, release);
   if (record === undefined) return;
   const ours = isUnfinished(record)
-    ? isDeepStrictEqual(record.values ?? {}, release.values ?? {})
+    ? isDeepStrictEqual(record.values, release.values ?? {})
     : record.description === installer;
+  requireOwn(record, ours);
   const { namespace, name } = release;
-  if (!ours) {
-    throw new Error(
-      `Helm release ${namespace}/${name} exists already (${record.status}), and this stack did not install it. ` +
-        `Uninstall it (helm uninstall -n ${namespace} ${name}); or, if an interrupted run of this stack has left it, ` +
-        `remove Helm's record of it (kubectl delete secret -n ${namespace} -l owner=helm,name=${name}).`,
-    );
-  }
   pulumi.log.info(`Helm release ${namespace}/${name}: going on from an interrupted installation.`);
   const { core } = await cluster;
   await requested(
@@ -109,7 +124,7 @@ export async function beforeUpdate(cluster: Promise<Core>, release: ReleaseInput
  */
 async function settled(cluster: Promise<Core>, release: ReleaseInputs): Promise<ReleaseRecord | undefined> {
   for (let told = false; ; told = true) {
-    const newest = cluster.then(({ core }) => newestRecord(core, release));
+    const newest = cluster.then(({ core }) => findRelease({ core }, release.namespace, release.name));
     const record = await newest.catch(({ message }: Error) => {
       pulumi.log.debug(`Helm's record of ${release.namespace}/${release.name}: ${message}`);
       return undefined;
@@ -126,34 +141,3 @@ async function settled(cluster: Promise<Core>, release: ReleaseInputs): Promise<
     await setTimeout(Math.min(pollMilliseconds, left));
   }
 }
-
-async function newestRecord(
-  core: Cluster["core"],
-  { namespace, name }: ReleaseInputs,
-): Promise<ReleaseRecord | undefined> {
-  const { items } = await requested(
-    `Secrets of namespace ${namespace}`,
-    core.listNamespacedSecret({ namespace, labelSelector: selectorOf(name) }),
-  );
-  const revisionOf = ({ metadata }: (typeof items)[number]) => Number(metadata!.labels!.version);
-  const newest = items.toSorted((left, right) => revisionOf(left) - revisionOf(right)).at(-1);
-  if (newest === undefined) return undefined;
-  const { status, createdAt = 0, modifiedAt = 0 } = newest.metadata!.labels!;
-  // base64 by Kubernetes, around base64 by Helm, around gzip, around JSON.
-  const packed = Buffer.from(Buffer.from(newest.data!.release!, "base64").toString(), "base64");
-  const { info, config } = JSON.parse(gunzipSync(packed).toString()) as {
-    info: { description: string };
-    config?: unknown;
-  };
-  return {
-    secretName: newest.metadata!.name!,
-    status: status!,
-    // A revision that has just begun carries the time at which the one before was changed.
-    writtenAt: Math.max(Number(createdAt), Number(modifiedAt)) * 1000,
-    description: info.description,
-    values: config,
-  };
-}
-
-/** The Secrets in which Helm keeps a release's revisions. */
-const selectorOf = (name: string) => `owner=helm,name=${name}`;

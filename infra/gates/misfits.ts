@@ -6,41 +6,23 @@ import type { Finding } from "../../rules/finding.ts";
 import { crdsReleaseName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
 
-export type Client = Pick<Cluster, "version" | "definitions">;
+type Client = Pick<Cluster, "version" | "definitions">;
 
-/** The Linkerd that is going to be installed. */
-export interface Wanted {
+/** The definitions that are going to be installed. */
+export interface WantedDefinitions {
   readonly family: ChartFamily;
   /** Whether Linkerd's chart brings the Gateway API's definitions. */
   readonly installGatewayApi: boolean;
   /** Namespace of the control plane. */
   readonly namespace: string;
+  /** Namespace of cert-manager, if it is installed. */
+  readonly certManagerNamespace: string | undefined;
 }
 
-/**
- * What does not fit. A look that the cluster does not answer, or does not allow, finds nothing.
- *
- * @param onUnknown hears why something could not be looked at.
- */
-export async function findMisfits(
-  cluster: Promise<Client>,
-  wanted: Wanted,
-  onUnknown: (reason: string) => void,
-): Promise<Finding[]> {
-  const look = async (check: typeof checkKubernetes | typeof checkGatewayApi) => {
-    try {
-      return await check(await cluster, wanted);
-    } catch (error) {
-      onUnknown((error as Error).message);
-      return [];
-    }
-  };
-  return (await Promise.all([look(checkKubernetes), look(checkGatewayApi)])).flat();
-}
-
-async function checkKubernetes(
+/** Whether the cluster's Kubernetes is one that Linkerd supports. */
+export async function findKubernetesMisfits(
   { version }: Client,
-  { family: { linkerd, kubernetes } }: Wanted,
+  { linkerd, kubernetes }: ChartFamily,
 ): Promise<Finding[]> {
   const { gitVersion, minor } = await requested("Version of Kubernetes", version.getCode());
   // A provider's own build can have a minor version such as "31+".
@@ -61,9 +43,9 @@ async function checkKubernetes(
 
 const fullName = (name: string) => `${name}.gateway.networking.k8s.io`;
 
-/** The Gateway API's definitions that are on the cluster, each with the Helm release that owns it. */
-async function findDefinitions({ definitions }: Client) {
-  const looks = gatewayApiDefinitions.map(fullName).map(async (name) => {
+/** Those definitions that are on the cluster, each with the Helm release that owns it. */
+async function findDefinitions({ definitions }: Client, names: readonly string[]) {
+  const looks = names.map(async (name) => {
     const read = definitions.readCustomResourceDefinition({ name });
     const definition = await found(`CustomResourceDefinition ${name}`, read);
     if (definition === undefined) return undefined;
@@ -79,14 +61,61 @@ async function findDefinitions({ definitions }: Client) {
   return (await Promise.all(looks)).filter((definition) => definition !== undefined);
 }
 
+/** Which definitions are someone else's, or would be deleted, or are missing. */
+export async function findDefinitionMisfits(cluster: Client, wanted: WantedDefinitions): Promise<Finding[]> {
+  const checks = [checkOwners(cluster, wanted), checkGatewayApi(cluster, wanted)];
+  return (await Promise.all(checks)).flat();
+}
+
+/** Helm takes over no definition of another release, and says so only when it gets there. */
+async function checkOwners(
+  cluster: Client,
+  { family, namespace, certManagerNamespace }: WantedDefinitions,
+): Promise<Finding[]> {
+  const installed = {
+    ...(certManagerNamespace === undefined
+      ? {}
+      : {
+          "certificates.cert-manager.io": {
+            owner: `${certManagerNamespace}/cert-manager`,
+            field: "certManager.install",
+            what: "cert-manager",
+            fix: "Set certManager.install to false to use the cert-manager that is there; or uninstall that one first.",
+          },
+        }),
+    ...(hasCrdsChart(family)
+      ? {
+          "serviceprofiles.linkerd.io": {
+            owner: `${namespace}/${crdsReleaseName}`,
+            field: "controlPlane.namespace",
+            what: "a Linkerd",
+            fix: "A cluster has one Linkerd: uninstall the one that is there first, or keep it as it is.",
+          },
+        }
+      : {}),
+  };
+  const onCluster = await findDefinitions(cluster, Object.keys(installed));
+  return onCluster.flatMap(({ name, owner }) => {
+    const wanted = installed[name as keyof typeof installed]!;
+    if (owner === wanted.owner) return [];
+    return broken("definitions-owner", {
+      field: wanted.field,
+      message:
+        `The cluster has ${wanted.what} already: the definition ${name} is ` +
+        `${owner === undefined ? "no Helm release's" : `the Helm release ${owner}'s`}, and ${wanted.owner} would install it.`,
+      fix: wanted.fix,
+    });
+  });
+}
+
 async function checkGatewayApi(
   cluster: Client,
-  { family, installGatewayApi, namespace }: Wanted,
+  { family, installGatewayApi, namespace }: WantedDefinitions,
 ): Promise<Finding[]> {
   if (!hasCrdsChart(family)) return [];
   const owner = `${namespace}/${crdsReleaseName}`;
   const field = "crds.installGatewayApi";
-  const onCluster = await findDefinitions(cluster);
+  const onCluster = await findDefinitions(cluster, gatewayApiDefinitions.map(fullName));
   const ofChart = (family.gatewayApi?.definitions ?? []).map(fullName);
   // Charts before edge-25.3 do not tell Helm to keep them, and an upgrade deletes what its chart no longer has.
   const removed = onCluster

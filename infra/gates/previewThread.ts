@@ -7,59 +7,69 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
-import type { Finding } from "../../rules/finding.ts";
-import type { Wanted } from "./misfits.ts";
+import type { Look } from "./looks.ts";
 
-/** What a thread is asked, once. */
+/** A look that the thread is asked for. */
 export interface Question {
+  readonly id: number;
   readonly cluster: KubeConfigOptions;
-  readonly wanted: Wanted;
-  /** Counts from the moment when the client is loaded. */
+  readonly name: Parameters<Look>[0];
+  readonly args: never;
+  /** How long the cluster may take; it counts from the moment when the client is loaded. */
   readonly timeoutMilliseconds: number;
 }
 
-interface Looking {
-  readonly thread: Worker;
-  readonly answer: Promise<Finding[]>;
-}
+export type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | {
+      readonly id: number;
+      readonly error: { readonly message: string; readonly status: number | undefined };
+    };
 
-let waiting: Looking | undefined;
+let waiting: Worker | undefined;
 
-/** Starts a thread, which waits for its question. It does not keep the program alive. */
-export function startThread(): Looking {
-  waiting ??= start();
+/** Starts a thread, which waits for its questions. It does not keep the program alive. */
+export function startThread(): Worker {
+  if (waiting === undefined) {
+    // Compiled, this file and the thread's are JavaScript.
+    const file = new URL(`./lookingThread${extname(import.meta.filename)}`, import.meta.url);
+    // Without the program's own options for Node, which would load Pulumi.
+    waiting = new Worker(file, { execArgv: [] });
+    waiting.unref();
+  }
   return waiting;
 }
 
-function start(): Looking {
-  // Compiled, this file and the thread's are JavaScript.
-  const file = new URL(`./lookingThread${extname(import.meta.filename)}`, import.meta.url);
-  // Without the program's own options for Node, which would load Pulumi.
-  const thread = new Worker(file, { execArgv: [] });
-  const { promise: answer, resolve, reject } = Promise.withResolvers<Finding[]>();
-  thread.once("message", resolve);
-  thread.once("error", reject);
-  thread.once("exit", () => reject(new Error("The thread that looks at the cluster has ended.")));
-  // Whoever asks hears of it.
-  answer.catch(() => {});
-  // Last: to listen keeps the program alive.
-  thread.unref();
-  return { thread, answer };
-}
-
-/**
- * What does not fit.
- *
- * @throws Error if the thread cannot look.
- */
-export async function askThread(question: Question): Promise<Finding[]> {
-  const { thread, answer } = startThread();
+/** Looks from the thread, which is this caller's from now on, and ends with the program. */
+export function lookFromThread(cluster: KubeConfigOptions, timeoutMilliseconds: number): Look {
+  const thread = startThread();
   waiting = undefined;
-  thread.ref();
-  thread.postMessage(question);
-  try {
-    return await answer;
-  } finally {
-    await thread.terminate();
-  }
+  const asked = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  /** The thread keeps the program alive as long as something is asked. */
+  const settle = (id: number) => {
+    const question = asked.get(id);
+    asked.delete(id);
+    if (asked.size === 0) thread.unref();
+    return question;
+  };
+  const fail = (error: Error) => {
+    for (const id of asked.keys()) settle(id)?.reject(error);
+  };
+  thread.on("message", (answer: Answer) => {
+    const question = settle(answer.id);
+    if ("value" in answer) question?.resolve(answer.value as never);
+    else question?.reject(Object.assign(new Error(answer.error.message), { code: answer.error.status }));
+  });
+  thread.on("error", fail);
+  thread.on("exit", () => fail(new Error("The thread that looks at the cluster has ended.")));
+  thread.unref();
+  let last = 0;
+  return ((name: Question["name"], ...args: unknown[]) => {
+    const { promise, resolve, reject } = Promise.withResolvers<never>();
+    const id = ++last;
+    asked.set(id, { resolve, reject });
+    thread.ref();
+    thread.postMessage({ id, cluster, name, args, timeoutMilliseconds });
+    return promise;
+  }) as Look;
 }

@@ -18,6 +18,37 @@ export const meshRules = {
     fix: "Choose a Linkerd version that fits (docs/versions.md), or another cluster.",
     source: "docs/versions.md: kubeVersion and the API versions of linkerd2's charts",
   },
+  "object-exists": {
+    demand: "What this program makes is not there already, unless this stack has made it.",
+    fix: "Choose another namespace; or delete the object, if nobody needs it.",
+    source:
+      "pulumi-kubernetes 4.25: a create takes over an object that exists, and the next destroy deletes it",
+  },
+  "definitions-owner": {
+    demand: "The definitions of cert-manager and Linkerd belong to the releases that install them.",
+    fix: "Use what is there, or remove it first.",
+    source: "helm: an object belongs to one release, which its annotations name",
+  },
+  "setting-kept": {
+    demand: "A setting stays as it is if its change would replace what a running mesh lives on.",
+    fix: "Set it back; or remove the mesh first (docs/changes.md).",
+    source: "this program: every pod of the mesh would have to be restarted at once",
+  },
+  "namespace-exists": {
+    demand: "A namespace that this program is not to make exists.",
+    fix: "Make it first, or let this program make it.",
+    source: "this program: createNamespace",
+  },
+  "own-namespace": {
+    demand: "A namespace that this stack has made is not turned into someone else's.",
+    fix: "Let the stack keep it.",
+    source: "this program: the namespace would be deleted, with everything in it",
+  },
+  "namespace-labels": {
+    demand: "A namespace that was there before has the labels that are needed, or none in their place.",
+    fix: "Change the label, or choose another namespace.",
+    source: "Kubernetes: server-side apply refuses a field that someone else keeps",
+  },
   "gateway-api-owner": {
     demand: "Linkerd's charts install the Gateway API only if nothing else has.",
     fix: "Set crds.installGatewayApi to false: Linkerd uses the definitions that are there.",

@@ -46,6 +46,7 @@ export const defaults = {
   certManager: {
     install: true,
     namespace: "cert-manager",
+    createNamespace: true,
     keepCrds: false,
     chart: "cert-manager",
     chartVersion: "v1.21.2",
@@ -56,6 +57,7 @@ export const defaults = {
   crds: { chart: "linkerd-crds", chartVersion: linkerdVersion, installGatewayApi: false, values: {} },
   controlPlane: {
     namespace: "linkerd",
+    createNamespace: true,
     chart: "linkerd-control-plane",
     chartVersion: linkerdVersion,
     chartRepository: "https://helm.linkerd.io/edge",
@@ -65,6 +67,7 @@ export const defaults = {
   cni: {
     install: false,
     namespace: "linkerd-cni",
+    createNamespace: true,
     chart: "linkerd2-cni",
     chartVersion: linkerdVersion,
     values: {},
@@ -72,6 +75,7 @@ export const defaults = {
   viz: {
     install: false,
     namespace: "linkerd-viz",
+    createNamespace: true,
     chart: "linkerd-viz",
     chartVersion: linkerdVersion,
     values: {},

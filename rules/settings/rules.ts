@@ -51,6 +51,11 @@ export const settingRules = {
     fix: `Write it like "linkerd" or "team-a".`,
     source: "Kubernetes: RFC 1123, DNS label",
   },
+  "reserved-namespace": {
+    demand: "Nothing is installed into default, or into a namespace of Kubernetes' own.",
+    fix: "Choose a namespace for it alone.",
+    source: "Kubernetes: namespaces that begin with kube- are reserved",
+  },
   "distinct-namespaces": {
     demand: "Namespaces that this program makes have different names.",
     fix: "Give each a name of its own.",

@@ -113,6 +113,7 @@ export interface Settings<Later extends object = object> {
     RepositorySettings<Later> & {
       readonly install: boolean;
       readonly namespace: string | Later;
+      readonly createNamespace: boolean;
       readonly keepCrds: boolean | Later;
       readonly values: HelmValues;
     };
@@ -121,6 +122,7 @@ export interface Settings<Later extends object = object> {
   readonly controlPlane: ChartSettings<never> &
     RepositorySettings<Later> & {
       readonly namespace: string | Later;
+      readonly createNamespace: boolean;
       /** Follows from chart and version; `undefined` if they name no chart that is supported. */
       readonly family: ChartFamily | undefined;
       readonly highAvailability: boolean;
@@ -129,6 +131,7 @@ export interface Settings<Later extends object = object> {
   readonly cni: ChartSettings<never> & {
     readonly install: boolean;
     readonly namespace: string | Later;
+    readonly createNamespace: boolean;
     /** Follows from chart and version; `undefined` if they name no chart that is supported. */
     readonly version: SemVer | undefined;
     readonly values: HelmValues;
@@ -136,6 +139,7 @@ export interface Settings<Later extends object = object> {
   readonly viz: ChartSettings<Later> & {
     readonly install: boolean;
     readonly namespace: string | Later;
+    readonly createNamespace: boolean;
     readonly values: HelmValues;
   };
 }

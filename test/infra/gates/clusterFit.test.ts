@@ -3,10 +3,14 @@ import { test } from "node:test";
 import type { RotatingLinkerdArgs } from "../../../components/index.ts";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
-import { lookWhetherItFits } from "../../../infra/gates/clusterFit.ts";
+import { requireFit } from "../../../infra/gates/clusterFit.ts";
+import { lookWith } from "../../../infra/gates/looks.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
+/** Why something could not be looked at. */
+let unseen: string[] = [];
+const profiles = "serviceprofiles.linkerd.io";
 const httpRoutes = "httproutes.gateway.networking.k8s.io";
 const others = ["grpcroutes", "tcproutes", "tlsroutes"].map((name) => `${name}.gateway.networking.k8s.io`);
 
@@ -20,6 +24,11 @@ interface Definition {
   /** Namespace and name of the Helm release that owns it. */
   readonly owner?: string;
   readonly policy?: string;
+}
+
+function fit(wanted: RotatingLinkerdArgs, cluster = Promise.resolve(api.cluster)): Promise<void> {
+  const run = { look: lookWith(cluster), settings: resolve(wanted), installer: "Pulumi stack o/p/dev" };
+  return requireFit({ ...run, onUnseen: ({ message }) => unseen.push(message), spell: inConfiguration });
 }
 
 /** Looks at a cluster of one minor version, with these definitions. */
@@ -43,7 +52,7 @@ function look(
       }),
     ),
   };
-  return lookWhetherItFits(Promise.resolve(api.cluster), resolve(wanted), inConfiguration);
+  return fit(wanted);
 }
 
 test("the first and the last version of Kubernetes pass, their neighbours are refused", async () => {
@@ -102,15 +111,43 @@ test("definitions of this release pass, and so do those that an older Linkerd do
   await look(version("2024.5.1", true), "31", [{ name: others[0]! }]);
 });
 
-test("a chart that is not known, and a cluster that cannot be asked, are no reason to stop", async () => {
+test("a cluster that cannot be asked is told of, and of a chart that is not known nothing is asked", async () => {
   api.requests = [];
   await look(version("0.1.0"), "12");
-  assert.deepEqual(api.requests, []);
-  await lookWhetherItFits(
-    Promise.reject(new Error('Context "x" is not in the kubeconfig.')),
-    resolve(newest),
-    inConfiguration,
+  assert.deepEqual(
+    api.requests.map((request) => request.split("?")[0]),
+    ["GET /api/v1/secrets"],
   );
+  unseen = [];
+  await fit(newest, Promise.reject(new Error('Context "x" is not in the kubeconfig.')));
+  assert.deepEqual([...new Set(unseen)], ['Context "x" is not in the kubeconfig.']);
+});
+
+test("definitions of another cert-manager, or of another Linkerd, are refused, each with the way on", async () => {
+  const certificates = "certificates.cert-manager.io";
+  const own = { name: certificates, owner: "cert-manager/cert-manager" };
+  await look(newest, "31", [{ name: httpRoutes }, own, { name: profiles, owner: "mesh/linkerd-crds" }]);
+  await assert.rejects(
+    look(newest, "31", [
+      { name: httpRoutes },
+      { name: certificates },
+      { name: profiles, owner: "linkerd/linkerd-crds" },
+    ]),
+    ({ message }: Error) => {
+      assert.match(message, /^2 settings are not right/);
+      assert.match(
+        message,
+        /installCertManager: The cluster has cert-manager already: .* is no Helm release's/,
+      );
+      assert.match(
+        message,
+        /linkerdNamespace: The cluster has a Linkerd already: .* the Helm release linkerd\/linkerd-crds's/,
+      );
+      return true;
+    },
+  );
+  const foreign = argumentsOf({ linkerdNamespace: "mesh", installCertManager: false });
+  await look(foreign, "31", [{ name: httpRoutes }, { name: certificates, owner: "pki/certs" }]);
 });
 
 test("a user who may not see definitions still hears of a Kubernetes that is too old", async () => {
@@ -121,8 +158,5 @@ test("a user who may not see definitions still hears of a Kubernetes that is too
     ]),
   );
   api.objects = { "/version": { major: "1", minor: "20", gitVersion: "v1.20.0" }, ...forbidden };
-  await assert.rejects(
-    lookWhetherItFits(Promise.resolve(api.cluster), resolve(newest), inConfiguration),
-    /the cluster runs v1\.20\.0/,
-  );
+  await assert.rejects(fit(newest), /the cluster runs v1\.20\.0/);
 });

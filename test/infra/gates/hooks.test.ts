@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { continueInterruptedReleases } from "../../../infra/gates/interruptedReleases.ts";
 import { requireReferences } from "../../../infra/gates/issuerReferences.ts";
+import { lookWith } from "../../../infra/gates/looks.ts";
 import { record } from "../../registrations.ts";
 
 const unasked = new Promise<never>(() => {});
@@ -28,10 +29,10 @@ test("a gate adds its hooks to those that a resource has, and to each resource o
     const own = new pulumi.ResourceHook("own", () => {});
     for (const [transform, type, onCreate, onUpdate] of [
       [
-        continueInterruptedReleases(unasked),
+        continueInterruptedReleases(lookWith(unasked), unasked, "Pulumi stack o/p/dev"),
         "kubernetes:helm.sh/v3:Release",
-        "release-before-create",
-        "release-before-update",
+        "look for the release",
+        "look at the release",
       ],
       [
         requireReferences(unasked, (finding) => finding),

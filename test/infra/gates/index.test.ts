@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
+import type { RotatingLinkerd } from "../../../components/rotatingLinkerd.ts";
 import { gates } from "../../../infra/gates/index.ts";
 import { startApiServer } from "../../mesh/apiServer.ts";
 
@@ -14,6 +15,9 @@ async function start(isPreview: boolean): Promise<void> {
     registerResourceHook: (_: unknown, done: (error: null, response: object) => void) => done(null, {}),
   });
 }
+
+/** Stands for the component, of which a run waits until it is done. */
+const installed = { linkerdControlPlaneChartVersion: pulumi.output("2026.8.3") } as RotatingLinkerd;
 
 beforeEach(() => {
   api.requests = [];
@@ -31,10 +35,9 @@ test("a cluster that does not fit ends an update before anything is registered",
 
 test("a preview goes on while the cluster is asked, and ends with its answer", async () => {
   await start(true);
-  const { fit } = await gates({ kubeconfig: api.kubeconfig }, {});
+  const { finish } = await gates({ kubeconfig: api.kubeconfig }, {});
   assert.deepEqual(api.requests, [], "nothing has been asked yet");
-  const verdict = await fit.catch(({ message }) => message);
-  assert.match(verdict, /the cluster runs v1\.20\.0/);
+  await assert.rejects(finish(installed), /the cluster runs v1\.20\.0/);
 });
 
 test("a preview goes on two seconds after it began to ask a cluster that is silent", async () => {
@@ -42,8 +45,8 @@ test("a preview goes on two seconds after it began to ask a cluster that is sile
   await import("../../../mesh/cluster.ts");
   api.objects = { "/version": () => new Promise(() => {}) };
   const begun = performance.now();
-  const { fit } = await gates({ kubeconfig: api.kubeconfig }, {});
-  await fit;
+  const { finish } = await gates({ kubeconfig: api.kubeconfig }, {});
+  await finish(installed);
   const elapsed = performance.now() - begun;
   assert.ok(elapsed > 1900 && elapsed < 20_000, `${elapsed} ms`);
 });

@@ -30,7 +30,9 @@ function secret({ version, status, description = "", values, secondsAgo = 0 }: H
   return {
     metadata: {
       name: `sh.helm.release.v1.linkerd-crds.v${version}`,
+      namespace: "linkerd",
       labels: {
+        name: "linkerd-crds",
         version: String(version),
         status,
         createdAt: String(Math.floor(Date.now() / 1000) - secondsAgo),
