@@ -47,7 +47,7 @@ export function* checkUnknown(
       : `${name} ${version} does not have`;
     yield broken("unknown-value", {
       field: `${field}.${path}`,
-      message: `${which} this value, and Helm drops it in silence.`,
+      message: `${which} this value: Helm drops it in silence, or the chart's schema refuses it.`,
       fix:
         elsewhere !== undefined
           ? `Remove it, or install a version that has it: ${elsewhere}.`
