@@ -1,7 +1,7 @@
 /** `docs/versions.md`, made from the tables of charts and from what package.json names. */
 import packageJson from "../package.json" with { type: "json" };
-import { cniChartValues } from "../rules/charts/cni.ts";
 import { type ChartFamily, chartFamilies, hasCrdsChart } from "../rules/charts/families.ts";
+import { knownValues } from "../rules/charts/knownValues.ts";
 
 /** The page as it should be. */
 export function versionsPage(): string {
@@ -26,13 +26,18 @@ export function versionsPage(): string {
         through === undefined ? `≥ 1.${from}` : `1.${from}–1.${through}: ${why}`,
     ],
   ];
+  const cniValues = new Map(
+    [...knownValues["linkerd2-cni"]!.values.matchAll(/^([^\s.]+)\S* ?(.*)$/gm)].map(([, name, range]) => [
+      name!,
+      range!,
+    ]),
+  );
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return `<!-- Written by \`npm run -s tables\` from rules/charts. -->
 # Which Linkerd
 
 What each family of Linkerd's charts accepts. The values of the control plane are made from this table; the family
-follows from the chart's name and version, or from the name of a local archive, \`<name>-<version>.tgz\`. No chart has a
-schema for its values, so Helm silently drops values that the chart does not know; this program refuses them.
+follows from the chart's name and version, or from the name of a local archive, \`<name>-<version>.tgz\`.
 
 ${line(rows.map(([title]) => title))}
 ${line(rows.map(() => "---"))}
@@ -50,6 +55,20 @@ this program makes. The tests on the sandbox run edge-23.4.3. edge-26.8.3, chart
 Kubernetes 1.36.3: installed, renewed, highly available, with viz, with the anchor on the cluster, after an update of
 edge-23.4.3 in place, and destroyed. An update back to edge-23.4.3 fails: the API server refuses definitions that lack a
 version in which it has stored objects.
+
+## Values that a chart does not have
+
+Linkerd's charts have no schema for their values, so Helm silently drops those that a chart does not know. What has moved
+from one version to another is refused, with the place where it is now. Every other value that this version of a chart
+does not have, of cert-manager and trust-manager too, is a warning with the nearest that it has (\`unknown-value\`). The
+values of these versions are known; of a newer one, only what looks like a known value is warned of, and of an older one,
+or of a chart by another name, nothing:
+
+| Chart | Versions whose values are known |
+| --- | --- |
+${Object.entries(knownValues)
+  .map(([name, { oldest, newest }]) => line([`\`${name}\``, `${oldest} to ${newest}`]))
+  .join("\n")}
 
 ## Pulumi
 
@@ -80,9 +99,7 @@ of another release gets a warning. Charts before 2.10.0 are not supported.
 
 | Value of \`linkerd2-cni\` | Chart versions |
 | --- | --- |
-${Object.entries(cniChartValues)
-  .map(([name, ranges]) => line([`\`${name}\``, `\`${ranges.replaceAll("|", "\\|")}\``]))
-  .join("\n")}
+${[...cniValues].map(([name, range]) => line([`\`${name}\``, range === "" ? "all" : `\`${range.replaceAll("|", "\\|")}\``])).join("\n")}
 
 ## Linkerd 2.10
 

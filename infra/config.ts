@@ -3,11 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { type RotatingLinkerdArgs, resolve, withSetting } from "../components/rotatingLinkerdArgs.ts";
 import { requireSound, resolveSound } from "../components/validation.ts";
 import type { HelmValues } from "../rules/charts/values.ts";
+import { closest } from "../rules/closest.ts";
 import { type Finding, verdictOf } from "../rules/finding.ts";
 import { isPlainObject } from "../rules/known.ts";
 import { broken } from "../rules/rules.ts";
 import { checkSettings } from "../rules/settings/check.ts";
-import { closest } from "./closest.ts";
 import { readTrustAnchorFiles, type TrustAnchorFiles } from "./trustAnchorFiles.ts";
 
 export interface Configuration {

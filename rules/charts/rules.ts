@@ -1,6 +1,14 @@
 /** The rules about Helm charts and their values. */
 import type { Rule } from "../finding.ts";
 
+const ofOneRelease = (part: string, chart: string) =>
+  ({
+    severity: "warning",
+    demand: `${part} and the control plane are of the same Linkerd release.`,
+    fix: "Choose charts of one release, which are tested together: from 2024 on their versions are equal.",
+    source: `linkerd.io, Helm Chart Version Matrix: ${chart} is published with the control plane`,
+  }) as const;
+
 export const chartRules = {
   "chart-name": {
     demand: "A chart is a name in a repository, a reference oci://…, or a path that starts with ./ or ../.",
@@ -13,9 +21,9 @@ export const chartRules = {
     source: "helm install --repo takes a URL",
   },
   "chart-version": {
-    demand: "A chart's version is exact.",
+    demand: "A chart's version is exact: major, minor and patch, and nothing that leaves a choice.",
     fix: "Write an exact version.",
-    source: "helm install takes the newest chart without --version",
+    source: "helm install takes the newest chart of a range, and the newest of all without --version",
   },
   "chart-login": {
     demand: "A chart repository's username and password are set together, and only for a repository.",
@@ -31,6 +39,12 @@ export const chartRules = {
     demand: "Every value is one that the chart reads.",
     fix: "Remove it, or write it where this version of the chart has it.",
     source: "linkerd2 charts/: no schema, so Helm ignores unknown values",
+  },
+  "unknown-value": {
+    severity: "warning",
+    demand: "Every Helm value is one that this version of the chart has.",
+    fix: "Remove it: the chart has nothing like it.",
+    source: "upstream's values.yaml, schema and templates at each release; Helm drops what they do not read",
   },
   "chart-feature": {
     demand: "Every feature that is switched on is one that this version of Linkerd has.",
@@ -53,10 +67,7 @@ export const chartRules = {
     source:
       "linkerd.io, CNI Plugin: what is changed for linkerd install-cni must be changed for the proxies, too",
   },
-  "cni-release": {
-    severity: "warning",
-    demand: "The CNI plugin and the control plane are of the same Linkerd release.",
-    fix: "Choose charts of one release, which are tested together: from 2024 on their versions are equal.",
-    source: "linkerd.io, Helm Chart Version Matrix: linkerd2-cni is published with the control plane",
-  },
+  "crds-release": ofOneRelease("Linkerd's definitions", "linkerd-crds"),
+  "cni-release": ofOneRelease("The CNI plugin", "linkerd2-cni"),
+  "viz-release": ofOneRelease("The viz extension", "linkerd-viz"),
 } as const satisfies Readonly<Record<string, Rule>>;

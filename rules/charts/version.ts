@@ -1,7 +1,7 @@
 /** Names and versions of charts, as settings have them. */
 import semver, { type SemVer } from "semver";
 
-interface NamedChart {
+export interface NamedChart {
   readonly name: string;
   readonly version: SemVer;
 }
@@ -15,9 +15,16 @@ interface NamedChart {
  */
 export function namedChart(chart: string, version: string): NamedChart | undefined {
   const file = chart.slice(chart.lastIndexOf("/") + 1);
-  if (!chart.startsWith("./") && !chart.startsWith("../")) return named(file, version);
+  if (!chart.startsWith("./") && !chart.startsWith("../")) {
+    return isExactVersion(version) ? named(file, version) : undefined;
+  }
   const archive = /^(?<name>.+?)-(?<version>v?\d+\.\d+\.\d+.*)\.tgz$/.exec(file)?.groups;
   return archive && named(archive.name!, archive.version!);
+}
+
+/** Whether a version leaves no choice; a `v` may be in front, as some charts have it. */
+export function isExactVersion(version: string): boolean {
+  return version === version.trim() && semver.valid(version) !== null;
 }
 
 /** What follows major, minor and patch, such as `-edge`, does not count. */

@@ -1,9 +1,33 @@
 /** Where Helm charts come from, in the four ways that Helm knows, and how long Helm may take. */
+import { hasCrdsChart } from "../charts/families.ts";
+import { releasesOf } from "../charts/releases.ts";
+import { isExactVersion, namedChart } from "../charts/version.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
-import type { ChartSettings, RepositorySettings } from "./settings.ts";
+import type { ChartSettings, Settings } from "./settings.ts";
+
+/** The groups of settings that name a chart, by the one that has its repository. */
+export const repositoryCharts = {
+  certManager: ["certManager", "trustManager"],
+  controlPlane: ["crds", "controlPlane", "cni", "viz"],
+} as const;
+export const chartGroups = Object.values(repositoryCharts).flat();
+type ChartGroup = (typeof chartGroups)[number];
+
+/** Whether each chart is installed. */
+export function installedCharts(settings: Settings): Readonly<Record<ChartGroup, boolean>> {
+  const { certManager, trustManager, controlPlane, cni, viz, trustAnchor } = settings;
+  return {
+    certManager: certManager.install,
+    trustManager: trustAnchor.source === "cluster" && trustManager.install,
+    crds: controlPlane.family === undefined || hasCrdsChart(controlPlane.family),
+    controlPlane: true,
+    cni: cni.install,
+    viz: viz.install,
+  };
+}
 
 /** From a repository, by its name; from an OCI registry, `oci://…`; or an archive or folder, `./…` or `../…`. */
 export function chartSource(chart: string): "repository" | "registry" | "local" {
@@ -13,7 +37,7 @@ export function chartSource(chart: string): "repository" | "registry" | "local" 
 
 /** Checks a chart by itself: whether it is named in one of Helm's ways, in an exact version. */
 export function* checkChart(
-  group: string,
+  group: ChartGroup,
   { chart, chartVersion }: ChartSettings,
   repository: string,
 ): Iterable<Finding> {
@@ -25,12 +49,32 @@ export function* checkChart(
       fix: `Name the chart and set ${repository}.chartRepository to its repository; write a path relative to the project's folder.`,
     });
   }
-  if (source !== "local" && known(chartVersion) === "") {
+  const version = known(chartVersion);
+  if (source !== "local" && version !== undefined && !isExactVersion(version)) {
     yield broken("chart-version", {
       field: `${group}.chartVersion`,
-      message: "The version is empty, so each run would install whichever chart is the newest.",
+      message: `"${version}" is not an exact version, so each run could install a different chart.`,
+      fix: `Write an exact version, such as ${defaults[group].chartVersion}.`,
     });
   }
+}
+
+/** Warns of a chart that was not published with the control plane. */
+export function* checkRelease(
+  group: "crds" | "cni" | "viz",
+  { chart, chartVersion }: ChartSettings,
+  controlPlane: ChartSettings<never>,
+): Iterable<Finding> {
+  const named = namedChart(chart, known(chartVersion) ?? "");
+  const other = namedChart(controlPlane.chart, controlPlane.chartVersion);
+  if (named === undefined || other === undefined) return;
+  const [releases, others] = [releasesOf(named), releasesOf(other)];
+  if (releases.length === 0 || others.length === 0) return;
+  if (releases.some((release) => others.includes(release))) return;
+  yield broken(`${group}-release`, {
+    field: `${group}.chartVersion`,
+    message: `${named.name} ${named.version} belongs to Linkerd ${releases.join(" or ")}, and the control plane ${other.version} to Linkerd ${others.join(" or ")}.`,
+  });
 }
 
 /** Refuses a chart whose name and version tell nothing of the values that it takes. */
@@ -50,16 +94,17 @@ export function unknownChart(
 
 /** Checks a repository, and its login against those charts that are installed and could come from it. */
 export function* checkRepository(
-  group: string,
-  settings: RepositorySettings,
-  charts: Readonly<Record<string, { readonly chart: string; readonly install?: boolean }>>,
+  group: keyof typeof repositoryCharts,
+  settings: Settings,
 ): Iterable<Finding> {
-  const installed = Object.entries(charts).filter(([, { install = true }]) => install);
+  const installs = installedCharts(settings);
+  const installed = repositoryCharts[group].filter((name) => installs[name]);
   if (installed.length === 0) return;
-  const { chartRepositoryUsername: username, chartRepositoryPassword: password } = settings;
-  const url = known(settings.chartRepository);
-  const elsewhere = installed.find(([, { chart }]) => chartSource(chart) !== "repository");
-  const isUsed = installed.some(([, { chart }]) => chartSource(chart) === "repository");
+  const { chartRepositoryUsername: username, chartRepositoryPassword: password } = settings[group];
+  const url = known(settings[group].chartRepository);
+  const isLookedUp = (name: ChartGroup) => chartSource(settings[name].chart) === "repository";
+  const elsewhere = installed.find((name) => !isLookedUp(name));
+  const isUsed = installed.some(isLookedUp);
   if (isUsed && url !== undefined && !/^https?:\/\/./.test(url)) {
     yield broken("chart-repository", {
       field: `${group}.chartRepository`,
@@ -75,7 +120,7 @@ export function* checkRepository(
   if (elsewhere !== undefined) {
     yield broken("chart-login", {
       field: `${group}.${given}`,
-      message: `Only a chart repository takes a login, and ${elsewhere[0]}.chart is ${elsewhere[1].chart}.`,
+      message: `Only a chart repository takes a login, and ${elsewhere}.chart is ${settings[elsewhere].chart}.`,
       fix: "Remove it; log in to an OCI registry with `helm registry login`, whose credentials are used.",
     });
   } else if (username === undefined || password === undefined) {

@@ -1,7 +1,9 @@
 /** Every rule about settings, each setting by itself and against the others. */
+import { checkUnknown } from "../charts/unknownValues.ts";
 import type { Finding } from "../finding.ts";
+import { known } from "../known.ts";
 import { checkCertManager, checkTrustManager } from "./certManager.ts";
-import { checkHelmTimeout, checkRepository } from "./charts.ts";
+import { chartGroups, checkHelmTimeout, checkRepository, installedCharts } from "./charts.ts";
 import { checkCni } from "./cni.ts";
 import { checkControlPlane } from "./controlPlane.ts";
 import { checkIdentityIssuer } from "./identityIssuer.ts";
@@ -10,25 +12,34 @@ import { checkCommonNames, checkNamespaces } from "./namespaces.ts";
 import type { Settings } from "./settings.ts";
 import { checkTrustAnchor } from "./trustAnchor.ts";
 import { checkViz } from "./viz.ts";
+import { checkWithoutEffect } from "./withoutEffect.ts";
 
 /** All that is wrong with settings, as far as they are known now. */
 export function checkSettings(settings: Settings): Finding[] {
-  const { certManager, crds, controlPlane, cni, viz, trustAnchor } = settings;
-  const installsTrustManager = trustAnchor.source === "cluster" && settings.trustManager.install;
-  const trustManager = { ...settings.trustManager, install: installsTrustManager };
-  return [
+  const { certManager, trustManager } = settings;
+  const installed = installedCharts(settings);
+  const findings = [
     ...checkNamespaces(settings),
     ...checkTrustAnchor(settings),
     ...checkSettingsLifetimes(settings),
     ...checkIdentityIssuer(settings),
     ...checkHelmTimeout(settings.helmTimeoutSeconds),
     ...checkControlPlane(settings),
-    ...checkRepository("controlPlane", controlPlane, { crds, controlPlane, cni, viz }),
-    ...(certManager.install ? checkCertManager(certManager) : []),
-    ...(trustManager.install ? checkTrustManager(trustManager) : []),
-    ...checkRepository("certManager", certManager, { certManager, trustManager }),
-    ...(cni.install ? checkCni(settings) : []),
-    ...(viz.install ? checkViz(settings) : []),
+    ...checkRepository("controlPlane", settings),
+    ...(installed.certManager ? checkCertManager(certManager) : []),
+    ...(installed.trustManager ? checkTrustManager(trustManager) : []),
+    ...checkRepository("certManager", settings),
+    ...(installed.cni ? checkCni(settings) : []),
+    ...(installed.viz ? checkViz(settings) : []),
     ...checkCommonNames(settings),
   ];
+  const dropped = [...checkWithoutEffect(settings)];
+  for (const group of chartGroups.filter((name) => installed[name])) {
+    const { chart, chartVersion, values } = settings[group];
+    dropped.push(...checkUnknown(`${group}.values`, values, chart, known(chartVersion) ?? ""));
+  }
+  // What a rule of its own refuses is not told a second time.
+  const isTold = ({ field }: Finding) =>
+    findings.some((other) => other.field === field || other.field.startsWith(`${field}.`));
+  return [...findings, ...dropped.filter((finding) => !isTold(finding))];
 }

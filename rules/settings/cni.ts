@@ -1,26 +1,20 @@
 /** Settings of Linkerd's CNI plugin, by themselves and against the control plane's. */
-import semver, { type SemVer } from "semver";
-import {
-  cniChartName,
-  cniChartValues,
-  hasCniValue,
-  newestKnownCniChart,
-  releaseOf,
-  supportedCniCharts,
-} from "../charts/cni.ts";
+import type { SemVer } from "semver";
+import { cniChartName, hasCniValue, supportedCniCharts } from "../charts/cni.ts";
 import { checkIgnored, checkOwned, type HelmValues, valueAt } from "../charts/values.ts";
-import { namedChart } from "../charts/version.ts";
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
-import { checkChart, unknownChart } from "./charts.ts";
+import { checkChart, checkRelease, unknownChart } from "./charts.ts";
 import { formerNamespaceValues, namespaceValues } from "./namespaces.ts";
 import type { Settings } from "./settings.ts";
 
 const field = "cni.values";
 
 export function* checkCni({ cni, controlPlane }: Settings): Iterable<Finding> {
-  yield* checkChart("cni", cni, "controlPlane");
+  const [...findings] = checkChart("cni", cni, "controlPlane");
+  yield* findings;
   if (cni.version === undefined) {
+    if (findings.length > 0) return;
     yield unknownChart(
       "cni",
       cni,
@@ -32,9 +26,9 @@ export function* checkCni({ cni, controlPlane }: Settings): Iterable<Finding> {
   if (hasCniValue(cni.version, "namespace")) {
     yield* checkOwned(field, cni.values, namespaceValues("cni.namespace"));
   }
-  yield* checkKnownToChart(cni.values, cni.version);
+  yield* checkMoved(cni.values, cni.version);
   yield* checkProxyValues(cni.values, cni.version, controlPlane.values);
-  yield* checkRelease(cni.version, controlPlane);
+  yield* checkRelease("cni", cni, controlPlane);
 }
 
 /** Values that some versions have by a different name, or in a different place. */
@@ -45,19 +39,11 @@ const moved: Readonly<Record<string, string>> = {
   image: "Write it as cniPluginImage and cniPluginVersion.",
 };
 
-/** Refuses values that this version of the chart does not have. */
-function* checkKnownToChart(values: HelmValues, version: SemVer): Iterable<Finding> {
+/** Refuses values that this version of the chart has elsewhere. */
+function* checkMoved(values: HelmValues, version: SemVer): Iterable<Finding> {
   const chart = `The chart ${cniChartName} in version ${version}`;
-  for (const name of Object.keys(values)) {
-    const versions = Object.hasOwn(cniChartValues, name) ? cniChartValues[name] : undefined;
-    if (hasCniValue(version, name)) continue;
-    if (versions === undefined && semver.gt(version, newestKnownCniChart)) continue;
-    const fix =
-      versions === undefined
-        ? "Remove it: no version has it. docs/versions.md lists what the chart takes."
-        : (moved[name] ?? `Remove it, or install a version that has it: ${versions}.`);
-    yield* checkIgnored("chart-value", field, values, chart, { [name]: fix });
-  }
+  const elsewhere = Object.entries(moved).filter(([name]) => !hasCniValue(version, name));
+  yield* checkIgnored("chart-value", field, values, chart, Object.fromEntries(elsewhere));
 }
 
 /** What the plugin must know of the proxies: where the control plane's values have it, and what both charts default to. */
@@ -101,15 +87,3 @@ function* checkProxyValues(
 
 const isScalar = (value: unknown): value is string | number | boolean =>
   ["string", "number", "boolean"].includes(typeof value);
-
-/** Warns of a plugin that was not published with the control plane. */
-function* checkRelease(version: SemVer, controlPlane: Settings["controlPlane"]): Iterable<Finding> {
-  const other = namedChart(controlPlane.chart, controlPlane.chartVersion);
-  if (other === undefined) return;
-  const [release, otherRelease] = [releaseOf(version), releaseOf(other.version)];
-  if (release === otherRelease) return;
-  yield broken("cni-release", {
-    field: "cni.chartVersion",
-    message: `${cniChartName} ${version} belongs to Linkerd ${release}, and the control plane ${other.version} to Linkerd ${otherRelease}.`,
-  });
-}

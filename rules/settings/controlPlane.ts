@@ -6,7 +6,7 @@ import { known } from "../known.ts";
 import { controlPlaneWebhooks, trustRootsAnnotation } from "../linkerdNames.ts";
 import { checkDomain } from "../names.ts";
 import { broken } from "../rules.ts";
-import { checkChart, unknownChart } from "./charts.ts";
+import { checkChart, checkRelease, installedCharts, unknownChart } from "./charts.ts";
 import { formerNamespaceValues, namespaceValues } from "./namespaces.ts";
 import type { Settings } from "./settings.ts";
 import { webhookValues } from "./webhooks.ts";
@@ -39,9 +39,11 @@ export function* checkControlPlane(settings: Settings): Iterable<Finding> {
   if (trustDomain !== undefined && trustDomain !== clusterDomain) {
     yield* checkDomain("trustDomain", trustDomain);
   }
-  yield* checkChart("crds", crds, "controlPlane");
-  yield* checkChart("controlPlane", controlPlane, "controlPlane");
+  if (installedCharts(settings).crds) yield* checkChart("crds", crds, "controlPlane");
+  const [...findings] = checkChart("controlPlane", controlPlane, "controlPlane");
+  yield* findings;
   if (controlPlane.family === undefined) {
+    if (findings.length > 0) return;
     yield unknownChart(
       "controlPlane",
       controlPlane,
@@ -85,7 +87,9 @@ function* checkAgainstFamily(settings: Settings, family: ChartFamily): Iterable<
     });
   }
   yield* checkOwned("crds.values", crds.values, gatewayApiSwitches(family, crds.installGatewayApi));
-  if (!hasCrdsChart(family) && Object.keys(crds.values).length > 0) {
+  if (hasCrdsChart(family)) {
+    yield* checkRelease("crds", crds, controlPlane);
+  } else if (Object.keys(crds.values).length > 0) {
     yield broken("chart-value", {
       field: "crds.values",
       message: `Linkerd ${family.linkerd} has no chart of definitions that could take these values.`,

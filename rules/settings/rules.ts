@@ -17,6 +17,12 @@ export const settingRules = {
     fix: "Look up its type, its meaning and its default in Pulumi.yaml.",
     source: "Pulumi.yaml declares every setting's type",
   },
+  "setting-effect": {
+    severity: "warning",
+    demand: "Every setting that differs from its default has an effect.",
+    fix: "Remove it, or change the setting that leaves it without effect.",
+    source: "this program: nothing reads it with the other settings as they are",
+  },
   "setting-parts": {
     demand: "An object has the parts that it needs, and no others.",
     fix: "Add what is missing, and remove what is unknown.",

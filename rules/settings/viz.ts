@@ -3,18 +3,21 @@ import { checkIgnored, checkOwned } from "../charts/values.ts";
 import type { Finding } from "../finding.ts";
 import { vizWebhooks } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
-import { checkChart } from "./charts.ts";
+import { checkChart, checkRelease } from "./charts.ts";
 import { formerNamespaceValues } from "./namespaces.ts";
 import type { Settings } from "./settings.ts";
 import { webhookValues } from "./webhooks.ts";
 
-export function* checkViz({ viz, controlPlane: { family }, webhooks }: Settings): Iterable<Finding> {
+export function* checkViz({ viz, controlPlane, webhooks }: Settings): Iterable<Finding> {
+  const { family } = controlPlane;
   if (family?.injectCaFrom === false) {
     yield broken("chart-feature", {
       field: "viz.install",
       message: `The viz extension of Linkerd ${family.linkerd} does not take its CA from cert-manager (injectCaFrom).`,
       fix: "Set it to false, or install Linkerd 2.12 or newer.",
     });
+  } else {
+    yield* checkRelease("viz", viz, controlPlane);
   }
   yield* checkChart("viz", viz, "controlPlane");
   yield* checkOwned("viz.values", viz.values, [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { closest } from "../../infra/closest.ts";
+import { closest } from "../../rules/closest.ts";
 
 const keys = ["issuerDuration", "issuerRenewBefore", "trustDomain", "kubeContext"];
 
