@@ -60,6 +60,41 @@ suite("npm run -s check", () => {
     );
   });
 
+  test("warns of an anchor that ends soon, in files and in a stack's settings, as early as is set", async () => {
+    const ends = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(120) });
+    const below = await authority({ commonName: "identity.linkerd.cluster.local", signer: ends });
+    const pem = KeyObject.from(below.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
+    const ending = [
+      ...["--bundle", write("ending.pem", ends.certificate.toString())],
+      ...["--issuer", write("below.pem", below.certificate.toString()), "--key", write("below.key", pem)],
+    ];
+    const { code, stdout } = await check(...ending);
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /^Warning: --bundle: The anchor "root\S+ ends at .*\n.*Rotate it now.*\n.* anchor-ends-soon/,
+    );
+    assert.equal((await check(...ending, "--warn-before", "48h")).code, 0);
+    assert.equal((await check(...ending, "--warn-before", "5d")).code, 2);
+    const early = await check(...files, "--now", hoursFromNow(47).toISOString(), "--warn-before", "87600h");
+    assert.doesNotMatch(early.stdout, /anchor-ends/, "it is in the first half of its life");
+    const stack = (more: string) =>
+      write(
+        "Pulumi.ending.yaml",
+        `config:
+  identityIssuerSource: secret
+  providedTrustAnchors: { "1": { certificateFile: ${join(directory, "ending.pem")} } }
+${more}`,
+      );
+    const configured = await check("--config", stack(""), "--offline", "--json");
+    assert.deepEqual(
+      JSON.parse(configured.stdout).findings.map(({ rule, field }: Record<string, string>) => [rule, field]),
+      [["anchor-ends-soon", "providedTrustAnchors.1.certificatePem"]],
+    );
+    assert.equal(configured.code, 1);
+    assert.equal((await check("--config", stack("  trustAnchorWarnBefore: 48h\n"), "--offline")).code, 0);
+  });
+
   test("exits with 2 where there are errors", async () => {
     const { code, stdout } = await check(...files, "--now", hoursFromNow(49).toISOString());
     assert.equal(code, 2);
@@ -115,6 +150,7 @@ suite("npm run -s check", () => {
       [...files, "--trust-domain", "Cluster.local"],
       [...files, "--issuance-lifetime", "1d"],
       [...files, "--clock-skew", "-1s"],
+      ["--warn-before", "48h"],
       [...files, "--unknown"],
       [...files, "more"],
     ]) {
