@@ -40,9 +40,13 @@ export function withAnchorAdvice(
     "anchor-outlives-issuer": `Rotate it now: ${rotate}`,
     expired: isDistributed ? `Rotate it: ${rotate}` : expiredStack,
   };
-  return findings.map((finding) =>
-    finding.field === bundleField ? { ...finding, fix: advice[finding.rule] ?? finding.fix } : finding,
-  );
+  const chain = isDistributed
+    ? "Have the anchor that is on the cluster sign it: npm run -s renew."
+    : "Have an anchor of the mesh sign it, or make the one that did a generation: trustAnchorGenerations, providedTrustAnchors.";
+  return findings.map((finding) => {
+    if (finding.rule === "chain") return { ...finding, fix: chain };
+    return finding.field === bundleField ? { ...finding, fix: advice[finding.rule] ?? finding.fix } : finding;
+  });
 }
 
 /** What to do about a controller that has not loaded the issuer in its Secret. */

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, suite, test } from "node:test";
 import { authority, hoursFromNow } from "../../certificates.ts";
+import { startApiServer } from "../../mesh/apiServer.ts";
 
 const program = resolve(import.meta.dirname, "../../../operations/check/check.ts");
 const directory = mkdtempSync(join(tmpdir(), "check-"));
@@ -93,6 +94,30 @@ ${more}`,
     );
     assert.equal(configured.code, 1);
     assert.equal((await check("--config", stack("  trustAnchorWarnBefore: 48h\n"), "--offline")).code, 0);
+
+    // The cluster has the same anchor in its bundle, which is the same finding.
+    const api = await startApiServer();
+    const base64 = (text: string) => Buffer.from(text).toString("base64");
+    const inLinkerd = "/api/v1/namespaces/linkerd";
+    api.objects = {
+      [`${inLinkerd}/configmaps/linkerd-identity-trust-roots`]: {
+        data: { "ca-bundle.crt": ends.certificate.toString() },
+      },
+      [`${inLinkerd}/secrets/linkerd-identity-issuer`]: {
+        data: {
+          "tls.crt": base64(below.certificate.toString()),
+          "tls.key": base64(pem),
+          "ca.crt": base64(ends.certificate.toString()),
+        },
+      },
+    };
+    const kubeconfig = `  kubeconfig: ${api.kubeconfig}\n`;
+    const online = await check("--config", stack(kubeconfig), "--json");
+    assert.deepEqual(JSON.parse(online.stdout).findings, JSON.parse(configured.stdout).findings);
+    const cluster = await check("--config", write("Pulumi.cluster.yaml", `config:\n${kubeconfig}`), "--json");
+    const [finding, ...more] = JSON.parse(cluster.stdout).findings;
+    assert.deepEqual([finding.rule, more], ["anchor-ends-soon", []]);
+    assert.match(finding.fix, /trustAnchorGenerations/);
   });
 
   test("exits with 2 where there are errors", async () => {

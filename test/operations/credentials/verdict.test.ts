@@ -125,7 +125,7 @@ suite("The verdict on the credentials", () => {
     const problem = onlyProblem({ ...healthy, trust: trusting(other.certificate) });
     assert.match(
       problem,
-      /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .* leads to no trust anchor: .*\n.*Add the anchor/,
+      /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .* leads to no trust anchor: .*\n.*Have an anchor of the mesh sign it, .*trustAnchorGenerations/,
     );
   });
 
