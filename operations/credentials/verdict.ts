@@ -67,7 +67,8 @@ function notRenewed({ namespace }: Credentials, credential: Credential): Finding
   if (writtenFor === undefined || renewedBy !== undefined) return undefined;
   return broken("certificate-exists", {
     field: `Certificate ${namespace}/${writtenFor}`,
-    message: `The Certificate does not exist, and nothing else renews the Secret ${namespace}/${secretName}, which cert-manager has written for it.`,
+    message: `The Certificate does not exist, and nobody else has written the Secret ${namespace}/${secretName} since cert-manager did for it, so nothing may renew it.`,
+    fix: "Bring it back: pulumi up --refresh. With identityIssuerSource: secret, whoever keeps the Secret has to write it.",
   });
 }
 

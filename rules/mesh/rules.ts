@@ -65,8 +65,9 @@ export const meshRules = {
     source: `${certificateStatus} RenewalTime`,
   },
   "certificate-exists": {
+    severity: "warning",
     demand: "The Certificate for which cert-manager has written a Secret of the mesh exists.",
-    fix: "Bring the Certificate back: pulumi up --refresh.",
+    fix: "Bring the Certificate back: pulumi up --refresh. With identityIssuer.source: secret, have the Secret written anew.",
     source: "cert-manager renews a Secret for its Certificate alone",
   },
   "issuer-ready": {
