@@ -6,7 +6,9 @@ import {
   joinBundle,
   splitBundle,
 } from "../rules/credentials/bundle.ts";
+import type { Finding } from "../rules/finding.ts";
 import { isLater } from "../rules/known.ts";
+import { checkAnchorEnd } from "../rules/lifetimes/trustAnchor.ts";
 import {
   controlPlaneWebhooks,
   identityIssuerName,
@@ -28,7 +30,7 @@ import { namespaceWith } from "./objects/namespace.ts";
 import type { ResolvedSettings, RotatingLinkerdArgs } from "./rotatingLinkerdArgs.ts";
 import { TrustAnchor } from "./trustAnchor.ts";
 import { TrustManager } from "./trustManager.ts";
-import { resolveSound } from "./validation.ts";
+import { requireSound, resolveSound, spellingOf } from "./validation.ts";
 import { VaultIssuer } from "./vaultIssuer.ts";
 import { WebhookCredentials } from "./webhookCredentials.ts";
 
@@ -123,6 +125,9 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
 
     const makeAnchors = settings.trustAnchor.source === "cluster" ? clusterAnchor : stackAnchors;
     const anchors = makeAnchors(name, settings, linkerdNamespace, afterCertManager);
+    pulumi.all([anchors.statuses, settings.trustAnchor.warnBefore]).apply(([statuses, warnBefore]) => {
+      requireSound(endsOf(statuses, settings, warnBefore).map(spellingOf(args)));
+    });
     const issuerRef = otherIssuer(name, settings, linkerdNamespace, afterCertManager) ?? anchors.issuerRef;
     const issuer =
       issuerRef === undefined || identityIssuer.source === "secret"
@@ -210,12 +215,19 @@ function stackAnchors(
   after: AfterCertManager,
 ): TrustAnchorSource {
   const { trustDomain } = settings;
-  const { generations, validityPeriodHours, provided, protect } = settings.trustAnchor;
+  const { generations, validityPeriodHours, provided, warnBefore, protect } = settings.trustAnchor;
   const anchors = generations.map(
     (generation) =>
       new TrustAnchor(
         `${name}-${trustAnchorObjectName(generation).replace(/^linkerd-/, "")}`,
-        { namespace, generation, trustDomain, validityPeriodHours, provided: provided[generation] },
+        {
+          namespace,
+          generation,
+          trustDomain,
+          validityPeriodHours,
+          warnBefore,
+          provided: provided[generation],
+        },
         { ...after, protect },
       ),
   );
@@ -266,6 +278,24 @@ function clusterAnchor(
       });
     }),
   };
+}
+
+/** Warnings of anchors whose end is near, in previews as well; those that are given are looked at with the settings. */
+function endsOf(
+  statuses: readonly TrustAnchorStatus[],
+  { trustAnchor: { provided, source } }: ResolvedSettings,
+  warnBefore: string,
+): Finding[] {
+  const field = source === "cluster" ? "trustAnchor.source" : "trustAnchor.generations";
+  return statuses
+    .filter(({ generation = 0 }) => provided[generation] === undefined)
+    .flatMap(({ name, notBefore, notAfter }) =>
+      checkAnchorEnd(
+        { field, name: `The anchor ${name}`, from: new Date(notBefore), end: new Date(notAfter) },
+        new Date(),
+        warnBefore,
+      ),
+    );
 }
 
 /** The pod-security level of the mesh's namespaces. */

@@ -65,6 +65,12 @@ export interface TrustAnchorSettings {
    * `clockSkewAllowance` together, and at least 8760h shorter than `duration`.
    */
   readonly renewBefore?: pulumi.Input<string> | undefined;
+  /**
+   * Time before the end of an anchor from which on it is warned of, as a Go duration. Defaults to 4380h, half a year; 0
+   * for never. An anchor is not warned of in the first half of its life, unless 60 days or less are left, of which
+   * `linkerd check` warns as well.
+   */
+  readonly warnBefore?: pulumi.Input<string> | undefined;
   /** Whether Pulumi refuses to delete or replace anything of an anchor. Defaults to true. */
   readonly protect?: boolean | undefined;
 }

@@ -14,7 +14,7 @@ import { requireSound } from "./validation.ts";
 
 export interface TrustAnchorArgs
   extends Pick<ResolvedSettings, "trustDomain">,
-    Pick<ResolvedSettings["trustAnchor"], "validityPeriodHours"> {
+    Pick<ResolvedSettings["trustAnchor"], "validityPeriodHours" | "warnBefore"> {
   /** Namespace of its Secret and Issuer: the control plane's. */
   readonly namespace: pulumi.Input<string>;
   /** Which generation it is, from 1 on. Its names follow from it, and never change. */
@@ -64,7 +64,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
     this.objectName = trustAnchorObjectName(args.generation);
 
     const { certificatePem, privateKeyPem } =
-      args.provided === undefined ? this.#make(name, args) : this.#take(name, args.provided, args.generation);
+      args.provided === undefined ? this.#make(name, args) : this.#take(name, args.provided, args);
     this.certificatePem = certificatePem;
 
     if (privateKeyPem !== undefined) {
@@ -121,8 +121,8 @@ export class TrustAnchor extends pulumi.ComponentResource {
     return { certificatePem: certificate.certPem, privateKeyPem };
   }
 
-  #take(name: string, provided: ProvidedTrustAnchor, generation: number): Pair {
-    const { certificatePem, privateKeyPem } = checked(provided, generation);
+  #take(name: string, provided: ProvidedTrustAnchor, args: TrustAnchorArgs): Pair {
+    const { certificatePem, privateKeyPem } = checked(provided, args);
     // With a different anchor, this one has to be replaced, which protection refuses before the Secret changes.
     const identifier = new random.RandomId(
       // The same name as in an anchor that is made, so that neither becomes the other.
@@ -140,11 +140,15 @@ export class TrustAnchor extends pulumi.ComponentResource {
 }
 
 /** What is provided, once it is known and sound: the certificate as it gets into the bundle, the key as a secret. */
-function checked({ certificatePem, privateKeyPem }: ProvidedTrustAnchor, generation: number): Pair {
-  const parts = pulumi.all([certificatePem, privateKeyPem]).apply(([certificate, key]) => {
-    // What is plain has been checked with all other settings.
+function checked(
+  { certificatePem, privateKeyPem }: ProvidedTrustAnchor,
+  { generation, warnBefore }: TrustAnchorArgs,
+): Pair {
+  // What is plain has been checked with all other settings.
+  const limit = isLater(certificatePem) ? warnBefore : "0";
+  const parts = pulumi.all([certificatePem, privateKeyPem, limit]).apply(([certificate, key, known]) => {
     if (isLater(certificatePem) || isLater(privateKeyPem)) {
-      requireSound(checkProvidedAnchor(`trustAnchor.provided.${generation}`, certificate, key));
+      requireSound(checkProvidedAnchor(`trustAnchor.provided.${generation}`, certificate, key, known));
     }
     return { certificate, key };
   });

@@ -128,6 +128,7 @@ const argumentRows: Readonly<Record<string, Row>> = {
   trustAnchorGenerations: sets("trustAnchor.generations", integers),
   signingGeneration: sets("trustAnchor.signing", integer),
   trustAnchorValidityPeriodHours: sets("trustAnchor.validityPeriodHours", integer),
+  trustAnchorWarnBefore: sets("trustAnchor.warnBefore", string),
   // Its files are read before it is one of the arguments.
   providedTrustAnchors: { ...anchors, path: "trustAnchor.provided" },
   protectTrustAnchors: sets("trustAnchor.protect", boolean),

@@ -19,9 +19,16 @@ export interface Condition {
 
 type Metadata = V1ObjectMeta & { readonly name: string; readonly uid: string };
 
+/** How a Certificate names its issuer. */
+export interface IssuerReference {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly name: string;
+}
+
 export interface Certificate {
   readonly metadata: Metadata;
-  readonly spec: { readonly secretName: string };
+  readonly spec: { readonly secretName: string; readonly issuerRef: IssuerReference };
   readonly status?: {
     readonly conditions?: readonly Condition[];
     /** Times are RFC 3339. */
@@ -47,16 +54,13 @@ export const certificateRequests = (mesh: Mesh) => listing<CertificateRequest>(m
 
 /**
  * The Certificate of the trust anchor that is kept on the cluster, in whichever namespace cert-manager is; `undefined` if
- * there is none, or if it may not be read.
+ * there is none.
  */
 export async function findAnchorCertificate(mesh: Mesh): Promise<Certificate | undefined> {
   const fieldSelector = `metadata.name=${trustAnchorName}`;
-  const listed: Promise<{ items: Certificate[] } | undefined> = mesh.custom
-    .listClusterCustomObject({ group, version, plural: "certificates", fieldSelector })
-    .catch((error) => {
-      if (statusOf(error) === 403) return undefined;
-      throw error;
-    });
+  const listed: Promise<{ items: Certificate[] }> = mesh.custom.listClusterCustomObject({
+    ...{ group, version, plural: "certificates", fieldSelector },
+  });
   return (await found(`certificates.${group} ${trustAnchorName} of every namespace`, listed))?.items[0];
 }
 
@@ -69,6 +73,10 @@ function listing<T extends Certificate | CertificateRequest>(
     path: `/apis/${group}/${version}/namespaces/${namespace}/${plural}`,
     list: () => custom.listNamespacedCustomObject({ group, version, namespace, plural }),
   };
+}
+
+export function certificateNamespace({ metadata }: Certificate, mesh: Pick<Mesh, "namespace">): string {
+  return metadata.namespace ?? mesh.namespace;
 }
 
 /** The condition of that type, such as `Ready`. */

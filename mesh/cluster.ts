@@ -3,6 +3,7 @@ import {
   AdmissionregistrationV1Api,
   ApiextensionsV1Api,
   ApisApi,
+  AppsV1Api,
   CoreV1Api,
   CustomObjectsApi,
   createConfiguration,
@@ -24,6 +25,7 @@ export interface Cluster {
   readonly signal: AbortSignal;
   readonly kubeConfig: KubeConfig;
   readonly core: CoreV1Api;
+  readonly apps: AppsV1Api;
   readonly admission: AdmissionregistrationV1Api;
   readonly definitions: ApiextensionsV1Api;
   readonly groups: ApisApi;
@@ -84,6 +86,7 @@ export function connect({ signal = new AbortController().signal, ...options }: C
     signal,
     kubeConfig,
     core: new CoreV1Api(configuration),
+    apps: new AppsV1Api(configuration),
     admission: new AdmissionregistrationV1Api(configuration),
     definitions: new ApiextensionsV1Api(configuration),
     groups: new ApisApi(configuration),

@@ -23,6 +23,21 @@ export async function found<T>(what: string, request: Promise<T>): Promise<T | u
   return requested(what, request.catch(absent));
 }
 
+/** Awaits what this user may not be allowed to see: `undefined` then, and `onForbidden` hears why. */
+export async function ifAllowed<T>(
+  answer: Promise<T>,
+  onForbidden: (reason: string) => void,
+): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    const { cause, message } = error as Error;
+    if (statusOf(cause ?? error) !== 403) throw error;
+    onForbidden(message);
+    return undefined;
+  }
+}
+
 /** What the Kubernetes client throws: `code` for a refused request, `statusCode` for a refused watch. */
 interface Refusal {
   readonly code?: unknown;

@@ -20,6 +20,8 @@ export interface StoredCertificate {
   readonly intermediates: readonly ParsedCertificate[];
   /** Why there is no certificate. */
   readonly unreadable?: string;
+  /** The Certificate for which cert-manager has written it; absent if someone else has. */
+  readonly writtenFor?: string | undefined;
 }
 
 export async function readStoredCertificate(mesh: Mesh, secretName: string): Promise<StoredCertificate> {
@@ -58,13 +60,25 @@ function certificateOf({ namespace }: Mesh, secretName: string, secret?: V1Secre
   }
   const field = `Secret ${namespace}/${secretName}, ${certificateKey}`;
   const pem = { field, text: Buffer.from(encoded, "base64").toString() };
+  const writtenFor = isCertManagers(secret!)
+    ? secret!.metadata?.annotations?.["cert-manager.io/certificate-name"]
+    : undefined;
   const { members, findings } = readCertificates(pem, parseCertificate);
   const [first, ...others] = members;
   const intermediates = others.map(({ certificate }) => certificate);
   // Linkerd takes the first certificate; if that one cannot be read, none of the others stands for it.
   if (first?.place !== 1) {
     const { message } = findings.find(({ severity }) => severity === "error")!;
-    return { secretName, pem, intermediates: [], unreadable: message };
+    return { secretName, pem, intermediates: [], unreadable: message, writtenFor };
   }
-  return { secretName, pem, certificate: first.certificate, intermediates };
+  return { secretName, pem, certificate: first.certificate, intermediates, writtenFor };
+}
+
+/** Annotations stay when someone else takes a Secret over; who has written its certificate is kept apart from them. */
+function isCertManagers({ metadata }: V1Secret): boolean {
+  return (metadata?.managedFields ?? []).some(
+    ({ manager = "", fieldsV1 }) =>
+      manager.startsWith("cert-manager") &&
+      `f:${certificateKey}` in ((fieldsV1 as { "f:data"?: object } | undefined)?.["f:data"] ?? {}),
+  );
 }

@@ -1,5 +1,6 @@
 /** What to do about a mesh's credentials, for the commands that read a live cluster. */
 import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import type { Finding } from "../rules/finding.ts";
 import { identityDeploymentName } from "../rules/linkerdNames.ts";
 
 /**
@@ -15,6 +16,37 @@ export function restartController(namespace: string): string {
 /** @param objects kinds, and a name if one object is meant, as `kubectl describe` takes them. */
 export function describeObjects(namespace: string, objects: string): string {
   return `See why: kubectl -n ${namespace} describe ${objects}`;
+}
+
+const rotateStack =
+  "add the next generation to trustAnchorGenerations (and to providedTrustAnchors, where anchors are given), run pulumi up, " +
+  "restart the meshed pods, let it sign (signingGeneration), restart them again, and take the old generation out.";
+const rotateCluster =
+  "renew the Certificate linkerd-trust-anchor (cmctl renew), and go on as docs/credentials.md says (Rotating it).";
+const expiredStack =
+  "Take its generation out of trustAnchorGenerations, once another one signs; protectTrustAnchors must be false before. " +
+  `If none does: ${rotateStack}`;
+
+/** The advice for findings about a bundle that is a chart's or trust-manager's: nobody else is to edit the ConfigMap. */
+export function withAnchorAdvice(
+  findings: readonly Finding[],
+  bundleField: string,
+  isDistributed: boolean,
+): Finding[] {
+  const rotate = isDistributed ? rotateCluster : rotateStack;
+  const advice: Readonly<Record<string, string>> = {
+    "anchor-ends": `Plan its rotation: ${rotate}`,
+    "anchor-ends-soon": `Rotate it now: ${rotate} One that is to live shorter: --warn-before.`,
+    "anchor-outlives-issuer": `Rotate it now: ${rotate}`,
+    expired: isDistributed ? `Rotate it: ${rotate}` : expiredStack,
+  };
+  const chain = isDistributed
+    ? "Have the anchor that is on the cluster sign it: npm run -s renew."
+    : "Have an anchor of the mesh sign it, or make the one that did a generation: trustAnchorGenerations, providedTrustAnchors.";
+  return findings.map((finding) => {
+    if (finding.rule === "chain") return { ...finding, fix: chain };
+    return finding.field === bundleField ? { ...finding, fix: advice[finding.rule] ?? finding.fix } : finding;
+  });
 }
 
 /** What to do about a controller that has not loaded the issuer in its Secret. */

@@ -2,11 +2,9 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
+import { exitCodes } from "./exitCodes.ts";
 import { formatSpan } from "./format.ts";
 
-const exitAllRight = 0;
-/** Something is wrong with the credentials, or they could not be read; the output says what, and how to mend it. */
-const exitProblem = 2;
 /** Ended by Ctrl-C, as shells count it. */
 const exitInterrupted = 130;
 const longestTimeoutMilliseconds = 24 * 3_600_000;
@@ -16,6 +14,8 @@ export interface CommonOptions {
   readonly namespace: string;
   readonly timeout: number;
   readonly json: boolean;
+  /** An option of `credentials`. */
+  readonly warnBefore?: string;
 }
 
 export interface CommandDescription {
@@ -24,14 +24,16 @@ export interface CommandDescription {
   /** Default of `--timeout`, such as `3m`. */
   readonly timeout: string;
   readonly exitCodes: string;
-  /** Does the work. Its result is whether all is right. */
-  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<boolean>;
+  /** An option of its own. */
+  readonly option?: Option;
+  /** Does the work. */
+  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<keyof typeof exitCodes>;
   /** What to know when Ctrl-C ended it. */
   readonly onInterrupt?: string;
 }
 
 /** Runs a command with this process's arguments, and sets its exit code. */
-export async function runCommand({ run, onInterrupt, ...about }: CommandDescription) {
+export async function runCommand({ run, onInterrupt, option, ...about }: CommandDescription) {
   const command = new Command(about.name)
     .description(about.description)
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
@@ -43,6 +45,7 @@ export async function runCommand({ run, onInterrupt, ...about }: CommandDescript
     )
     .option("--json", "print the result as JSON", false)
     .addHelpText("after", `\nExit code: ${about.exitCodes}`);
+  if (option !== undefined) command.addOption(option);
   const options = command.parse().opts<CommonOptions>();
 
   const interrupt = new AbortController();
@@ -52,7 +55,7 @@ export async function runCommand({ run, onInterrupt, ...about }: CommandDescript
   const signal = AbortSignal.any([interrupt.signal, deadline]);
   try {
     const mesh = { ...connect({ ...options, signal }), namespace: options.namespace };
-    process.exitCode = (await run(mesh, options)) ? exitAllRight : exitProblem;
+    process.exitCode = exitCodes[await run(mesh, options)];
   } catch (error) {
     if (interrupt.signal.aborted) {
       process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);
@@ -62,7 +65,7 @@ export async function runCommand({ run, onInterrupt, ...about }: CommandDescript
         ? `Out of time after ${formatSpan(options.timeout)} (--timeout): `
         : "";
       process.stderr.write(`${outOfTime}${(error as Error).message}\n`);
-      process.exitCode = exitProblem;
+      process.exitCode = exitCodes.error;
     }
   }
 }

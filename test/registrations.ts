@@ -1,6 +1,6 @@
 /** Runs programs against a mocked engine, and records all that they register with it. */
 import * as pulumi from "@pulumi/pulumi";
-import { authority } from "./certificates.ts";
+import { authority, hoursFromNow } from "./certificates.ts";
 
 /** A resource as the engine was asked to register it. */
 export interface Registration {
@@ -146,7 +146,10 @@ const certificates = new Map<string, Promise<string>>();
 /** The mocked certificate of a resource; the same in every run. As the real ones, it ends in a newline. */
 export function certificateOf(name: string, commonName = "root.linkerd.cluster.local"): Promise<string> {
   const made =
-    certificates.get(name) ?? authority({ commonName }).then(({ certificate }) => certificate.toString());
+    certificates.get(name) ??
+    authority({ commonName, notAfter: hoursFromNow(87_600) }).then(({ certificate }) =>
+      certificate.toString(),
+    );
   certificates.set(name, made);
   return made;
 }

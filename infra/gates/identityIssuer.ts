@@ -134,6 +134,8 @@ function purposeOf(values: object): Purpose {
     trustDomain: String(valueAt(values, "identityTrustDomain")),
     issuanceLifetime: String(valueAt(values, "identity.issuer.issuanceLifetime")),
     clockSkewAllowance,
+    // The anchors' ends are told of where the anchors are made, in previews as well.
+    warnBefore: "0",
     // By the cluster's clock, which may be so much ahead, an issuer of this moment is valid already.
     now: new Date(Date.now() + Number(parseDuration(clockSkewAllowance) / 1_000_000n)),
   };

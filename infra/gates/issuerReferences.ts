@@ -6,7 +6,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Spelling } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
-import { found, requested } from "../../mesh/requests.ts";
+import { findIssuer } from "../../mesh/issuers.ts";
+import { found } from "../../mesh/requests.ts";
 import { describeFindings, type Finding } from "../../rules/finding.ts";
 import { broken } from "../../rules/rules.ts";
 import { inputsOf } from "./registration.ts";
@@ -94,29 +95,16 @@ async function missingKey(
 }
 
 async function missingIssuer(
-  { groups, custom }: Client,
+  client: Client,
   namespace: string,
-  { group, kind, name }: NonNullable<Referring["spec"]["issuerRef"]>,
+  reference: NonNullable<Referring["spec"]["issuerRef"]>,
 ): Promise<Finding | undefined> {
-  const served = await requested("API groups of the cluster", groups.getAPIVersions());
-  const { preferredVersion, versions = [] } = served.groups.find((one) => one.name === group) ?? {};
-  // A kind need not be served in the version that its group prefers.
-  const candidates = new Set([preferredVersion, ...versions].flatMap((one) => one?.version ?? []));
+  const { group, kind, name } = reference;
+  const { isKnown, isNamespaced, issuer } = await findIssuer(client, namespace, reference);
+  if (issuer !== undefined) return undefined;
   const field = "identityIssuer.issuerRef";
-  for (const version of candidates) {
-    const listed = custom.getAPIResources({ group, version });
-    const { resources } = await requested(`Resources of ${group}/${version}`, listed);
-    const resource = resources.find((one) => one.kind === kind && !one.name.includes("/"));
-    if (resource === undefined) continue;
-    const object = { group, version, plural: resource.name, name };
-    const issuer = await found(
-      `${kind}.${group} ${name}`,
-      resource.namespaced
-        ? custom.getNamespacedCustomObject({ ...object, namespace })
-        : custom.getClusterCustomObject(object),
-    );
-    if (issuer !== undefined) return undefined;
-    const place = resource.namespaced ? ` in namespace ${namespace}` : "";
+  if (isKnown) {
+    const place = isNamespaced ? ` in namespace ${namespace}` : "";
     const message = `The issuer ${kind}.${group} ${name} does not exist${place}.`;
     return broken("issuer-exists", { field, message });
   }

@@ -9,6 +9,7 @@ import { checkStoredIssuer } from "../../rules/credentials/storedIssuer.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
+import { withAnchorAdvice } from "../advice.ts";
 
 /** How long the cluster may take to answer everything. */
 const timeoutMilliseconds = 10_000;
@@ -21,6 +22,8 @@ export interface HeldCredentials {
   readonly secret: Readonly<Record<string, string>> | undefined;
   /** The mesh's anchors, which are there once Linkerd is installed. */
   readonly bundle: PemText | undefined;
+  /** Whether someone other than Linkerd's chart distributes them. */
+  readonly isDistributed: boolean;
   readonly purpose: Omit<Purpose, "now">;
 }
 
@@ -36,16 +39,16 @@ export async function readHeldCredentials(
 ): Promise<HeldCredentials> {
   const cluster = connect({ ...options, signal: AbortSignal.timeout(timeoutMilliseconds) });
   const read = cluster.core.readNamespacedSecret({ name: secretName, namespace });
-  const [secret, { bundle, purpose }] = await Promise.all([
+  const [secret, { bundle, purpose, isDistributed }] = await Promise.all([
     found(`Secret ${namespace}/${secretName}`, read),
     readMeshSettings({ ...cluster, namespace }),
   ]);
-  return { namespace, secretName, purpose, bundle, secret: secret && (secret.data ?? {}) };
+  return { namespace, secretName, purpose, bundle, isDistributed, secret: secret && (secret.data ?? {}) };
 }
 
 /** Checks what a cluster holds; what does not exist is an error. */
 export function checkHeldCredentials(
-  { namespace, secretName, secret, bundle }: HeldCredentials,
+  { namespace, secretName, secret, bundle, isDistributed }: HeldCredentials,
   purpose: Purpose,
 ): Finding[] {
   const field = `Secret ${namespace}/${secretName}`;
@@ -66,5 +69,6 @@ export function checkHeldCredentials(
       "Name a Secret in the namespace of a control plane, whose chart or trust-manager makes this ConfigMap.",
     );
   }
-  return checkStoredIssuer({ field, data: secret }, bundle, purpose, parseCertificate);
+  const findings = checkStoredIssuer({ field, data: secret }, bundle, purpose, parseCertificate);
+  return withAnchorAdvice(findings, bundle.field, isDistributed);
 }

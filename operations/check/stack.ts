@@ -44,7 +44,12 @@ function purposeOf({ identityIssuer, ...settings }: ResolvedSettings): CheckedSt
   const clockSkewAllowance = known(identityIssuer.clockSkewAllowance);
   return trustDomain === undefined || issuanceLifetime === undefined || clockSkewAllowance === undefined
     ? undefined
-    : { trustDomain, issuanceLifetime, clockSkewAllowance };
+    : {
+        trustDomain,
+        issuanceLifetime,
+        clockSkewAllowance,
+        warnBefore: known(settings.trustAnchor.warnBefore),
+      };
 }
 
 /** The bundle as the program makes it. */

@@ -12,7 +12,7 @@ import {
   reloadEvents,
 } from "../../mesh/identityController.ts";
 import { withPortForward } from "../../mesh/portForward.ts";
-import { found } from "../../mesh/requests.ts";
+import { found, ifAllowed } from "../../mesh/requests.ts";
 import { readStoredCertificate, type StoredCertificate } from "../../mesh/storedCertificate.ts";
 import { certificatesOf, readTrust, type Trust } from "../../mesh/trust.ts";
 import { listObjects } from "../../mesh/watch.ts";
@@ -23,6 +23,8 @@ import {
   type Webhook,
   webhookServerName,
 } from "../../rules/linkerdNames.ts";
+
+import { type Renewal, readRenewal } from "./renewal.ts";
 
 /** A certificate in a Secret, and the cert-manager Certificate that renews it; absent if nothing does. */
 export interface Credential extends StoredCertificate {
@@ -51,6 +53,10 @@ export interface Credentials {
   readonly trust: Pick<Trust, "purpose" | "bundle" | "anchors" | "distributedSha256">;
   /** The cert-manager Certificate of an anchor that is kept on the cluster. */
   readonly anchorRenewedBy?: Certificate | undefined;
+  /** What renews them; absent if cert-manager has no part in it. */
+  readonly renewal?: Renewal | undefined;
+  /** What this user may not look at, and why. */
+  readonly unknown: readonly string[];
   readonly issuer: Credential;
   readonly webhooks: readonly WebhookCredential[];
   readonly controllers: readonly IdentityController[];
@@ -73,8 +79,10 @@ export async function readCredentials(mesh: Mesh): Promise<Credentials> {
     ...stored,
     renewedBy: renewers.find(({ spec }) => spec.secretName === stored.secretName),
   });
+  const unknown: string[] = [];
+  const onForbidden = (reason: string) => unknown.push(reason);
   const [anchorRenewedBy, issuer, webhooks, controllers, events] = await Promise.all([
-    trust.isDistributed ? findAnchorCertificate(mesh) : undefined,
+    trust.isDistributed ? ifAllowed(findAnchorCertificate(mesh), onForbidden) : undefined,
     readStoredCertificate(mesh, identityIssuerName),
     Promise.all(controlPlaneWebhooks.map((webhook) => readWebhook(mesh, webhook))),
     loadedIssuers(mesh, trust).then((loaded) =>
@@ -82,14 +90,24 @@ export async function readCredentials(mesh: Mesh): Promise<Credentials> {
     ),
     listObjects(controllerEvents(mesh)),
   ]);
+  const renewedIssuer = renewed(issuer);
+  const renewedWebhooks = webhooks.filter((webhook) => webhook !== undefined).map(renewed);
+  const credentials: readonly Credential[] = [renewedIssuer, ...renewedWebhooks];
+  const certificatesOfMesh = [anchorRenewedBy, ...credentials.map(({ renewedBy }) => renewedBy)].filter(
+    (certificate) => certificate !== undefined,
+  );
+  const isOfCertManager =
+    certificatesOfMesh.length > 0 || credentials.some(({ writtenFor }) => writtenFor !== undefined);
   return {
     context: mesh.context,
     namespace: mesh.namespace,
     readAt: new Date(),
     trust,
     anchorRenewedBy,
-    issuer: renewed(issuer),
-    webhooks: webhooks.filter((webhook) => webhook !== undefined).map(renewed),
+    renewal: isOfCertManager ? await readRenewal(mesh, certificatesOfMesh, renewers, onForbidden) : undefined,
+    unknown,
+    issuer: renewedIssuer,
+    webhooks: renewedWebhooks,
     controllers,
     lastReload: reloadEvents(events).at(-1),
   };

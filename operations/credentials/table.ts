@@ -1,9 +1,10 @@
 /** How the credentials are shown: a table for people, JSON for programs. */
-import type { Certificate } from "../../mesh/certManager.ts";
+import { type Certificate, conditionOf } from "../../mesh/certManager.ts";
 import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
-import { describeFinding, type Finding } from "../../rules/finding.ts";
+import { describeFinding, type Finding, verdictOf } from "../../rules/finding.ts";
 import { factsOf, formatSpan, formatTable, formatTime, serial } from "../format.ts";
 import type { Credential, Credentials, IdentityController } from "./read.ts";
+import type { Renewal, Signer } from "./renewal.ts";
 
 const shortFingerprintLength = 12;
 
@@ -32,6 +33,7 @@ export function credentialsTable(credentials: Credentials, problems: readonly Fi
     "",
     formatTable(rows),
     "",
+    ...describeRenewal(credentials.renewal),
     ...controllers.flatMap((controller) => describeController(controller)),
     `  last event: ${reload}`,
     "",
@@ -76,6 +78,34 @@ function renewalOf(renewedBy: Certificate | undefined, readAt: Date): string | u
   return `${formatTime(new Date(renewalTime))} (${ahead < 0 ? "due" : `in ${formatSpan(ahead)}`})`;
 }
 
+function describeRenewal(renewal: Renewal | undefined): string[] {
+  if (renewal === undefined) return [];
+  const { programs, signers } = renewal;
+  const running = (programs ?? []).map(
+    ({ component, namespace, availableReplicas }) =>
+      `${component} in ${namespace} (${availableReplicas === 0 ? "not running" : `${availableReplicas} running`})`,
+  );
+  return [
+    `cert-manager: ${programs === undefined ? "not known" : running.join(", ") || "not on the cluster"}`,
+    ...signers.map(
+      (signer) =>
+        `  ${signer.kind} ${signer.isNamespaced ? `${signer.namespace}/` : ""}${signer.name}: ${stateOf(signer)}; signs ${signer.signs.join(", ")}`,
+    ),
+    "",
+  ];
+}
+
+function stateOf({ issuer, secret }: Signer): string {
+  if (issuer === undefined) return "does not exist";
+  const held =
+    secret &&
+    `Secret ${secret.namespace}/${secret.name} ${secret.lacks.length === 0 ? "is there" : "is not complete"}`;
+  const ready = conditionOf(issuer, "Ready")?.status;
+  return [ready === "True" ? "Ready" : ready === undefined ? "says nothing" : "not Ready", held]
+    .filter((part) => part !== undefined)
+    .join(", ");
+}
+
 function describeController(controller: IdentityController): string[] {
   const { podName, proof, failure, metricNotAfter, metricFailure } = controller;
   if (proof === undefined) return [`Identity controller ${podName}: ${failure}`];
@@ -90,18 +120,22 @@ function describeController(controller: IdentityController): string[] {
 
 function verdict(problems: readonly Finding[]): string {
   if (problems.length === 0) {
-    return "All right: every credential is valid, and the loaded issuer is the one in the Secret.";
+    return "All right: every credential is valid, the loaded issuer is the one in the Secret, and what renews them is there.";
   }
-  return problems.map((problem) => `Problem: ${describeFinding(problem)}`).join("\n");
+  return problems
+    .map((one) => `${one.severity === "error" ? "Problem" : "Warning"}: ${describeFinding(one)}`)
+    .join("\n");
 }
 
 /** The same as JSON: certificates as facts, times as RFC 3339; of a problem, `what` is its field and its message. */
 export function credentialsJson(credentials: Credentials, problems: readonly Finding[]): string {
   const { context, namespace, readAt, trust, anchorRenewedBy, issuer, webhooks, controllers, lastReload } =
     credentials;
+  const { renewal } = credentials;
+  const verdicts = { ok: "ok", warning: "warning", error: "problem" };
   return JSON.stringify(
     {
-      verdict: problems.length === 0 ? "ok" : "problem",
+      verdict: verdicts[verdictOf(problems)],
       problems: problems.map((finding) => ({ what: `${finding.field}: ${finding.message}`, ...finding })),
       context,
       namespace,
@@ -122,6 +156,13 @@ export function credentialsJson(credentials: Credentials, problems: readonly Fin
         anchor: proof && factsOf(proof.anchor),
       })),
       lastReload,
+      renewal: renewal && {
+        certManager: renewal.programs,
+        issuers: renewal.signers.map(({ issuer: found, isKnown, ...signer }) => ({
+          ...signer,
+          ready: found && conditionOf(found, "Ready")?.status,
+        })),
+      },
     },
     undefined,
     2,

@@ -1,5 +1,6 @@
 /** What is wrong with a mesh's credentials, and how to mend it. */
-import { conditionOf, isIssuing } from "../../mesh/certManager.ts";
+import { type Certificate, certificateNamespace, conditionOf, isIssuing } from "../../mesh/certManager.ts";
+import { type CertManagerProgram, certManagerPrograms } from "../../mesh/certManagerPrograms.ts";
 import { isSameCertificate } from "../../rules/credentials/certificate.ts";
 import { chainToAnchor } from "../../rules/credentials/chain.ts";
 import { checkCredentials } from "../../rules/credentials/credentials.ts";
@@ -7,36 +8,134 @@ import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { identityDeploymentName, trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
-import { awaitReload, describeObjects, restartController } from "../advice.ts";
+import { awaitReload, describeObjects, restartController, withAnchorAdvice } from "../advice.ts";
 import { formatSpan, serial } from "../format.ts";
 import type { Credential, Credentials, IdentityController, WebhookCredential } from "./read.ts";
+import type { Signer } from "./renewal.ts";
 
 /** cert-manager renews within seconds; a renewal that is this late is not happening. */
 const renewalGraceMilliseconds = 5 * 60_000;
 
 /**
- * All errors; none if every credential is valid and every identity controller has loaded the stored issuer.
+ * None if every credential is valid, every identity controller has loaded the stored issuer, and what renews them is there.
  *
- * The anchors and the issuer are judged by the rules of `npm run -s check`, whose warnings are left to it.
+ * The anchors and the issuer are judged by the rules of `npm run -s check`, whose warnings are left to it, but for those of
+ * an anchor's end.
+ *
+ * @param warnBefore how early that is warned of; by default, as everywhere.
  */
-export function problemsOf(credentials: Credentials): readonly Finding[] {
-  const { issuer, trust, readAt, webhooks, controllers } = credentials;
+export function problemsOf(credentials: Credentials, warnBefore?: string): readonly Finding[] {
+  const { issuer, trust, readAt, webhooks, controllers, renewal, unknown } = credentials;
+  const isDistributed = trust.distributedSha256 !== undefined;
   const findings = checkCredentials(
     { bundle: trust.bundle, ...(issuer.pem === undefined ? {} : { issuer: issuer.pem }) },
-    { ...trust.purpose, now: readAt },
+    { ...trust.purpose, now: readAt, warnBefore },
     parseCertificate,
   );
   return [
-    ...findings.filter(({ severity }) => severity === "error"),
+    ...withAnchorAdvice(findings, trust.bundle.field, isDistributed).filter(
+      ({ severity, rule }) => severity === "error" || rule.startsWith("anchor-ends"),
+    ),
     issuer.pem === undefined ? notStored(credentials, issuer) : undefined,
-    renewalProblem(credentials, issuer),
+    ...programProblems(renewal?.programs),
+    // Without cert-manager, its Certificates may be gone as well.
+    ...(renewal?.programs?.length === 0 ? [] : [issuer, ...webhooks]).map((credential) =>
+      notRenewed(credentials, credential),
+    ),
+    ...(renewal?.signers ?? []).map(signerProblem),
+    ...(renewal?.certificates ?? []).map((certificate) => renewalProblem(credentials, certificate)),
     ...webhooks.flatMap((webhook) => webhookProblems(credentials, webhook)),
     controllers.length === 0 ? noController(credentials) : undefined,
     ...controllers.flatMap((controller) => [
       bundleProblem(credentials, controller),
       controllerProblem(credentials, controller),
     ]),
+    unknown.length === 0 ? undefined : notKnown(unknown),
   ].filter((finding) => finding !== undefined);
+}
+
+function notKnown(unknown: readonly string[]): Finding {
+  return broken("renewal-known", {
+    field: "--context",
+    message: `Whether all that renews the credentials is there is not known: ${unknown.join(" ")}`,
+  });
+}
+
+/** A Secret of cert-manager's without its Certificate: nothing renews it. */
+function notRenewed({ namespace }: Credentials, credential: Credential): Finding | undefined {
+  const { secretName, writtenFor, renewedBy } = credential;
+  if (writtenFor === undefined || renewedBy !== undefined) return undefined;
+  return broken("certificate-exists", {
+    field: `Certificate ${namespace}/${writtenFor}`,
+    message: `The Certificate does not exist, and nobody else has written the Secret ${namespace}/${secretName} since cert-manager did for it, so nothing may renew it.`,
+    fix: "Bring it back: pulumi up --refresh. With identityIssuerSource: secret, whoever keeps the Secret has to write it.",
+  });
+}
+
+function programProblems(programs: readonly CertManagerProgram[] | undefined): Finding[] {
+  if (programs === undefined) return [];
+  const problem = (field: string, message: string, fix?: string) =>
+    broken("cert-manager-running", { field, message, fix });
+  if (programs.length === 0) {
+    const message =
+      "cert-manager is not on the cluster: it has no Deployment of its controller, webhook or cainjector.";
+    return [
+      problem(
+        "cert-manager",
+        message,
+        "Install it again. If this program's Helm release of it was uninstalled: pulumi up --refresh.",
+      ),
+    ];
+  }
+  return Object.entries(certManagerPrograms).flatMap(([component, label]) => {
+    const running = programs.filter((program) => program.component === component);
+    if (running.some(({ availableReplicas }) => availableReplicas > 0)) return [];
+    const [program] = running;
+    if (program === undefined) {
+      const labels = `app.kubernetes.io/name=${label}, app.kubernetes.io/component=${component}`;
+      return problem(
+        "cert-manager",
+        `cert-manager's ${component} is not on the cluster: no Deployment has the labels ${labels}.`,
+      );
+    }
+    const { namespace, name } = program;
+    const message = `cert-manager's ${component} is not running: none of its pods is available.`;
+    return problem(
+      `Deployment ${namespace}/${name}`,
+      message,
+      describeObjects(namespace, `deployment ${name}`),
+    );
+  });
+}
+
+function signerProblem({ group, kind, name, namespace, ...signer }: Signer): Finding | undefined {
+  const { isKnown, isNamespaced, issuer, secret, signs } = signer;
+  const field = `${kind} ${isNamespaced ? `${namespace}/` : ""}${name}`;
+  const purpose = `It signs ${signs.join(", ")}, whose next renewal fails.`;
+  if (issuer === undefined) {
+    return broken("issuer-exists", {
+      field,
+      message: isKnown
+        ? `The issuer does not exist. ${purpose}`
+        : `The cluster has no kind ${kind} in the API group ${group}. ${purpose}`,
+      fix: "If it is this program's: pulumi up --refresh. Otherwise install or create it.",
+    });
+  }
+  if (secret !== undefined && secret.lacks.length > 0) {
+    const lack = secret.exists ? `has no ${secret.lacks.join(" and no ")}` : "does not exist";
+    return broken("issuer-secret", {
+      field: `Secret ${secret.namespace}/${secret.name}`,
+      message: `The Secret ${lack}, and the ${field} needs it. ${purpose}`,
+    });
+  }
+  const ready = conditionOf(issuer, "Ready");
+  // An issuer of another group need not say whether it is.
+  if (ready?.status === "True" || (ready === undefined && group !== "cert-manager.io")) return undefined;
+  return broken("issuer-ready", {
+    field,
+    message: `The issuer is not Ready: ${ready?.message ?? "cert-manager has not looked at it"}. ${purpose}`,
+    fix: describeObjects(namespace, `${kind.toLowerCase()}.${group} ${name}`),
+  });
 }
 
 function notStored({ namespace }: Credentials, { secretName, unreadable, renewedBy }: Credential): Finding {
@@ -58,7 +157,6 @@ function webhookProblems(credentials: Credentials, webhook: WebhookCredential): 
       : describeObjects(namespace, `certificate ${renewedBy.metadata.name}`);
   const { reason } = chainToAnchor(certificate, intermediates, caBundle, readAt);
   return [
-    renewalProblem(credentials, webhook),
     certificate.x509.checkHost(serverName) === undefined
       ? broken("webhook-name", {
           field,
@@ -76,9 +174,10 @@ function webhookProblems(credentials: Credentials, webhook: WebhookCredential): 
   ];
 }
 
-/** The most telling thing that is wrong with the renewal of a credential. */
-function renewalProblem({ namespace, readAt }: Credentials, { renewedBy }: Credential): Finding | undefined {
-  if (renewedBy === undefined) return undefined;
+/** The most telling thing that is wrong with a renewal. */
+function renewalProblem(credentials: Credentials, renewedBy: Certificate): Finding | undefined {
+  const { readAt } = credentials;
+  const namespace = certificateNamespace(renewedBy, credentials);
   const describe = describeObjects(namespace, `certificate ${renewedBy.metadata.name}`);
   const field = `Certificate ${namespace}/${renewedBy.metadata.name}`;
   const { failedIssuanceAttempts = 0, renewalTime } = renewedBy.status ?? {};

@@ -176,7 +176,7 @@ export const main = () =>
       const renewal = await renew(mesh, json ? () => {} : print);
       const issuer = renewal.issuer && factsOf(renewal.issuer);
       console.log(json ? JSON.stringify({ ...renewal, issuer }, undefined, 2) : `\n${verdict(renewal)}`);
-      return renewal.renewed;
+      return renewal.renewed ? "ok" : "error";
     },
   });
 

@@ -1,6 +1,7 @@
 /** Rules for one authority by itself: a trust anchor, the issuer, or an intermediate between them. */
 
 import type { Finding } from "../finding.ts";
+import { anchorWarnBefore, checkAnchorEnd } from "../lifetimes/trustAnchor.ts";
 import { broken } from "../rules.ts";
 import { outsideValidity, type ParsedCertificate, quotedName } from "./certificate.ts";
 import type { Member } from "./pemText.ts";
@@ -30,10 +31,22 @@ export function called({ place, certificate }: Member): string {
   return `Certificate ${place}, ${quotedName(certificate)},`;
 }
 
-export function checkAuthority(member: Member, role: Role, now: Date): Finding[] {
-  return Array.from(faultsOf(member.certificate, role, now), ([rule, fault]) =>
-    broken(rule, { field: member.field, message: `${called(member)} ${fault}` }),
+/** @param warnBefore how early the end of an anchor is warned of. */
+export function checkAuthority(
+  member: Member,
+  role: Role,
+  now: Date,
+  warnBefore: string = anchorWarnBefore,
+): Finding[] {
+  const { field, certificate } = member;
+  const findings = Array.from(faultsOf(certificate, role, now), ([rule, fault]) =>
+    broken(rule, { field, message: `${called(member)} ${fault}` }),
   );
+  if (role !== "anchor") return findings;
+  const { validFromDate: from, validToDate: end } = certificate.x509;
+  // Not by its place: in a stack's settings and in the bundle, it has the same words.
+  const anchor = { field, name: `The anchor ${quotedName(certificate)}`, from, end };
+  return [...findings, ...checkAnchorEnd(anchor, now, warnBefore)];
 }
 
 /** Every broken rule, with what the certificate does wrong as the rest of a sentence about it. */

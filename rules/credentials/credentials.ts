@@ -35,6 +35,8 @@ export interface Purpose {
   readonly issuanceLifetime: string;
   /** By how much the clocks of the cluster may differ. */
   readonly clockSkewAllowance: string;
+  /** How early the end of an anchor is warned of. Defaults to half a year. */
+  readonly warnBefore?: string | undefined;
   /** The time at which the credentials must be valid. */
   readonly now: Date;
 }
@@ -71,7 +73,7 @@ export function checkCredentials(
   );
   return [
     ...bundle.findings,
-    ...anchors.flatMap((anchor) => checkAuthority(anchor, "anchor", purpose.now)),
+    ...anchors.flatMap((anchor) => checkAuthority(anchor, "anchor", purpose.now, purpose.warnBefore)),
     ...checkAnchorSubjects(anchors, issuer),
     ...chain.findings,
     ...(issuer === undefined ? [] : checkAuthority(issuer, "issuer", purpose.now)),

@@ -4,6 +4,9 @@ import { durationSyntax } from "./duration.ts";
 
 const certManagerTypes = "cert-manager pkg/apis/certmanager/v1/types_certificate.go";
 
+const rotation =
+  "the next generation joins the bundle, then signs, then stays alone, with restarts of the meshed pods between.";
+
 export const lifetimeRules = {
   "duration-syntax": {
     demand: "A duration is written as Go writes it, such as 48h or 59m30s.",
@@ -44,6 +47,19 @@ export const lifetimeRules = {
     demand: "A trust anchor's validity is a whole number of hours, at most 292 years.",
     fix: "Set trustAnchor.validityPeriodHours to 87600 (ten years), or to another such number.",
     source: "the tls provider counts a validity in Go's time.Duration, which overflows silently",
+  },
+  "anchor-ends": {
+    severity: "warning",
+    demand: "More than half a year (trustAnchor.warnBefore) is left of a trust anchor, or half of its life.",
+    fix: `Plan its rotation: ${rotation}`,
+    source: "this program: a rotation restarts every pod of the mesh twice",
+  },
+  "anchor-ends-soon": {
+    severity: "warning",
+    demand: "At least 60 days are left of a trust anchor.",
+    fix: `Rotate it now: ${rotation} One that is to live shorter: trustAnchor.warnBefore, --warn-before.`,
+    source:
+      "linkerd check: trust anchors are valid for at least 60 days (linkerd2 pkg/issuercerts/issuercerts.go)",
   },
   "anchor-renewal": {
     demand: "cert-manager does not replace a trust anchor before people have rotated it.",

@@ -66,7 +66,7 @@ export const meshRules = {
     source: "linkerd check looks for the Gateway API's definitions",
   },
   "issuer-exists": {
-    demand: "The issuer that is to sign the identity issuer exists.",
+    demand: "Every issuer that signs for the mesh exists.",
     fix: "Create it, and run pulumi up again; or correct name, kind and group.",
     source: "cert-manager pkg/apis/certmanager/v1/types_certificate.go IssuerRef",
   },
@@ -94,6 +94,34 @@ export const meshRules = {
     demand: "Every Certificate is renewed when its time has come.",
     fix: "Is cert-manager running? kubectl get pods --all-namespaces --selector app.kubernetes.io/name=cert-manager",
     source: `${certificateStatus} RenewalTime`,
+  },
+  "certificate-exists": {
+    severity: "warning",
+    demand: "The Certificate for which cert-manager has written a Secret of the mesh exists.",
+    fix: "Bring the Certificate back: pulumi up --refresh. With identityIssuer.source: secret, have the Secret written anew.",
+    source: "cert-manager renews a Secret for its Certificate alone",
+  },
+  "issuer-ready": {
+    demand: "Every issuer that signs for the mesh is Ready.",
+    fix: "Ask cert-manager why it is not: kubectl describe issuer.",
+    source: "cert-manager pkg/apis/certmanager/v1/types_issuer.go IssuerConditionReady",
+  },
+  "issuer-secret": {
+    demand: "The Secret with which an issuer signs or logs in exists, with its keys.",
+    fix: "Bring the Secret back. If this program has made it: pulumi up --refresh.",
+    source: "cert-manager pkg/apis/certmanager/v1/types_issuer.go CAIssuer, VaultAuth",
+  },
+  "cert-manager-running": {
+    demand:
+      "cert-manager's controller, webhook and cainjector are running, if anything of the mesh is its to renew.",
+    fix: "See why they are not: kubectl get pods --all-namespaces --selector app.kubernetes.io/instance=cert-manager",
+    source: "cert-manager's chart: three Deployments, without which nothing is issued",
+  },
+  "renewal-known": {
+    severity: "warning",
+    demand: "Whoever asks whether the credentials are right may look at what renews them.",
+    fix: "Let this user read what is named (README, Checking credentials), or ask as another one.",
+    source: "npm run credentials",
   },
   "webhook-name": {
     demand: "A webhook's certificate is for the name by which the API server calls it.",

@@ -1,4 +1,5 @@
 /** What holds for whatever is not set. */
+import { anchorWarnBefore } from "../lifetimes/trustAnchor.ts";
 import type { Settings } from "./settings.ts";
 
 const linkerdVersion = "2026.8.3";
@@ -24,6 +25,7 @@ export const defaults = {
     duration: "87600h",
     // A week: longer than an issuer and its leaves live, with room for a longer issuer.
     renewBefore: "168h",
+    warnBefore: anchorWarnBefore,
     protect: true,
   },
   identityIssuer: {

@@ -93,6 +93,7 @@ export interface Settings<Later extends object = object> {
     readonly provided: Readonly<Record<string, ProvidedTrustAnchor<Later>>>;
     readonly duration: string | Later;
     readonly renewBefore: string | Later;
+    readonly warnBefore: string | Later;
     readonly protect: boolean;
   };
   readonly identityIssuer: {

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { valueAt } from "../charts/values.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
+import { readDuration } from "../lifetimes/renewal.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
@@ -30,7 +31,10 @@ export function* checkTrustAnchor(settings: Settings): Iterable<Finding> {
   yield* choice;
   if (choice.length > 0) return;
   yield* checkUnused(settings.trustAnchor);
-  yield* source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings);
+  // While it is not known, nothing is warned of; once it is, everything is looked at again.
+  const { text = "0" } =
+    (yield* readDuration("trustAnchor.warnBefore", settings.trustAnchor.warnBefore)) ?? {};
+  yield* source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings, text);
 }
 
 /** Refuses settings of the other source, which would have no effect. */
@@ -49,11 +53,11 @@ function* checkUnused(trustAnchor: Settings["trustAnchor"]): Iterable<Finding> {
   }
 }
 
-function* checkStackAnchors(settings: Settings): Iterable<Finding> {
+function* checkStackAnchors(settings: Settings, warnBefore: string): Iterable<Finding> {
   const { generations, provided } = settings.trustAnchor;
   const signing = signingGeneration(settings);
   yield* checkGenerations(generations, signing);
-  yield* checkProvided(provided, generations);
+  yield* checkProvided(provided, generations, warnBefore);
   const signer = signing === undefined ? undefined : provided[signing];
   if (signer && signer.privateKeyPem === undefined) {
     yield broken("signing-key", {
@@ -88,13 +92,14 @@ function* checkGenerations(generations: readonly number[], signing: number | und
 function* checkProvided(
   provided: Settings["trustAnchor"]["provided"],
   generations: readonly number[],
+  warnBefore: string,
 ): Iterable<Finding> {
   for (const [generation, anchor] of Object.entries(provided)) {
     const field = `trustAnchor.provided.${generation}`;
     const shape = checkParts(field, anchor, ["certificatePem"], ["privateKeyPem"]);
     yield* shape;
     if (shape.length > 0) continue;
-    yield* checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem));
+    yield* checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem), warnBefore);
     if (generations.some((listed) => String(listed) === generation)) continue;
     yield broken("provided-generation", {
       field,

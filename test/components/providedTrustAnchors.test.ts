@@ -70,8 +70,10 @@ const rsa1024 = await keysOf({
   publicExponent: new Uint8Array([1, 0, 1]),
   hash: "SHA-256",
 });
-const weak = await authority({ commonName: "weak", keys: rsa1024 });
-const signed = await leaf({ commonName: "leaf", signer: root });
+const weak = await authority({ commonName: "weak", keys: rsa1024, notAfter: hoursFromNow(87_600) });
+const ends = await authority({ commonName: "ends", notAfter: hoursFromNow(120) });
+const ending = { certificatePem: pemOf(ends), privateKeyPem: keyOf(ends) };
+const signed = await leaf({ commonName: "leaf", signer: root, notAfter: hoursFromNow(87_600) });
 
 for (const [what, args, findings] of [
   ["a sound one", { providedTrustAnchors: { 1: provided } }, []],
@@ -121,6 +123,21 @@ for (const [what, args, findings] of [
       identityIssuerSource: "secret",
     },
     ["provided-anchor providedTrustAnchors.1.certificatePem"],
+  ],
+  [
+    "one that ends in five days",
+    { providedTrustAnchors: { 1: ending } },
+    ["anchor-ends-soon providedTrustAnchors.1.certificatePem"],
+  ],
+  [
+    "one that ends in five days, with a shorter warning",
+    { providedTrustAnchors: { 1: ending }, trustAnchorWarnBefore: "119h" },
+    [],
+  ],
+  [
+    "a warning that is no duration",
+    { providedTrustAnchors: { 1: ending }, trustAnchorWarnBefore: "5d" },
+    ["duration-syntax trustAnchorWarnBefore"],
   ],
   [
     "a generation that is not listed",

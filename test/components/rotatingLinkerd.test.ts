@@ -3,7 +3,8 @@ import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { RotatingLinkerd } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
-import { build, findingsOf } from "../configured.ts";
+import { authority, hoursFromNow } from "../certificates.ts";
+import { build, findingsOf, type Values } from "../configured.ts";
 import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "../registrations.ts";
 
 const release = "kubernetes:helm.sh/v3:Release";
@@ -588,4 +589,30 @@ test("every object of its own goes at once when it is deleted, whatever the sett
       assert.equal(annotations?.["pulumi.com/deletionPropagationPolicy"], "background", `${type} ${name}`);
     }
   }
+});
+
+test("an anchor that ends soon is warned of, wherever it is kept, and one that is given is warned of once", async (context) => {
+  const log = context.mock.method(pulumi.log, "warn", async () => {});
+  const warned = async (settings: Values) => {
+    log.mock.resetCalls();
+    await resolved((await build(settings)).result.trustAnchors);
+    return log.mock.calls.map((call) => String(call.arguments[0]).replace(/ ends at .*/s, ""));
+  };
+  assert.deepEqual(await warned({}), []);
+  const ending = await authority({ commonName: "ends", notAfter: hoursFromNow(120) });
+  const certificatePem = ending.certificate.toString();
+  const given = { providedTrustAnchors: { 1: { certificatePem } }, identityIssuerSource: "secret" };
+  const of = 'trustAnchor.provided.1.certificatePem: The anchor "ends"';
+  assert.deepEqual(await warned(given), [of]);
+  const later = { 1: { certificatePem: pulumi.output(certificatePem) } };
+  assert.deepEqual(await warned({ ...given, providedTrustAnchors: later }), [of]);
+  context.mock.timers.enable({ apis: ["Date"], now: hoursFromNow(87_000) });
+  assert.deepEqual(await warned({ trustAnchorGenerations: [1, 2] }), [
+    "trustAnchor.generations: The anchor linkerd-trust-anchor",
+    "trustAnchor.generations: The anchor linkerd-trust-anchor-2",
+  ]);
+  assert.deepEqual(await warned({ trustAnchorSource: "cluster" }), [
+    "trustAnchor.source: The anchor linkerd-trust-anchor",
+  ]);
+  assert.deepEqual(await warned({ trustAnchorWarnBefore: "100h" }), []);
 });

@@ -8,7 +8,7 @@ import { formatSpan, formatTable, formatTime } from "../../operations/format.ts"
 test("Asking to renew sets the condition that cmctl sets, and keeps all else", () => {
   const certificate: Certificate = {
     metadata: { name: "issuer", uid: "1", generation: 4, resourceVersion: "17" },
-    spec: { secretName: "issuer" },
+    spec: { secretName: "issuer", issuerRef: { name: "anchor" } },
     status: {
       revision: 3,
       conditions: [

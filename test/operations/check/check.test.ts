@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, suite, test } from "node:test";
 import { authority, hoursFromNow } from "../../certificates.ts";
+import { startApiServer } from "../../mesh/apiServer.ts";
 
 const program = resolve(import.meta.dirname, "../../../operations/check/check.ts");
 const directory = mkdtempSync(join(tmpdir(), "check-"));
@@ -58,6 +59,65 @@ suite("npm run -s check", () => {
       cut.stdout,
       /^Warning: --issuer: Certificate 1, .*\n {4}Fix: .*\n {4}Rule: issuer-outlives-leaves/,
     );
+  });
+
+  test("warns of an anchor that ends soon, in files and in a stack's settings, as early as is set", async () => {
+    const ends = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(120) });
+    const below = await authority({ commonName: "identity.linkerd.cluster.local", signer: ends });
+    const pem = KeyObject.from(below.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
+    const ending = [
+      ...["--bundle", write("ending.pem", ends.certificate.toString())],
+      ...["--issuer", write("below.pem", below.certificate.toString()), "--key", write("below.key", pem)],
+    ];
+    const { code, stdout } = await check(...ending);
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /^Warning: --bundle: The anchor "root\S+ ends at .*\n.*Rotate it now.*\n.* anchor-ends-soon/,
+    );
+    assert.equal((await check(...ending, "--warn-before", "48h")).code, 0);
+    assert.equal((await check(...ending, "--warn-before", "5d")).code, 2);
+    const early = await check(...files, "--now", hoursFromNow(47).toISOString(), "--warn-before", "87600h");
+    assert.doesNotMatch(early.stdout, /anchor-ends/, "it is in the first half of its life");
+    const stack = (more: string) =>
+      write(
+        "Pulumi.ending.yaml",
+        `config:
+  identityIssuerSource: secret
+  providedTrustAnchors: { "1": { certificateFile: ${join(directory, "ending.pem")} } }
+${more}`,
+      );
+    const configured = await check("--config", stack(""), "--offline", "--json");
+    assert.deepEqual(
+      JSON.parse(configured.stdout).findings.map(({ rule, field }: Record<string, string>) => [rule, field]),
+      [["anchor-ends-soon", "providedTrustAnchors.1.certificatePem"]],
+    );
+    assert.equal(configured.code, 1);
+    assert.equal((await check("--config", stack("  trustAnchorWarnBefore: 48h\n"), "--offline")).code, 0);
+
+    // The cluster has the same anchor in its bundle, which is the same finding.
+    const api = await startApiServer();
+    const base64 = (text: string) => Buffer.from(text).toString("base64");
+    const inLinkerd = "/api/v1/namespaces/linkerd";
+    api.objects = {
+      [`${inLinkerd}/configmaps/linkerd-identity-trust-roots`]: {
+        data: { "ca-bundle.crt": ends.certificate.toString() },
+      },
+      [`${inLinkerd}/secrets/linkerd-identity-issuer`]: {
+        data: {
+          "tls.crt": base64(below.certificate.toString()),
+          "tls.key": base64(pem),
+          "ca.crt": base64(ends.certificate.toString()),
+        },
+      },
+    };
+    const kubeconfig = `  kubeconfig: ${api.kubeconfig}\n`;
+    const online = await check("--config", stack(kubeconfig), "--json");
+    assert.deepEqual(JSON.parse(online.stdout).findings, JSON.parse(configured.stdout).findings);
+    const cluster = await check("--config", write("Pulumi.cluster.yaml", `config:\n${kubeconfig}`), "--json");
+    const [finding, ...more] = JSON.parse(cluster.stdout).findings;
+    assert.deepEqual([finding.rule, more], ["anchor-ends-soon", []]);
+    assert.match(finding.fix, /trustAnchorGenerations/);
   });
 
   test("exits with 2 where there are errors", async () => {
@@ -115,6 +175,7 @@ suite("npm run -s check", () => {
       [...files, "--trust-domain", "Cluster.local"],
       [...files, "--issuance-lifetime", "1d"],
       [...files, "--clock-skew", "-1s"],
+      ["--warn-before", "48h"],
       [...files, "--unknown"],
       [...files, "more"],
     ]) {

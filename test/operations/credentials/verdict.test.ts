@@ -3,6 +3,7 @@ import type { X509Certificate } from "node:crypto";
 import { suite, test } from "node:test";
 import type { Certificate, Condition } from "../../../mesh/certManager.ts";
 import type { Credentials, WebhookCredential } from "../../../operations/credentials/read.ts";
+import type { Renewal, Signer } from "../../../operations/credentials/renewal.ts";
 import { credentialsJson, credentialsTable } from "../../../operations/credentials/table.ts";
 import { problemsOf } from "../../../operations/credentials/verdict.ts";
 import { factsOf } from "../../../operations/format.ts";
@@ -21,7 +22,7 @@ const ready: Condition = { type: "Ready", status: "True", reason: "Ready", messa
 
 const renewedBy = (status: Certificate["status"] = {}): Certificate => ({
   metadata: { name: "linkerd-identity-issuer", uid: "1" },
-  spec: { secretName: "linkerd-identity-issuer" },
+  spec: { secretName: "linkerd-identity-issuer", issuerRef: { name: "linkerd-trust-anchor" } },
   status: { conditions: [ready], revision: 1, renewalTime: hoursFromNow(23).toISOString(), ...status },
 });
 
@@ -60,6 +61,28 @@ const storing = (certificate: X509Certificate): Credentials["issuer"] => ({
   renewedBy: renewedBy(),
 });
 
+const programs = (["controller", "webhook", "cainjector"] as const).map((component) => ({
+  component,
+  namespace: "cert-manager",
+  name: component,
+  availableReplicas: 1,
+  clusterResourceNamespace: "cert-manager",
+}));
+
+const signer: Signer = {
+  group: "cert-manager.io",
+  kind: "Issuer",
+  name: "linkerd-trust-anchor",
+  namespace: "linkerd",
+  isKnown: true,
+  isNamespaced: true,
+  issuer: { status: { conditions: [ready] } },
+  signs: ["linkerd-identity-issuer"],
+  secret: { namespace: "linkerd", name: "linkerd-trust-anchor", exists: true, lacks: [] },
+};
+
+const renewal: Renewal = { certificates: [renewedBy()], programs, signers: [signer] };
+
 const healthy: Credentials = {
   context: "test",
   namespace: "linkerd",
@@ -68,6 +91,8 @@ const healthy: Credentials = {
   issuer: storing(issuer.certificate),
   webhooks: [webhook],
   controllers: [loaded(issuer.certificate)],
+  renewal,
+  unknown: [],
 };
 
 /** The only problem of the credentials, as one text. */
@@ -91,7 +116,7 @@ suite("The verdict on the credentials", () => {
     const problem = onlyProblem({ ...healthy, trust: trusting(expired.certificate, anchor.certificate) });
     assert.match(
       problem,
-      /ConfigMap linkerd\/linkerd-identity-trust-roots: Certificate 1, "old root", expired at .*\n.*Remove an anchor from the bundle/,
+      /ConfigMap linkerd\/linkerd-identity-trust-roots: Certificate 1, "old root", expired at .*\n.*Take its generation out of trustAnchorGenerations/,
     );
   });
 
@@ -100,7 +125,7 @@ suite("The verdict on the credentials", () => {
     const problem = onlyProblem({ ...healthy, trust: trusting(other.certificate) });
     assert.match(
       problem,
-      /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .* leads to no trust anchor: .*\n.*Add the anchor/,
+      /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .* leads to no trust anchor: .*\n.*Have an anchor of the mesh sign it, .*trustAnchorGenerations/,
     );
   });
 
@@ -141,6 +166,35 @@ suite("The verdict on the credentials", () => {
     assert.match(problem, /Secret linkerd\/linkerd-identity-issuer: The Secret has no key tls\.crt/);
   });
 
+  test("warns of an anchor that ends soon, and advises a rotation by trustAnchorGenerations", async () => {
+    const ending = async (seconds: number) =>
+      (await authority({ commonName: "other", notAfter: hoursFromNow(seconds / 3600) })).certificate;
+    const five = { ...healthy, trust: trusting(anchor.certificate, await ending(5 * 86_400)) };
+    const [finding, ...more] = problemsOf(five);
+    assert.deepEqual([finding?.severity, finding?.rule, more], ["warning", "anchor-ends-soon", []]);
+    assert.match(finding!.fix, /^Rotate it now: add the next generation to trustAnchorGenerations/);
+    assert.deepEqual(problemsOf(five, "48h"), []);
+    const moment = { ...healthy, trust: trusting(anchor.certificate, await ending(82)) };
+    assert.match(onlyProblem(moment), /anchor-ends-soon/);
+    const distributed = { ...moment, trust: { ...moment.trust, distributedSha256: "present" } };
+    assert.match(onlyProblem(distributed), /Fix: Rotate it now: renew the Certificate linkerd-trust-anchor/);
+    const late = await ending(3600);
+    const gone = { ...healthy, readAt: hoursFromNow(2), trust: trusting(anchor.certificate, late) };
+    assert.match(
+      onlyProblem(gone),
+      /expired at .*\n.*Fix: Take its generation out of trustAnchorGenerations/,
+    );
+    const only = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(2000) });
+    const below = await authority({ commonName: "identity.linkerd.cluster.local", signer: only });
+    const early: Credentials = {
+      ...healthy,
+      trust: trusting(only.certificate),
+      issuer: storing(below.certificate),
+      controllers: [loaded(below.certificate)],
+    };
+    assert.deepEqual(problemsOf(early), [], "it is in the first half of its life");
+  });
+
   test("names a controller that still uses the previous issuer, and how to restart it", () => {
     const problem = onlyProblem({ ...healthy, controllers: [loaded(previousIssuer.certificate)] });
     assert.ok(problem.includes(`has loaded issuer ${serialOf(previousIssuer)}`));
@@ -177,7 +231,7 @@ suite("The verdict on the credentials", () => {
 
   test("names a Certificate that is not ready, that fails, or whose renewal is overdue", () => {
     const withStatus = (status: Certificate["status"]) =>
-      onlyProblem({ ...healthy, issuer: { ...healthy.issuer, renewedBy: renewedBy(status) } });
+      onlyProblem({ ...healthy, renewal: { ...renewal, certificates: [renewedBy(status)] } });
     const notReady: Condition = { ...ready, status: "False", message: "Issuer not found" };
     assert.match(withStatus({ conditions: [notReady] }), /is not ready: Issuer not found/);
     const failed: Condition = { type: "Issuing", status: "False", reason: "Failed", message: "no signer" };
@@ -196,8 +250,8 @@ suite("The verdict on the credentials", () => {
       { ...ready, status: "False" },
       { type: "Issuing", status: "True" },
     ];
-    const issuing = { ...healthy.issuer, renewedBy: renewedBy({ conditions }) };
-    assert.deepEqual(problemsOf({ ...healthy, issuer: issuing }), []);
+    const certificates = [renewedBy({ conditions })];
+    assert.deepEqual(problemsOf({ ...healthy, renewal: { ...renewal, certificates } }), []);
   });
 
   test("names a webhook that the API server does not trust, or that has another name", () => {
@@ -209,6 +263,105 @@ suite("The verdict on the credentials", () => {
       onlyProblem({ ...healthy, webhooks: [{ ...webhook, serverName: "other.linkerd.svc" }] }),
       /The certificate is not for other\.linkerd\.svc/,
     );
+  });
+});
+
+suite("What renews is a part of the verdict:", () => {
+  const withSigner = (changed: Partial<Signer>, unknown: readonly string[] = []) => ({
+    ...healthy,
+    renewal: { ...renewal, signers: [{ ...signer, ...changed }] },
+    unknown,
+  });
+
+  test("cert-manager, all of it", () => {
+    const having = (some: Renewal["programs"]) => ({ ...healthy, renewal: { ...renewal, programs: some } });
+    assert.match(
+      onlyProblem(having([])),
+      /^cert-manager: cert-manager is not on the cluster.*\n.*pulumi up --refresh/,
+    );
+    for (const program of programs) {
+      const others = programs.filter((one) => one !== program);
+      const stopped = { ...program, availableReplicas: 0 };
+      assert.match(
+        onlyProblem(having([...others, stopped])),
+        new RegExp(
+          `^Deployment cert-manager/${program.name}: cert-manager's ${program.component} is not running.*\n.*kubectl -n cert-manager describe deployment ${program.name}\n.*cert-manager-running`,
+        ),
+      );
+      assert.match(
+        onlyProblem(having(others)),
+        new RegExp(`cert-manager's ${program.component} is not on the`),
+      );
+      // A second installation that is scaled down does no harm.
+      assert.deepEqual(problemsOf(having([...programs, stopped])), []);
+    }
+  });
+
+  test("each issuer, and the Secret with which it signs", () => {
+    assert.match(
+      onlyProblem(withSigner({ issuer: undefined })),
+      /^Issuer linkerd\/linkerd-trust-anchor: The issuer does not exist\. It signs linkerd-identity-issuer, .*\n.*\n.*issuer-exists/,
+    );
+    assert.match(
+      onlyProblem(withSigner({ issuer: undefined, isKnown: false })),
+      /The cluster has no kind Issuer in the API group cert-manager\.io\./,
+    );
+    const notReady = { status: { conditions: [{ ...ready, status: "False", message: "no key" } as const] } };
+    assert.match(
+      onlyProblem(withSigner({ issuer: notReady })),
+      /The issuer is not Ready: no key\. .*\n.*kubectl -n linkerd describe issuer\.cert-manager\.io linkerd-trust-anchor\n.*issuer-ready/,
+    );
+    const { secret } = signer;
+    assert.match(
+      onlyProblem(
+        withSigner({
+          issuer: notReady,
+          secret: { ...secret!, exists: false, lacks: ["tls.crt", "tls.key"] },
+        }),
+      ),
+      /^Secret linkerd\/linkerd-trust-anchor: The Secret does not exist, and the Issuer .* needs it.*\n.*--refresh\.\n.*issuer-secret/,
+    );
+    assert.match(
+      onlyProblem(withSigner({ secret: { ...secret!, lacks: ["tls.key"] } })),
+      /The Secret has no tls\.key, and/,
+    );
+  });
+
+  test("an issuer of another group, which need not say whether it is ready", () => {
+    const other = { group: "example.com", kind: "Signer" };
+    assert.deepEqual(problemsOf(withSigner({ ...other, issuer: {} })), []);
+    assert.match(onlyProblem(withSigner({ issuer: {} })), /is not Ready: cert-manager has not looked at it/);
+  });
+
+  test("the Certificate that a Secret was written for", () => {
+    const orphan = { ...healthy.issuer, renewedBy: undefined, writtenFor: "linkerd-identity-issuer" };
+    assert.match(
+      onlyProblem({ ...healthy, issuer: orphan }),
+      /^Certificate linkerd\/linkerd-identity-issuer: The Certificate does not exist.*\n.*\n.*certificate-exists/,
+    );
+    assert.deepEqual(problemsOf({ ...healthy, issuer: { ...orphan, writtenFor: undefined } }), []);
+  });
+
+  test("and what may not be looked at is not known, in words", () => {
+    const reasons = ["Deployments of cert-manager in every namespace: forbidden (HTTP 403)."];
+    const seen = { ...healthy, renewal: { ...renewal, programs: undefined }, unknown: reasons };
+    const [finding, ...more] = problemsOf(seen);
+    assert.deepEqual([finding?.severity, more], ["warning", []]);
+    assert.match(finding!.message, /is not known: Deployments of cert-manager .*forbidden/);
+    assert.match(credentialsTable(seen, [finding!]), /\ncert-manager: not known\n.*\nWarning: .*not known/s);
+    assert.equal(JSON.parse(credentialsJson(seen, [finding!])).verdict, "warning");
+  });
+
+  test("in the table and as JSON", () => {
+    const table = credentialsTable(healthy, []);
+    assert.match(
+      table,
+      /\ncert-manager: controller in cert-manager \(1 running\), .*\n {2}Issuer linkerd\/linkerd-trust-anchor: Ready, Secret linkerd\/linkerd-trust-anchor is there; signs linkerd-identity-issuer\n/,
+    );
+    const shown = JSON.parse(credentialsJson(healthy, [])).renewal;
+    assert.deepEqual(shown.certManager, programs);
+    assert.equal(shown.issuers[0].ready, "True");
+    assert.doesNotMatch(credentialsTable({ ...healthy, renewal: undefined }, []), /cert-manager:/);
   });
 });
 
@@ -249,7 +402,7 @@ suite("Where the anchor is kept on the cluster", () => {
     controllers: [{ ...loaded(issuer.certificate), bundleSha256: "present" }],
     anchorRenewedBy: {
       metadata: { name: "linkerd-trust-anchor", uid: "2" },
-      spec: { secretName: "linkerd-trust-anchor" },
+      spec: { secretName: "linkerd-trust-anchor", issuerRef: { name: "linkerd-trust-root-issuer" } },
       status: {
         notBefore: anchor.certificate.validFromDate.toISOString(),
         notAfter: anchor.certificate.validToDate.toISOString(),

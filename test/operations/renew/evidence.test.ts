@@ -26,7 +26,7 @@ const issuing: Condition = { type: "Issuing", status: "True", reason: "Renewing"
 
 const certificate = (revision: number, issued: typeof oldIssuer, conditions = [ready]): Certificate => ({
   metadata: { name, uid: "certificate" },
-  spec: { secretName: name },
+  spec: { secretName: name, issuerRef: { name: "anchor" } },
   status: { conditions, revision, notAfter: issued.x509.validToDate.toISOString() },
 });
 

@@ -5,8 +5,10 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { after, afterEach, before, suite, test } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
+import { until } from "../../../sandbox/until.ts";
 import {
   type CommandResult,
+  connectTo,
   environment,
   execute,
   kubeConfig,
@@ -105,6 +107,11 @@ suite("A renewal", () => {
       const { stdout } = await run("renew", 2, "--timeout=5s");
       assert.match(stdout, /Waited .* for a CertificateRequest .* seen: Issuing=True \(ManuallyTriggered/);
       assert.match(stdout, /Fix: Is cert-manager running\?/);
+      const credentials = await run("credentials", 2);
+      assert.match(
+        credentials.stdout,
+        /Problem: Deployment cert-manager\/cert-manager: cert-manager's controller is not running/,
+      );
       const joining = await execute(process.execPath, ["operations/renew/renew.ts"], () => {
         scaledUp ??= scale(1);
       });
@@ -175,6 +182,46 @@ suite("What is not right is named, with its reason and the fix:", () => {
     assert.match(credentials.stdout, restart);
     await inLinkerd("rollout", "undo", "deploy/linkerd-identity");
     await rolledOut("linkerd-identity");
+  });
+
+  test("a trust anchor's Secret that is gone, and the advice brings it back", async () => {
+    await inLinkerd("delete", "secret", "linkerd-trust-anchor");
+    const { stdout } = await run("credentials", 2);
+    assert.match(
+      stdout,
+      /Problem: Secret linkerd\/linkerd-trust-anchor: The Secret does not exist, .*\n.*Fix: .*pulumi up --refresh/,
+    );
+    await until("cert-manager to say that the issuer is not ready", 30_000, async () => {
+      const shown = await operation("credentials");
+      return /Issuer linkerd\/linkerd-trust-anchor: not Ready/.test(shown.stdout) || shown.stdout;
+    });
+    await up("--refresh");
+    await inLinkerd("wait", "issuer/linkerd-trust-anchor", "--for=condition=Ready", "--timeout=60s");
+  });
+
+  test("cert-manager that is not on the cluster", async () => {
+    const { apps, namespace } = connectTo("cert-manager");
+    const { items } = await apps.listNamespacedDeployment({ namespace });
+    await kubectl("delete", "deploy", "-n=cert-manager", "--all");
+    try {
+      const { stdout } = await run("credentials", 2);
+      assert.match(stdout, /\ncert-manager: not on the cluster\n/);
+      assert.match(stdout, /Problem: cert-manager: cert-manager is not on the cluster/);
+    } finally {
+      for (const { metadata, spec } of items) {
+        const { name, labels, annotations } = metadata!;
+        const body = { metadata: { name: name!, labels: labels!, annotations: annotations! }, spec: spec! };
+        await apps.createNamespacedDeployment({ namespace, body });
+      }
+      await kubectl(
+        "wait",
+        "deploy",
+        "-n=cert-manager",
+        "--all",
+        "--for=condition=Available",
+        "--timeout=60s",
+      );
+    }
   });
 
   test("a mesh that is not there", async () => {

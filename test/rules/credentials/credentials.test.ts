@@ -353,12 +353,21 @@ suite("Together,", () => {
     const end = Math.floor(hoursFromNow(48).getTime() / 1000) * 1000;
     const lasting = (milliseconds: number) => makeAnchor({ notAfter: new Date(end + milliseconds) });
     const day = 86_400_000;
-    breaks(await below(await lasting(day + 1000)), []);
-    breaks(await below(await lasting(day)), ["anchor-outlives-issuer"]);
-    breaks(await below(await lasting(-1000)), ["anchor-outlives-issuer"]);
+    const unwarned = { warnBefore: "0" };
+    breaks(await below(await lasting(day + 1000)), [], unwarned);
+    breaks(await below(await lasting(day)), ["anchor-outlives-issuer"], unwarned);
+    breaks(await below(await lasting(-1000)), ["anchor-outlives-issuer"], unwarned);
     const short = await lasting(day);
     const long = await makeAnchor({ keys: short });
-    breaks(around([short, long], await makeIssuer(short)), []);
+    breaks(around([short, long], await makeIssuer(short)), [], unwarned);
+  });
+
+  test("an anchor's end is warned of, and not that of an issuer or an intermediate", async () => {
+    const ending = await makeAnchor({ notAfter: hoursFromNow(120) });
+    breaks(await below(ending), ["anchor-ends-soon"]);
+    const late = around([anchor], await makeIssuer(anchor, { notAfter: hoursFromNow(84_000) }));
+    breaks(late, ["anchor-ends"], { now: hoursFromNow(83_300) });
+    breaks(late, [], { now: hoursFromNow(83_200) });
   });
 
   test("the issuer lasts longer than leaves", () => {

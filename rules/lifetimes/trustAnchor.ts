@@ -1,0 +1,49 @@
+/** How early the end of a trust anchor is warned of. */
+import type { Finding } from "../finding.ts";
+import { broken } from "../rules.ts";
+import { parseDuration } from "./duration.ts";
+
+/** Half a year: every pod of the mesh is restarted twice before an anchor has been replaced, which is a project. */
+export const anchorWarnBefore = "4380h";
+
+/** 60 days, as `linkerd check` has it. */
+const soon = "1440h";
+
+export interface AnchorValidity {
+  readonly field: string;
+  /** What to call it at the beginning of a sentence. */
+  readonly name: string;
+  readonly from: Date;
+  readonly end: Date;
+}
+
+/**
+ * Warns of an anchor's end: from `warnBefore` on, but not in the first half of its life, so that one of a year or less is
+ * not warned of for ever; and more gravely for the last 60 days, however short it lives, since `linkerd check` warns then,
+ * too. With a shorter `warnBefore`, nothing is said before that either; with `0`, nothing at all.
+ */
+export function checkAnchorEnd(
+  { field, name, from, end }: AnchorValidity,
+  now: Date,
+  warnBefore: string,
+): Finding[] {
+  const left = end.getTime() - now.getTime();
+  const isWithin = (duration: string) => left <= Number(parseDuration(duration) / 1_000_000n);
+  // What has ended already is another rule's.
+  if (left < 0 || !isWithin(warnBefore)) return [];
+  if (isWithin(soon)) {
+    return [
+      broken("anchor-ends-soon", {
+        field,
+        message: `${name} ends at ${end.toISOString()}: less than ${soon} is left, and at its end no proxy that it vouches for is trusted any more.`,
+      }),
+    ];
+  }
+  if (left > (end.getTime() - from.getTime()) / 2) return [];
+  return [
+    broken("anchor-ends", {
+      field,
+      message: `${name} ends at ${end.toISOString()}: less than ${warnBefore} is left, and its rotation restarts every pod of the mesh twice.`,
+    }),
+  ];
+}
