@@ -1,6 +1,6 @@
 /** The namespace of a part of the mesh: one that is made, or one that is there. */
 import * as kubernetes from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 interface NamespaceArgs {
   readonly name: pulumi.Input<string>;
@@ -22,5 +22,6 @@ export function namespaceWith(
 ): pulumi.Output<string> {
   if (create) return new kubernetes.core.v1.Namespace(name, { metadata }, opts).metadata.name;
   const patch = new kubernetes.core.v1.NamespacePatch(name, { metadata }, opts);
-  return patch.metadata.apply((patched) => patched?.name ?? "");
+  // A preview knows the URN of a patch, but nothing that the API server would answer.
+  return pulumi.all([metadata.name, patch.urn]).apply(([known]) => known);
 }

@@ -63,9 +63,10 @@ export function keepWhatIsOthers(run: Run): pulumi.ResourceTransform {
 }
 
 async function requireNew(run: Run, { apiVersion, kind, metadata }: ObjectInputs): Promise<void> {
-  const name = await textOf(metadata.name);
-  if (name === undefined) return;
-  const reference = { apiVersion, kind, name, namespace: await textOf(metadata.namespace) };
+  const [name, namespace] = await Promise.all([textOf(metadata.name), textOf(metadata.namespace)]);
+  const isKnown = name !== undefined && (metadata.namespace === undefined || namespace !== undefined);
+  if (!isKnown) return;
+  const reference = { apiVersion, kind, name, namespace };
   const object = await run.look("findObject", reference).catch(run.onUnseen);
   if (!object) return;
   const mark = await textOf(metadata.annotations?.[installationAnnotation]);
