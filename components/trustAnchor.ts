@@ -142,9 +142,10 @@ export class TrustAnchor extends pulumi.ComponentResource {
 /** What is provided, once it is known and sound: the certificate as it gets into the bundle, the key as a secret. */
 function checked({ certificatePem, privateKeyPem }: ProvidedTrustAnchor, generation: number): Pair {
   const parts = pulumi.all([certificatePem, privateKeyPem]).apply(([certificate, key]) => {
-    // What is plain has been checked with all other settings.
-    if (isLater(certificatePem) || isLater(privateKeyPem)) {
-      requireSound(checkProvidedAnchor(`trustAnchor.provided.${generation}`, certificate, key));
+    // All else has been checked with the other settings.
+    if (isLater(privateKeyPem)) {
+      const findings = checkProvidedAnchor(String(generation), certificate, key);
+      requireSound(findings.filter(({ field }) => field.endsWith(".privateKeyPem")));
     }
     return { certificate, key };
   });

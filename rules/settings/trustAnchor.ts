@@ -8,8 +8,7 @@ import { known } from "../known.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
-import type { checkProvidedAnchor as check } from "./providedAnchor.ts";
-import { type Settings, signedElsewhere } from "./settings.ts";
+import { type ProvidedTrustAnchor, type Settings, signedElsewhere } from "./settings.ts";
 
 /** Settings that say how an anchor of one source lives, and nothing about one of the other. */
 const settingsOfSource = {
@@ -53,7 +52,7 @@ function* checkStackAnchors(settings: Settings): Iterable<Finding> {
   const { generations, provided } = settings.trustAnchor;
   const signing = signingGeneration(settings);
   yield* checkGenerations(generations, signing);
-  yield* checkProvided(provided, generations);
+  yield* checkProvided(settings, signing);
   const signer = signing === undefined ? undefined : provided[signing];
   if (signer && signer.privateKeyPem === undefined) {
     yield broken("signing-key", {
@@ -85,16 +84,15 @@ function* checkGenerations(generations: readonly number[], signing: number | und
   }
 }
 
-function* checkProvided(
-  provided: Settings["trustAnchor"]["provided"],
-  generations: readonly number[],
-): Iterable<Finding> {
+function* checkProvided(settings: Settings, signing: number | undefined): Iterable<Finding> {
+  const { provided, generations } = settings.trustAnchor;
+  const sound: [string, ProvidedTrustAnchor][] = [];
   for (const [generation, anchor] of Object.entries(provided)) {
     const field = `trustAnchor.provided.${generation}`;
     const shape = checkParts(field, anchor, ["certificatePem"], ["privateKeyPem"]);
     yield* shape;
     if (shape.length > 0) continue;
-    yield* checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem));
+    sound.push([generation, anchor]);
     if (generations.some((listed) => String(listed) === generation)) continue;
     yield broken("provided-generation", {
       field,
@@ -102,19 +100,26 @@ function* checkProvided(
       fix: "Add it there, or remove the anchor.",
     });
   }
+  if (sound.length === 0) return;
+  const trustAnchor = { ...settings.trustAnchor, provided: Object.fromEntries(sound) };
+  yield* readers().checkProvidedAnchors({ ...settings, trustAnchor }, signing);
 }
 
 const require = createRequire(import.meta.url);
 
 /**
- * Checks one anchor that is given, as far as it is known.
- *
- * Its module is loaded when it is called: reading certificates takes more code than all other rules, and most meshes make
- * their anchors. In the package the module is JavaScript, as this one is.
+ * What reads certificates, which is more code than all other rules, and most meshes make their anchors: so it is loaded
+ * when it is called. In the package the module is JavaScript, as this one is.
  */
-export function checkProvidedAnchor(...anchor: Parameters<typeof check>): Finding[] {
-  const module = require(`./providedAnchor${extname(import.meta.filename)}`);
-  return [...(module.checkProvidedAnchor as typeof check)(...anchor)];
+function readers(): typeof import("./providedAnchor.ts") {
+  return require(`./providedAnchor${extname(import.meta.filename)}`);
+}
+
+/** Checks the texts of one anchor that is given, as far as they are known. */
+export function checkProvidedAnchor(
+  ...anchor: Parameters<ReturnType<typeof readers>["checkProvidedAnchor"]>
+): Finding[] {
+  return [...readers().checkProvidedAnchor(...anchor)];
 }
 
 function* checkClusterAnchor(settings: Settings): Iterable<Finding> {
