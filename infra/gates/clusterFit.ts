@@ -3,11 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { requireSound, type Spelling } from "../../components/validation.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import { known } from "../../rules/known.ts";
+import { plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
 import { type Client, findMisfits, type Wanted } from "./misfits.ts";
 import { askThread } from "./previewThread.ts";
-
-type Read = Pick<Settings, "controlPlane" | "crds">;
 
 /**
  * Passes if the cluster fits, and if it does not answer: then the provider has the last word.
@@ -17,7 +16,7 @@ type Read = Pick<Settings, "controlPlane" | "crds">;
  */
 export async function lookWhetherItFits(
   cluster: Promise<Client>,
-  settings: Read,
+  settings: Settings,
   spell: Spelling,
 ): Promise<void> {
   const wanted = wantedOf(settings);
@@ -27,7 +26,7 @@ export async function lookWhetherItFits(
 /** The same from a preview's own thread, while the program goes on. */
 export async function lookInThread(
   cluster: KubeConfigOptions,
-  settings: Read,
+  settings: Settings,
   spell: Spelling,
   timeoutMilliseconds: number,
 ): Promise<void> {
@@ -40,12 +39,13 @@ export async function lookInThread(
   requireSound(findings.map(spell));
 }
 
-function wantedOf({ controlPlane, crds: { installGatewayApi } }: Read): Wanted | undefined {
-  const { family } = controlPlane;
-  const namespace = known(controlPlane.namespace);
+function wantedOf(settings: Settings): Wanted | undefined {
+  const { family, namespace: name } = settings.controlPlane;
+  const { installGatewayApi } = settings.crds;
+  const namespace = known(name);
   return family === undefined || namespace === undefined
     ? undefined
-    : { family, installGatewayApi, namespace };
+    : { family, installGatewayApi, namespace, anchors: plannedAnchors(settings) };
 }
 
 function tellUnknown(reason: string): void {

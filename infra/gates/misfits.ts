@@ -2,15 +2,19 @@
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
 import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
+import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
-import { crdsReleaseName } from "../../rules/linkerdNames.ts";
+import { crdsReleaseName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
+import { checkAnchorChange, type PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { broken } from "../../rules/rules.ts";
 
-export type Client = Pick<Cluster, "version" | "definitions">;
+export type Client = Pick<Cluster, "core" | "version" | "definitions">;
 
 /** The Linkerd that is going to be installed. */
 export interface Wanted {
   readonly family: ChartFamily;
+  /** Absent where the cluster keeps the anchor. */
+  readonly anchors: PlannedAnchors | undefined;
   /** Whether Linkerd's chart brings the Gateway API's definitions. */
   readonly installGatewayApi: boolean;
   /** Namespace of the control plane. */
@@ -27,7 +31,7 @@ export async function findMisfits(
   wanted: Wanted,
   onUnknown: (reason: string) => void,
 ): Promise<Finding[]> {
-  const look = async (check: typeof checkKubernetes | typeof checkGatewayApi) => {
+  const look = async (check: (client: Client, wanted: Wanted) => Promise<Finding[]>) => {
     try {
       return await check(await cluster, wanted);
     } catch (error) {
@@ -35,7 +39,28 @@ export async function findMisfits(
       return [];
     }
   };
-  return (await Promise.all([look(checkKubernetes), look(checkGatewayApi)])).flat();
+  return (await Promise.all([checkKubernetes, checkGatewayApi, checkAnchors].map(look))).flat();
+}
+
+async function checkAnchors({ core }: Client, { anchors, family, namespace }: Wanted): Promise<Finding[]> {
+  const running = anchors && (await runningBundle(core, family, namespace));
+  return running === undefined ? [] : [...checkAnchorChange(running, anchors!)];
+}
+
+/** The anchors of the mesh that runs; `undefined` if none does. */
+export async function runningBundle(
+  core: Cluster["core"],
+  { externalCA }: ChartFamily,
+  namespace: string,
+): Promise<PemText | undefined> {
+  const field = `ConfigMap ${namespace}/${trustRootsName}`;
+  const roots = await found(field, core.readNamespacedConfigMap({ name: trustRootsName, namespace }));
+  const text = roots?.data?.[trustRootsKey];
+  if (text !== undefined) return { field, text };
+  // Linkerd 2.10 has its bundle among its values alone, in YAML; to read that takes longer to load than all this.
+  if (externalCA) return undefined;
+  const { readMeshSettings } = await import("../../mesh/trust.ts");
+  return (await readMeshSettings({ core, namespace })).bundle;
 }
 
 async function checkKubernetes(

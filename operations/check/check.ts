@@ -185,7 +185,8 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
   const { checkStack, readStack, readStackFile } = await import("./stack.ts");
   const stack = options.config === undefined ? await readStack(options.stack) : readStackFile(options.config);
   if ("rule" in stack) return [stack];
-  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle } = checkStack(stack);
+  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle, checkChange } =
+    checkStack(stack);
   if (options.offline) return findings;
   const skip = (reason: string) => {
     process.stderr.write(`The cluster was not looked at: ${reason}\n`);
@@ -205,7 +206,11 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
     }
     // The Secret may be there before Linkerd, for the anchors that the stack is going to install.
     const expected = isInstalled || bundle === undefined ? held : { ...held, bundle };
-    return [...findings, ...checkHeldCredentials(expected, purposeOf(options, purpose))];
+    return [
+      ...findings,
+      ...(held.bundle === undefined ? [] : checkChange(held.bundle)),
+      ...checkHeldCredentials(expected, purposeOf(options, purpose)),
+    ];
   } catch (error) {
     return skip((error as Error).message);
   }
