@@ -4,10 +4,13 @@ import type { RotatingLinkerdArgs } from "../../components/rotatingLinkerdArgs.t
 import { resolveSound, type Spelling, spellingOf } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
+import type { Settings } from "../../rules/settings/settings.ts";
 import { lookInThread, lookWhetherItFits } from "./clusterFit.ts";
-import { checkIssuerFirst } from "./identityIssuer.ts";
+import { checkHeldIssuer, checkIssuerFirst } from "./identityIssuer.ts";
 import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
+import { requireLifted } from "./liftedProtection.ts";
+import { SignerTrial } from "./signerTrial.ts";
 
 /** Enough for a login and two answers. A preview is not held up longer by a cluster that is far, or down. */
 const previewTimeoutMilliseconds = 2000;
@@ -22,11 +25,13 @@ export interface Gates {
 /**
  * Makes the gates of the resources that install Linkerd:
  *
+ * - an anchor signs, or goes, only if the mesh that runs can bear it;
+ * - an issuer of someone else's signs only after it has been tried;
  * - an Issuer or a Certificate that names what does not exist is refused at once;
  * - a control plane is changed only after its identity issuer has been found fit for it;
  * - a Helm release goes on from what an interrupted run has left.
  *
- * An update waits here until the cluster has been found to fit the chosen Linkerd, so that nothing is changed otherwise. A
+ * An update waits here until all has been looked at that is known before, so that nothing is changed if it is refused. A
  * preview goes on meanwhile, and waits at its end, for two seconds at most, if the cluster does not answer.
  *
  * @param cluster the kubeconfig and context that the program's Kubernetes provider has.
@@ -42,18 +47,32 @@ export async function gates(cluster: KubeConfigOptions, args: RotatingLinkerdArg
     fit.catch(() => {});
     // A preview calls no hook, and lets the control plane through.
     return {
-      transforms: transformsOn(Promise.reject(new Error("A preview asks the cluster nothing else.")), spell),
+      transforms: transformsOn(
+        Promise.reject(new Error("A preview asks the cluster nothing else.")),
+        settings,
+        spell,
+      ).transforms,
       fit,
     };
   }
   const connected = import("../../mesh/cluster.ts").then(({ connect }) => connect(cluster));
   const fit = lookWhetherItFits(connected, settings, spell);
   await fit;
-  return { transforms: transformsOn(connected, spell), fit };
+  const { transforms, trial } = transformsOn(connected, settings, spell);
+  await Promise.all([requireLifted(connected, settings, spell), checkHeldIssuer(connected, settings)]);
+  await trial.first();
+  return { transforms, fit };
 }
 
-function transformsOn(cluster: Promise<Cluster>, spell: Spelling): pulumi.ResourceTransform[] {
+function transformsOn(cluster: Promise<Cluster>, settings: Settings, spell: Spelling) {
   // Whoever awaits it hears of its failure.
   cluster.catch(() => {});
-  return [continueInterruptedReleases(cluster), requireReferences(cluster, spell), checkIssuerFirst(cluster)];
+  const trial = new SignerTrial(cluster, settings, spell);
+  const transforms = [
+    continueInterruptedReleases(cluster),
+    requireReferences(cluster, settings.certManager.install, spell),
+    trial.transform(),
+    checkIssuerFirst(cluster),
+  ];
+  return { transforms, trial };
 }

@@ -9,10 +9,8 @@ import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
 import { describeFindings, type Finding } from "../../rules/finding.ts";
 import { broken } from "../../rules/rules.ts";
-import { inputsOf } from "./registration.ts";
-
-const issuerType = "kubernetes:cert-manager.io/v1:Issuer";
-const certificateType = "kubernetes:cert-manager.io/v1:Certificate";
+import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
+import { certificateType, inputsOf, issuerType } from "./registration.ts";
 
 type Client = Pick<Cluster, "core" | "groups" | "custom">;
 
@@ -22,7 +20,7 @@ interface SecretKey {
 }
 
 /** What is read of the inputs of an Issuer or a Certificate. */
-interface Referring {
+export interface Referring {
   readonly metadata: { readonly name: string; readonly namespace: string };
   readonly spec: {
     readonly issuerRef?: { readonly group: string; readonly kind: string; readonly name: string };
@@ -30,6 +28,7 @@ interface Referring {
       readonly auth: {
         readonly tokenSecretRef?: SecretKey;
         readonly appRole?: { readonly secretRef: SecretKey };
+        readonly kubernetes?: { readonly serviceAccountRef: object };
       };
     };
   };
@@ -40,9 +39,13 @@ interface Referring {
  *
  * @param spell puts findings into the words of the caller's own settings.
  */
-export function requireReferences(cluster: Promise<Client>, spell: Spelling): pulumi.ResourceTransform {
+export function requireReferences(
+  cluster: Promise<Client>,
+  installsCertManager: boolean,
+  spell: Spelling,
+): pulumi.ResourceTransform {
   const check = new pulumi.ResourceHook("issuer-references", async ({ newInputs }) => {
-    const findings = await findMissing(cluster, await inputsOf(newInputs));
+    const findings = await findMissing(cluster, await inputsOf(newInputs), installsCertManager);
     if (findings.length > 0) throw new Error(describeFindings(findings.map(spell)));
   });
   const hooks = { beforeCreate: [check], beforeUpdate: [check] };
@@ -52,19 +55,29 @@ export function requireReferences(cluster: Promise<Client>, spell: Spelling): pu
       : undefined;
 }
 
-/** What is referred to and does not exist; nothing if that cannot be looked at: then cert-manager has the last word. */
+/**
+ * What is referred to and does not exist; nothing if that cannot be looked at: then cert-manager has the last word.
+ *
+ * Nothing either if it cannot exist yet: in a namespace that is still to be made, or before cert-manager.
+ *
+ * @param installsCertManager whether this stack does.
+ */
 export async function findMissing(
   cluster: Promise<Client>,
   { metadata: { namespace }, spec }: Referring,
+  installsCertManager: boolean,
 ): Promise<Finding[]> {
   const secret = spec.vault?.auth.tokenSecretRef ?? spec.vault?.auth.appRole?.secretRef;
   try {
     const client = await cluster;
     const missing = await Promise.all([
       secret && missingKey(client, namespace, secret),
-      spec.issuerRef && missingIssuer(client, namespace, spec.issuerRef),
+      spec.issuerRef && missingIssuer(client, namespace, spec.issuerRef, installsCertManager),
     ]);
-    return missing.filter((finding) => finding !== undefined);
+    const findings = missing.filter((finding) => finding !== undefined);
+    if (findings.length === 0 || spec.issuerRef?.kind === "ClusterIssuer") return findings;
+    const made = await found(`Namespace ${namespace}`, client.core.readNamespace({ name: namespace }));
+    return made === undefined ? [] : findings;
   } catch (error) {
     pulumi.log.debug(`Whether all that is referred to exists is not known: ${(error as Error).message}`);
     return [];
@@ -97,16 +110,19 @@ async function missingIssuer(
   { groups, custom }: Client,
   namespace: string,
   { group, kind, name }: NonNullable<Referring["spec"]["issuerRef"]>,
+  installsCertManager: boolean,
 ): Promise<Finding | undefined> {
   const served = await requested("API groups of the cluster", groups.getAPIVersions());
-  const { preferredVersion, versions = [] } = served.groups.find((one) => one.name === group) ?? {};
+  const one = served.groups.find((candidate) => candidate.name === group);
+  if (one === undefined && group === certManagerGroup && installsCertManager) return undefined;
+  const { preferredVersion, versions = [] } = one ?? {};
   // A kind need not be served in the version that its group prefers.
-  const candidates = new Set([preferredVersion, ...versions].flatMap((one) => one?.version ?? []));
+  const candidates = new Set([preferredVersion, ...versions].flatMap((known) => known?.version ?? []));
   const field = "identityIssuer.issuerRef";
   for (const version of candidates) {
     const listed = custom.getAPIResources({ group, version });
     const { resources } = await requested(`Resources of ${group}/${version}`, listed);
-    const resource = resources.find((one) => one.kind === kind && !one.name.includes("/"));
+    const resource = resources.find((listedOne) => listedOne.kind === kind && !listedOne.name.includes("/"));
     if (resource === undefined) continue;
     const object = { group, version, plural: resource.name, name };
     const issuer = await found(

@@ -34,7 +34,7 @@ test("a gate adds its hooks to those that a resource has, and to each resource o
         "release-before-update",
       ],
       [
-        requireReferences(unasked, (finding) => finding),
+        requireReferences(unasked, false, (finding) => finding),
         "kubernetes:cert-manager.io/v1:Issuer",
         "issuer-references",
         "issuer-references",
