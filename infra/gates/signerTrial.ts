@@ -68,7 +68,10 @@ export class SignerTrial {
     if (this.#field === undefined) return;
     const { name, kind = "Issuer", group = certManagerGroup } = issuerRef ?? { name: vaultIssuerName };
     const wanted = { group, kind, name };
-    if (Object.values(wanted).some((part) => known(part) === undefined)) return;
+    const { tokenSecretRef, appRole } = vault?.auth ?? {};
+    const secret = tokenSecretRef ?? appRole?.secretRef ?? {};
+    // What only the engine knows is looked at by the hooks.
+    if (Object.values({ ...wanted, ...secret }).some((part) => known(part) === undefined)) return;
     const certificate: Promise<Referring | undefined> = client.custom.getNamespacedCustomObject({
       group: certManagerGroup,
       version: "v1",

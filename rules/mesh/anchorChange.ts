@@ -55,7 +55,8 @@ export function* checkAnchorChange({ field, text }: PemText, planned: PlannedAnc
 }
 
 /** The anchors that the running mesh has, and keeps. */
-export function keptBundle({ field, text }: PemText, planned: PlannedAnchors): PemText {
+export function keptBundle({ text }: PemText, planned: PlannedAnchors): PemText {
+  const field = "the running mesh's trust anchors (trustAnchor.provided, in a run before this one)";
   return { field, text: keptOf(text, planned).join("\n") };
 }
 

@@ -160,6 +160,18 @@ test("a signer that does not exist is refused before anything else; one that can
   assert.equal(asked(), 0);
 });
 
+test("what only the engine knows is left to the hook", async () => {
+  cluster({});
+  const name = pulumi.output("company");
+  await first({ identityIssuerRef: { name } });
+  const auth = { tokenSecretRef: { name, key: "token" } };
+  await first({ vaultIssuer: { server: "https://vault", path: "pki/root/sign-intermediate", auth } });
+  assert.deepEqual(
+    api.requests.filter((one) => !one.startsWith("DELETE")),
+    [],
+  );
+});
+
 /** Runs the hook of a resource, as an update does. */
 async function hooked(values: Values, name: string, newSpec: object, oldSpec?: object): Promise<void> {
   let transform!: pulumi.ResourceTransform;

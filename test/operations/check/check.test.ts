@@ -125,6 +125,8 @@ suite("npm run -s check", () => {
   });
 
   test("checks a stack's file, of which it knows all but what is encrypted", async () => {
+    const company = await authority({ commonName: "company", notAfter: hoursFromNow(87_600) });
+    const given = write("company.pem", company.certificate.toString());
     const sound = write(
       "Pulumi.sound.yaml",
       `config:
@@ -136,7 +138,7 @@ suite("npm run -s check", () => {
   other-project:key: [1]
   providedTrustAnchors:
     "1":
-      certificateFile: ${bundle}
+      certificateFile: ${given}
       privateKeyPem: { secure: v1:abc }
 `,
     );
