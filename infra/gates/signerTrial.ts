@@ -91,6 +91,7 @@ export class SignerTrial {
 
   /** Tries whatever else is going to sign, right before cert-manager is told of it. */
   transform(): pulumi.ResourceTransform {
+    if (this.#field === undefined) return () => undefined;
     const hook = new pulumi.ResourceHook("identity-issuer-signer", async ({ newInputs, oldInputs }) => {
       const [{ metadata, spec }, current] = await inputsOf<[Referring, Referring?]>([newInputs, oldInputs]);
       if (metadata.name === identityIssuerName && spec.issuerRef !== undefined) {
@@ -103,7 +104,7 @@ export class SignerTrial {
     });
     const hooks = { beforeCreate: [hook], beforeUpdate: [hook] };
     return ({ type, props, opts }) =>
-      (type === certificateType || type === issuerType) && this.#field !== undefined
+      type === certificateType || type === issuerType
         ? { props, opts: pulumi.mergeOptions(opts, { hooks }) }
         : undefined;
   }
