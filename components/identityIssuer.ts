@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { identityIssuerCommonName, identityIssuerName } from "../rules/linkerdNames.ts";
+import { identityIssuerCommonName, identityIssuerName, identityIssuerUsages } from "../rules/linkerdNames.ts";
 import { Certificate, type IssuerReference } from "./objects/certManager.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
@@ -44,8 +44,7 @@ export class IdentityIssuer extends pulumi.ComponentResource {
         // Linkerd signs with ECDSA P-256 alone: an issuer of another kind loads, and then every signature fails.
         // A new key at each renewal is said outright, since cert-manager's default for it has changed once.
         privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always" },
-        // Verification asks for `server auth` in the whole chain as soon as an issuer lists extended usages at all.
-        usages: ["cert sign", "crl sign", "server auth", "client auth"],
+        usages: identityIssuerUsages,
       },
       { parent: this, dependsOn: opts?.dependsOn ?? [] },
     );

@@ -278,8 +278,11 @@ export function resolve(args: RotatingLinkerdArgs): ResolvedSettings {
 
 /** A copy of arguments or settings with a value at a path, such as `trustDomain` or `controlPlane.namespace`. */
 export function withSetting<All extends object>(all: All, path: string, value: unknown): All {
-  const [group, name] = path.split(".") as [keyof All, string?];
-  return { ...all, [group]: name === undefined ? value : { ...all[group], [name]: value } };
+  const [group, ...inner] = path.split(".") as [keyof All, ...string[]];
+  return {
+    ...all,
+    [group]: inner.length === 0 ? value : withSetting(all[group] ?? {}, inner.join("."), value),
+  };
 }
 
 /** What is set, or else the default; of a group, each setting by itself. A promise becomes an Output. */

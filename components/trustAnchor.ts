@@ -142,13 +142,13 @@ export class TrustAnchor extends pulumi.ComponentResource {
 /** What is provided, once it is known and sound: the certificate as it gets into the bundle, the key as a secret. */
 function checked(
   { certificatePem, privateKeyPem }: ProvidedTrustAnchor,
-  { generation, warnBefore }: TrustAnchorArgs,
+  { generation }: TrustAnchorArgs,
 ): Pair {
-  // What is plain has been checked with all other settings.
-  const limit = isLater(certificatePem) ? warnBefore : "0";
-  const parts = pulumi.all([certificatePem, privateKeyPem, limit]).apply(([certificate, key, known]) => {
-    if (isLater(certificatePem) || isLater(privateKeyPem)) {
-      requireSound(checkProvidedAnchor(`trustAnchor.provided.${generation}`, certificate, key, known));
+  const parts = pulumi.all([certificatePem, privateKeyPem]).apply(([certificate, key]) => {
+    // All else has been checked with the other settings.
+    if (isLater(privateKeyPem)) {
+      const findings = checkProvidedAnchor(String(generation), certificate, key);
+      requireSound(findings.filter(({ field }) => field.endsWith(".privateKeyPem")));
     }
     return { certificate, key };
   });

@@ -87,11 +87,21 @@ export function resolveSound(
 }
 
 function soundOutputs(settings: ResolvedSettings, check: (whole: Settings) => void): ResolvedSettings {
+  const certificates = Object.keys(settings.trustAnchor.provided).map(
+    (generation) => `trustAnchor.provided.${generation}.certificatePem`,
+  );
   const paths = Object.entries<true | readonly string[]>(judged)
     .flatMap(([group, names]) => (names === true ? [group] : names.map((name) => `${group}.${name}`)))
+    .concat(certificates)
     .filter((path) => isLater(valueAt(settings, path)));
   if (paths.length === 0) return settings;
-  const outputs = Object.fromEntries(paths.map((path) => [path, valueAt(settings, path)]));
+  const outputs = Object.fromEntries(
+    paths.map((path) => {
+      const value = valueAt(settings, path);
+      // A certificate is public, whatever it was kept with.
+      return [path, certificates.includes(path) ? pulumi.unsecret(pulumi.output(value)) : value];
+    }),
+  );
   const replaced = (value: (path: string) => unknown) =>
     paths.reduce((all, path) => withSetting(all, path, value(path)), settings);
   const checked = pulumi.output(outputs).apply((values) => {

@@ -1,11 +1,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { vaultIssuerName } from "../rules/linkerdNames.ts";
 import { Issuer, type IssuerReference } from "./objects/certManager.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
 import type { VaultKubernetesLogin, VaultSettings } from "./rotatingLinkerdArgs.ts";
-
-/** Name of the Issuer, and of the ServiceAccount with which it logs in if Vault trusts the cluster. */
-const vaultIssuerName = "linkerd-identity-vault";
 
 export interface VaultIssuerArgs extends VaultSettings {
   /** The control plane's namespace: of the Issuer, and of every Secret that it names. */

@@ -43,7 +43,11 @@ export interface Certificate {
 
 export interface CertificateRequest {
   readonly metadata: Metadata;
-  readonly status?: { readonly conditions?: readonly Condition[] };
+  readonly status?: {
+    readonly conditions?: readonly Condition[];
+    /** In PEM, in base64. */
+    readonly certificate?: string;
+  };
 }
 
 /** The Certificates of the Linkerd namespace. */

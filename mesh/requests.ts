@@ -48,7 +48,8 @@ interface Refusal {
 /** HTTP status of a failed request; `undefined` if it got no answer. */
 export function statusOf(error: unknown): number | undefined {
   const { code, statusCode } = error as Refusal;
-  return typeof code === "number" ? code : statusCode;
+  // A DOMException has numbers of its own.
+  return typeof code === "number" && !(error instanceof DOMException) ? code : statusCode;
 }
 
 function explain(error: unknown): string {

@@ -31,7 +31,10 @@ export interface Trust extends MeshSettings {
 }
 
 /** Reads what the mesh in a namespace is set to. Linkerd's own defaults stand for what is not said. */
-export async function readMeshSettings({ core, namespace }: Mesh): Promise<MeshSettings> {
+export async function readMeshSettings({
+  core,
+  namespace,
+}: Pick<Mesh, "core" | "namespace">): Promise<MeshSettings> {
   const configMap = (name: string) =>
     found(`ConfigMap ${namespace}/${name}`, core.readNamespacedConfigMap({ name, namespace }));
   const [config, roots] = await Promise.all([configMap("linkerd-config"), configMap(trustRootsName)]);

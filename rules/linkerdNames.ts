@@ -7,6 +7,8 @@
 
 /** The Secret with the identity issuer, which identity mounts; its Certificate has the same name. */
 export const identityIssuerName = "linkerd-identity-issuer";
+/** The Issuer that has Vault sign, and the ServiceAccount with which it logs in if Vault trusts the cluster. */
+export const vaultIssuerName = "linkerd-identity-vault";
 /** The ConfigMap with the mesh's trust anchors, and its key. */
 export const trustRootsName = "linkerd-identity-trust-roots";
 export const trustRootsKey = "ca-bundle.crt";
@@ -73,6 +75,17 @@ export function webhookServerName(serviceName: string, namespace: string): strin
 export function identityIssuerCommonName(namespace: string, trustDomain: string): string {
   return `identity.${namespace}.${trustDomain}`;
 }
+
+/**
+ * What the identity issuer's key is for, in cert-manager's words. Verification asks for `server auth` in the whole chain
+ * as soon as an issuer lists extended usages at all.
+ */
+export const identityIssuerUsages: readonly string[] = [
+  "cert sign",
+  "crl sign",
+  "server auth",
+  "client auth",
+];
 
 /** A trust anchor's name in its mesh. Generations never share one: the first is `root`, later ones carry their number. */
 export function trustAnchorCommonName(generation: number, trustDomain: string): string {

@@ -1,6 +1,7 @@
 /** Looks whether the cluster fits the settings, once, as the program starts. */
 import { requireSound } from "../../components/validation.ts";
 import { known } from "../../rules/known.ts";
+import { plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
 import type { Run } from "./run.ts";
 
@@ -20,16 +21,19 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
   const namespace = known(controlPlane.namespace);
   const certManagerNamespace = certManager.install ? known(certManager.namespace) : undefined;
   const { installGatewayApi } = crds;
-  const [kubernetes, definitions, releases] = await Promise.all([
+  const planned = plannedAnchors(settings);
+  const [kubernetes, definitions, anchors, releases] = await Promise.all([
     family && seen(look("findKubernetesMisfits", family)),
     family &&
       namespace &&
       seen(look("findDefinitionMisfits", { family, installGatewayApi, namespace, certManagerNamespace })),
+    family && namespace && planned && seen(look("findAnchorMisfits", planned, family, namespace)),
     seen(look("listReleases", releaseNames)),
   ]);
   const installed = (releases ?? []).filter(({ description }) => description === installer);
   const kept = [...checkKept(installed, settings)];
   // What has to stay where it is would have two owners if it moved: that is one mistake.
-  const findings = kept.length > 0 ? kept : [...(kubernetes || []), ...(definitions || [])];
+  const findings =
+    kept.length > 0 ? kept : [kubernetes, definitions, anchors].flatMap((found) => found || []);
   requireSound(findings.map(spell));
 }

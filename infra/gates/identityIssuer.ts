@@ -15,8 +15,12 @@ import { valueAt } from "../../rules/charts/values.ts";
 import type { Purpose } from "../../rules/credentials/credentials.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { StoredIssuer } from "../../rules/credentials/storedIssuer.ts";
+import { known } from "../../rules/known.ts";
 import { parseDuration } from "../../rules/lifetimes/duration.ts";
 import { identityIssuerName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
+import { plannedAnchors, plannedBundle } from "../../rules/mesh/anchorChange.ts";
+import type { Settings } from "../../rules/settings/settings.ts";
+import { runningBundle } from "./misfits.ts";
 import { inputsOf, type ReleaseInputs, releaseType } from "./registration.ts";
 
 const pollMilliseconds = 1000;
@@ -88,12 +92,50 @@ export async function checkIssuerOf(cluster: Promise<Core>, release: ReleaseInpu
         "identity controller does not start without it. Write it with tls.crt, tls.key and ca.crt, and run pulumi up again.",
     );
   }
+  await requireFit(stored, bundle, purposeOf(values));
+}
+
+/**
+ * Looks at the Secret of someone else before anything is changed, if it is there: no part of the update can mend it.
+ *
+ * @throws pulumi.RunError with what is wrong with the issuer.
+ */
+export async function checkHeldIssuer(cluster: Promise<Core>, settings: Settings): Promise<void> {
+  const { source, issuanceLifetime, clockSkewAllowance } = settings.identityIssuer;
+  const [namespace, trustDomain, issuance, skew] = [
+    settings.controlPlane.namespace,
+    settings.trustDomain,
+    issuanceLifetime,
+    clockSkewAllowance,
+  ].map(known);
+  const planned = plannedAnchors(settings);
+  if (source !== "secret" || !planned || !namespace || !trustDomain || !issuance || !skew) return;
+  const looked = cluster.then(async ({ core }) => ({
+    stored: await readIssuer(core, namespace),
+    bundle: plannedBundle(await runningBundle(core, settings.controlPlane.family!, namespace), planned),
+  }));
+  // What cannot be read now is read, and told of, before the control plane.
+  const { stored, bundle } = await looked.catch(() => ({ stored: undefined, bundle: undefined }));
+  if (stored !== undefined && bundle !== undefined) {
+    await requireFit(stored, bundle, purposeFor(trustDomain, issuance, skew));
+  }
+}
+
+async function requireFit(stored: StoredIssuer, bundle: PemText, purpose: Purpose): Promise<void> {
   // Previews do without what reads certificates, which takes longer to load than this whole program.
   const [{ checkStoredIssuer }, { parseCertificate }] = await Promise.all([
     import("../../rules/credentials/storedIssuer.ts"),
     import("../../rules/credentials/parseCertificate.ts"),
   ]);
-  requireSound(checkStoredIssuer(stored, bundle, purposeOf(values), parseCertificate));
+  requireSound(checkStoredIssuer(stored, bundle, purpose, parseCertificate));
+}
+
+/** The Secret, if it holds anything. */
+async function readIssuer(core: Cluster["core"], namespace: string): Promise<StoredIssuer | undefined> {
+  const field = `Secret ${namespace}/${identityIssuerName}`;
+  const read = core.readNamespacedSecret({ name: identityIssuerName, namespace });
+  const { data = {} } = (await found(field, read)) ?? {};
+  return Object.keys(data).length > 0 ? { field, data } : undefined;
 }
 
 /** The Secret once it holds anything; `undefined` if it does not after that many seconds. */
@@ -102,16 +144,13 @@ async function awaitIssuer(
   namespace: string,
   timeoutSeconds: number,
 ): Promise<StoredIssuer | undefined> {
-  const field = `Secret ${namespace}/${identityIssuerName}`;
   const end = Date.now() + timeoutSeconds * 1000;
   for (let told = false; ; told = true) {
-    const read = core.readNamespacedSecret({ name: identityIssuerName, namespace });
-    const { data = {} } = (await found(field, read)) ?? {};
-    if (Object.keys(data).length > 0) return { field, data };
-    if (Date.now() >= end) return undefined;
+    const stored = await readIssuer(core, namespace);
+    if (stored !== undefined || Date.now() >= end) return stored;
     if (!told) {
       pulumi.log.info(
-        `Waiting for ${field} to be written, with tls.crt, tls.key and ca.crt, for ${timeoutSeconds} s at most.`,
+        `Waiting for Secret ${namespace}/${identityIssuerName} to be written, with tls.crt, tls.key and ca.crt, for ${timeoutSeconds} s at most.`,
       );
     }
     await setTimeout(pollMilliseconds);
@@ -129,14 +168,21 @@ async function bundleOf(core: Cluster["core"], namespace: string, values: object
 }
 
 function purposeOf(values: object): Purpose {
-  const clockSkewAllowance = String(valueAt(values, "identity.issuer.clockSkewAllowance"));
-  return {
-    trustDomain: String(valueAt(values, "identityTrustDomain")),
-    issuanceLifetime: String(valueAt(values, "identity.issuer.issuanceLifetime")),
-    clockSkewAllowance,
-    // The anchors' ends are told of where the anchors are made, in previews as well.
-    warnBefore: "0",
-    // By the cluster's clock, which may be so much ahead, an issuer of this moment is valid already.
-    now: new Date(Date.now() + Number(parseDuration(clockSkewAllowance) / 1_000_000n)),
-  };
+  const [trustDomain, issuance, skew] = [
+    "identityTrustDomain",
+    "identity.issuer.issuanceLifetime",
+    "identity.issuer.clockSkewAllowance",
+  ].map((path) => String(valueAt(values, path)));
+  return purposeFor(trustDomain!, issuance!, skew!);
+}
+
+export function purposeFor(
+  trustDomain: string,
+  issuanceLifetime: string,
+  clockSkewAllowance: string,
+): Purpose {
+  // By the cluster's clock, which may be so much ahead, an issuer of this moment is valid already.
+  const now = new Date(Date.now() + Number(parseDuration(clockSkewAllowance) / 1_000_000n));
+  // The anchors' ends are told of where the anchors are made, in previews as well.
+  return { trustDomain, issuanceLifetime, clockSkewAllowance, warnBefore: "0", now };
 }

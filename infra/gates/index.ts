@@ -7,15 +7,17 @@ import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import { statusOf } from "../../mesh/requests.ts";
 import { requireFit } from "./clusterFit.ts";
 import { keepWhatIsOthers } from "./existingObjects.ts";
-import { IssuerGate } from "./identityIssuer.ts";
+import { checkHeldIssuer, IssuerGate } from "./identityIssuer.ts";
 import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
+import { requireLifted } from "./liftedProtection.ts";
 import { lookWith } from "./looks.ts";
 import { lookFromThread } from "./previewThread.ts";
 import { inputsOf } from "./registration.ts";
+import { SignerTrial } from "./signerTrial.ts";
 
 /** Enough for a login and an answer. A preview is not held up longer by a cluster that is far, or down. */
-const previewTimeoutMilliseconds = 2000;
+const previewTimeoutMilliseconds = 5000;
 
 export interface Gates {
   /** For the options of the component that installs Linkerd. */
@@ -34,12 +36,14 @@ export interface Gates {
  *
  * - a setting whose change would replace what the mesh lives on is refused;
  * - an object that is there already is not taken over, unless an interrupted run of this stack has left it;
+ * - an anchor signs, or goes, only if the mesh that runs can bear it;
+ * - an issuer of someone else's signs only after it has been tried;
  * - an Issuer or a Certificate that names what does not exist is refused at once;
  * - a control plane is changed only after its identity issuer has been found fit for it;
  * - a Helm release goes on from what an interrupted run has left.
  *
- * An update waits here until the cluster has been found to fit the settings, so that nothing is changed otherwise. A preview
- * goes on meanwhile, and what the cluster does not answer in two seconds, it warns of at its end.
+ * An update waits here until all has been looked at that is known before, so that nothing is changed if it is refused. A
+ * preview goes on meanwhile, and what the cluster does not answer in time, it warns of at its end.
  *
  * @param cluster the kubeconfig and context that the program's Kubernetes provider has.
  * @param args the arguments of the component that installs Linkerd.
@@ -92,12 +96,16 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
   };
   const run = { look, settings, installer: installer(), onUnseen, spell };
   await requireFit(run);
+  await Promise.all([requireLifted(connected, settings, spell), checkHeldIssuer(connected, settings)]);
+  const trial = new SignerTrial(connected, settings, spell);
+  await trial.first();
   const issuer = new IssuerGate(connected);
   return {
     transforms: [
       keepWhatIsOthers(run),
       continueInterruptedReleases(look, connected, run.installer),
-      requireReferences(connected, spell),
+      requireReferences(connected, settings.certManager.install, spell),
+      trial.transform(),
       issuer.transform(),
     ],
     finish: async (linkerd) => {

@@ -10,10 +10,8 @@ import { findIssuer } from "../../mesh/issuers.ts";
 import { found } from "../../mesh/requests.ts";
 import { describeFindings, type Finding } from "../../rules/finding.ts";
 import { broken } from "../../rules/rules.ts";
-import { inputsOf } from "./registration.ts";
-
-const issuerType = "kubernetes:cert-manager.io/v1:Issuer";
-const certificateType = "kubernetes:cert-manager.io/v1:Certificate";
+import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
+import { certificateType, inputsOf, issuerType } from "./registration.ts";
 
 type Client = Pick<Cluster, "core" | "groups" | "custom">;
 
@@ -23,7 +21,7 @@ interface SecretKey {
 }
 
 /** What is read of the inputs of an Issuer or a Certificate. */
-interface Referring {
+export interface Referring {
   readonly metadata: { readonly name: string; readonly namespace: string };
   readonly spec: {
     readonly issuerRef?: { readonly group: string; readonly kind: string; readonly name: string };
@@ -31,6 +29,7 @@ interface Referring {
       readonly auth: {
         readonly tokenSecretRef?: SecretKey;
         readonly appRole?: { readonly secretRef: SecretKey };
+        readonly kubernetes?: { readonly serviceAccountRef: object };
       };
     };
   };
@@ -41,9 +40,13 @@ interface Referring {
  *
  * @param spell puts findings into the words of the caller's own settings.
  */
-export function requireReferences(cluster: Promise<Client>, spell: Spelling): pulumi.ResourceTransform {
+export function requireReferences(
+  cluster: Promise<Client>,
+  installsCertManager: boolean,
+  spell: Spelling,
+): pulumi.ResourceTransform {
   const check = new pulumi.ResourceHook("issuer-references", async ({ newInputs }) => {
-    const findings = await findMissing(cluster, await inputsOf(newInputs));
+    const findings = await findMissing(cluster, await inputsOf(newInputs), installsCertManager);
     if (findings.length > 0) throw new Error(describeFindings(findings.map(spell)));
   });
   const hooks = { beforeCreate: [check], beforeUpdate: [check] };
@@ -53,19 +56,29 @@ export function requireReferences(cluster: Promise<Client>, spell: Spelling): pu
       : undefined;
 }
 
-/** What is referred to and does not exist; nothing if that cannot be looked at: then cert-manager has the last word. */
+/**
+ * What is referred to and does not exist; nothing if that cannot be looked at: then cert-manager has the last word.
+ *
+ * Nothing either if it cannot exist yet: in a namespace that is still to be made, or before cert-manager.
+ *
+ * @param installsCertManager whether this stack does.
+ */
 export async function findMissing(
   cluster: Promise<Client>,
   { metadata: { namespace }, spec }: Referring,
+  installsCertManager: boolean,
 ): Promise<Finding[]> {
   const secret = spec.vault?.auth.tokenSecretRef ?? spec.vault?.auth.appRole?.secretRef;
   try {
     const client = await cluster;
     const missing = await Promise.all([
       secret && missingKey(client, namespace, secret),
-      spec.issuerRef && missingIssuer(client, namespace, spec.issuerRef),
+      spec.issuerRef && missingIssuer(client, namespace, spec.issuerRef, installsCertManager),
     ]);
-    return missing.filter((finding) => finding !== undefined);
+    const findings = missing.filter((finding) => finding !== undefined);
+    if (findings.length === 0 || spec.issuerRef?.kind === "ClusterIssuer") return findings;
+    const made = await found(`Namespace ${namespace}`, client.core.readNamespace({ name: namespace }));
+    return made === undefined ? [] : findings;
   } catch (error) {
     pulumi.log.debug(`Whether all that is referred to exists is not known: ${(error as Error).message}`);
     return [];
@@ -97,11 +110,13 @@ async function missingKey(
 async function missingIssuer(
   client: Client,
   namespace: string,
-  reference: NonNullable<Referring["spec"]["issuerRef"]>,
+  { group, kind, name }: NonNullable<Referring["spec"]["issuerRef"]>,
+  installsCertManager: boolean,
 ): Promise<Finding | undefined> {
-  const { group, kind, name } = reference;
+  const reference = { group, kind, name };
   const { isKnown, isNamespaced, issuer } = await findIssuer(client, namespace, reference);
   if (issuer !== undefined) return undefined;
+  if (!isKnown && group === certManagerGroup && installsCertManager) return undefined;
   const field = "identityIssuer.issuerRef";
   if (isKnown) {
     const place = isNamespaced ? ` in namespace ${namespace}` : "";

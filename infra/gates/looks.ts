@@ -2,9 +2,16 @@
 import type { Cluster } from "../../mesh/cluster.ts";
 import { findRelease, listReleases } from "../../mesh/helmReleases.ts";
 import { findObject } from "../../mesh/objects.ts";
-import { findDefinitionMisfits, findKubernetesMisfits } from "./misfits.ts";
+import { findAnchorMisfits, findDefinitionMisfits, findKubernetesMisfits } from "./misfits.ts";
 
-export const looks = { findKubernetesMisfits, findDefinitionMisfits, findObject, findRelease, listReleases };
+export const looks = {
+  findKubernetesMisfits,
+  findDefinitionMisfits,
+  findAnchorMisfits,
+  findObject,
+  findRelease,
+  listReleases,
+};
 
 type Looks = typeof looks;
 type Arguments<Name extends keyof Looks> =

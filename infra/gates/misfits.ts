@@ -2,11 +2,13 @@
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
 import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
+import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
-import { crdsReleaseName } from "../../rules/linkerdNames.ts";
+import { crdsReleaseName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
+import { checkAnchorChange, type PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { broken } from "../../rules/rules.ts";
 
-type Client = Pick<Cluster, "version" | "definitions">;
+type Client = Pick<Cluster, "core" | "version" | "definitions">;
 
 /** The definitions that are going to be installed. */
 export interface WantedDefinitions {
@@ -17,6 +19,33 @@ export interface WantedDefinitions {
   readonly namespace: string;
   /** Namespace of cert-manager, if it is installed. */
   readonly certManagerNamespace: string | undefined;
+}
+
+/** What a change of the anchors would do to the mesh that runs. */
+export async function findAnchorMisfits(
+  { core }: Client,
+  anchors: PlannedAnchors,
+  family: ChartFamily,
+  namespace: string,
+): Promise<Finding[]> {
+  const running = await runningBundle(core, family, namespace);
+  return running === undefined ? [] : [...checkAnchorChange(running, anchors)];
+}
+
+/** The anchors of the mesh that runs; `undefined` if none does. */
+export async function runningBundle(
+  core: Cluster["core"],
+  { externalCA }: ChartFamily,
+  namespace: string,
+): Promise<PemText | undefined> {
+  const field = `ConfigMap ${namespace}/${trustRootsName}`;
+  const roots = await found(field, core.readNamespacedConfigMap({ name: trustRootsName, namespace }));
+  const text = roots?.data?.[trustRootsKey];
+  if (text !== undefined) return { field, text };
+  // Linkerd 2.10 has its bundle among its values alone, in YAML; to read that takes longer to load than all this.
+  if (externalCA) return undefined;
+  const { readMeshSettings } = await import("../../mesh/trust.ts");
+  return (await readMeshSettings({ core, namespace })).bundle;
 }
 
 /** Whether the cluster's Kubernetes is one that Linkerd supports. */

@@ -1,8 +1,11 @@
 /** What the gates read of the resources that a component registers. */
 import * as pulumi from "@pulumi/pulumi";
 
-/** The engine's name for a Helm release. */
+/** The engine's names for what gates look at. */
 export const releaseType = "kubernetes:helm.sh/v3:Release";
+
+export const issuerType = "kubernetes:cert-manager.io/v1:Issuer";
+export const certificateType = "kubernetes:cert-manager.io/v1:Certificate";
 
 /** What is read of a release's inputs. */
 export interface ReleaseInputs {

@@ -177,7 +177,8 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
   const { checkStack, readStack, readStackFile } = await import("./stack.ts");
   const stack = options.config === undefined ? await readStack(options.stack) : readStackFile(options.config);
   if ("rule" in stack) return [stack];
-  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle } = checkStack(stack);
+  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle, checkChange } =
+    checkStack(stack);
   if (options.offline) return findings;
   const skip = (reason: string) => {
     process.stderr.write(`The cluster was not looked at: ${reason}\n`);
@@ -201,7 +202,11 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
     // An anchor that is given ends in the stack's settings and in the bundle: that is one finding.
     const isTold = ({ rule, message }: Finding) =>
       findings.some((told) => told.rule === rule && told.message === message);
-    return [...findings, ...found.filter((finding) => !isTold(finding))];
+    return [
+      ...findings,
+      ...(held.bundle === undefined ? [] : checkChange(held.bundle)),
+      ...found.filter((finding) => !isTold(finding)),
+    ];
   } catch (error) {
     return skip((error as Error).message);
   }

@@ -5,12 +5,13 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, type TagId, type Tags } from "yaml";
 import { type ResolvedSettings, resolve } from "../../components/rotatingLinkerdArgs.ts";
-import { configurationOf, encryptedLeaf, type StackText } from "../../infra/config.ts";
+import { configurationOf, encryptedLeaf, inConfiguration, type StackText } from "../../infra/config.ts";
 import { joinBundle } from "../../rules/credentials/bundle.ts";
 import type { Purpose } from "../../rules/credentials/credentials.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { isPlainObject, known } from "../../rules/known.ts";
+import { checkAnchorChange, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { broken } from "../../rules/rules.ts";
 
 /** What is wrong with a stack's configuration, and where and how to look at its cluster. */
@@ -23,17 +24,24 @@ export interface CheckedStack {
   readonly purpose: Omit<Purpose, "now"> | undefined;
   /** The mesh's anchors, if all of them are provided and sound; otherwise the cluster alone has them. */
   readonly bundle: PemText | undefined;
+  /** What is wrong with it for a mesh that runs with these anchors. */
+  readonly checkChange: (running: PemText) => readonly Finding[];
 }
 
 export function checkStack(stack: StackText): CheckedStack {
   const { configuration, findings } = configurationOf(stack);
   const settings = resolve(configuration.linkerd);
+  const isSound = verdictOf(findings) !== "error";
   return {
     findings,
     kubeconfig: known(configuration.kubeconfig),
     kubeContext: known(configuration.kubeContext),
     linkerdNamespace: known(settings.controlPlane.namespace),
-    bundle: verdictOf(findings) === "error" ? undefined : providedBundle(settings),
+    bundle: isSound ? providedBundle(settings) : undefined,
+    checkChange: (running) => {
+      const planned = isSound ? plannedAnchors(settings) : undefined;
+      return planned === undefined ? [] : [...checkAnchorChange(running, planned)].map(inConfiguration);
+    },
     purpose: purposeOf(settings),
   };
 }

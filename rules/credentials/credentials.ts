@@ -63,26 +63,44 @@ export function checkCredentials(
     credentials.issuer === undefined
       ? { members: [], findings: [] }
       : readCertificates(credentials.issuer, parse);
-  const anchors = withoutDuplicates(bundle.members);
   const issuer = chain.members.find(({ place }) => place === 1);
   const following = chain.members.filter((member) => member !== issuer);
-  // An anchor that follows the issuer does no harm, and is checked with the bundle.
-  const intermediates = withoutDuplicates(following).filter((member) => !includes(anchors, member));
   const isComplete = [...bundle.findings, ...chain.findings].every(
     ({ rule }) => rule !== "certificate-readable",
   );
   return [
     ...bundle.findings,
+    ...chain.findings,
+    ...checkMembers({ anchors: bundle.members, issuer, following, isComplete }, purpose),
+    ...(credentials.key === undefined
+      ? []
+      : checkKey(credentials.key, issuer, [...following, ...withoutDuplicates(bundle.members)])),
+  ];
+}
+
+/** Certificates that have been read. */
+export interface Members extends Pick<Chain, "following" | "isComplete"> {
+  readonly anchors: readonly Member[];
+  readonly issuer: Member | undefined;
+}
+
+/** The same of certificates that have been read, or that do not exist yet. */
+export function checkMembers(
+  { issuer, following, isComplete, ...members }: Members,
+  purpose: Purpose,
+): Finding[] {
+  const anchors = withoutDuplicates(members.anchors);
+  // An anchor that follows the issuer does no harm, and is checked with the bundle.
+  const intermediates = withoutDuplicates(following).filter((member) => !includes(anchors, member));
+  return [
     ...anchors.flatMap((anchor) => checkAuthority(anchor, "anchor", purpose.now, purpose.warnBefore)),
     ...checkAnchorSubjects(anchors, issuer),
-    ...chain.findings,
     ...(issuer === undefined ? [] : checkAuthority(issuer, "issuer", purpose.now)),
     ...intermediates.flatMap((member) => checkAuthority(member, "intermediate", purpose.now)),
     ...(issuer === undefined || anchors.length === 0
       ? []
       : checkIssuer({ issuer, following, intermediates, anchors, isComplete }, purpose)),
     ...checkNames(anchors, issuer, purpose.trustDomain),
-    ...(credentials.key === undefined ? [] : checkKey(credentials.key, issuer, [...following, ...anchors])),
   ];
 }
 

@@ -65,6 +65,21 @@ export const meshRules = {
     fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
     source: "linkerd check looks for the Gateway API's definitions",
   },
+  "signer-trusted": {
+    demand: "An anchor signs only after the running mesh has it in its bundle.",
+    fix: "List it beside the one that signs now, which goes on signing, and run pulumi up; restart the meshed pods; then let it sign, and run pulumi up again.",
+    source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
+  },
+  "anchor-protected": {
+    demand: "An anchor leaves the running mesh's bundle only after its protection has been lifted.",
+    fix: "Set trustAnchor.protect to false and run pulumi up while it is still listed; then take it out, and run pulumi up again. Another root is another generation.",
+    source: "Pulumi refuses to delete or replace what is protected, when it has changed all else",
+  },
+  "signer-trial": {
+    demand: "An issuer that is to sign the identity issuer signs one on trial first.",
+    fix: "Let it sign: its log and cert-manager's say why it does not; what cert-manager approves by itself is in approveSignerNames. This user needs create, get and delete on CertificateRequests of the control plane's namespace.",
+    source: "cert-manager writes what an issuer answers into the Secret that the mesh uses",
+  },
   "issuer-exists": {
     demand: "Every issuer that signs for the mesh exists.",
     fix: "Create it, and run pulumi up again; or correct name, kind and group.",

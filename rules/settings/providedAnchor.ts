@@ -1,21 +1,29 @@
-/** A trust anchor that is given: its certificate, and its key where it is to sign. */
+/** Trust anchors that are given: each by itself, and all of them as anchors of the issuer that is going to be made. */
 import { checkAuthority } from "../credentials/authority.ts";
 import { joinBundle } from "../credentials/bundle.ts";
+import { isSameCertificate, type ParsedCertificate } from "../credentials/certificate.ts";
+import { checkMembers } from "../credentials/credentials.ts";
 import { parseCertificate } from "../credentials/parseCertificate.ts";
-import { readCertificates } from "../credentials/pemText.ts";
+import { type Member, readCertificates } from "../credentials/pemText.ts";
 import { checkKey } from "../credentials/privateKey.ts";
+import { prospectiveIssuer } from "../credentials/prospectiveIssuer.ts";
 import type { Finding } from "../finding.ts";
+import { known } from "../known.ts";
+import { parseDuration } from "../lifetimes/duration.ts";
+import { identityIssuerCommonName } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
+import type { Settings } from "./settings.ts";
 
-/** Checks one anchor that is given, as far as it is known. */
+const fieldOf = (generation: string) => `trustAnchor.provided.${generation}`;
+
+/** Checks the texts of one anchor, as far as they are known. */
 export function* checkProvidedAnchor(
-  field: string,
+  generation: string,
   certificatePem: string | undefined,
   privateKeyPem: string | undefined,
-  warnBefore: string,
-): Iterable<Finding> {
-  if (certificatePem === undefined) return;
-  const certificate = { field: `${field}.certificatePem`, text: normalised(certificatePem) };
+): Generator<Finding, Member | undefined> {
+  if (certificatePem === undefined) return undefined;
+  const certificate = { field: `${fieldOf(generation)}.certificatePem`, text: normalised(certificatePem) };
   const { members, findings } = readCertificates(certificate, parseCertificate);
   const [anchor] = members;
   yield* findings;
@@ -25,10 +33,81 @@ export function* checkProvidedAnchor(
       message: `There are ${members.length} certificates here, and a generation is one anchor.`,
     });
   }
-  if (anchor !== undefined) yield* checkAuthority(anchor, "anchor", new Date(), warnBefore);
   if (privateKeyPem !== undefined) {
-    yield* checkKey({ field: `${field}.privateKeyPem`, text: privateKeyPem }, anchor, []);
+    yield* checkKey({ field: `${fieldOf(generation)}.privateKeyPem`, text: privateKeyPem }, anchor, []);
   }
+  // In messages about several anchors, each is called by its generation.
+  return anchor && { ...anchor, place: Number(generation) };
+}
+
+/**
+ * Checks all anchors that are given, by every rule that credentials in files are checked by, with the issuer that the
+ * settings make in the place of one that exists.
+ *
+ * @param signing the generation that signs; `undefined` if none of them does.
+ */
+export function* checkProvidedAnchors(
+  settings: Settings,
+  signing: number | undefined,
+  warnBefore: string,
+): Iterable<Finding> {
+  const { generations, provided } = settings.trustAnchor;
+  const anchors: Member[] = [];
+  for (const [generation, { certificatePem, privateKeyPem }] of Object.entries(provided)) {
+    const anchor = yield* checkProvidedAnchor(generation, known(certificatePem), known(privateKeyPem));
+    const twin = anchors.find(
+      ({ certificate }) => anchor && isSameCertificate(certificate, anchor.certificate),
+    );
+    if (twin !== undefined) {
+      yield broken("provided-anchor", {
+        field: anchor!.field,
+        message: `This is the certificate of generation ${twin.place} as well, and a generation is an anchor of its own.`,
+        fix: "Remove one of the two generations, or give it an anchor of its own.",
+      });
+    } else if (anchor !== undefined) anchors.push(anchor);
+  }
+  const trustDomain = known(settings.trustDomain);
+  const namespace = known(settings.controlPlane.namespace);
+  const { duration, issuanceLifetime } = settings.identityIssuer;
+  const [lifetime, leafLifetime] = [duration, issuanceLifetime].map((text) => millisecondsOf(known(text)));
+  const now = new Date();
+  if (trustDomain === undefined || namespace === undefined || !lifetime || !leafLifetime) {
+    yield* anchors.flatMap((anchor) => checkAuthority(anchor, "anchor", now, warnBefore));
+    return;
+  }
+  const listed = generations.map((generation) => anchors.find(({ place }) => place === generation));
+  const issuer = prospectiveIssuer(
+    {
+      commonName: identityIssuerCommonName(namespace, trustDomain),
+      validFrom: now,
+      validTo: new Date(now.getTime() + lifetime),
+      signer:
+        signing === undefined ? lasting(settings, listed) : listed[generations.indexOf(signing)]?.certificate,
+    },
+    anchors.map(({ certificate }) => certificate),
+  );
+  const findings = checkMembers(
+    {
+      anchors,
+      issuer: { field: "identityIssuer", place: 1, certificate: issuer },
+      following: [],
+      isComplete: false,
+    },
+    { trustDomain, issuanceLifetime: known(issuanceLifetime)!, clockSkewAllowance: "0s", warnBefore, now },
+  );
+  // What follows from the lifetimes alone is told of them.
+  yield* findings.filter(({ rule }) => rule !== "issuer-outlives-leaves");
+}
+
+/** Where someone else signs below one of these anchors: the one that lasts longest, which names its key as others do. */
+function lasting(
+  { identityIssuer: { source } }: Settings,
+  anchors: readonly (Member | undefined)[],
+): ParsedCertificate | undefined {
+  const certificates = anchors.flatMap((anchor) => anchor?.certificate ?? []);
+  if (source === "secret" || certificates.length < anchors.length) return undefined;
+  const [longest] = certificates.sort((one, other) => +other.x509.validToDate - +one.x509.validToDate);
+  return longest && { ...longest, subjectKeyIdentifier: longest.subjectKeyIdentifier ?? "" };
 }
 
 /** The text as it gets into the bundle; one that cannot get there is left to the rules. */
@@ -37,5 +116,14 @@ function normalised(pem: string): string {
     return joinBundle([pem]);
   } catch {
     return pem;
+  }
+}
+
+/** `undefined` for what is no duration, which is told elsewhere. */
+function millisecondsOf(duration: string | undefined): number | undefined {
+  try {
+    return duration === undefined ? undefined : Number(parseDuration(duration) / 1_000_000n);
+  } catch {
+    return undefined;
   }
 }

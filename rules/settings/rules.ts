@@ -114,7 +114,7 @@ export const settingRules = {
     source: "this program: an anchor that is not listed is in no bundle",
   },
   "provided-anchor": {
-    demand: "A provided anchor is a single certificate.",
+    demand: "A provided anchor is a single certificate, and no other generation's.",
     fix: "Give each anchor a generation of its own; authorities below it belong to the issuer's chain.",
     source: "this program: each generation is one anchor",
   },

@@ -9,8 +9,8 @@ import { readDuration } from "../lifetimes/renewal.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
-import type { checkProvidedAnchor as check } from "./providedAnchor.ts";
-import { type Settings, signedElsewhere } from "./settings.ts";
+import type { checkProvidedAnchors as all, checkProvidedAnchor as one } from "./providedAnchor.ts";
+import { type ProvidedTrustAnchor, type Settings, signedElsewhere } from "./settings.ts";
 
 /** Settings that say how an anchor of one source lives, and nothing about one of the other. */
 const settingsOfSource = {
@@ -57,7 +57,7 @@ function* checkStackAnchors(settings: Settings, warnBefore: string): Iterable<Fi
   const { generations, provided } = settings.trustAnchor;
   const signing = signingGeneration(settings);
   yield* checkGenerations(generations, signing);
-  yield* checkProvided(provided, generations, warnBefore);
+  yield* checkProvided(settings, signing, warnBefore);
   const signer = signing === undefined ? undefined : provided[signing];
   if (signer && signer.privateKeyPem === undefined) {
     yield broken("signing-key", {
@@ -90,16 +90,18 @@ function* checkGenerations(generations: readonly number[], signing: number | und
 }
 
 function* checkProvided(
-  provided: Settings["trustAnchor"]["provided"],
-  generations: readonly number[],
+  settings: Settings,
+  signing: number | undefined,
   warnBefore: string,
 ): Iterable<Finding> {
+  const { provided, generations } = settings.trustAnchor;
+  const sound: [string, ProvidedTrustAnchor][] = [];
   for (const [generation, anchor] of Object.entries(provided)) {
     const field = `trustAnchor.provided.${generation}`;
     const shape = checkParts(field, anchor, ["certificatePem"], ["privateKeyPem"]);
     yield* shape;
     if (shape.length > 0) continue;
-    yield* checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem), warnBefore);
+    sound.push([generation, anchor]);
     if (generations.some((listed) => String(listed) === generation)) continue;
     yield broken("provided-generation", {
       field,
@@ -107,19 +109,24 @@ function* checkProvided(
       fix: "Add it there, or remove the anchor.",
     });
   }
+  if (sound.length === 0) return;
+  const trustAnchor = { ...settings.trustAnchor, provided: Object.fromEntries(sound) };
+  yield* readers().checkProvidedAnchors({ ...settings, trustAnchor }, signing, warnBefore);
 }
 
 const require = createRequire(import.meta.url);
 
 /**
- * Checks one anchor that is given, as far as it is known.
- *
- * Its module is loaded when it is called: reading certificates takes more code than all other rules, and most meshes make
- * their anchors. In the package the module is JavaScript, as this one is.
+ * What reads certificates, which is more code than all other rules, and most meshes make their anchors: so it is loaded
+ * when it is called. In the package the module is JavaScript, as this one is.
  */
-export function checkProvidedAnchor(...anchor: Parameters<typeof check>): Finding[] {
-  const module = require(`./providedAnchor${extname(import.meta.filename)}`);
-  return [...(module.checkProvidedAnchor as typeof check)(...anchor)];
+function readers(): { readonly checkProvidedAnchor: typeof one; readonly checkProvidedAnchors: typeof all } {
+  return require(`./providedAnchor${extname(import.meta.filename)}`);
+}
+
+/** Checks the texts of one anchor that is given, as far as they are known. */
+export function checkProvidedAnchor(...anchor: Parameters<typeof one>): Finding[] {
+  return [...readers().checkProvidedAnchor(...anchor)];
 }
 
 function* checkClusterAnchor(settings: Settings): Iterable<Finding> {

@@ -167,6 +167,19 @@ async function answerWithLeaf(): Promise<void> {
   });
 }
 
+/** Runs what must change nothing of the mesh's identity, and leave nothing behind. */
+async function untouched(run: () => Promise<void>): Promise<void> {
+  const identity = () =>
+    kubectl(
+      "get",
+      ...["secrets,configmaps,certificates,certificaterequests,issuers", "--namespace=linkerd"],
+      "--output=jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{'\\n'}{end}",
+    );
+  const before = await identity();
+  await run();
+  assert.equal(await identity(), before);
+}
+
 test("an anchor without its key signs nothing, which is said before anything is made", async () => {
   const output = await refused("up");
   assert.match(
@@ -249,15 +262,33 @@ test("an external issuer that is not there, and one that answers with a leaf, ar
     kind: "Signer",
     metadata: { name: "careless", namespace: "linkerd" },
   });
-  const [output] = await Promise.all([refused("up"), answerWithLeaf()]);
-  assert.match(
-    output,
-    /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
+  await untouched(async () => {
+    const [output] = await Promise.all([refused("up"), answerWithLeaf()]);
+    assert.match(
+      output,
+      /identityIssuerRef, what Signer\.issuers\.example\.com careless has signed on trial: .*is not an authority \(CA:FALSE\)/,
+    );
+  });
+  assert.deepEqual(await check(), { code: 0, findings: [] });
+});
+
+test("a ClusterIssuer that is not below the bundle is refused before cert-manager may use it", async () => {
+  const secret = secretOf("elsewhere", { "tls.crt": pemOf(stranger), "tls.key": keyOf(stranger) });
+  await apply(
+    { ...secret, metadata: { name: "elsewhere", namespace: "cert-manager" } },
+    { ...issuerOver("elsewhere", "elsewhere"), kind: "ClusterIssuer", metadata: { name: "elsewhere" } },
   );
-  const { code, findings } = await check();
-  assert.equal(code, 2);
-  assert.ok(findings.some(({ rule }) => rule === "is-ca"));
-  assert.deepEqual(await check("--offline"), { code: 0, findings: [] });
+  await refer({ name: "elsewhere", kind: "ClusterIssuer" });
+  await untouched(async () =>
+    assert.match(
+      await refused("up"),
+      /identityIssuerRef, what ClusterIssuer\.cert-manager\.io elsewhere has signed on trial: .*leads to no trust anchor/,
+    ),
+  );
+  // As a node's drain does: whatever is in the Secret has to be good enough for a new controller.
+  const pods = ["pods", "--namespace=linkerd", "--selector=linkerd.io/control-plane-component=identity"];
+  await kubectl("delete", ...pods);
+  await kubectl("wait", ...pods, "--for=condition=Ready", "--timeout=120s");
 });
 
 test("provided anchor with its key, issuer of cert-manager", async () => {
@@ -279,9 +310,36 @@ test("a provided anchor does not become another one", async () => {
   await provide("company");
 });
 
-test("anchor of Pulumi beside it, issuer by reference, then of a third party", async () => {
+test("an anchor that no issuer can be below is refused as another generation, by check and by up alike", async () => {
+  const short = await authority({ commonName: "short", notAfter: hoursFromNow(87_600), pathLength: 0 });
+  writeFileSync(join(folder, "short.pem"), pemOf(short));
   await set("trustAnchorGenerations[0]", "1");
   await set("trustAnchorGenerations[1]", "2");
+  await set("providedTrustAnchors.2.certificateFile", join(folder, "short.pem"));
+  await untouched(async () => {
+    assert.match(await refused("up"), /providedTrustAnchors\.2\.certificatePem: .*\(path length\)/);
+    const { code, findings } = await check();
+    assert.deepEqual([code, findings.map(({ rule }) => rule)], [2, ["path-length"]]);
+  });
+  await unset("providedTrustAnchors.2");
+});
+
+test("a generation does not sign before the mesh trusts it, with or without a preview", async () => {
+  await set("signingGeneration", "2");
+  await untouched(async () => {
+    for (const command of ["preview", "up"] as const) {
+      assert.match(
+        await refused(command),
+        /signingGeneration: Generation 2 is to sign, and it is not in the bundle of the running mesh .*"company root"/,
+      );
+    }
+  });
+  const { code, findings } = await check();
+  assert.deepEqual([code, findings.map(({ rule }) => rule)], [2, ["signer-trusted"]]);
+  await unset("signingGeneration");
+});
+
+test("anchor of Pulumi beside it, issuer by reference, then of a third party", async () => {
   await up();
   await apply(issuerOver("by-hand", "linkerd-trust-anchor-2"));
   await refer({ name: "by-hand" });
@@ -294,4 +352,24 @@ test("anchor of Pulumi beside it, issuer by reference, then of a third party", a
   const { code, stdout } = await operation("credentials");
   assert.equal(code, 1, stdout);
   assert.match(stdout, /Warning: Certificate linkerd\/linkerd-identity-issuer: .* nobody else has written/);
+});
+
+test("an anchor does not leave the bundle before a run has lifted its protection", async () => {
+  await unset("trustAnchorGenerations");
+  await unset("providedTrustAnchors");
+  await set("trustAnchorGenerations[0]", "2");
+  await untouched(async () => {
+    for (const [protect, was] of [
+      ["true", "is true"],
+      ["false", "was true in the run before"],
+    ] as const) {
+      await set("protectTrustAnchors", protect);
+      assert.match(
+        await refused("up"),
+        new RegExp(
+          `trustAnchorGenerations: \\[2\\] would take "company root" out .*protectTrustAnchors ${was}`,
+        ),
+      );
+    }
+  });
 });

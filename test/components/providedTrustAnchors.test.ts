@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import { test } from "node:test";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import * as x509 from "@peculiar/x509";
 import * as pulumi from "@pulumi/pulumi";
-import { authority, type Fabricated, hoursFromNow, keysOf, leaf } from "../certificates.ts";
+import {
+  type Authority,
+  authority,
+  authorityExtensions,
+  type Fabricated,
+  hoursFromNow,
+  keysOf,
+  leaf,
+} from "../certificates.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
 import { resolved } from "../registrations.ts";
 
@@ -166,6 +176,76 @@ for (const [what, args, findings] of [
   ],
 ] as const) {
   test(`checked: ${what}`, () => assert.deepEqual(refused(args), findings));
+}
+
+const given = async (one: Partial<Authority>) => {
+  const made = await authority({ commonName: "given", notAfter: hoursFromNow(87_600), ...one });
+  return { certificatePem: pemOf(made), privateKeyPem: keyOf(made) };
+};
+const short = await given({ pathLength: 0 });
+const constrained = await given({
+  extensions: [
+    ...authorityExtensions(),
+    new x509.Extension("2.5.29.30", true, Buffer.from("3010a00e300c820a6578616d706c652e636f", "hex")),
+  ],
+});
+const namesake = await given({ commonName: "identity.linkerd.cluster.local" });
+const endingEarly = await given({ notAfter: hoursFromNow(71) });
+const lasting = await given({ notAfter: hoursFromNow(73) });
+const serving = await given({
+  extensions: [...authorityExtensions(), new x509.ExtendedKeyUsageExtension(["1.3.6.1.5.5.7.3.1"])],
+});
+
+/** Settings with these anchors as generations 1 and 2. */
+const both = (one: object | undefined, two: object, signingGeneration = 1): Values => ({
+  trustAnchorWarnBefore: "0",
+  trustAnchorGenerations: [1, 2],
+  signingGeneration,
+  providedTrustAnchors: { ...(one && { 1: one }), 2: two },
+});
+const secondBreaks = (rule: string) => [`${rule} providedTrustAnchors.2.certificatePem`];
+
+for (const [what, args, findings] of [
+  ["a path length of 0, whoever signs", both(undefined, short), secondBreaks("path-length")],
+  ["a path length of 0 of the one that signs", both(provided, short, 2), secondBreaks("path-length")],
+  [
+    "a path length of 0 below a third party's issuer",
+    { ...both(provided, short), identityIssuerSource: "secret" },
+    secondBreaks("path-length"),
+  ],
+  ["name constraints", both(provided, constrained), secondBreaks("constraints")],
+  ["an extended usage for servers alone", both(provided, serving), secondBreaks("extended-key-usage-client")],
+  ["the issuer's own name", both(provided, namesake), ["distinct-issuer identityIssuer"]],
+  ["the issuer's name in another namespace", { ...both(provided, namesake), linkerdNamespace: "mesh" }, []],
+  [
+    "one subject without key identifiers",
+    both(provided, { certificatePem: pemOf(another) }),
+    secondBreaks("distinct-anchors"),
+  ],
+  ["the certificate of another generation", both(provided, provided), secondBreaks("provided-anchor")],
+  [
+    "an anchor that ends before the issuer's leaves",
+    both(provided, endingEarly, 2),
+    secondBreaks("anchor-outlives-issuer"),
+  ],
+  ["one that just does not", both(provided, lasting, 2), []],
+  ["one that ends, and does not sign", both(provided, endingEarly), []],
+  [
+    "anchors none of which outlives what anyone signs",
+    {
+      trustAnchorWarnBefore: "0",
+      providedTrustAnchors: { 1: endingEarly },
+      identityIssuerRef: { name: "company" },
+    },
+    ["anchor-outlives-issuer providedTrustAnchors.1.certificatePem"],
+  ],
+  [
+    "one that outlives it, beside another",
+    { ...both(provided, endingEarly), identityIssuerRef: { name: "company" } },
+    [],
+  ],
+] as const) {
+  test(`checked as an anchor of the issuer: ${what}`, () => assert.deepEqual(refused(args), findings));
 }
 
 test("no message holds anything of a key", () => {

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { requireSound, resolveSound } from "../../components/validation.ts";
 import type { Finding } from "../../rules/finding.ts";
+import { authority } from "../certificates.ts";
 import { resolved } from "../registrations.ts";
 
 const refusal = {
@@ -49,11 +50,29 @@ test("settings that are not known yet are checked together when they are", async
   const args = { identityIssuer: { duration: pulumi.output("72h"), renewBefore: "50h" } };
   const { identityIssuer } = resolveSound(args);
   assert.equal(await resolved(pulumi.output(identityIssuer.duration)), "72h");
-  // A failed Output ends the program, so this one runs in a process of its own.
+  assert.match(
+    await failureOf('{ identityIssuer: { duration: pulumi.output("40h"), renewBefore: "50h" } }'),
+    /identityIssuer\.renewBefore: 50h is not shorter than identityIssuer\.duration \(40h\)/,
+  );
+});
+
+test("an anchor that is not known yet is judged with the other settings when it is", async () => {
+  const { certificate } = await authority({ commonName: "given", pathLength: 0 });
+  const pem = JSON.stringify(certificate.toString());
+  assert.match(
+    await failureOf(`{
+      trustAnchor: { generations: [1, 2], provided: { 2: { certificatePem: pulumi.secret(${pem}) } } }
+    }`),
+    /trustAnchor\.provided\.2\.certificatePem: .*\(path length\)/,
+  );
+});
+
+/** What a program says that ends because of these arguments. A failed Output ends it, so it has a process of its own. */
+async function failureOf(args: string): Promise<string> {
   const program = `
     import * as pulumi from "@pulumi/pulumi";
     import { resolveSound } from "./components/validation.ts";
-    resolveSound({ identityIssuer: { duration: pulumi.output("40h"), renewBefore: "50h" } });`;
+    resolveSound(${args});`;
   const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((done) =>
     execFile(
       process.execPath,
@@ -63,8 +82,5 @@ test("settings that are not known yet are checked together when they are", async
     ),
   );
   assert.equal(code, 1);
-  assert.match(
-    stderr,
-    /identityIssuer\.renewBefore: 50h is not shorter than identityIssuer\.duration \(40h\)/,
-  );
-});
+  return stderr;
+}

@@ -69,7 +69,9 @@ test("a run loads neither npm's installer nor what reads certificates", async ()
     `await import("./components/rotatingLinkerd.ts");`,
     "Object.keys(require.cache)",
   );
-  const packages = new Set(files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]));
+  const packages = new Set(
+    (files as string[]).map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]),
+  );
   assert.ok(packages.has("@pulumi/kubernetes"));
   const needless = ["pacote", "@peculiar/x509", "@peculiar/asn1-schema"];
   assert.deepEqual(

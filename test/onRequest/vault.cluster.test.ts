@@ -163,7 +163,7 @@ test("a role's path is refused at preview", async () => {
   );
 });
 
-test("a leaf, as a role that is called like the authorities' path answers, is refused before the control plane", async () => {
+test("a leaf, as a role that is called like the authorities' path answers, is refused on trial", async () => {
   await vault("write", "pki/roles/sign-intermediate", "allow_any_name=true", "key_type=ec", "max_ttl=72h");
   await follow("The policy");
   await run(
@@ -185,9 +185,10 @@ test("a leaf, as a role that is called like the authorities' path answers, is re
   const output = await refused("up");
   assert.match(
     output,
-    /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*is not an authority \(CA:FALSE\)/,
+    /vaultIssuer, what Issuer\S+ linkerd-identity-vault has signed on trial: .*is not an authority \(CA:FALSE\)/,
   );
-  assert.equal((await storedIssuer()).certificate.ca, false);
+  const secret = ["secret", "--namespace=linkerd", "linkerd-identity-issuer", "--ignore-not-found"];
+  assert.equal(await kubectl("get", ...secret), "");
   assert.equal(await kubectl("get", "deployments", "--namespace=linkerd", "--output=name"), "");
 });
 
@@ -196,8 +197,25 @@ test("Vault's own root, given as the anchor; login by a token", async () => {
   await follow("The server");
   await follow("With a token");
   await remember("vault-token", "token");
-  await follow("After a leaf was refused");
   await assertRotates();
+});
+
+test("a path with which the login cannot sign is refused under the mesh that runs, which keeps its issuer", async () => {
+  const issuer = ["issuer", "--namespace=linkerd", "linkerd-identity-vault", "--output=jsonpath={.spec}"];
+  const before = [await kubectl("get", ...issuer), (await storedIssuer()).certificate.serialNumber];
+  await set("vaultIssuer.path", "pki/sign/sign-intermediate");
+  assert.match(
+    await refused("up"),
+    /vaultIssuer: Issuer\S+ linkerd-identity-vault has signed nothing: .*permission denied/s,
+  );
+  assert.deepEqual(
+    [await kubectl("get", ...issuer), (await storedIssuer()).certificate.serialNumber],
+    before,
+  );
+  const trials = ["issuers,certificaterequests", "--namespace=linkerd", "--output=name"];
+  assert.doesNotMatch(await kubectl("get", ...trials), /trial/);
+  await set("vaultIssuer.path", "pki/root/sign-intermediate");
+  await upChangesNothing();
 });
 
 test("the same; login by an AppRole", async () => {

@@ -5,6 +5,7 @@ import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
 import { requireFit } from "../../../infra/gates/clusterFit.ts";
 import { lookWith } from "../../../infra/gates/looks.ts";
+import { authority } from "../../certificates.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
@@ -159,4 +160,39 @@ test("a user who may not see definitions still hears of a Kubernetes that is too
   );
   api.objects = { "/version": { major: "1", minor: "20", gitVersion: "v1.20.0" }, ...forbidden };
   await assert.rejects(fit(newest), /the cluster runs v1\.20\.0/);
+});
+
+test("a generation that the running mesh does not trust is refused if it is to sign, wherever Linkerd has its bundle", async () => {
+  const anchor = async (name: string) => (await authority({ commonName: name })).certificate.toString();
+  const [first, second] = await Promise.all(["root", "root-2"].map((name) => anchor(`${name}.linkerd.x`)));
+  const signing = { generations: [1, 2], signing: 2, validityPeriodHours: 49 };
+  const old = { chart: "linkerd2", chartVersion: "2.10.2", namespace: "mesh" };
+  const at = (name: string) => `/api/v1/namespaces/mesh/configmaps/${name}`;
+  for (const [wanted, minor, running] of [
+    [
+      newest,
+      "31",
+      (text: string) => ({ [at("linkerd-identity-trust-roots")]: { data: { "ca-bundle.crt": text } } }),
+    ],
+    [
+      { controlPlane: old },
+      "24",
+      (text: string) => ({
+        [at("linkerd-config")]: { data: { values: JSON.stringify({ identityTrustAnchorsPEM: text }) } },
+      }),
+    ],
+  ] as const) {
+    const args = { ...wanted, trustAnchor: signing };
+    const check = (text: string) => {
+      const begun = look(args, minor, [{ name: httpRoutes }]);
+      api.objects = { ...api.objects, ...running(text) };
+      return begun;
+    };
+    await assert.rejects(
+      check(first!),
+      /signingGeneration: Generation 2 is to sign, and it is not in the bundle/,
+    );
+    await check(`${first}${second}`.trimEnd());
+    await look(args, minor, [{ name: httpRoutes }]);
+  }
 });

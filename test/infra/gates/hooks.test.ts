@@ -35,7 +35,7 @@ test("a gate adds its hooks to those that a resource has, and to each resource o
         "look at the release",
       ],
       [
-        requireReferences(unasked, (finding) => finding),
+        requireReferences(unasked, false, (finding) => finding),
         "kubernetes:cert-manager.io/v1:Issuer",
         "issuer-references",
         "issuer-references",

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
-import { checkIssuerOf } from "../../../infra/gates/identityIssuer.ts";
+import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
+import { checkHeldIssuer, checkIssuerOf } from "../../../infra/gates/identityIssuer.ts";
 import { parseCertificate } from "../../../rules/credentials/parseCertificate.ts";
 import { checkStoredIssuer } from "../../../rules/credentials/storedIssuer.ts";
 import { authority, type Fabricated, hoursFromNow } from "../../certificates.ts";
@@ -120,4 +121,21 @@ test("without ca.crt it passes, with a warning", async () => {
     [{ rule: "secret-ca-crt", severity: "warning" }],
   );
   await checkIssuerOf(holding(data), release);
+});
+
+test("someone else's Secret that is wrong is refused before anything is changed, and one that is absent is not", async () => {
+  const stranger = await authority({ commonName: "stranger", notAfter: hoursFromNow(87_600) });
+  const args = { identityIssuer: { source: "secret" } } as const;
+  const look = (cluster: ReturnType<typeof holding>, provided?: Fabricated) => {
+    const anchor = provided && { provided: { 1: { certificatePem: provided.certificate.toString() } } };
+    return checkHeldIssuer(cluster, resolve({ ...args, ...(anchor && { trustAnchor: anchor }) }));
+  };
+  const refusal = /Secret linkerd\/linkerd-identity-issuer, tls\.crt: .*leads to no trust anchor/;
+  await assert.rejects(look(holding(secretOf(await issuerBelow(stranger)), rootPem)), refusal);
+  await look(holding(secretOf(issuer), rootPem));
+  await look(holding(undefined, rootPem));
+  await look(Promise.reject(new Error("no kubeconfig")));
+  await look(holding(secretOf(issuer), rootPem), root);
+  await assert.rejects(look(holding(secretOf(issuer), rootPem), stranger), refusal);
+  await checkHeldIssuer(holding(secretOf(await issuerBelow(stranger)), rootPem), resolve({}));
 });

@@ -3,6 +3,7 @@ import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import type { RotatingLinkerd } from "../../../components/rotatingLinkerd.ts";
 import { gates } from "../../../infra/gates/index.ts";
+import { authority } from "../../certificates.ts";
 import { startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
@@ -40,7 +41,31 @@ test("a preview goes on while the cluster is asked, and ends with its answer", a
   await assert.rejects(finish(installed), /the cluster runs v1\.20\.0/);
 });
 
-test("a preview goes on two seconds after it began to ask a cluster that is silent", async () => {
+test("an anchor that would sign, or go, too early ends a preview and an update alike", async () => {
+  const { certificate } = await authority({ commonName: "root.linkerd.cluster.local" });
+  api.objects = {
+    "/version": { major: "1", minor: "31", gitVersion: "v1.31.0" },
+    "/api/v1/namespaces/linkerd/configmaps/linkerd-identity-trust-roots": {
+      data: { "ca-bundle.crt": certificate.toString() },
+    },
+  };
+  for (const isPreview of [true, false]) {
+    await start(isPreview);
+    const args = { trustAnchor: { generations: [2], signing: 2 } };
+    const verdict = gates({ kubeconfig: api.kubeconfig }, args).then(({ finish }) => finish(installed));
+    await assert.rejects(verdict, (error: Error) => {
+      assert.ok(pulumi.RunError.isInstance(error));
+      assert.match(error.message, /trustAnchor\.signing: Generation 2 is to sign/);
+      assert.match(
+        error.message,
+        /trustAnchor\.generations: \[2\] would take "root\.linkerd\.cluster\.local"/,
+      );
+      return true;
+    });
+  }
+});
+
+test("a preview goes on some seconds after it began to ask a cluster that is silent", async () => {
   await start(true);
   await import("../../../mesh/cluster.ts");
   api.objects = { "/version": () => new Promise(() => {}) };

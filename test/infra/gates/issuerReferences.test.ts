@@ -15,7 +15,11 @@ const issuer = { metadata, spec: { vault: { auth: { tokenSecretRef: { name: "vau
 const secretPath = "/api/v1/namespaces/linkerd/secrets/vault";
 const group = "/apis/cert-manager.io/v1";
 /** A cluster that has cert-manager, and these objects. */
-function check(referring: Parameters<typeof findMissing>[1], objects: object): Promise<Finding[]> {
+function check(
+  referring: Parameters<typeof findMissing>[1],
+  objects: object,
+  installsCertManager = false,
+): Promise<Finding[]> {
   const preferredVersion = { groupVersion: "cert-manager.io/v1", version: "v1" };
   api.objects = {
     "/apis": { groups: [{ name: "cert-manager.io", preferredVersion, versions: [preferredVersion] }] },
@@ -26,9 +30,10 @@ function check(referring: Parameters<typeof findMissing>[1], objects: object): P
         { name: "clusterissuers", kind: "ClusterIssuer", namespaced: false },
       ],
     },
+    "/api/v1/namespaces/linkerd": {},
     ...objects,
   };
-  return findMissing(Promise.resolve(api.cluster), referring);
+  return findMissing(Promise.resolve(api.cluster), referring, installsCertManager);
 }
 
 /** What is said of the one thing that is missing. */
@@ -82,7 +87,7 @@ test("a Secret that does not exist, or lacks the key, is refused with the comman
 
 test("if the cluster cannot be asked, cert-manager has the last word", async () => {
   assert.deepEqual(await check(issuer, { [secretPath]: new Refusal(403, "secrets is forbidden") }), []);
-  assert.deepEqual(await findMissing(Promise.reject(new Error("no kubeconfig")), issuer), []);
+  assert.deepEqual(await findMissing(Promise.reject(new Error("no kubeconfig")), issuer, false), []);
 });
 
 test("a kind that its group serves in an older version alone is found there", async () => {
@@ -95,4 +100,14 @@ test("a kind that its group serves in an older version alone is found there", as
     [`${older}/namespaces/linkerd/signers/company`]: {},
   });
   assert.deepEqual(found, []);
+});
+
+test("what cannot be there yet is not missed: in a namespace that is made first, or of cert-manager's own", async () => {
+  const noNamespace = { "/api/v1/namespaces/linkerd": undefined };
+  assert.deepEqual(await check(certificateOf("Issuer"), noNamespace), []);
+  assert.deepEqual(await check(issuer, noNamespace), []);
+  assert.equal((await check(certificateOf("ClusterIssuer"), noNamespace)).length, 1);
+  const bare = { "/apis": { groups: [] } };
+  assert.deepEqual(await check(certificateOf("ClusterIssuer"), bare, true), []);
+  assert.equal((await check(certificateOf("ClusterIssuer"), bare, false)).length, 1);
 });

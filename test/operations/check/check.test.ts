@@ -186,6 +186,8 @@ ${more}`,
   });
 
   test("checks a stack's file, of which it knows all but what is encrypted", async () => {
+    const company = await authority({ commonName: "company", notAfter: hoursFromNow(87_600) });
+    const given = write("company.pem", company.certificate.toString());
     const sound = write(
       "Pulumi.sound.yaml",
       `config:
@@ -197,7 +199,7 @@ ${more}`,
   other-project:key: [1]
   providedTrustAnchors:
     "1":
-      certificateFile: ${bundle}
+      certificateFile: ${given}
       privateKeyPem: { secure: v1:abc }
 `,
     );

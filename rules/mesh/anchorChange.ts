@@ -1,0 +1,109 @@
+/** What a change of the trust anchors would do to the mesh that runs: who signs is trusted there first, and what goes may go. */
+import { X509Certificate } from "node:crypto";
+import { joinBundle, splitBundle } from "../credentials/bundle.ts";
+import { quoted } from "../credentials/certificate.ts";
+import type { PemText } from "../credentials/pemText.ts";
+import type { Finding } from "../finding.ts";
+import { known } from "../known.ts";
+import { trustAnchorCommonName } from "../linkerdNames.ts";
+import { broken } from "../rules.ts";
+import type { Settings } from "../settings/settings.ts";
+import { signingGeneration } from "../settings/trustAnchor.ts";
+
+/** The anchors that a stack is going to have, as far as they are known before they are made. Can be sent to a thread. */
+export interface PlannedAnchors {
+  readonly generations: readonly number[];
+  /** `undefined` if none of them signs. */
+  readonly signing: number | undefined;
+  /** In PEM, by their generation, those that are given; all others are made. */
+  readonly provided: Readonly<Record<string, string>>;
+  /** Life of those that are made; `undefined` if only the engine knows. */
+  readonly validityPeriodHours: number | undefined;
+  /** Why none may be deleted; absent if they may. */
+  readonly protection: string | undefined;
+}
+
+/** `undefined` where the cluster keeps the anchor, and where only the engine will know all that is given. */
+export function plannedAnchors(settings: Settings): PlannedAnchors | undefined {
+  const { source, generations, protect } = settings.trustAnchor;
+  const validityPeriodHours = known(settings.trustAnchor.validityPeriodHours);
+  const provided: Record<string, string> = {};
+  for (const [generation, { certificatePem }] of Object.entries(settings.trustAnchor.provided)) {
+    const pem = known(certificatePem);
+    if (pem === undefined) return undefined;
+    provided[generation] = joinBundle([pem]);
+  }
+  const signing = signingGeneration(settings);
+  const protection = protect ? "trustAnchor.protect is true" : undefined;
+  return source === "cluster"
+    ? undefined
+    : { generations, signing, provided, validityPeriodHours, protection };
+}
+
+/** Checks what is planned against the bundle of the mesh that runs. */
+export function* checkAnchorChange({ field, text }: PemText, planned: PlannedAnchors): Iterable<Finding> {
+  const { generations, signing, provided, validityPeriodHours, protection } = planned;
+  const running = splitBundle(text).map((pem) => new X509Certificate(pem));
+  const listed = running.map((anchor) => quoted(nameOf(anchor))).join(", ");
+  if (signing !== undefined && !running.some((anchor) => isOf(anchor, signing, planned))) {
+    yield broken("signer-trusted", {
+      field: "trustAnchor.signing",
+      message: `Generation ${signing} is to sign, and it is not in the bundle of the running mesh (${field}: ${listed}): identity controllers and proxies that run would refuse what it signs.`,
+    });
+  }
+  const made = running.filter((anchor) =>
+    generations.some((one) => provided[one] === undefined && isOf(anchor, one, planned)),
+  );
+  const other = made.find((anchor) => ![undefined, hoursOf(anchor)].includes(validityPeriodHours));
+  if (other !== undefined) {
+    yield broken("setting-kept", {
+      field: "trustAnchor.validityPeriodHours",
+      message: `Anchor ${quoted(nameOf(other))} of the running mesh lives ${hoursOf(other)} h. With ${validityPeriodHours} h it would be replaced by another one under the same name, which no proxy trusts.`,
+      fix: `Set it back to ${hoursOf(other)}.`,
+    });
+  }
+  const gone = running.filter((anchor) => !generations.some((one) => isOf(anchor, one, planned)));
+  if (protection === undefined || gone.length === 0) return;
+  yield broken("anchor-protected", {
+    field: "trustAnchor.generations",
+    message: `[${generations.join(", ")}] would take ${gone.map((anchor) => quoted(nameOf(anchor))).join(", ")} out of the bundle of the running mesh (${field}), and ${protection}: Pulumi would refuse to delete an anchor that the mesh no longer trusts.`,
+  });
+}
+
+/** The anchors that the running mesh has, and keeps. */
+export function keptBundle({ text }: PemText, planned: PlannedAnchors): PemText {
+  const field = "the running mesh's trust anchors (trustAnchor.provided, in a run before this one)";
+  return { field, text: keptOf(text, planned).join("\n") };
+}
+
+/**
+ * The anchors that the mesh is going to have, but for those that are still to be made: nobody has signed with them yet.
+ *
+ * @param running the bundle of the mesh that runs; absent if none does.
+ * @returns `undefined` if nothing is known of any.
+ */
+export function plannedBundle(running: PemText | undefined, planned: PlannedAnchors): PemText | undefined {
+  const given = planned.generations.flatMap((generation) => planned.provided[generation] ?? []);
+  const all = new Set([...given, ...(running === undefined ? [] : keptOf(running.text, planned))]);
+  return all.size === 0 ? undefined : { field: "The mesh's trust anchors", text: [...all].join("\n") };
+}
+
+function keptOf(running: string, planned: PlannedAnchors): string[] {
+  return splitBundle(running).filter((pem) =>
+    planned.generations.some((one) => isOf(new X509Certificate(pem), one, planned)),
+  );
+}
+
+/** Whether an anchor of the running mesh is that generation, or has its subject and key. */
+function isOf(running: X509Certificate, generation: number, { provided }: PlannedAnchors): boolean {
+  const pem = provided[generation];
+  // One that is made is called by its generation, in whichever trust domain.
+  if (pem === undefined) return nameOf(running).startsWith(trustAnchorCommonName(generation, ""));
+  const given = new X509Certificate(pem);
+  return given.subject === running.subject && given.publicKey.equals(running.publicKey);
+}
+
+const hoursOf = ({ validFromDate, validToDate }: X509Certificate) =>
+  Math.round((validToDate.getTime() - validFromDate.getTime()) / 3_600_000);
+
+const nameOf = ({ subject }: X509Certificate) => /^CN=(.*)$/m.exec(subject ?? "")?.[1] ?? "no name";

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
+import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
+import {
+  checkAnchorChange,
+  keptBundle,
+  plannedAnchors,
+  plannedBundle,
+} from "../../../rules/mesh/anchorChange.ts";
+import { authority, type Fabricated, hoursFromNow } from "../../certificates.ts";
+import type { Values } from "../../configured.ts";
+
+const anchor = (commonName: string, more: object = {}) =>
+  authority({ commonName, notBefore: hoursFromNow(0), notAfter: hoursFromNow(87_600), ...more });
+const pemOf = ({ certificate }: Fabricated) => certificate.toString().trimEnd();
+const [first, second, tenth, given] = await Promise.all(
+  ["root.linkerd.cluster.local", "root-2.linkerd.cluster.local", "root-10.linkerd.x", "company"].map((name) =>
+    anchor(name),
+  ),
+);
+const renewed = await anchor("company", { keys: given, notAfter: hoursFromNow(99_000) });
+const stranger = await anchor("company");
+
+const planned = (values: Values) => plannedAnchors(resolve(argumentsOf(values)))!;
+const bundleOf = (...anchors: (Fabricated | undefined)[]) => ({
+  field: "ConfigMap",
+  text: anchors.map((one) => pemOf(one!)).join("\n"),
+});
+const check = (running: (Fabricated | undefined)[], values: Values) =>
+  [...checkAnchorChange(bundleOf(...running), planned(values))]
+    .map(inConfiguration)
+    .map(({ rule, field }) => `${rule} ${field}`);
+
+const untrusted = "signer-trusted signingGeneration";
+const guarded = "anchor-protected trustAnchorGenerations";
+const providing = (one: Fabricated | undefined, generation = 1) => ({
+  providedTrustAnchors: { [generation]: { certificatePem: `Text\r\n${pemOf(one!)}\r\n` } },
+});
+const signs = (trustAnchorGenerations: number[], signingGeneration: number) => ({
+  trustAnchorGenerations,
+  signingGeneration,
+});
+
+for (const [what, running, values, findings] of [
+  ["nothing changes", [first], {}, []],
+  [
+    "the life of anchors changes, protected or not",
+    [first],
+    { trustAnchorValidityPeriodHours: 90_000, protectTrustAnchors: false },
+    ["setting-kept trustAnchorValidityPeriodHours"],
+  ],
+  ["another generation joins", [first], signs([1, 2], 1), []],
+  ["it signs at once", [first], signs([1, 2], 2), [untrusted]],
+  ["it signs, once it is trusted", [first, second], signs([1, 2], 2), []],
+  ["the second takes the first one's place at once", [first], signs([2], 2), [untrusted, guarded]],
+  ["one goes that is protected", [first, second], signs([2], 2), [guarded]],
+  ["one goes that is not", [first, second], { ...signs([2], 2), protectTrustAnchors: false }, []],
+  [
+    "one goes, and someone else signs",
+    [first, second],
+    { ...signs([2], 1), identityIssuerSource: "secret" },
+    [guarded],
+  ],
+  ["a number that begins like another's", [tenth], signs([1], 1), [untrusted, guarded]],
+  ["a trust domain changes, which is another's to refuse", [first], { trustDomain: "example.com" }, []],
+  ["one that is given", [given], providing(given), []],
+  ["its certificate is renewed", [given], providing(renewed), []],
+  ["it becomes one with its name", [given], providing(stranger), [untrusted, guarded]],
+  ["it becomes one that is made", [given], {}, [untrusted, guarded]],
+  [
+    "one that is given joins, and signs",
+    [first],
+    { ...providing(given, 2), ...signs([1, 2], 2) },
+    [untrusted],
+  ],
+] as const) {
+  test(`on a running mesh, ${what}`, () => assert.deepEqual(check([...running], values), findings));
+}
+
+test("a refusal names what is trusted, what would go, and how", () => {
+  const [trust, protection] = checkAnchorChange(bundleOf(first), planned(signs([2], 2)));
+  assert.match(trust!.message, /^Generation 2 .*\(ConfigMap: "root\.linkerd\.cluster\.local"\)/);
+  assert.match(trust!.fix, /beside the one that signs now.*restart the meshed pods; then let it sign/);
+  assert.match(
+    protection!.message,
+    /^\[2\] would take "root\.linkerd\.cluster\.local" out of .*\(ConfigMap\)/,
+  );
+});
+
+test("an anchor of the cluster's, and one that only the engine knows, are not judged", () => {
+  assert.equal(plannedAnchors(resolve({ trustAnchor: { source: "cluster" } })), undefined);
+  const certificatePem = Promise.resolve(pemOf(given!));
+  assert.equal(plannedAnchors(resolve({ trustAnchor: { provided: { 1: { certificatePem } } } })), undefined);
+});
+
+test("the bundle to come has what is given and what stays, as far as it is known", () => {
+  const values = planned({ ...providing(given, 2), trustAnchorGenerations: [1, 2, 3] });
+  assert.equal(keptBundle(bundleOf(second, first), values).text, pemOf(first!));
+  assert.equal(plannedBundle(bundleOf(second, first), values)!.text, `${pemOf(given!)}\n${pemOf(first!)}`);
+  assert.equal(plannedBundle(undefined, values)!.text, pemOf(given!));
+  assert.equal(plannedBundle(undefined, planned({})), undefined);
+});
