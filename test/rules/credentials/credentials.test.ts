@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, KeyObject, type webcrypto } from "node:crypto";
+import { generateKeyPairSync, KeyObject, type webcrypto, X509Certificate } from "node:crypto";
 import { suite, test } from "node:test";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import * as x509 from "@peculiar/x509";
@@ -21,6 +21,7 @@ import {
   leaf,
   now,
 } from "../../certificates.ts";
+import { type Element, holding, readElement, writeElement } from "../../oracle/der.ts";
 import { randomEdit } from "../../oracle/randomEdit.ts";
 import { make, soundRecipe } from "../../oracle/recipe.ts";
 import { traps } from "../../oracle/traps.ts";
@@ -196,6 +197,41 @@ suite("Each authority", () => {
   test("is signed with SHA-256", async () => {
     breaks(await below(anchor, { hash: "SHA-384" }), ["signature-algorithm"]);
     breaks(await below(await makeAnchor({ hash: "SHA-512" })), ["signature-algorithm"]);
+  });
+
+  test("is not signed with RSASSA-PSS, which Go verifies and proxies do not", () => {
+    breaks(trapped("issuer is signed with RSASSA-PSS"), ["signature-algorithm"]);
+    breaks(trapped("anchor is signed with RSASSA-PSS"), ["signature-algorithm"]);
+    breaks(trapped("an intermediate is signed with RSASSA-PSS"), ["signature-algorithm"]);
+    breaks(trapped("an intermediate's key is for RSASSA-PSS alone"), [
+      "signature-algorithm",
+      "intermediate-algorithm",
+    ]);
+    breaks(trapped("anchor's key is for RSASSA-PSS alone"), [
+      "anchor-algorithm",
+      "signature-algorithm",
+      "signature-algorithm",
+    ]);
+    const [finding] = check(trapped("anchor's key is for RSASSA-PSS alone"));
+    assert.match(finding!.message, /has an unsupported key: RSA for RSASSA-PSS alone\./);
+  });
+
+  test("is not signed with RSASSA-PSS, whatever its parameters are", () => {
+    const identifier = readElement(Buffer.from("06092a864886f70d01010a", "hex"));
+    const nothing = readElement(Buffer.from("0500", "hex"));
+    for (const [parameters, name] of [
+      [[], "unknown hash"],
+      [[nothing], "unknown hash"],
+      [[holding(0x30)], "SHA1"],
+    ] as const) {
+      const der = readElement(new X509Certificate(trapped("issuer is signed with RSASSA-PSS").issuer).raw);
+      const [signed] = der.content as Element[];
+      const algorithm = holding(0x30, identifier, ...parameters);
+      (signed!.content as Element[]).splice(2, 1, algorithm);
+      (der.content as Element[]).splice(1, 1, algorithm);
+      const { signatureAlgorithm } = parseCertificate(writeElement(der));
+      assert.equal(signatureAlgorithm, `${name}-RSAPSS`);
+    }
   });
 
   test("is an authority", async () => {
