@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
 import { formatSpan } from "./format.ts";
+import { exitForUsage } from "./usage.ts";
 
 const exitAllRight = 0;
 /** Something is wrong with the credentials, or they could not be read; the output says what, and how to mend it. */
@@ -42,6 +43,7 @@ export async function runCommand({ run, onInterrupt, ...about }: CommandDescript
         .default(parseTimeout(about.timeout), about.timeout),
     )
     .option("--json", "print the result as JSON", false)
+    .exitOverride(exitForUsage)
     .addHelpText("after", `\nExit code: ${about.exitCodes}`);
   const options = command.parse().opts<CommonOptions>();
 
