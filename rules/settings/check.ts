@@ -11,14 +11,14 @@ import type { Settings } from "./settings.ts";
 import { checkTrustAnchor } from "./trustAnchor.ts";
 import { checkViz } from "./viz.ts";
 
-/** All that is wrong with settings, as far as they are known now. */
-export function checkSettings(settings: Settings): Finding[] {
+/** All that is wrong with settings at a time, as far as they are known. */
+export function checkSettings(settings: Settings, now = new Date()): Finding[] {
   const { certManager, crds, controlPlane, cni, viz, trustAnchor } = settings;
   const installsTrustManager = trustAnchor.source === "cluster" && settings.trustManager.install;
   const trustManager = { ...settings.trustManager, install: installsTrustManager };
   return [
     ...checkNamespaces(settings),
-    ...checkTrustAnchor(settings),
+    ...checkTrustAnchor(settings, now),
     ...checkSettingsLifetimes(settings),
     ...checkIdentityIssuer(settings),
     ...checkHelmTimeout(settings.helmTimeoutSeconds),

@@ -19,7 +19,9 @@ import type { Settings } from "./settings.ts";
 const field = "cni.values";
 
 export function* checkCni({ cni, controlPlane }: Settings): Iterable<Finding> {
-  yield* checkChart("cni", cni, "controlPlane");
+  const chart = [...checkChart("cni", cni, "controlPlane")];
+  yield* chart;
+  if (chart.length > 0) return;
   if (cni.version === undefined) {
     yield unknownChart(
       "cni",
@@ -105,7 +107,8 @@ const isScalar = (value: unknown): value is string | number | boolean =>
 /** Warns of a plugin that was not published with the control plane. */
 function* checkRelease(version: SemVer, controlPlane: Settings["controlPlane"]): Iterable<Finding> {
   const other = namedChart(controlPlane.chart, controlPlane.chartVersion);
-  if (other === undefined) return;
+  // A control plane that is of no family is refused for that.
+  if (other === undefined || controlPlane.family === undefined) return;
   const [release, otherRelease] = [releaseOf(version), releaseOf(other.version)];
   if (release === otherRelease) return;
   yield broken("cni-release", {

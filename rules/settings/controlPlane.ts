@@ -40,7 +40,9 @@ export function* checkControlPlane(settings: Settings): Iterable<Finding> {
     yield* checkDomain("trustDomain", trustDomain);
   }
   yield* checkChart("crds", crds, "controlPlane");
-  yield* checkChart("controlPlane", controlPlane, "controlPlane");
+  const chart = [...checkChart("controlPlane", controlPlane, "controlPlane")];
+  yield* chart;
+  if (chart.length > 0) return;
   if (controlPlane.family === undefined) {
     yield unknownChart(
       "controlPlane",

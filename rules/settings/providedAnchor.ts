@@ -12,6 +12,7 @@ export function* checkProvidedAnchor(
   field: string,
   certificatePem: string | undefined,
   privateKeyPem: string | undefined,
+  now = new Date(),
 ): Iterable<Finding> {
   if (certificatePem === undefined) return;
   const certificate = { field: `${field}.certificatePem`, text: normalised(certificatePem) };
@@ -24,7 +25,7 @@ export function* checkProvidedAnchor(
       message: `There are ${members.length} certificates here, and a generation is one anchor.`,
     });
   }
-  if (anchor !== undefined) yield* checkAuthority(anchor, "anchor", new Date());
+  if (anchor !== undefined) yield* checkAuthority(anchor, "anchor", now);
   if (privateKeyPem !== undefined) {
     yield* checkKey({ field: `${field}.privateKeyPem`, text: privateKeyPem }, anchor, []);
   }

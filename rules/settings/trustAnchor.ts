@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { valueAt } from "../charts/values.ts";
 import type { Finding } from "../finding.ts";
-import { known } from "../known.ts";
+import { isPlainObject, known } from "../known.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
@@ -24,13 +24,13 @@ export function signingGeneration(settings: Settings): number | undefined {
 }
 
 /** Checks where the anchors come from, by themselves and against who signs. */
-export function* checkTrustAnchor(settings: Settings): Iterable<Finding> {
+export function* checkTrustAnchor(settings: Settings, now: Date): Iterable<Finding> {
   const { source } = settings.trustAnchor;
   const choice = checkChoice("trust-anchor-source", "trustAnchor.source", source, ["stack", "cluster"]);
   yield* choice;
   if (choice.length > 0) return;
   yield* checkUnused(settings.trustAnchor);
-  yield* source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings);
+  yield* source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings, now);
 }
 
 /** Refuses settings of the other source, which would have no effect. */
@@ -49,13 +49,13 @@ function* checkUnused(trustAnchor: Settings["trustAnchor"]): Iterable<Finding> {
   }
 }
 
-function* checkStackAnchors(settings: Settings): Iterable<Finding> {
+function* checkStackAnchors(settings: Settings, now: Date): Iterable<Finding> {
   const { generations, provided } = settings.trustAnchor;
   const signing = signingGeneration(settings);
   yield* checkGenerations(generations, signing);
-  yield* checkProvided(provided, generations);
+  yield* checkProvided(provided, generations, now);
   const signer = signing === undefined ? undefined : provided[signing];
-  if (signer && signer.privateKeyPem === undefined) {
+  if (isPlainObject(signer) && signer.privateKeyPem === undefined) {
     yield broken("signing-key", {
       field: "trustAnchor.signing",
       message: `Generation ${signing} is provided without its private key, so it cannot sign.`,
@@ -75,8 +75,7 @@ function* checkGenerations(generations: readonly number[], signing: number | und
       field: "trustAnchor.generations",
       message: `${listed} is not a list of whole numbers from 1 on, each once, the oldest first.`,
     });
-  }
-  if (signing !== undefined && !generations.includes(signing)) {
+  } else if (signing !== undefined && !generations.includes(signing)) {
     yield broken("signing-generation", {
       field: "trustAnchor.signing",
       message: `${signing} is not among trustAnchor.generations ${listed}: no proxy would trust what it signs.`,
@@ -88,13 +87,14 @@ function* checkGenerations(generations: readonly number[], signing: number | und
 function* checkProvided(
   provided: Settings["trustAnchor"]["provided"],
   generations: readonly number[],
+  now: Date,
 ): Iterable<Finding> {
   for (const [generation, anchor] of Object.entries(provided)) {
     const field = `trustAnchor.provided.${generation}`;
     const shape = checkParts(field, anchor, ["certificatePem"], ["privateKeyPem"]);
     yield* shape;
     if (shape.length > 0) continue;
-    yield* checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem));
+    yield* checkProvidedAnchor(field, known(anchor.certificatePem), known(anchor.privateKeyPem), now);
     if (generations.some((listed) => String(listed) === generation)) continue;
     yield broken("provided-generation", {
       field,
