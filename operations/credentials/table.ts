@@ -5,7 +5,8 @@ import { describeFinding, type Finding } from "../../rules/finding.ts";
 import { factsOf, formatSpan, formatTable, formatTime, serial } from "../format.ts";
 import type { Credential, Credentials, IdentityController } from "./read.ts";
 
-const shortFingerprintLength = 12;
+/** Six bytes, with the colons between them. */
+const shortFingerprintLength = 17;
 
 /** The table, the evidence of what the identity controllers have loaded, and the verdict. */
 export function credentialsTable(credentials: Credentials, problems: readonly Finding[]): string {

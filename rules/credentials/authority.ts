@@ -22,6 +22,13 @@ const clientAuthentication = "1.3.6.1.5.5.7.3.2";
 const meshPurposes = [serverAuthentication, clientAuthentication];
 const anyExtendedKeyUsage = "2.5.29.37.0";
 
+const expiredFixes: Readonly<Record<Role, string>> = {
+  anchor: "Remove it from the bundle once a valid anchor signs the issuer.",
+  issuer:
+    "Issue it again: npm run -s renew, or, if cert-manager does not keep it, where it was issued, by an authority that is valid.",
+  intermediate: "Issue it again, by an authority that is valid, and put it in the place of this one.",
+};
+
 /** An empty name in DER. */
 const emptyName = "3000";
 
@@ -31,9 +38,10 @@ export function called({ place, certificate }: Member): string {
 }
 
 export function checkAuthority(member: Member, role: Role, now: Date): Finding[] {
-  return Array.from(faultsOf(member.certificate, role, now), ([rule, fault]) =>
-    broken(rule, { field: member.field, message: `${called(member)} ${fault}` }),
-  );
+  return Array.from(faultsOf(member.certificate, role, now), ([rule, fault]) => {
+    const fix = rule === "expired" ? expiredFixes[role] : undefined;
+    return broken(rule, { field: member.field, message: `${called(member)} ${fault}`, fix });
+  });
 }
 
 /** Every broken rule, with what the certificate does wrong as the rest of a sentence about it. */
