@@ -358,7 +358,9 @@ suite("npm run -s check", () => {
       stack.stdout,
       /^Error: --stack none: pulumi config cannot read the stack: no stack named 'none' found\n/,
     );
-    const cluster = await check("--secret", "linkerd/linkerd-identity-issuer", "--context", "none");
+    const kubeconfig = write("other", kubeconfigOf({ name: "one", server: "https://one", user: {} }));
+    const secret = ["--secret", "linkerd/linkerd-identity-issuer", "--context", "none"];
+    const cluster = await checkIn({ ...process.env, KUBECONFIG: kubeconfig }, undefined, ...secret);
     assert.equal(cluster.code, 2);
     assert.match(
       cluster.stdout,
