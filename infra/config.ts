@@ -261,7 +261,8 @@ function withSettingFindings(
   // Of an anchor's file, all of the anchor.
   const unread = told
     .filter(({ rule }) => unreadRules.includes(rule))
-    .map(({ field }) => new RegExp(`\\b${field.replace(/\.[^.]*$/, "")}\\b`));
+    .map(({ field }) => field.replace(/\.[^.]*$/, "").replace(/\W/g, "\\$&"))
+    .map((name) => new RegExp(`\\b${name}\\b`));
   const isFollowUp = ({ field, message, fix }: Finding) =>
     unread.some((name) => name.test(`${field} ${message} ${fix}`));
   const found = checkSettings(resolve(linkerd), now).map(inConfiguration);

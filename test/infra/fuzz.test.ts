@@ -27,7 +27,7 @@ const plausible = fc.constantFrom(
 /** Names of the parts that settings which are objects have, and some of Helm values. */
 const partNames = (
   "name kind group server path caBundlePem namespace auth kubernetes role mountPath serviceAccount appRole roleId secretRef key " +
-  "tokenSecretRef certificateFile certificatePem privateKeyFile privateKeyPem 1 2 x secure identity issuer scheme tls " +
+  "tokenSecretRef certificateFile certificatePem privateKeyFile privateKeyPem 1 2 ( x secure identity issuer scheme tls " +
   "externalCA global proxy podAnnotations app trust crds enabled keep clusterResourceNamespace installNamespace cniEnabled"
 ).split(" ");
 const leaf = fc.oneof(
@@ -189,6 +189,8 @@ test("one mistake in a sound configuration is one finding", () => {
   assert.deepEqual(provided({ certificateFile: 5 }), [
     "setting-parts providedTrustAnchors.1.certificateFile",
   ]);
+  const strange = { "(": { certificateFile: "/not/there" } };
+  assert.match(fieldsAfter({ providedTrustAnchors: strange })[0]!, /^file-readable providedTrustAnchors\.\(/);
   assert.deepEqual(provided("x"), ["setting-parts providedTrustAnchors.1"]);
   // What cannot be read has no consequences, though its default would.
   const unread = { trustAnchorGenerations: "one", signingGeneration: 2 };
