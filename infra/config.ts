@@ -217,6 +217,11 @@ export interface StackText {
   readonly texts: Readonly<Record<string, string | undefined>>;
   /** Whether the stack keeps a full key encrypted, in whole or in part. */
   readonly isSecret: (fullKey: string) => boolean;
+  /**
+   * Whether a full key is a text where the project declares a list or an object, or the other way round: the engine refuses
+   * such a stack before the program starts. Absent: it has looked already.
+   */
+  readonly hasOtherShape?: (fullKey: string) => boolean;
 }
 
 /**
@@ -232,7 +237,7 @@ export function readConfiguration(): Configuration {
     isSecret: (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret,
   });
   const isRefused = verdictOf(findings) === "error";
-  requireSound(isRefused ? [...findings, ...settingFindings(configuration)] : findings);
+  requireSound(isRefused ? withSettingFindings(findings, configuration) : findings);
   resolveSound(configuration.linkerd, inConfiguration);
   return configuration;
 }
@@ -243,14 +248,30 @@ interface Parsed {
   readonly findings: readonly Finding[];
 }
 
-/** Finds all that is wrong: unknown keys, wrong types, and values that cannot be. */
-export function configurationOf(stack: StackText): Parsed {
+/** Finds all that is wrong at a time: unknown keys, wrong types, and values that cannot be. */
+export function configurationOf(stack: StackText, now = new Date()): Parsed {
   const { configuration, findings } = parse(stack);
-  return { configuration, findings: [...findings, ...settingFindings(configuration)] };
+  return { configuration, findings: withSettingFindings(findings, configuration, now) };
 }
 
-function settingFindings({ linkerd }: Configuration): Finding[] {
-  return checkSettings(resolve(linkerd)).map(inConfiguration);
+/** Broken where a value could not be read, for which its default stands. */
+const unreadRules = ["setting-type", "setting-encrypted", "setting-parts", "file-readable", "file-size"];
+
+/** Adds what is wrong with the values; what speaks of one that could not be read would be the same mistake once more. */
+function withSettingFindings(
+  told: readonly Finding[],
+  { linkerd }: Configuration,
+  now?: Date,
+): readonly Finding[] {
+  // Of an anchor's file, all of the anchor.
+  const unread = told
+    .filter(({ rule }) => unreadRules.includes(rule))
+    .map(({ field }) => field.replace(/\.[^.]*$/, "").replace(/\W/g, "\\$&"))
+    .map((name) => new RegExp(`\\b${name}\\b`));
+  const isFollowUp = ({ field, message, fix }: Finding) =>
+    unread.some((name) => name.test(`${field} ${message} ${fix}`));
+  const found = checkSettings(resolve(linkerd), now).map(inConfiguration);
+  return [...told, ...found.filter((finding) => !isFollowUp(finding))];
 }
 
 /** Finds what is wrong with how the stack says it. */
@@ -280,7 +301,8 @@ function parse(stack: StackText): Parsed {
   };
 }
 
-function readValues({ project, texts, isSecret }: StackText, findings: Finding[]): Record<string, unknown> {
+function readValues(stack: StackText, findings: Finding[]): Record<string, unknown> {
+  const { project, texts, isSecret, hasOtherShape = () => false } = stack;
   const values: Record<string, unknown> = {};
   for (const [fullKey, text] of Object.entries(texts)) {
     const key = fullKey.slice(fullKey.indexOf(":") + 1);
@@ -291,6 +313,10 @@ function readValues({ project, texts, isSecret }: StackText, findings: Finding[]
       continue;
     }
     const type = types[key]!;
+    if (hasOtherShape(fullKey)) {
+      findings.push(otherShape(key, isSecret(fullKey) ? undefined : text, type));
+      continue;
+    }
     if (text === undefined) {
       if (type.name !== "string" || type.neededAtOnce) findings.push(encrypted(key));
       else values[key] = unknownSecret();
@@ -320,8 +346,7 @@ function unknownKey(key: string): Finding {
 function encrypted(key: string): Finding {
   return broken("setting-encrypted", {
     field: key,
-    message:
-      "This is encrypted and cannot be read here, so it is treated as unset; checks that depend on it may be wrong.",
+    message: "This is encrypted and cannot be read here: neither it nor what depends on it is checked.",
     fix: "Check the stack where it can be decrypted, with --stack; or keep it in plain text if it is no secret.",
   });
 }
@@ -330,8 +355,33 @@ function wrongType(key: string, value: string, type: Type<unknown>): Finding {
   return broken("setting-type", {
     field: key,
     message: `${value} is not ${type.description}.`,
-    fix: "Pulumi.yaml has its type, its meaning and its default.",
+    fix:
+      type.name === "array"
+        ? setByPath(key, undefined, type)
+        : "Pulumi.yaml has its type, its meaning and its default.",
   });
+}
+
+function otherShape(key: string, text: string | undefined, type: Type<unknown>): Finding {
+  const isText = type.name === "array" || type.name === "object";
+  const shown = text === undefined ? "Its value" : isText ? `"${text}"` : text;
+  return broken("setting-type", {
+    field: key,
+    message: `${shown} is ${isText ? "a text" : "a list or an object"}, and Pulumi refuses a stack in which this is not ${type.description}.`,
+    fix: isText ? setByPath(key, text, type) : `Set it to a text: pulumi config set ${key} <value>`,
+  });
+}
+
+/** How to set a list or an object, which `pulumi config set` without `--path` makes a text. */
+function setByPath(key: string, text: string | undefined, { name, read }: Type<unknown>): string {
+  if (name === "object") {
+    return `Set each of its parts by its path: pulumi config set --path '${key}.<part>' <value>. To set nothing: pulumi config rm ${key}`;
+  }
+  const numbers = (text === undefined ? undefined : (read(text, false) as readonly number[] | undefined)) ?? [
+    1,
+  ];
+  const commands = numbers.map((number, place) => `pulumi config set --path '${key}[${place}]' ${number}`);
+  return `Set each of its numbers by its place: ${commands.join(" && ")}`;
 }
 
 /** Such keys set the provider that a program gets by itself; here it is made from this project's own keys. */

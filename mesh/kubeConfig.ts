@@ -48,6 +48,11 @@ export function loadKubeConfig({ kubeconfig, context }: KubeConfigOptions): Kube
       `${wrong}. Its contexts: ${names.join(", ") || "none"}. Choose one of them, or set KUBECONFIG to another file.`,
     );
   }
+  if (!/^https?:\/\/./.test(cluster.server ?? "") || !URL.canParse(cluster.server)) {
+    throw new Error(
+      `The server of context "${config.getCurrentContext()}" is "${cluster.server ?? ""}" in the kubeconfig. Set it to a URL that starts with https://.`,
+    );
+  }
   const proxyUrl = cluster.proxyUrl ?? proxyOf(cluster.server);
   // What is not encrypted has no certificate to verify; the client demands that this be said.
   const plain = cluster.server.startsWith("http:") ? { skipTLSVerify: true } : {};
@@ -69,8 +74,12 @@ function readFiles(kubeconfig: string | undefined): KubeConfig {
     .filter((path) => path !== "")
     .map((path) => resolve(path.replace(/^~(?=$|[/\\])/, homedir())));
   const present = paths.filter((path) => existsSync(path));
-  if (kubeconfig && present.length === 0) {
-    throw new Error(`The kubeconfig ${kubeconfig} does not exist: set kubeconfig to the path of one.`);
+  const isInPod = !kubeconfig && process.env.KUBERNETES_SERVICE_HOST !== undefined;
+  if (present.length === 0 && !isInPod) {
+    const setting = kubeconfig ? "kubeconfig" : "KUBECONFIG";
+    throw new Error(
+      `The kubeconfig ${kubeconfig || paths.join(" or ")} does not exist: set ${setting} to the path of one.`,
+    );
   }
   const [clusters, contexts, users]: [Cluster[], Context[], User[]] = [[], [], []];
   let currentContext = "";

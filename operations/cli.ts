@@ -2,6 +2,7 @@
 /** `npx linkerd-rotating-tls <command>`: the commands, for those who have installed this as a package. */
 import "../infra/nodeVersion.cjs";
 import { Command } from "commander";
+import { exitForUsage } from "./exitCodes.ts";
 
 /** Each is loaded only when it is run. */
 const commands = [
@@ -12,6 +13,7 @@ const commands = [
 
 const program = new Command("linkerd-rotating-tls")
   .helpCommand(false)
+  .exitOverride(exitForUsage)
   .description("The TLS credentials of Linkerd's control plane. Each command has its own --help.");
 for (const [name, description, load] of commands) {
   program

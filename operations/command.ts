@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
-import { exitCodes } from "./exitCodes.ts";
+import { exitCodes, exitForUsage } from "./exitCodes.ts";
 import { formatSpan } from "./format.ts";
 
 /** Ended by Ctrl-C, as shells count it. */
@@ -44,6 +44,7 @@ export async function runCommand({ run, onInterrupt, option, ...about }: Command
         .default(parseTimeout(about.timeout), about.timeout),
     )
     .option("--json", "print the result as JSON", false)
+    .exitOverride(exitForUsage)
     .addHelpText("after", `\nExit code: ${about.exitCodes}`);
   if (option !== undefined) command.addOption(option);
   const options = command.parse().opts<CommonOptions>();

@@ -20,12 +20,12 @@ export function formatSpan(milliseconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** What identifies a certificate, and how long it is valid. Digits are hexadecimal, in lower case. */
+/** What identifies a certificate, and how long it is valid: the fingerprint as OpenSSL and the stack's outputs have it. */
 export function factsOf({ commonName, x509 }: ParsedCertificate) {
   return {
     subject: printable(commonName || x509.subject || "no subject", longestSubject),
     serialNumber: x509.serialNumber.toLowerCase(),
-    fingerprintSha256: x509.fingerprint256.replaceAll(":", "").toLowerCase(),
+    fingerprintSha256: x509.fingerprint256,
     notBefore: x509.validFromDate,
     notAfter: x509.validToDate,
   };

@@ -4,7 +4,7 @@ import { findRelease, listReleases } from "../../mesh/helmReleases.ts";
 import { findObject } from "../../mesh/objects.ts";
 import { findAnchorMisfits, findDefinitionMisfits, findKubernetesMisfits } from "./misfits.ts";
 
-export const looks = {
+const looks = {
   findKubernetesMisfits,
   findDefinitionMisfits,
   findAnchorMisfits,

@@ -4,7 +4,8 @@
  * Files are checked without Pulumi's SDK and without a Kubernetes client: what needs one of them is loaded when it is used.
  */
 import { createReadStream } from "node:fs";
-import { Command, type CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { statusOf } from "../../mesh/requests.ts";
 import { checkCredentials, defaultPurpose, type Purpose } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import { longestPemBytes, type PemText } from "../../rules/credentials/pemText.ts";
@@ -12,7 +13,7 @@ import { describeFinding, type Finding, verdictOf } from "../../rules/finding.ts
 import { identityIssuerName } from "../../rules/linkerdNames.ts";
 import { checkDomain } from "../../rules/names.ts";
 import { broken } from "../../rules/rules.ts";
-import { exitCodes } from "../exitCodes.ts";
+import { exitCodes, exitForUsage } from "../exitCodes.ts";
 import { parseLifetime, warnBeforeOption } from "../lifetimes.ts";
 
 type SecretName = Readonly<Record<"namespace" | "name", string>>;
@@ -84,9 +85,7 @@ function readOptions(): Options {
     .option("--now <time>", "time to check for, such as 2027-01-31T12:00:00Z (default: now)", parseTime)
     .option("--json", "print the result as JSON", false)
     .addHelpText("after", "\nExit code: 0 if nothing is wrong; 1 with warnings only; 2 with errors.")
-    .exitOverride(({ exitCode }: CommanderError) =>
-      process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.error),
-    )
+    .exitOverride(exitForUsage)
     .parse();
   const options = command.opts<Options>();
   const given = files.filter((name) => name in options);
@@ -166,7 +165,7 @@ async function checkSecret(options: Options, { namespace, name }: SecretName): P
     return [
       broken("cluster-readable", {
         field: `--secret ${namespace}/${name}`,
-        message: (error as Error).message,
+        message: reasonOf(error),
         fix: "Set KUBECONFIG, or --context, to a cluster that answers and lets Secrets and ConfigMaps of this namespace be read.",
       }),
     ];
@@ -177,16 +176,26 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
   const { checkStack, readStack, readStackFile } = await import("./stack.ts");
   const stack = options.config === undefined ? await readStack(options.stack) : readStackFile(options.config);
   if ("rule" in stack) return [stack];
-  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle, checkChange } =
-    checkStack(stack);
+  const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle, checkChange } = checkStack(
+    stack,
+    options.now,
+  );
   if (options.offline) return findings;
   const skip = (reason: string) => {
     process.stderr.write(`The cluster was not looked at: ${reason}\n`);
     return findings;
   };
+  const unread = (message: string, fix?: string) => {
+    const named = kubeContext === undefined ? "kubeconfig" : "kubeContext";
+    const field = options.context === undefined ? named : "--context";
+    return [...findings, broken("cluster-unread", { field, message, fix })];
+  };
   if (verdictOf(findings) === "error") return skip("the configuration must be right first.");
   if (purpose === undefined || linkerdNamespace === undefined) {
-    return skip("a part of the configuration is encrypted.");
+    return unread(
+      "The cluster was not looked at, because the settings that say what to look for are encrypted.",
+      "Check the stack where it can be decrypted, with --stack; or look at no cluster: --offline.",
+    );
   }
   const { checkHeldCredentials, readHeldCredentials } = await import("./cluster.ts");
   try {
@@ -208,8 +217,14 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
       ...found.filter((finding) => !isTold(finding)),
     ];
   } catch (error) {
-    return skip((error as Error).message);
+    return unread(`The cluster could not be looked at: ${reasonOf(error)}`);
   }
+}
+
+/** Why a cluster cannot be asked; of a server that does not answer, without the object that it was asked for. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error && statusOf(cause) === undefined ? cause.message : message;
 }
 
 function purposeOf(

@@ -28,8 +28,8 @@ export interface CheckedStack {
   readonly checkChange: (running: PemText) => readonly Finding[];
 }
 
-export function checkStack(stack: StackText): CheckedStack {
-  const { configuration, findings } = configurationOf(stack);
+export function checkStack(stack: StackText, now = new Date()): CheckedStack {
+  const { configuration, findings } = configurationOf(stack, now);
   const settings = resolve(configuration.linkerd);
   const isSound = verdictOf(findings) !== "error";
   return {
@@ -69,6 +69,14 @@ function providedBundle({ trustAnchor }: ResolvedSettings): PemText | undefined 
     : undefined;
 }
 
+/** A value as `pulumi config --json` says it. */
+interface Said {
+  readonly value?: string;
+  /** Of a list or an object only. */
+  readonly objectValue?: unknown;
+  readonly secret?: boolean;
+}
+
 /** What a stack sets, decrypted; without a name, the selected stack. */
 export async function readStack(name: string | undefined): Promise<StackText | Finding> {
   const stack = name === undefined ? [] : ["--stack", name];
@@ -78,10 +86,16 @@ export async function readStack(name: string | undefined): Promise<StackText | F
       ["config", "--json", "--show-secrets", "--non-interactive", ...stack],
       { maxBuffer: 64 * 1024 * 1024 },
     );
-    const values = JSON.parse(stdout) as Readonly<Record<string, { value?: string; secret?: boolean }>>;
-    const { project, defaults } = readProject();
+    const values = JSON.parse(stdout) as Readonly<Record<string, Said>>;
+    const { project, defaults, types } = readProject();
     const texts = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value]));
-    return { project, texts: { ...defaults, ...texts }, isSecret: (key) => values[key]?.secret === true };
+    return {
+      project,
+      texts: { ...defaults, ...texts },
+      isSecret: (key) => values[key]?.secret === true,
+      hasOtherShape: (key) =>
+        values[key] !== undefined && isOtherShape(types[key], values[key].objectValue !== undefined),
+    };
   } catch (error) {
     const { code, path, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
     const field = name === undefined ? "--stack" : `--stack ${name}`;
@@ -100,41 +114,91 @@ export async function readStack(name: string | undefined): Promise<StackText | F
   }
 }
 
+/** The keys that Pulumi reads at the top of a stack's file, beside `config`. */
+const keysBesideConfig = ["secretsprovider", "encryptedkey", "encryptionsalt", "environment"];
+
 /** What a stack's file sets; what is encrypted in it stays unknown. */
 export function readStackFile(path: string): StackText | Finding {
   const refused = (message: string) =>
     unreadable("--config", message, "Give a stack's file, such as Pulumi.dev.yaml.");
   let content: unknown;
-  let declared: ReturnType<typeof readProject>;
   try {
     content = parse(readFileSync(path, "utf8"), { schema: "yaml-1.1", customTags: asGoReads });
-    declared = readProject();
   } catch (error) {
     return refused(`The file cannot be read: ${(error as Error).message.split("\n")[0]}`);
   }
-  const set = isPlainObject(content) ? (content.config ?? {}) : undefined;
-  if (!isPlainObject(set)) return refused("The file is not a map with config: in it.");
-  const { project, defaults } = declared;
-  const texts = Object.entries(set).map(([key, value]) => [
-    key.includes(":") ? key : `${project}:${key}`,
-    textOf(value),
-  ]);
-  return { project, texts: { ...defaults, ...Object.fromEntries(texts) }, isSecret: () => false };
+  if (!isPlainObject(content)) {
+    const what = content === null ? "empty" : Array.isArray(content) ? "a list" : "a text";
+    return refused(`The file is ${what}, and a stack's file is a map with config: in it.`);
+  }
+  const keys = Object.keys(content);
+  if (keys.includes("runtime")) return refused("This is a project's file, and not one of its stacks'.");
+  const isStacks = keys.some((key) => ["config", ...keysBesideConfig].includes(key));
+  if (!isStacks) {
+    const found = keys.length > 5 ? `${keys.slice(0, 5).join(", ")} and more` : keys.join(", ") || "nothing";
+    return refused(`The file has no config: at its top, as a stack's file has; it has ${found}.`);
+  }
+  const set = content.config ?? {};
+  if (!isPlainObject(set)) return refused("What config: holds is no map of settings.");
+  let declared: ReturnType<typeof readProject>;
+  try {
+    declared = readProject();
+  } catch (error) {
+    return unreadable(
+      "Pulumi.yaml",
+      `The project's file cannot be read: ${(error as Error).message.split("\n")[0]}`,
+      "Run this in the folder of the project whose stack it is, or below it.",
+    );
+  }
+  const { project, defaults, types } = declared;
+  const texts: Record<string, string | undefined> = { ...defaults };
+  const shapes = new Map<string, boolean>();
+  for (const [name, value] of Object.entries(set)) {
+    const key = name.includes(":") ? name : `${project}:${name}`;
+    try {
+      texts[key] = textOf(value);
+    } catch {
+      const fix = "Write out the value in place of the alias.";
+      return unreadable("--config", `The value of ${name} contains itself, through an alias of YAML.`, fix);
+    }
+    shapes.set(key, isOtherShape(types[key], texts[key] !== undefined && isStructure(value)));
+  }
+  return { project, texts, isSecret: () => false, hasOtherShape: (key) => shapes.get(key) === true };
 }
 
-/** The name of the project in this folder or above it, and the defaults of its keys, for what a stack does not set. */
+/** The project of this folder or of one above it: its name, and the defaults and types of its full keys. */
 function readProject() {
   let folder = process.cwd();
   while (!existsSync(join(folder, "Pulumi.yaml")) && folder !== dirname(folder)) folder = dirname(folder);
   const { name, config = {} } = parse(readFileSync(join(folder, "Pulumi.yaml"), "utf8")) as {
     name: string;
-    config?: Readonly<Record<string, { default?: unknown }>>;
+    config?: Readonly<Record<string, unknown>>;
   };
   // `pulumi new` adds keys of the engine's own.
   const own = Object.entries(config).filter(([key]) => !key.includes(":"));
-  const defaults = own.map(([key, declared]) => [`${name}:${key}`, textOf(declared.default)]);
-  return { project: name, defaults: Object.fromEntries(defaults) as Record<string, string> };
+  const declared = own.map(([key, declaration]) => {
+    // In short, a default stands for all of it.
+    const {
+      type,
+      default: standard,
+      value,
+    } = isPlainObject(declaration) ? declaration : { default: declaration };
+    return { key: `${name}:${key}`, type, standard: standard ?? value };
+  });
+  const withDefault = declared.filter(({ standard }) => standard !== undefined);
+  return {
+    project: name,
+    defaults: Object.fromEntries(withDefault.map(({ key, standard }) => [key, textOf(standard)])),
+    types: Object.fromEntries(declared.map(({ key, type }) => [key, type])),
+  };
 }
+
+/** Whether a value is a text where a project's type asks for a list or an object, or the other way round. */
+function isOtherShape(type: unknown, isList: boolean): boolean {
+  return type !== undefined && isList !== (type === "array" || type === "object");
+}
+
+const isStructure = (value: unknown) => typeof value === "object" && value !== null;
 
 /** A value as the engine hands it to a program; `undefined` for one that is encrypted. */
 function textOf(value: unknown): string | undefined {

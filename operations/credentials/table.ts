@@ -6,7 +6,8 @@ import { factsOf, formatSpan, formatTable, formatTime, serial } from "../format.
 import type { Credential, Credentials, IdentityController } from "./read.ts";
 import type { Renewal, Signer } from "./renewal.ts";
 
-const shortFingerprintLength = 12;
+/** Six bytes, with the colons between them. */
+const shortFingerprintLength = 17;
 
 /** The table, the evidence of what the identity controllers have loaded, and the verdict. */
 export function credentialsTable(credentials: Credentials, problems: readonly Finding[]): string {

@@ -37,7 +37,7 @@ export function checkOwned(field: string, values: HelmValues, owned: readonly Ow
       field: `${field}.${path}`,
       message:
         value === undefined
-          ? "This program sets this value itself; it cannot be set here."
+          ? "This value may not be set."
           : `This program sets this value to ${JSON.stringify(value)}; it cannot be changed here.`,
       fix,
     });

@@ -23,6 +23,13 @@ const clientAuthentication = "1.3.6.1.5.5.7.3.2";
 const meshPurposes = [serverAuthentication, clientAuthentication];
 const anyExtendedKeyUsage = "2.5.29.37.0";
 
+const expiredFixes: Readonly<Record<Role, string>> = {
+  anchor: "Remove it from the bundle once a valid anchor signs the issuer.",
+  issuer:
+    "Issue it again: npm run -s renew, or, if cert-manager does not keep it, where it was issued, by an authority that is valid.",
+  intermediate: "Issue it again, by an authority that is valid, and put it in the place of this one.",
+};
+
 /** An empty name in DER. */
 const emptyName = "3000";
 
@@ -39,9 +46,10 @@ export function checkAuthority(
   warnBefore: string = anchorWarnBefore,
 ): Finding[] {
   const { field, certificate } = member;
-  const findings = Array.from(faultsOf(certificate, role, now), ([rule, fault]) =>
-    broken(rule, { field, message: `${called(member)} ${fault}` }),
-  );
+  const findings = Array.from(faultsOf(certificate, role, now), ([rule, fault]) => {
+    const fix = rule === "expired" ? expiredFixes[role] : undefined;
+    return broken(rule, { field, message: `${called(member)} ${fault}`, fix });
+  });
   if (role !== "anchor") return findings;
   const { validFromDate: from, validToDate: end } = certificate.x509;
   // Not by its place: in a stack's settings and in the bundle, it has the same words.

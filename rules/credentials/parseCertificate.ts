@@ -169,6 +169,8 @@ function publicKeyAlgorithm({ asymmetricKeyType, asymmetricKeyDetails }: KeyObje
       return curveNames[namedCurve] ?? `the curve ${namedCurve || "that it spells out"}`;
     case "rsa":
       return `RSA ${modulusLength}`;
+    case "rsa-pss":
+      return "RSA for RSASSA-PSS alone";
     case "ed25519":
       return "Ed25519";
     default:
@@ -190,7 +192,7 @@ function signatureAlgorithm({ name, hash }: Algorithm): string {
     case "RSASSA-PKCS1-v1_5":
       return `${hashName}-RSA`;
     case "RSA-PSS":
-      return `${hashName}-RSAPSS`;
+      return `${hashName ?? "unknown hash"}-RSAPSS`;
     default:
       return name;
   }

@@ -138,8 +138,30 @@ function noCertificate(field: string, text: string): Finding {
       fix: "Convert it: openssl x509 -inform der -in FILE -out FILE.pem",
     });
   }
+  const lost = lostLines(text);
+  if (lost !== undefined) {
+    const message = `The text has no certificate in PEM: ${lost.what}.`;
+    return broken("pem-certificate", { field, message, fix: lost.fix });
+  }
   const message = text.trim() === "" ? "The text is empty." : "The text has no certificate in PEM.";
   return broken("pem-certificate", { field, message });
+}
+
+/** How a text in PEM has been written so that its lines are lost, and what writes them again; nothing of it is shown. */
+export function lostLines(text: string): { readonly what: string; readonly fix: string } | undefined {
+  if (/-----BEGIN [A-Z0-9 ]+-----(\\r)?\\n/.test(text)) {
+    const fix = "Write line ends in their place: printf '%b\\n' \"$(cat FILE)\" | tr -d '\\r' > FILE.pem";
+    return { what: "its line ends are written as a backslash and an n", fix };
+  }
+  if (/-----BEGIN ([A-Z0-9 ]+)-----[A-Za-z0-9+/= \t]+-----END \1-----/.test(text)) {
+    const fix =
+      "Give BEGIN and END lines of their own: sed -E 's/ *-----(BEGIN|END) [A-Z0-9 ]+----- */\\n&\\n/g' FILE | sed -E 's/^ +| +$//g; /^$/d' > FILE.pem";
+    return { what: "all of it is on one line", fix };
+  }
+  // As what is below `data` in a Secret, or what CI systems ask for.
+  const isBase64 = /^[A-Za-z0-9+/\s]+=*\s*$/.test(text);
+  if (!isBase64 || !Buffer.from(text, "base64").includes("-----BEGIN ")) return undefined;
+  return { what: "it is encoded in base64 once more", fix: "Decode it: base64 -d FILE > FILE.pem" };
 }
 
 function* checkDuplicates(field: string, members: readonly Member[]): Iterable<Finding> {

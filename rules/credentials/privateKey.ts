@@ -9,7 +9,7 @@ import { broken } from "../rules.ts";
 import { called } from "./authority.ts";
 import { quoted } from "./certificate.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
-import { checkSkipped, longestPemBytes, type Member, type PemText, tooLong } from "./pemText.ts";
+import { checkSkipped, longestPemBytes, lostLines, type Member, type PemText, tooLong } from "./pemText.ts";
 
 type Encoding = "sec1" | "pkcs8" | "pkcs1";
 
@@ -30,13 +30,9 @@ export function checkKey(
   const { blocks } = decodePem(text);
   const [block] = blocks;
   if (block === undefined) {
-    return [
-      unreadable(
-        field,
-        "The text has no key in PEM.",
-        "Give a text with BEGIN and END lines, such as EC PRIVATE KEY.",
-      ),
-    ];
+    const lost = lostLines(text);
+    const fix = lost?.fix ?? "Give a text with BEGIN and END lines, such as EC PRIVATE KEY.";
+    return [unreadable(field, `The text has no key in PEM${lost ? `: ${lost.what}` : ""}.`, fix)];
   }
   const key = readKey(field, block);
   if (!("type" in key)) return [key];

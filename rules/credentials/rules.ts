@@ -114,10 +114,10 @@ export const credentialRules = {
     stricter: "it checks only the first and the last certificate of the chain; proxies check all.",
   },
   "signature-algorithm": {
-    demand: "Every authority is signed with ECDSA-SHA256 or SHA256-RSA.",
-    fix: "Issue it again with SHA-256, by an authority with a P-256 or an RSA key.",
-    source: linkerdCheck,
-    stricter: fatalInCheck,
+    demand: "Every authority is signed with ECDSA-SHA256 or SHA256-RSA, and so not with RSASSA-PSS.",
+    fix: "Issue it again with SHA-256, by an authority with a P-256 or an RSA key; with an RSA key, by PKCS #1 v1.5, not by RSASSA-PSS.",
+    source: `${linkerdCheck}; linkerd2-proxy linkerd/meshtls/src/backend/aws_lc.rs SUPPORTED_SIG_ALGS has no RSASSA-PSS`,
+    stricter: `${fatalInCheck} No proxy verifies RSASSA-PSS, though it does.`,
   },
   "is-ca": {
     demand: "Every authority is marked as one (CA:TRUE).",

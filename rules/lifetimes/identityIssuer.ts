@@ -25,8 +25,12 @@ export function* checkLifetimes(
   issuer: IssuerLifetimes,
   anchor: number | Lifetimes | undefined,
 ): Iterable<Finding> {
-  const duration = yield* readDuration("identityIssuer.duration", issuer.duration);
-  const renewBefore = yield* readDuration("identityIssuer.renewBefore", issuer.renewBefore);
+  const duration = yield* readDuration("identityIssuer.duration", issuer.duration, "duration-minimum");
+  const renewBefore = yield* readDuration(
+    "identityIssuer.renewBefore",
+    issuer.renewBefore,
+    "renew-before-minimum",
+  );
   const issuance = yield* readDuration("identityIssuer.issuanceLifetime", issuer.issuanceLifetime);
   const skew = yield* readDuration("identityIssuer.clockSkewAllowance", issuer.clockSkewAllowance);
 
@@ -65,7 +69,8 @@ function* checkAnchorHours(
     });
     return;
   }
-  if (duration === undefined || issuance === undefined) return;
+  // Leaves that outlive their issuer are refused for that.
+  if (duration === undefined || issuance === undefined || issuance.nanoseconds > duration.nanoseconds) return;
   if (BigInt(hours) * nanosecondsPerHour > duration.nanoseconds + issuance.nanoseconds) return;
   yield broken("anchor-outlives-issuer", {
     field,

@@ -5,11 +5,8 @@ import { known } from "../known.ts";
 import { broken } from "../rules.ts";
 import { parseDuration } from "./duration.ts";
 
-/** cert-manager's `MinimumCertificateDuration`. */
-const shortestDuration = "1h";
-
-/** cert-manager's `MinimumRenewBefore`. */
-const shortestRenewBefore = "5m";
+/** cert-manager's `MinimumCertificateDuration` and `MinimumRenewBefore`. */
+const minima = { "duration-minimum": "1h", "renew-before-minimum": "5m" } as const;
 
 /** How long a certificate lives, and how long before its end it is renewed; what is not known is not checked. */
 export interface Lifetimes {
@@ -24,28 +21,38 @@ export interface NamedDuration {
   readonly nanoseconds: bigint;
 }
 
-/** Reads a setting's duration. Gives `undefined` if it is not known, or is not a duration, which is a finding. */
+/**
+ * Reads a setting's duration. Gives `undefined` if it is not known, and if it is not a duration or shorter than cert-manager
+ * accepts, which is a finding, and the only one about it.
+ */
 export function* readDuration(
   field: string,
   setting: string | object | undefined,
+  minimum?: keyof typeof minima,
 ): Generator<Finding, NamedDuration | undefined> {
   const text = known(setting);
   if (text === undefined) return undefined;
   try {
-    return { field, text, nanoseconds: parseDuration(text) };
+    const nanoseconds = parseDuration(text);
+    if (minimum === undefined || nanoseconds >= parseDuration(minima[minimum]))
+      return { field, text, nanoseconds };
+    yield broken(minimum, {
+      field,
+      message: `${text} is shorter than ${minima[minimum]}, the least that cert-manager accepts.`,
+      fix: `Set it to ${minima[minimum]} or more.`,
+    });
+    return undefined;
   } catch (error) {
     yield broken("duration-syntax", { field, message: (error as RangeError).message });
     return undefined;
   }
 }
 
-/** Checks a Certificate's `duration` and `renewBefore`, as far as they are known. */
+/** Checks a Certificate's `duration` and `renewBefore` against each other, as far as they are known. */
 export function* checkRenewal(
   duration: NamedDuration | undefined,
   renewBefore: NamedDuration | undefined,
 ): Iterable<Finding> {
-  yield* checkMinimum("duration-minimum", duration, shortestDuration);
-  yield* checkMinimum("renew-before-minimum", renewBefore, shortestRenewBefore);
   if (duration && renewBefore && renewBefore.nanoseconds >= duration.nanoseconds) {
     yield broken("renew-before-duration", {
       field: renewBefore.field,
@@ -53,17 +60,4 @@ export function* checkRenewal(
       fix: `Make ${renewBefore.field} shorter, or ${duration.field} longer.`,
     });
   }
-}
-
-function* checkMinimum(
-  rule: "duration-minimum" | "renew-before-minimum",
-  given: NamedDuration | undefined,
-  shortest: string,
-): Iterable<Finding> {
-  if (given === undefined || given.nanoseconds >= parseDuration(shortest)) return;
-  yield broken(rule, {
-    field: given.field,
-    message: `${given.text} is shorter than ${shortest}, the least that cert-manager accepts.`,
-    fix: `Set it to ${shortest} or more.`,
-  });
 }

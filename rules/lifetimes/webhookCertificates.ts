@@ -11,8 +11,16 @@ export const webhookAuthorityLifetimes = { duration: "87600h", renewBefore: "438
 
 /** Checks lifetimes against each other, against cert-manager's bounds and against their CA's. */
 export function* checkWebhookLifetimes(webhooks: Settings["webhooks"]): Iterable<Finding> {
-  const duration = yield* readDuration("webhooks.certificateDuration", webhooks.certificateDuration);
-  const renewBefore = yield* readDuration("webhooks.certificateRenewBefore", webhooks.certificateRenewBefore);
+  const duration = yield* readDuration(
+    "webhooks.certificateDuration",
+    webhooks.certificateDuration,
+    "duration-minimum",
+  );
+  const renewBefore = yield* readDuration(
+    "webhooks.certificateRenewBefore",
+    webhooks.certificateRenewBefore,
+    "renew-before-minimum",
+  );
   yield* checkRenewal(duration, renewBefore);
   const longest = webhookAuthorityLifetimes.renewBefore;
   if (duration && duration.nanoseconds > parseDuration(longest)) {

@@ -13,6 +13,12 @@ export const meshRules = {
     fix: "Name a cluster that answers, and the namespace of its control plane; check your permissions there.",
     source: "npm run check --secret",
   },
+  "cluster-unread": {
+    severity: "warning",
+    demand: "A stack is checked together with what its cluster holds.",
+    fix: "Name a cluster that answers and lets Secrets and ConfigMaps of the control plane's namespace be read; or look at none: --offline.",
+    source: "npm run check",
+  },
   "kubernetes-version": {
     demand: "The cluster's Kubernetes version is one that the Linkerd chart supports.",
     fix: "Choose a Linkerd version that fits (docs/versions.md), or another cluster.",

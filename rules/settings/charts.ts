@@ -63,8 +63,10 @@ export function* checkChart(
 export function* checkRelease(
   group: "crds" | "cni" | "viz",
   { chart, chartVersion }: ChartSettings,
-  controlPlane: ChartSettings<never>,
+  controlPlane: Settings["controlPlane"],
 ): Iterable<Finding> {
+  // A control plane that is of no family is refused for that.
+  if (controlPlane.family === undefined) return;
   const named = namedChart(chart, known(chartVersion) ?? "");
   const other = namedChart(controlPlane.chart, controlPlane.chartVersion);
   if (named === undefined || other === undefined) return;

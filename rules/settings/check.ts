@@ -14,13 +14,13 @@ import { checkTrustAnchor } from "./trustAnchor.ts";
 import { checkViz } from "./viz.ts";
 import { checkWithoutEffect } from "./withoutEffect.ts";
 
-/** All that is wrong with settings, as far as they are known now. */
-export function checkSettings(settings: Settings): Finding[] {
+/** All that is wrong with settings at a time, as far as they are known. */
+export function checkSettings(settings: Settings, now = new Date()): Finding[] {
   const { certManager, trustManager } = settings;
   const installed = installedCharts(settings);
   const findings = [
     ...checkNamespaces(settings),
-    ...checkTrustAnchor(settings),
+    ...checkTrustAnchor(settings, now),
     ...checkSettingsLifetimes(settings),
     ...checkIdentityIssuer(settings),
     ...checkHelmTimeout(settings.helmTimeoutSeconds),

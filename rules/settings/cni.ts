@@ -11,10 +11,10 @@ import type { Settings } from "./settings.ts";
 const field = "cni.values";
 
 export function* checkCni({ cni, controlPlane }: Settings): Iterable<Finding> {
-  const [...findings] = checkChart("cni", cni, "controlPlane");
-  yield* findings;
+  const chart = [...checkChart("cni", cni, "controlPlane")];
+  yield* chart;
+  if (chart.length > 0) return;
   if (cni.version === undefined) {
-    if (findings.length > 0) return;
     yield unknownChart(
       "cni",
       cni,

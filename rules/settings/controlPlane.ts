@@ -40,10 +40,10 @@ export function* checkControlPlane(settings: Settings): Iterable<Finding> {
     yield* checkDomain("trustDomain", trustDomain);
   }
   if (installedCharts(settings).crds) yield* checkChart("crds", crds, "controlPlane");
-  const [...findings] = checkChart("controlPlane", controlPlane, "controlPlane");
-  yield* findings;
+  const chart = [...checkChart("controlPlane", controlPlane, "controlPlane")];
+  yield* chart;
+  if (chart.length > 0) return;
   if (controlPlane.family === undefined) {
-    if (findings.length > 0) return;
     yield unknownChart(
       "controlPlane",
       controlPlane,

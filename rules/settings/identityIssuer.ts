@@ -1,5 +1,7 @@
 /** Where the mesh's identity issuer comes from, if it is not a trust anchor of this program that signs it. */
+import { posix } from "node:path";
 import { decodePem } from "../credentials/pem.ts";
+import { lostLines } from "../credentials/pemText.ts";
 import type { Finding } from "../finding.ts";
 import { isLater, isPlainObject, known } from "../known.ts";
 import { broken } from "../rules.ts";
@@ -68,18 +70,33 @@ function* checkVault(field: string, vault: VaultSettings): Iterable<Finding> {
       message: `This must be a URL with https:// and nothing after the port, because a token is sent there.`,
     });
   }
-  if (isText(path) && !/^[^/].*\/sign-intermediate$/.test(path)) {
-    yield broken("vault-path", {
-      field: `${field}.path`,
-      message: `"${path}" must start with the mount's name, without a slash, and end in /sign-intermediate: a role's path answers with a leaf, which cannot sign.`,
-    });
-  }
+  if (isText(path)) yield* checkVaultPath(`${field}.path`, path);
   if (!isText(bundle)) return;
   const types = decodePem(bundle).blocks.map(({ type }) => type);
+  const lost = types.length === 0 ? lostLines(bundle) : undefined;
   if (types.length === 0 || types.some((type) => type !== "CERTIFICATE")) {
     yield broken("vault-ca-bundle", {
       field: `${field}.caBundlePem`,
-      message: `This must hold certificates in PEM, and nothing else; it holds ${types.join(", ") || "nothing in PEM"}.`,
+      message: `This must hold certificates in PEM, and nothing else; it holds ${types.join(", ") || `nothing in PEM${lost ? `: ${lost.what}` : ""}`}.`,
+      fix: lost?.fix,
+    });
+  }
+}
+
+/** Checks the path to which cert-manager adds `/v1` and, as Go's `path.Join`, no second slash. */
+function* checkVaultPath(field: string, path: string): Iterable<Finding> {
+  const asked = posix.join("/", path).replace(/\/$/, "");
+  const [, withoutVersion] = /^\/v1\/(?!root\/|issuer\/)(.+)$/.exec(asked) ?? [];
+  if (!/^\/.+\/sign-intermediate$/.test(asked)) {
+    yield broken("vault-path", {
+      field,
+      message: `"${path}" does not end in /sign-intermediate behind a mount's name: a role's path answers with a leaf, which cannot sign.`,
+    });
+  } else if (withoutVersion !== undefined) {
+    yield broken("vault-path", {
+      field,
+      message: `"${path}" starts with v1, which cert-manager puts before the path by itself: it would ask for /v1${asked}.`,
+      fix: `Write it as ${withoutVersion}.`,
     });
   }
 }
@@ -101,8 +118,10 @@ function* checkAuthentication(field: string, auth: unknown): Iterable<Finding> {
     yield* checkParts(`${field}.kubernetes`, auth.kubernetes, ["role"], ["mountPath", "serviceAccount"]);
   } else if (method === "tokenSecretRef") {
     yield* checkParts(`${field}.tokenSecretRef`, auth.tokenSecretRef, ["name", "key"], []);
-  } else if (!isLater(auth.appRole)) {
-    const { secretRef, ...parts } = isPlainObject(auth.appRole) ? auth.appRole : {};
+  } else if (!isPlainObject(auth.appRole)) {
+    yield* checkParts(`${field}.appRole`, auth.appRole, ["path", "roleId", "secretRef"], []);
+  } else {
+    const { secretRef, ...parts } = auth.appRole;
     yield* checkParts(`${field}.appRole`, parts, ["path", "roleId"], []);
     yield* checkParts(`${field}.appRole.secretRef`, secretRef, ["name", "key"], []);
   }

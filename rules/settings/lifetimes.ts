@@ -8,9 +8,12 @@ import type { Settings } from "./settings.ts";
 export function* checkSettingsLifetimes(settings: Settings): Iterable<Finding> {
   const { trustAnchor, identityIssuer, webhooks } = settings;
   const noCertificate = { duration: undefined, renewBefore: undefined };
+  const { generations, provided, validityPeriodHours } = trustAnchor;
+  // The life of an anchor that is given is in its certificate.
+  const isMade = generations.some((generation) => provided[generation] === undefined);
   yield* checkLifetimes(
     identityIssuer.source === "secret" ? { ...identityIssuer, ...noCertificate } : identityIssuer,
-    trustAnchor.source === "cluster" ? trustAnchor : known(trustAnchor.validityPeriodHours),
+    trustAnchor.source === "cluster" ? trustAnchor : isMade ? known(validityPeriodHours) : undefined,
   );
   yield* checkWebhookLifetimes(webhooks);
 }

@@ -19,15 +19,17 @@ export function checkParts(
   const fault = (name: string, message: string, fix = `Set ${field}.${name} to a string.`) =>
     broken("setting-parts", { field: `${field}.${name}`, message, fix });
   const unknown = Object.keys(value).filter((name) => !names.includes(name));
-  const given = names.filter((name) => value[name] !== undefined || required.includes(name));
+  const missing = required.filter((name) => value[name] === undefined);
+  const given = names.filter((name) => value[name] !== undefined);
   return [
     ...unknown.map((name) =>
       fault(name, "There is no such part.", `Remove it; the parts are ${names.join(", ")}.`),
     ),
-    ...given.flatMap((name) => {
-      if (value[name] === undefined) return fault(name, "This part is missing.");
-      return mayBeText(value[name]) ? [] : fault(name, "This must be a string, and not empty.");
-    }),
+    // A part with a wrong name is not missing as well.
+    ...missing.slice(unknown.length).map((name) => fault(name, "This part is missing.")),
+    ...given
+      .filter((name) => !mayBeText(value[name]))
+      .map((name) => fault(name, "This must be a string, and not empty.")),
   ];
 }
 

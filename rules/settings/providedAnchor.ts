@@ -50,6 +50,7 @@ export function* checkProvidedAnchors(
   settings: Settings,
   signing: number | undefined,
   warnBefore: string,
+  now: Date,
 ): Iterable<Finding> {
   const { generations, provided } = settings.trustAnchor;
   const anchors: Member[] = [];
@@ -70,7 +71,6 @@ export function* checkProvidedAnchors(
   const namespace = known(settings.controlPlane.namespace);
   const { duration, issuanceLifetime } = settings.identityIssuer;
   const [lifetime, leafLifetime] = [duration, issuanceLifetime].map((text) => millisecondsOf(known(text)));
-  const now = new Date();
   if (trustDomain === undefined || namespace === undefined || !lifetime || !leafLifetime) {
     yield* anchors.flatMap((anchor) => checkAuthority(anchor, "anchor", now, warnBefore));
     return;

@@ -145,9 +145,10 @@ export const settingRules = {
     source: "Vault: anyone can use a token that is sent unencrypted",
   },
   "vault-path": {
-    demand: "Vault's path ends in /sign-intermediate.",
+    demand: "Vault's path starts with the mount's name, without v1, and ends in /sign-intermediate.",
     fix: "Write it like pki/root/sign-intermediate.",
-    source: "Vault's pki: only sign-intermediate answers with an authority; linkerd2#6428, #10391",
+    source:
+      "Vault's pki: only sign-intermediate answers with an authority; linkerd2#6428, #10391; cert-manager internal/vault joins /v1 and the path",
   },
   "vault-auth": {
     demand: "cert-manager logs in to Vault in exactly one way.",

@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { valueAt } from "../charts/values.ts";
 import type { Finding } from "../finding.ts";
-import { known } from "../known.ts";
+import { isPlainObject, known } from "../known.ts";
 import { readDuration } from "../lifetimes/renewal.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
@@ -25,7 +25,7 @@ export function signingGeneration(settings: Settings): number | undefined {
 }
 
 /** Checks where the anchors come from, by themselves and against who signs. */
-export function* checkTrustAnchor(settings: Settings): Iterable<Finding> {
+export function* checkTrustAnchor(settings: Settings, now: Date): Iterable<Finding> {
   const { source } = settings.trustAnchor;
   const choice = checkChoice("trust-anchor-source", "trustAnchor.source", source, ["stack", "cluster"]);
   yield* choice;
@@ -34,7 +34,7 @@ export function* checkTrustAnchor(settings: Settings): Iterable<Finding> {
   // While it is not known, nothing is warned of; once it is, everything is looked at again.
   const { text = "0" } =
     (yield* readDuration("trustAnchor.warnBefore", settings.trustAnchor.warnBefore)) ?? {};
-  yield* source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings, text);
+  yield* source === "cluster" ? checkClusterAnchor(settings) : checkStackAnchors(settings, text, now);
 }
 
 /** Refuses settings of the other source, which would have no effect. */
@@ -53,13 +53,13 @@ function* checkUnused(trustAnchor: Settings["trustAnchor"]): Iterable<Finding> {
   }
 }
 
-function* checkStackAnchors(settings: Settings, warnBefore: string): Iterable<Finding> {
+function* checkStackAnchors(settings: Settings, warnBefore: string, now: Date): Iterable<Finding> {
   const { generations, provided } = settings.trustAnchor;
   const signing = signingGeneration(settings);
   yield* checkGenerations(generations, signing);
-  yield* checkProvided(settings, signing, warnBefore);
+  yield* checkProvided(settings, signing, warnBefore, now);
   const signer = signing === undefined ? undefined : provided[signing];
-  if (signer && signer.privateKeyPem === undefined) {
+  if (isPlainObject(signer) && signer.privateKeyPem === undefined) {
     yield broken("signing-key", {
       field: "trustAnchor.signing",
       message: `Generation ${signing} is provided without its private key, so it cannot sign.`,
@@ -79,8 +79,7 @@ function* checkGenerations(generations: readonly number[], signing: number | und
       field: "trustAnchor.generations",
       message: `${listed} is not a list of whole numbers from 1 on, each once, the oldest first.`,
     });
-  }
-  if (signing !== undefined && !generations.includes(signing)) {
+  } else if (signing !== undefined && !generations.includes(signing)) {
     yield broken("signing-generation", {
       field: "trustAnchor.signing",
       message: `${signing} is not among trustAnchor.generations ${listed}: no proxy would trust what it signs.`,
@@ -93,6 +92,7 @@ function* checkProvided(
   settings: Settings,
   signing: number | undefined,
   warnBefore: string,
+  now: Date,
 ): Iterable<Finding> {
   const { provided, generations } = settings.trustAnchor;
   const sound: [string, ProvidedTrustAnchor][] = [];
@@ -111,7 +111,7 @@ function* checkProvided(
   }
   if (sound.length === 0) return;
   const trustAnchor = { ...settings.trustAnchor, provided: Object.fromEntries(sound) };
-  yield* readers().checkProvidedAnchors({ ...settings, trustAnchor }, signing, warnBefore);
+  yield* readers().checkProvidedAnchors({ ...settings, trustAnchor }, signing, warnBefore, now);
 }
 
 const require = createRequire(import.meta.url);

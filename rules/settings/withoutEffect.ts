@@ -28,8 +28,11 @@ function* withoutEffect(settings: Settings): Iterable<readonly [why: string, ...
   const { source, generations, provided } = trustAnchor;
   const installs = installedCharts(settings);
   const ofChart = (group: string) => ["chart", "chartVersion", "values"].map((name) => `${group}.${name}`);
+  const ofNamespace = (group: string) => ["namespace", "createNamespace"].map((name) => `${group}.${name}`);
 
-  if (!certManager.install) yield ["certManager.install is false", ...ofChart("certManager")];
+  if (!certManager.install) {
+    yield ["certManager.install is false", "certManager.createNamespace", ...ofChart("certManager")];
+  }
   if (!certManager.install && !installs.trustManager) {
     yield ["neither cert-manager nor trust-manager is installed here", "certManager.keepCrds"];
     if (source === "stack" && settings.identityIssuer.vault === undefined) {
@@ -52,8 +55,8 @@ function* withoutEffect(settings: Settings): Iterable<readonly [why: string, ...
   if (!installs.crds) {
     yield [`the chart ${controlPlane.chart} has the definitions in it`, "crds.chart", "crds.chartVersion"];
   }
-  if (!cni.install) yield ["cni.install is false", "cni.namespace", ...ofChart("cni")];
-  if (!viz.install) yield ["viz.install is false", "viz.namespace", ...ofChart("viz")];
+  if (!cni.install) yield ["cni.install is false", ...ofNamespace("cni"), ...ofChart("cni")];
+  if (!viz.install) yield ["viz.install is false", ...ofNamespace("viz"), ...ofChart("viz")];
   if (!webhooks.rotateCredentials) {
     const lifetimes = ["webhooks.certificateDuration", "webhooks.certificateRenewBefore"];
     yield ["webhooks.rotateCredentials is false", ...lifetimes];

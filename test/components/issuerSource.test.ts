@@ -117,6 +117,39 @@ test("sound settings pass", () => {
   assert.deepEqual(refused({ identityIssuerRef: { name: "company" } }), []);
 });
 
+test("a path is what cert-manager's path.Join makes of it behind /v1", () => {
+  const toldOf = (path: string) =>
+    findingsOf({ vaultIssuer: { ...vault, path } }).map(({ message, fix }) => `${message} ${fix}`);
+  for (const path of [
+    "/pki/root/sign-intermediate",
+    "a/b/root/sign-intermediate/",
+    "v1/root/sign-intermediate",
+  ]) {
+    assert.deepEqual(toldOf(path), [], path);
+  }
+  for (const path of ["/v1/pki/root/sign-intermediate", "v1/pki/root/sign-intermediate"]) {
+    assert.deepEqual(toldOf(path), [
+      `"${path}" starts with v1, which cert-manager puts before the path by itself: it would ask for ` +
+        "/v1/v1/pki/root/sign-intermediate. Write it as pki/root/sign-intermediate.",
+    ]);
+  }
+  for (const path of ["pki/sign/linkerd", "/v1/pki/sign/linkerd", "/sign-intermediate"]) {
+    assert.match(
+      toldOf(path).join(),
+      /^".*" does not end in \/sign-intermediate behind a mount's name: /,
+      path,
+    );
+  }
+});
+
+test("a CA bundle whose lines were lost is told how to write them again", () => {
+  const caBundlePem = "-----BEGIN CERTIFICATE-----\\nAAEC\\n-----END CERTIFICATE-----\\n";
+  const [finding, ...more] = findingsOf({ vaultIssuer: { ...vault, caBundlePem } });
+  assert.deepEqual(more, []);
+  assert.match(finding!.message, /nothing in PEM: its line ends are written as a backslash and an n\.$/);
+  assert.match(finding!.fix, /printf/);
+});
+
 for (const [what, args, finding] of [
   [
     "two sources at once",

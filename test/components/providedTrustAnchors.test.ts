@@ -44,6 +44,17 @@ test("a provided anchor signs, with its key as a secret, and its text as the bun
   assert.equal(await pulumi.isSecret(result.trustBundlePem), false);
 });
 
+test("how long an anchor that is made would live has no part in it where all are given", () => {
+  const hours = { trustAnchorValidityPeriodHours: 1 };
+  const given = { providedTrustAnchors: { 1: provided }, issuerDuration: "999999h" };
+  const told = refused({ ...given, ...hours }).filter((one) =>
+    one.endsWith("trustAnchorValidityPeriodHours"),
+  );
+  assert.deepEqual(told, ["setting-effect trustAnchorValidityPeriodHours"]);
+  const one = { ...given, ...hours, trustAnchorGenerations: [1, 2] };
+  assert.ok(refused(one).includes("anchor-outlives-issuer trustAnchorValidityPeriodHours"));
+});
+
 test("a renewed certificate of the same key is the same anchor; another key, or one that is made, is not", async () => {
   const keepersOf = async (args: Values) =>
     (await build(args)).find(identifierType, "linkerd-trust-anchor-subject").inputs.keepers;

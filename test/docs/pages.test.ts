@@ -33,3 +33,7 @@ test("the measured run has no difference without a reason, and its rules are sti
 test("docs/versions.md names the engine that the sandbox builds", () => {
   assert.ok(readPage("docs/versions.md").includes(`| Pulumi's engine | ${pulumiVersion.slice(1)} |`));
 });
+
+test("no page speaks of a rotation that the README does not have", () => {
+  assert.doesNotMatch(readPage("docs/credentials.md"), /README's rotation/);
+});

@@ -71,8 +71,6 @@ test("a wrong type is refused by its key", async () => {
     ["signingGeneration", "1.5", "a whole number"],
     ["helmTimeoutSeconds", "", "a whole number"],
     ["protectTrustAnchors", "yes", "true or false"],
-    ["trustAnchorGenerations", "1", "a list of whole numbers, such as [1]"],
-    ["trustAnchorGenerations", '["a"]', "a list of whole numbers, such as [1]"],
     ["certManagerValues", "[]", "an object of Helm values"],
     ["certManagerValues", "a: 1", "an object of Helm values"],
   ] as const) {
@@ -82,6 +80,15 @@ test("a wrong type is refused by its key", async () => {
   ${key}: "${value}" is not ${description}.
     Fix: Pulumi.yaml has its type, its meaning and its default.
     Rule: setting-type (Pulumi.yaml declares every setting's type)`,
+    );
+  }
+});
+
+test("a list that is none is refused with the command that sets one", async () => {
+  for (const value of ["1", '["a"]', "[null,2]"]) {
+    assert.match(
+      String(await read({ config: { trustAnchorGenerations: value } })),
+      /is not a list of whole numbers, such as \[1\]\.\n {4}Fix: .*: pulumi config set --path 'trustAnchorGenerations\[0\]' 1\n/,
     );
   }
 });

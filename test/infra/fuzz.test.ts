@@ -27,7 +27,7 @@ const plausible = fc.constantFrom(
 /** Names of the parts that settings which are objects have, and some of Helm values. */
 const partNames = (
   "name kind group server path caBundlePem namespace auth kubernetes role mountPath serviceAccount appRole roleId secretRef key " +
-  "tokenSecretRef certificateFile certificatePem privateKeyFile privateKeyPem 1 2 x secure identity issuer scheme tls " +
+  "tokenSecretRef certificateFile certificatePem privateKeyFile privateKeyPem 1 2 ( x secure identity issuer scheme tls " +
   "externalCA global proxy podAnnotations app trust crds enabled keep clusterResourceNamespace installNamespace cniEnabled"
 ).split(" ");
 const leaf = fc.oneof(
@@ -143,4 +143,56 @@ test(`${configurations} random configurations: each is read, or refused by findi
     { numRuns: configurations },
   );
   assert.ok(refused > configurations / 2 && refused < configurations, `${refused} were refused`);
+});
+
+/** Values, each of which is a single mistake for the settings that do not take it, whatever else is installed. */
+const mistakes =
+  '0 x -1 1.5 0s 1s 5m 999999h 30h A_B [] [2] {"a":1} true false secret 1.2.3 ../x.tgz oci://a/b 2'.split(
+    " ",
+  );
+const everything = { installLinkerdCni: "true", installLinkerdViz: "true" };
+
+test("one mistake in a sound configuration is one finding", () => {
+  const defaults = Object.fromEntries(
+    Object.entries(config).map(([key, declared]) => [key, textOf(declared.default)]),
+  );
+  const fieldsAfter = (changes: object, now?: Date) => {
+    const entries = Object.entries({ ...defaults, ...changes }).map(([key, value]) => [
+      `${project}:${key}`,
+      textOf(value),
+    ]);
+    const stack = { project, texts: Object.fromEntries(entries), isSecret: () => false };
+    return configurationOf(stack, now).findings.map(({ rule, field }) => `${rule} ${field}`);
+  };
+  for (const key of Object.keys(types)) {
+    for (const value of mistakes) {
+      // An object of parts may lack several of them.
+      if (key === "vaultIssuer" && value.includes("a")) continue;
+      for (const more of [{}, everything]) {
+        const findings = fieldsAfter({ ...more, [key]: value });
+        assert.ok(findings.length <= 1, `${key}: ${value} → ${findings.join("; ")}`);
+      }
+    }
+  }
+  assert.deepEqual(fieldsAfter({ ...everything, helmTimeoutSeconds: 0 }), [
+    "helm-timeout helmTimeoutSeconds",
+  ]);
+  const provided = (anchor: unknown) => fieldsAfter({ providedTrustAnchors: { 1: anchor } });
+  const certificate = "file-readable providedTrustAnchors.1.certificateFile";
+  const key = "file-readable providedTrustAnchors.1.privateKeyFile";
+  assert.deepEqual(provided({ certificateFile: "/not/there", privateKeyFile: "/nor/this" }), [
+    certificate,
+    key,
+  ]);
+  assert.deepEqual(provided({ certificateFile: "/not/there" }), [certificate]);
+  assert.deepEqual(provided({ privateKeyFile: "/not/there" }), [key]);
+  assert.deepEqual(provided({ certificateFile: 5 }), [
+    "setting-parts providedTrustAnchors.1.certificateFile",
+  ]);
+  const strange = { "(": { certificateFile: "/not/there" } };
+  assert.match(fieldsAfter({ providedTrustAnchors: strange })[0]!, /^file-readable providedTrustAnchors\.\(/);
+  assert.deepEqual(provided("x"), ["setting-parts providedTrustAnchors.1"]);
+  // What cannot be read has no consequences, though its default would.
+  const unread = { trustAnchorGenerations: "one", signingGeneration: 2 };
+  assert.deepEqual(fieldsAfter(unread), ["setting-type trustAnchorGenerations"]);
 });

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
+import { startApiServer } from "../mesh/apiServer.ts";
 import { type Recorded, record, type StackSettings } from "../registrations.ts";
 
 type Program = typeof import("../../infra/index.ts");
 
 // The gates would look at the cluster of whoever runs this.
-process.env.KUBECONFIG = "/dev/null";
+const api = await startApiServer();
+api.objects = { "/version": { major: "1", minor: "31", gitVersion: "v1.31.0" } };
+process.env.KUBECONFIG = api.kubeconfig;
 
 let runs = 0;
 
@@ -28,7 +33,8 @@ test("the provider changes Secrets in place, and finds the cluster as kubectl do
   const expected = { enableSecretMutable: "true", kubeconfig: "" };
   assert.deepEqual(program.find(provider, "kubernetes").inputs, expected);
   const before = process.env.KUBECONFIG;
-  process.env.KUBECONFIG = "elsewhere";
+  process.env.KUBECONFIG = join(api.directory, "elsewhere");
+  cpSync(api.kubeconfig, process.env.KUBECONFIG);
   try {
     assert.deepEqual((await run({})).find(provider, "kubernetes").inputs, expected);
   } finally {
@@ -38,11 +44,11 @@ test("the provider changes Secrets in place, and finds the cluster as kubectl do
 });
 
 test("a stack can name its cluster", async () => {
-  const { find } = await run({ config: { kubeconfig: "./kubeconfig", kubeContext: "dev" } });
+  const { find } = await run({ config: { kubeconfig: api.kubeconfig, kubeContext: "test" } });
   assert.deepEqual(find(provider, "kubernetes").inputs, {
     enableSecretMutable: "true",
-    kubeconfig: "./kubeconfig",
-    context: "dev",
+    kubeconfig: api.kubeconfig,
+    context: "test",
   });
 });
 

@@ -62,6 +62,10 @@ suite("The kubeconfig", () => {
     assert.equal(serverOf({ kubeconfig: "" }), "https://two");
     delete process.env.KUBECONFIG;
     process.env.HOME = "/not/there";
+    assert.throws(() => loadKubeConfig({}), {
+      message: "The kubeconfig /not/there/.kube/config does not exist: set KUBECONFIG to the path of one.",
+    });
+    process.env.KUBECONFIG = empty;
     assert.throws(() => loadKubeConfig({}), /The kubeconfig has no current context. Its contexts: none/);
   });
 
@@ -89,6 +93,13 @@ suite("The kubeconfig", () => {
     assert.throws(() => loadKubeConfig({ kubeconfig: "/not/there" }), /\/not\/there does not exist/);
     assert.throws(() => loadKubeConfig({ kubeconfig: write("bad", "a: [") }), /bad cannot be read: /);
     assert.throws(() => loadKubeConfig({ kubeconfig: directory }), /cannot be read: EISDIR/);
+    for (const address of ["10.0.0.1:6443", "localhost", "https:///", "HTTP://one"]) {
+      const kubeconfig = write("address", kubeconfigOf({ name: "one", server: address, user: {} }));
+      assert.throws(
+        () => loadKubeConfig({ kubeconfig }),
+        /The server of context "one" is ".*" in the kubeconfig\./,
+      );
+    }
   });
 
   test("without any, a pod has its own service account", () => {

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
 import { suite, test } from "node:test";
 import { type Certificate, withIssuing } from "../../mesh/certManager.ts";
 import { parseTimeout } from "../../operations/command.ts";
 import { metricValue } from "../../operations/credentials/read.ts";
-import { formatSpan, formatTable, formatTime } from "../../operations/format.ts";
+import { factsOf, formatSpan, formatTable, formatTime } from "../../operations/format.ts";
+import { certificateFacts } from "../../rules/credentials/bundle.ts";
+import { authority, parsed } from "../certificates.ts";
 
 test("Asking to renew sets the condition that cmctl sets, and keeps all else", () => {
   const certificate: Certificate = {
@@ -36,6 +40,24 @@ test("Asking to renew sets the condition that cmctl sets, and keeps all else", (
   });
 });
 
+test("A command that is called wrongly ends like one that fails, with 2, and says why", () => {
+  const operations = resolve(import.meta.dirname, "../../operations");
+  for (const [program, ...options] of [
+    ["credentials/credentials.ts", "--timeout", "25h"],
+    ["credentials/credentials.ts", "--context"],
+    ["renew/renew.ts", "--unknown"],
+    ["renew/renew.ts", "more"],
+    ["cli.ts", "unknown"],
+    ["cli.ts", "renew", "--timeout", "soon"],
+  ] as const) {
+    const { status, stderr } = spawnSync(process.execPath, [resolve(operations, program), ...options]);
+    assert.equal(status, 2, `${program} ${options.join(" ")}`);
+    assert.match(stderr.toString(), /^error: /);
+  }
+  const { status } = spawnSync(process.execPath, [resolve(operations, "renew/renew.ts"), "--help"]);
+  assert.equal(status, 0);
+});
+
 suite("A timeout", () => {
   test("is a duration as Go writes it", () => {
     assert.equal(parseTimeout("90s"), 90_000);
@@ -53,6 +75,13 @@ test("A metric is found among the others", () => {
     "# HELP issuer_cert_ttl_seconds left\nissuer_cert_ttl_seconds_other 1\nissuer_cert_ttl_seconds 1.5e+02\n";
   assert.equal(metricValue(metrics, "issuer_cert_ttl_seconds"), 150);
   assert.equal(metricValue(metrics, "absent"), undefined);
+});
+
+test("A fingerprint is the same here as in the stack's outputs, and as OpenSSL prints it", async () => {
+  const { certificate } = await authority({ commonName: "root" });
+  const { fingerprintSha256 } = factsOf(parsed(certificate));
+  assert.equal(fingerprintSha256, certificateFacts(certificate.toString()).fingerprintSha256);
+  assert.match(fingerprintSha256, /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
 });
 
 test("Times, spans and tables are written for people", () => {

@@ -254,6 +254,25 @@ export const traps = {
       issuerOf(recipe).padding = "PSS";
     },
   },
+  "anchor is signed with RSASSA-PSS": anchor("accepted", (it) => {
+    it.key = "RSA 2048";
+    it.padding = "PSS";
+  }),
+  "an intermediate is signed with RSASSA-PSS": {
+    outcome: "accepted",
+    apply: (recipe) => {
+      addIntermediate(recipe, "intermediate 1");
+      anchorOf(recipe).key = "RSA 2048";
+      recipe.authorities["intermediate 1"]!.padding = "PSS";
+    },
+  },
+  "an intermediate's key is for RSASSA-PSS alone": {
+    outcome: "load",
+    apply: (recipe) => {
+      addIntermediate(recipe, "intermediate 1");
+      recipe.authorities["intermediate 1"]!.key = "RSA for PSS";
+    },
+  },
   "issuer is signed with MD5": {
     outcome: "load",
     apply: (recipe) => {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, suite, test } from "node:test";
 import { authority, hoursFromNow } from "../../certificates.ts";
-import { startApiServer } from "../../mesh/apiServer.ts";
+import { kubeconfigOf, startApiServer } from "../../mesh/apiServer.ts";
 
 const program = resolve(import.meta.dirname, "../../../operations/check/check.ts");
 const directory = mkdtempSync(join(tmpdir(), "check-"));
@@ -25,11 +25,29 @@ const certificate = write("issuer.pem", issuer.certificate.toString());
 const key = write("key.pem", keyPem);
 const files = ["--bundle", bundle, "--issuer", certificate, "--key", key];
 
+const project = "linkerd-rotating-tls";
+const shapes = write(
+  "Pulumi.shapes.yaml",
+  `config:
+  trustAnchorGenerations: '[1, 2]'
+  signingGeneration: 2
+  trustDomain: [a]
+  certManagerValues: '{}'
+  vaultIssuer: { secure: v1:abc }
+  linkerdVizValues: {}
+`,
+);
+/** One for each mistake: signingGeneration is right, as far as it can be known. */
+const shapeFindings = ["trustDomain", "trustAnchorGenerations", "vaultIssuer", "certManagerValues"].map(
+  (field) => ["setting-type", field],
+);
+const told = ({ rule, field }: Record<string, string>) => [rule, field];
+
 /** Runs the command; options that are given again win. */
-const check = (...options: string[]) => checkIn(process.env, ...options);
-const checkIn = (env: NodeJS.ProcessEnv, ...options: string[]) =>
+const check = (...options: string[]) => checkIn(process.env, undefined, ...options);
+const checkIn = (env: NodeJS.ProcessEnv, cwd: string | undefined, ...options: string[]) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
-    const child = execFile(process.execPath, [program, ...options], { env }, (_, stdout, stderr) =>
+    const child = execFile(process.execPath, [program, ...options], { env, cwd }, (_, stdout, stderr) =>
       done({ code: child.exitCode!, stdout, stderr }),
     );
   });
@@ -62,7 +80,11 @@ suite("npm run -s check", () => {
   });
 
   test("warns of an anchor that ends soon, in files and in a stack's settings, as early as is set", async () => {
-    const ends = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(120) });
+    const ends = await authority({
+      commonName: "root.linkerd.cluster.local",
+      notBefore: hoursFromNow(120 - 87_600),
+      notAfter: hoursFromNow(120),
+    });
     const below = await authority({ commonName: "identity.linkerd.cluster.local", signer: ends });
     const pem = KeyObject.from(below.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
     const ending = [
@@ -138,8 +160,8 @@ ${more}`,
       });`,
     );
     const refusing = { ...process.env, NODE_OPTIONS: `--import=${hook}` };
-    assert.deepEqual((await checkIn(refusing, ...files)).code, 0);
-    const stack = await checkIn(refusing, "--config", "Pulumi.dev.yaml");
+    assert.deepEqual((await checkIn(refusing, undefined, ...files)).code, 0);
+    const stack = await checkIn(refusing, undefined, "--config", "Pulumi.dev.yaml");
     assert.match(stack.stderr, /loaded: @pulumi\//, "the hook works");
   });
 
@@ -250,19 +272,144 @@ ${more}`,
     );
   });
 
-  test("says why a stack's file cannot be read", async () => {
-    const notYaml = write("Pulumi.not.yaml", "config: [");
-    const noMap = write("Pulumi.list.yaml", "config: [1]");
-    for (const path of [notYaml, noMap, join(directory, "not-there"), directory]) {
+  test("says why a stack's file cannot be read, and what it lacks", async () => {
+    for (const [path, message] of [
+      [write("Pulumi.not.yaml", "config: ["), "The file cannot be read: "],
+      [join(directory, "not-there"), "The file cannot be read: ENOENT"],
+      [directory, "The file cannot be read: EISDIR"],
+      [write("Pulumi.list.yaml", "config: [1]"), "What config: holds is no map of settings."],
+      [write("empty.yaml", ""), "The file is empty, and a stack's file is a map with config: in it."],
+      [write("list.yaml", "- config"), "The file is a list, "],
+      [write("text.yaml", "config"), "The file is a text, "],
+      ["package.json", "The file has no config: at its top, as a stack's file has; it has name, version, "],
+      [
+        write("bare.yaml", "trustDomain: a"),
+        "The file has no config: at its top, as a stack's file has; it has trustDomain.",
+      ],
+      ["Pulumi.yaml", "This is a project's file, and not one of its stacks'."],
+      [
+        write("alias.yaml", "config: { certManagerValues: &a { b: [*a] } }"),
+        "The value of certManagerValues contains itself, ",
+      ],
+    ] as const) {
       const { code, stdout, stderr } = await check("--config", path);
       assert.deepEqual([code, stderr], [2, ""], path);
-      assert.match(stdout, /^Error: --config: .*\n {4}Fix: .*\n {4}Rule: stack-readable/);
+      assert.ok(stdout.startsWith(`Error: --config: ${message}`), stdout);
+      assert.match(stdout, /^.*\n {4}Fix: .*\n {4}Rule: stack-readable.*\n$/);
     }
+    const outside = await checkIn(process.env, directory, "--config", write("Pulumi.any.yaml", "config: {}"));
+    assert.equal(outside.code, 2);
+    assert.match(outside.stdout, /^Error: Pulumi\.yaml: The project's file cannot be read: ENOENT/);
+  });
+
+  test("a stack's file that sets nothing is one, too", async () => {
+    for (const text of ["config:", "config: {}", "encryptionsalt: v1:abc"]) {
+      const { code } = await check("--config", write("Pulumi.nothing.yaml", text), "--offline");
+      assert.equal(code, 0, text);
+    }
+  });
+
+  test("says what the engine says of a text in place of a list, and the other way round", async () => {
+    const { code, stdout } = await check("--config", shapes, "--offline", "--json");
+    assert.equal(code, 2);
+    assert.deepEqual(JSON.parse(stdout).findings.map(told), shapeFindings);
+    // As Pulumi answers.
+    const answer = JSON.stringify({
+      [`${project}:trustAnchorGenerations`]: { value: "[1, 2]", secret: false },
+      [`${project}:signingGeneration`]: { value: "2", secret: false },
+      [`${project}:trustDomain`]: { value: '["a"]', objectValue: ["a"], secret: false },
+      [`${project}:certManagerValues`]: { value: "{}", secret: false },
+      [`${project}:vaultIssuer`]: { value: "{}", secret: true },
+      [`${project}:linkerdVizValues`]: { value: "{}", objectValue: {}, secret: false },
+    });
+    chmodSync(write("pulumi", `#!/bin/sh\ncat <<'EOF'\n${answer}\nEOF\n`), 0o755);
+    const environment = { ...process.env, PATH: `${directory}:${process.env.PATH}` };
+    for (const options of [["--offline"], []]) {
+      const stack = await checkIn(environment, undefined, "--json", ...options);
+      assert.equal(stack.code, 2);
+      assert.deepEqual(JSON.parse(stack.stdout).findings.map(told).sort(), shapeFindings.toSorted());
+    }
+    rmSync(join(directory, "pulumi"));
+  });
+
+  test("gives the commands that set a list", async () => {
+    const { stdout } = await check("--config", shapes, "--offline");
+    assert.match(
+      stdout,
+      /Fix: .*: pulumi config set --path 'trustAnchorGenerations\[0\]' 1 && pulumi config set --path 'trustAnchorGenerations\[1\]' 2\n/,
+    );
+  });
+
+  test("a cluster that cannot be looked at is a warning, unless none is to be", async () => {
+    const sound = write("Pulumi.alone.yaml", "config: {}");
+    const at = (server: string) =>
+      write(
+        `kubeconfig-${Buffer.from(server).toString("hex")}`,
+        kubeconfigOf({ name: "one", server, user: {} }),
+      );
+    const closed = "https://127.0.0.1:9";
+    for (const [kubeconfig, options, field, message] of [
+      ["/not/there", [], "kubeconfig", /The kubeconfig \/not\/there does not exist: set KUBECONFIG /],
+      [
+        at(closed),
+        ["--context", "two"],
+        "--context",
+        /Context "two" is not in the kubeconfig\. Its contexts: one\./,
+      ],
+      [at(closed), [], "kubeconfig", /looked at: https:\/\/127\.0\.0\.1:9 cannot be reached: /],
+      [at("http://127.0.0.1:9"), [], "kubeconfig", /looked at: http:\/\/127\.0\.0\.1:9 cannot be reached: /],
+      [
+        at("127.0.0.1:9"),
+        [],
+        "kubeconfig",
+        /The server of context "one" is "127\.0\.0\.1:9" in the kubeconfig/,
+      ],
+    ] as const) {
+      const environment = { ...process.env, KUBECONFIG: kubeconfig };
+      const { code, stdout, stderr } = await checkIn(
+        environment,
+        undefined,
+        "--config",
+        sound,
+        "--json",
+        ...options,
+      );
+      assert.deepEqual([code, stderr], [1, ""]);
+      const { verdict, findings } = JSON.parse(stdout);
+      assert.equal(verdict, "warning");
+      assert.deepEqual(findings.map(told), [["cluster-unread", field]]);
+      assert.match(findings[0].message, message);
+    }
+    const environment = { ...process.env, KUBECONFIG: "/not/there" };
+    const text = await checkIn(environment, undefined, "--config", sound);
+    assert.equal(text.code, 1);
+    assert.match(text.stdout, /^Warning: kubeconfig: The cluster could not be looked at: /);
+    const offline = await checkIn(environment, undefined, "--config", sound, "--offline");
+    assert.deepEqual(offline, { code: 0, stdout: "All right: Linkerd can work with this.\n", stderr: "" });
+  });
+
+  test("what is encrypted and says where to look is a warning, too", async () => {
+    const encrypted = write("Pulumi.domain.yaml", "config: { trustDomain: { secure: v1:abc } }");
+    const { code, stdout } = await check("--config", encrypted, "--json");
+    assert.equal(code, 1);
+    assert.deepEqual(JSON.parse(stdout).findings.map(told), [["cluster-unread", "kubeconfig"]]);
+  });
+
+  test("looks at a stack's own anchors at the time that is given", async () => {
+    const provided = write(
+      "Pulumi.provided.yaml",
+      `config: { identityIssuerSource: secret, providedTrustAnchors: { "1": { certificateFile: ${bundle} } } }`,
+    );
+    assert.equal((await check("--config", provided, "--offline")).code, 0);
+    const later = hoursFromNow(87_601).toISOString();
+    const { code, stdout } = await check("--config", provided, "--offline", "--now", later);
+    assert.equal(code, 2);
+    assert.match(stdout, /^Error: providedTrustAnchors\.1\.certificatePem: .* expired at .*; the time is /);
   });
 
   test("says why a stack or a cluster cannot be asked", async () => {
     const environment = { ...process.env, PATH: directory };
-    const missing = await checkIn(environment);
+    const missing = await checkIn(environment, undefined);
     assert.equal(missing.code, 2);
     assert.match(
       missing.stdout,
@@ -271,13 +418,15 @@ ${more}`,
     // As Pulumi answers.
     const answer = "#!/bin/sh\necho \"error: no stack named '$6' found\" >&2\nexit 255\n";
     chmodSync(write("pulumi", answer), 0o755);
-    const stack = await checkIn(environment, "--stack", "none");
+    const stack = await checkIn(environment, undefined, "--stack", "none");
     assert.equal(stack.code, 2);
     assert.match(
       stack.stdout,
       /^Error: --stack none: pulumi config cannot read the stack: no stack named 'none' found\n/,
     );
-    const cluster = await check("--secret", "linkerd/linkerd-identity-issuer", "--context", "none");
+    const kubeconfig = write("other", kubeconfigOf({ name: "one", server: "https://one", user: {} }));
+    const secret = ["--secret", "linkerd/linkerd-identity-issuer", "--context", "none"];
+    const cluster = await checkIn({ ...process.env, KUBECONFIG: kubeconfig }, undefined, ...secret);
     assert.equal(cluster.code, 2);
     assert.match(
       cluster.stdout,

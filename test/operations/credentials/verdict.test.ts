@@ -373,7 +373,7 @@ suite("The credentials are shown", () => {
     assert.match(lines[2]!, /^CREDENTIAL +SUBJECT +SHA-256 +VALID FROM +VALID UNTIL +LEFT +NEXT RENEWAL$/);
     assert.match(
       lines[3]!,
-      /^trust anchor +root\.linkerd\.cluster\.local +[0-9a-f]{12} .* by a new generation$/,
+      /^trust anchor +root\.linkerd\.cluster\.local +([0-9A-F]{2}:){5}[0-9A-F]{2} .* by a new generation$/,
     );
     assert.match(lines[4]!, /^identity issuer .* \(in 23 h 0 min\)$/);
     assert.match(lines[5]!, /^proxy injector .* at the next upgrade of the chart$/);

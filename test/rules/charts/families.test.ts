@@ -146,7 +146,7 @@ test("webhook credentials from cert-manager, which are the default, are refused 
 test("what would undo a safety property is refused at its path in each family", () => {
   assert.match(
     refusals(at("2.10.2", { identityTrustAnchorsPEM: "mine" }))[0]!,
-    /^linkerdControlPlaneValues\.identityTrustAnchorsPEM: This program sets this value itself/,
+    /^linkerdControlPlaneValues\.identityTrustAnchorsPEM: This value may not be set\./,
   );
   assert.match(
     refusals(at("2.10.2", { installNamespace: true }))[0]!,

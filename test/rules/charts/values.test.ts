@@ -55,7 +55,7 @@ test("values that the component owns are refused by their paths", () => {
     }),
     broken("owned-value", {
       field: "values.b",
-      message: "This program sets this value itself; it cannot be set here.",
+      message: "This value may not be set.",
       fix: "Set it elsewhere.",
     }),
   ]);

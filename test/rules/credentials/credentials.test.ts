@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, KeyObject, type webcrypto } from "node:crypto";
-import { suite, test } from "node:test";
+import { execFileSync } from "node:child_process";
+import { generateKeyPairSync, KeyObject, type webcrypto, X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, suite, test } from "node:test";
 import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import * as x509 from "@peculiar/x509";
 import * as fc from "fast-check";
@@ -21,6 +25,7 @@ import {
   leaf,
   now,
 } from "../../certificates.ts";
+import { type Element, holding, readElement, writeElement } from "../../oracle/der.ts";
 import { randomEdit } from "../../oracle/randomEdit.ts";
 import { make, soundRecipe } from "../../oracle/recipe.ts";
 import { traps } from "../../oracle/traps.ts";
@@ -94,6 +99,9 @@ const trapped = (name: keyof typeof traps) => {
 const usages = (...names: string[]) => [...authorityExtensions(), new x509.ExtendedKeyUsageExtension(names)];
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 const clientAuth = "1.3.6.1.5.5.7.3.2";
+const directory = mkdtempSync(join(tmpdir(), "credentials-"));
+after(() => rmSync(directory, { recursive: true }));
+
 const block = (type: string) => `-----BEGIN ${type}-----\nAAEC\n-----END ${type}-----`;
 
 type Rule = keyof typeof rules;
@@ -126,6 +134,43 @@ suite("Text", () => {
     breaks({ issuer: "issuer" }, ["pem-certificate"]);
     const der = anchor.certificate.raw.toString("latin1");
     assert.match(check({ bundle: der })[0]!.fix, /-inform der/);
+  });
+
+  test("whose lines were lost on its way is told how to write them again", () => {
+    const { bundle, issuer, key } = sound;
+    const oneLine = (text: string) => text.replaceAll("\n", " ");
+    for (const [lost, what, undone] of [
+      [(text: string) => text.replaceAll("\n", "\\n"), "a backslash and an n", "printf"],
+      [(text: string) => `"${text.replaceAll("\n", "\\r\\n")}"`, "a backslash and an n", "printf"],
+      [oneLine, "all of it is on one line", "sed -E"],
+      [(text: string) => text.replaceAll("\n", ""), "all of it is on one line", "sed -E"],
+      [(text: string) => btoa(text), "in base64 once more", "base64 -d"],
+      [(text: string) => btoa(text).replaceAll(/.{1,76}/g, "$&\n"), "in base64 once more", "base64 -d"],
+    ] as const) {
+      const findings = check({ bundle: lost(bundle), issuer: lost(issuer), key: lost(key) });
+      assert.deepEqual(
+        findings.map(({ rule, field }) => [rule, field]),
+        [
+          ["pem-certificate", "bundle"],
+          ["pem-certificate", "issuer"],
+          ["key-readable", "key"],
+        ],
+      );
+      for (const { message, fix, field } of findings) {
+        assert.ok(message.includes(what), message);
+        assert.ok(fix.includes(undone), fix);
+        // The fix, done to the text.
+        const command = fix.slice(fix.indexOf(": ") + 2);
+        const file = join(directory, "FILE");
+        writeFileSync(file, lost(sound[field as keyof typeof sound]).replaceAll('"', ""));
+        execFileSync("sh", ["-c", command], { cwd: directory });
+        const text = readFileSync(join(directory, "FILE.pem"), "utf8");
+        breaks({ [field]: text.replace(/\n+$/, "\n") }, []);
+      }
+    }
+    for (const none of ["bundle", btoa("bundle"), "-----BEGIN CERTIFICATE-----"]) {
+      assert.equal(check({ bundle: none })[0]!.message, "The text has no certificate in PEM.");
+    }
   });
 
   test("may not end with blank lines or text: Linkerd crashes", () => {
@@ -196,6 +241,51 @@ suite("Each authority", () => {
   test("is signed with SHA-256", async () => {
     breaks(await below(anchor, { hash: "SHA-384" }), ["signature-algorithm"]);
     breaks(await below(await makeAnchor({ hash: "SHA-512" })), ["signature-algorithm"]);
+  });
+
+  test("is not signed with RSASSA-PSS, which Go verifies and proxies do not", () => {
+    breaks(trapped("issuer is signed with RSASSA-PSS"), ["signature-algorithm"]);
+    breaks(trapped("anchor is signed with RSASSA-PSS"), ["signature-algorithm"]);
+    breaks(trapped("an intermediate is signed with RSASSA-PSS"), ["signature-algorithm"]);
+    breaks(trapped("an intermediate's key is for RSASSA-PSS alone"), [
+      "signature-algorithm",
+      "intermediate-algorithm",
+    ]);
+    breaks(trapped("anchor's key is for RSASSA-PSS alone"), [
+      "anchor-algorithm",
+      "signature-algorithm",
+      "signature-algorithm",
+    ]);
+    const [finding] = check(trapped("anchor's key is for RSASSA-PSS alone"));
+    assert.match(finding!.message, /has an unsupported key: RSA for RSASSA-PSS alone\./);
+  });
+
+  test("is not signed with RSASSA-PSS, whatever its parameters are", () => {
+    const identifier = readElement(Buffer.from("06092a864886f70d01010a", "hex"));
+    const nothing = readElement(Buffer.from("0500", "hex"));
+    for (const [parameters, name] of [
+      [[], "unknown hash"],
+      [[nothing], "unknown hash"],
+      [[holding(0x30)], "SHA1"],
+    ] as const) {
+      const der = readElement(new X509Certificate(trapped("issuer is signed with RSASSA-PSS").issuer).raw);
+      const [signed] = der.content as Element[];
+      const algorithm = holding(0x30, identifier, ...parameters);
+      (signed!.content as Element[]).splice(2, 1, algorithm);
+      (der.content as Element[]).splice(1, 1, algorithm);
+      const { signatureAlgorithm } = parseCertificate(writeElement(der));
+      assert.equal(signatureAlgorithm, `${name}-RSAPSS`);
+    }
+  });
+
+  test("that has expired is mended where it is: in the bundle, or by issuing it again", async () => {
+    const end = { notAfter: hoursFromNow(-0.5) };
+    const fixOf = (texts: Texts) => check(texts).find(({ rule }) => rule === "expired")!.fix;
+    assert.match(fixOf(await below(await makeAnchor(end))), /^Remove it from the bundle /);
+    assert.match(fixOf(await below(anchor, end)), /^Issue it again: npm run -s renew/);
+    const intermediate = await makeIssuer(anchor, { commonName: "intermediate.example", ...end });
+    const texts = around([anchor], await makeIssuer(intermediate), intermediate);
+    assert.match(fixOf(texts), /^Issue it again, .* and put it in the place of this one\.$/);
   });
 
   test("is an authority", async () => {
