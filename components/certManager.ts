@@ -1,5 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { isLater } from "../rules/known.ts";
+import { retryValues } from "../rules/lifetimes/retries.ts";
 import { releaseArgs } from "./charts/release.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
@@ -21,6 +23,14 @@ export class CertManager extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:CertManager", name, {}, opts);
     const { certManager, helmTimeoutSeconds } = args;
     const child = { parent: this };
+    const { chartVersion } = certManager;
+    const retries = isLater(chartVersion)
+      ? {
+          config: pulumi
+            .output<string>(chartVersion)
+            .apply((known) => retryValues({ ...certManager, chartVersion: known }).config),
+        }
+      : retryValues(certManager);
 
     const namespace = new kubernetes.core.v1.Namespace(
       `${name}-namespace`,
@@ -33,8 +43,11 @@ export class CertManager extends pulumi.ComponentResource {
         name: "cert-manager",
         namespace: namespace.metadata.name,
         ...releaseArgs(certManager, certManager, helmTimeoutSeconds, {
-          // The chart's own choice is kube-system, where the Leases outlive cert-manager.
-          under: { global: { leaderElection: { namespace: namespace.metadata.name } } },
+          under: {
+            // The chart's own choice is kube-system, where the Leases outlive cert-manager.
+            global: { leaderElection: { namespace: namespace.metadata.name } },
+            ...retries,
+          },
           over: { crds: { enabled: true, keep: certManager.keepCrds }, startupapicheck: { enabled: true } },
         }),
       },

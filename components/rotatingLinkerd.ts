@@ -1,5 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { certManagerHas } from "../rules/charts/certManager.ts";
 import {
   bundleSha256,
   type CertificateFacts,
@@ -250,9 +251,19 @@ function clusterAnchor(
   const distributor = trustManager.install
     ? [new TrustManager(`${name}-trust-manager`, { certManager, trustManager, helmTimeoutSeconds }, after)]
     : [];
+  const canDisableRenewal = pulumi
+    .output(certManager.chartVersion)
+    .apply((chartVersion) => certManagerHas("disabledRenewal", { ...certManager, chartVersion }));
   const anchor = new ClusterTrustAnchor(
     `${name}-trust-anchor`,
-    { duration, renewBefore, certManagerNamespace: certManager.namespace, linkerdNamespace, trustDomain },
+    {
+      duration,
+      renewBefore,
+      canDisableRenewal,
+      certManagerNamespace: certManager.namespace,
+      linkerdNamespace,
+      trustDomain,
+    },
     { ...after, protect, dependsOn: [...after.dependsOn, ...distributor] },
   );
   return {

@@ -1,16 +1,37 @@
 /** Lifetimes among the settings, checked against each other as far as they are known. */
+
+import { certManagerHas } from "../charts/certManager.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
 import { checkLifetimes } from "../lifetimes/identityIssuer.ts";
+import { checkRetries } from "../lifetimes/retries.ts";
 import { checkWebhookLifetimes } from "../lifetimes/webhookCertificates.ts";
 import type { Settings } from "./settings.ts";
 
 export function* checkSettingsLifetimes(settings: Settings): Iterable<Finding> {
-  const { trustAnchor, identityIssuer, webhooks } = settings;
+  const { trustAnchor, identityIssuer, webhooks, certManager } = settings;
   const noCertificate = { duration: undefined, renewBefore: undefined };
-  yield* checkLifetimes(
-    identityIssuer.source === "secret" ? { ...identityIssuer, ...noCertificate } : identityIssuer,
-    trustAnchor.source === "cluster" ? trustAnchor : known(trustAnchor.validityPeriodHours),
-  );
-  yield* checkWebhookLifetimes(webhooks);
+  const issuer =
+    identityIssuer.source === "secret" ? { ...identityIssuer, ...noCertificate } : identityIssuer;
+  const { duration } = trustAnchor;
+  const ownAnchor = certManagerHas("disabledRenewal", certManager) ? { duration } : trustAnchor;
+  const found = [
+    ...checkLifetimes(
+      issuer,
+      trustAnchor.source === "cluster" ? ownAnchor : known(trustAnchor.validityPeriodHours),
+    ),
+    ...checkWebhookLifetimes(webhooks),
+  ];
+  yield* found;
+  const renewed = {
+    "identityIssuer.renewBefore": issuer.renewBefore,
+    "webhooks.certificateRenewBefore": webhooks.rotateCredentials
+      ? webhooks.certificateRenewBefore
+      : undefined,
+  };
+  for (const [field, setting] of Object.entries(renewed)) {
+    const renewBefore = known(setting);
+    if (renewBefore === undefined || found.some((finding) => finding.field === field)) continue;
+    yield* checkRetries(field, renewBefore, certManager);
+  }
 }

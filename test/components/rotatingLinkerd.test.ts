@@ -175,6 +175,7 @@ test("the releases", async () => {
     version: "v1.21.2",
     repositoryOpts: { repo: "https://charts.jetstack.io" },
     values: {
+      config: { certificateRequestMaximumBackoffDuration: "1h" },
       crds: { enabled: true, keep: false },
       startupapicheck: { enabled: true },
       global: { leaderElection: { namespace: "cert-manager" } },
@@ -227,7 +228,7 @@ test("the webhooks' CA keeps its key, and signs for servers alone", () => {
     assert.deepEqual(specOf(`linkerd-webhooks-${service}`), {
       secretName: `${service}-k8s-tls`,
       duration: "24h",
-      renewBefore: "1h",
+      renewBefore: "8h",
       issuerRef: { group: "cert-manager.io", kind: "Issuer", name: "webhook-issuer" },
       commonName: `${service}.linkerd.svc`,
       dnsNames: [`${service}.linkerd.svc`],
@@ -414,6 +415,7 @@ test("every name and lifetime is an input", async () => {
   assert.equal((anchor.subject as Record<string, string>).commonName, "root.linkerd.mesh.example.com");
   const manager = find(release, "linkerd-cert-manager").inputs;
   assert.deepEqual(manager.values, {
+    config: { certificateRequestMaximumBackoffDuration: "1h" },
     crds: { enabled: true, keep: true },
     startupapicheck: { enabled: true },
     global: { leaderElection: { namespace: "certificates" } },
@@ -456,7 +458,11 @@ test("the user's Helm values come in beside ours", async () => {
       identity: { issuer: { scheme: "kubernetes.io/tls" } },
     },
     linkerdCrdsValues: { enableTcpRoutes: false },
-    certManagerValues: { replicaCount: 2, global: { leaderElection: { namespace: "kube-system" } } },
+    certManagerValues: {
+      replicaCount: 2,
+      config: { numberOfConcurrentWorkers: 9 },
+      global: { leaderElection: { namespace: "kube-system" } },
+    },
   });
   const valuesOf = (name: string) => find(release, name).inputs.values as Record<string, unknown>;
   assert.equal(valuesOf("linkerd-control-plane").controllerReplicas, 3);
@@ -467,6 +473,7 @@ test("the user's Helm values come in beside ours", async () => {
   });
   assert.deepEqual(valuesOf("linkerd-cert-manager"), {
     replicaCount: 2,
+    config: { certificateRequestMaximumBackoffDuration: "1h", numberOfConcurrentWorkers: 9 },
     crds: { enabled: true, keep: false },
     startupapicheck: { enabled: true },
     global: { leaderElection: { namespace: "kube-system" } },
