@@ -2,6 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { isLater } from "../rules/known.ts";
 import { retryValues } from "../rules/lifetimes/retries.ts";
+import { withoutWebhooks } from "../rules/linkerdNames.ts";
 import { releaseArgs } from "./charts/release.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
@@ -34,7 +35,14 @@ export class CertManager extends pulumi.ComponentResource {
 
     const namespace = new kubernetes.core.v1.Namespace(
       `${name}-namespace`,
-      { metadata: { name: certManager.namespace } },
+      {
+        metadata: {
+          name: certManager.namespace,
+          // After an outage the injector's certificate may have ended. With failurePolicy Fail, cert-manager's own pods would
+          // then wait for an injector that waits for cert-manager. The chart leaves out the name `cert-manager` alone.
+          labels: withoutWebhooks,
+        },
+      },
       child,
     );
     const release = new kubernetes.helm.v3.Release(

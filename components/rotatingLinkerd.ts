@@ -15,6 +15,7 @@ import {
   previousTrustAnchorName,
   trustAnchorName,
   trustAnchorObjectName,
+  withoutWebhooks,
 } from "../rules/linkerdNames.ts";
 import { cniEnabled, type PodSecurityLevel, podSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
@@ -109,7 +110,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
           // namespace never gets its bundle.
           labels: {
             "linkerd.io/is-control-plane": "true",
-            "config.linkerd.io/admission-webhooks": "disabled",
+            ...withoutWebhooks,
             "linkerd.io/control-plane-ns": controlPlane.namespace,
             "pod-security.kubernetes.io/enforce": level,
           },

@@ -2,12 +2,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { requireSound, type Spelling } from "../../components/validation.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
+import { valueAt } from "../../rules/charts/values.ts";
 import { known } from "../../rules/known.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
 import { type Client, findMisfits, type Wanted } from "./misfits.ts";
 import { askThread } from "./previewThread.ts";
 
-type Read = Pick<Settings, "controlPlane" | "crds">;
+type Read = Pick<Settings, "controlPlane" | "crds" | "certManager">;
 
 /**
  * Passes if the cluster fits, and if it does not answer: then the provider has the last word.
@@ -40,12 +41,13 @@ export async function lookInThread(
   requireSound(findings.map(spell));
 }
 
-function wantedOf({ controlPlane, crds: { installGatewayApi } }: Read): Wanted | undefined {
-  const { family } = controlPlane;
+function wantedOf({ controlPlane, crds: { installGatewayApi }, certManager }: Read): Wanted | undefined {
+  const { family, highAvailability, values } = controlPlane;
   const namespace = known(controlPlane.namespace);
-  return family === undefined || namespace === undefined
-    ? undefined
-    : { family, installGatewayApi, namespace };
+  if (family === undefined || namespace === undefined) return undefined;
+  const failurePolicy = valueAt(values, "webhookFailurePolicy") ?? (highAvailability ? "Fail" : "Ignore");
+  const needsInjector = failurePolicy === "Fail";
+  return { family, installGatewayApi, namespace, needsInjector, installsCertManager: certManager.install };
 }
 
 function tellUnknown(reason: string): void {

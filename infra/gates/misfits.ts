@@ -3,10 +3,10 @@ import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
 import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
 import type { Finding } from "../../rules/finding.ts";
-import { crdsReleaseName } from "../../rules/linkerdNames.ts";
+import { crdsReleaseName, withoutWebhooks } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
 
-export type Client = Pick<Cluster, "version" | "definitions">;
+export type Client = Pick<Cluster, "version" | "definitions" | "core" | "custom">;
 
 /** The Linkerd that is going to be installed. */
 export interface Wanted {
@@ -15,6 +15,10 @@ export interface Wanted {
   readonly installGatewayApi: boolean;
   /** Namespace of the control plane. */
   readonly namespace: string;
+  /** Whether no pod is admitted while the injector does not answer. */
+  readonly needsInjector: boolean;
+  /** Whether this program installs cert-manager, and so makes its namespace. */
+  readonly installsCertManager: boolean;
 }
 
 /**
@@ -27,7 +31,7 @@ export async function findMisfits(
   wanted: Wanted,
   onUnknown: (reason: string) => void,
 ): Promise<Finding[]> {
-  const look = async (check: typeof checkKubernetes | typeof checkGatewayApi) => {
+  const look = async (check: (client: Client, wanted: Wanted) => Promise<Finding[]>) => {
     try {
       return await check(await cluster, wanted);
     } catch (error) {
@@ -35,7 +39,7 @@ export async function findMisfits(
       return [];
     }
   };
-  return (await Promise.all([look(checkKubernetes), look(checkGatewayApi)])).flat();
+  return (await Promise.all([checkKubernetes, checkGatewayApi, checkAdmission].map(look))).flat();
 }
 
 async function checkKubernetes(
@@ -126,4 +130,41 @@ async function checkGatewayApi(
       message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${family.linkerd} looks for.`,
     }),
   ];
+}
+
+/** Whether pods without which no injector comes back – those of cert-manager, which renews its certificate – wait for it. */
+async function checkAdmission(
+  { core, custom }: Client,
+  { family, needsInjector, installsCertManager }: Wanted,
+): Promise<Finding[]> {
+  if (!needsInjector) return [];
+  // From Linkerd 2.12 on, the injector leaves these out by their names.
+  const leftOut = hasCrdsChart(family) ? ["kube-system", "cert-manager"] : [];
+  const needed = ["kube-system", ...(installsCertManager ? [] : await certManagerNamespaces(custom))];
+  const names = new Set(needed.filter((name) => !leftOut.includes(name)));
+  const looks = [...names].map(async (name) => {
+    const { metadata } = await requested(`Namespace ${name}`, core.readNamespace({ name }));
+    const [[label, value]] = Object.entries(withoutWebhooks) as [[string, string]];
+    if (metadata?.labels?.[label] === value) return [];
+    return broken("admission-deadlock", {
+      field: `Namespace ${name}`,
+      message:
+        "No pod here is admitted while Linkerd's injector does not answer (webhookFailurePolicy Fail, which " +
+        "controlPlane.highAvailability sets). After an outage in which the injector's certificate has ended, neither would come back.",
+      fix: `kubectl label namespace ${name} ${label}=${value}`,
+    });
+  });
+  return (await Promise.all(looks)).flat();
+}
+
+/** Where cert-manager's Deployments are. */
+async function certManagerNamespaces(custom: Client["custom"]): Promise<string[]> {
+  const listed: Promise<{ items: { metadata: { namespace: string } }[] }> = custom.listClusterCustomObject({
+    group: "apps",
+    version: "v1",
+    plural: "deployments",
+    labelSelector: "app.kubernetes.io/name=cert-manager",
+  });
+  const { items } = await requested("Deployments of cert-manager", listed);
+  return items.map(({ metadata }) => metadata.namespace);
 }

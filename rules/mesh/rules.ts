@@ -34,6 +34,13 @@ export const meshRules = {
     fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
     source: "linkerd check looks for the Gateway API's definitions",
   },
+  "admission-deadlock": {
+    severity: "warning",
+    demand:
+      "Where no pod is admitted without the injector, the namespaces that it depends on are left out of that.",
+    fix: "Label the namespace config.linkerd.io/admission-webhooks=disabled.",
+    source: "linkerd2 charts: the injector's namespaceSelector; linkerd check looks for it on kube-system",
+  },
   "issuer-exists": {
     demand: "The issuer that is to sign the identity issuer exists.",
     fix: "Create it, and run pulumi up again; or correct name, kind and group.",

@@ -291,6 +291,22 @@ test("lifetimes of webhook certificates that cannot be are refused", () => {
   assert.deepEqual(findingsOf({ webhookCertificateDuration: "43800h" }), []);
 });
 
+test("namespaces whose pods come up without the injector are left out of it; viz's are meshed", async () => {
+  const { find } = await build({
+    certManagerNamespace: "pki",
+    installLinkerdCni: true,
+    installLinkerdViz: true,
+  });
+  const labelOf = (name: string) => {
+    const { metadata } = find(namespace, name).inputs as { metadata: { labels: Record<string, string> } };
+    return metadata.labels["config.linkerd.io/admission-webhooks"];
+  };
+  for (const name of ["linkerd-namespace", "linkerd-cert-manager-namespace", "linkerd-cni-namespace"]) {
+    assert.equal(labelOf(name), "disabled", name);
+  }
+  assert.equal(labelOf("linkerd-viz-namespace"), undefined);
+});
+
 test("each waits for what it needs, and so is removed before it", () => {
   const dependenciesOf = (type: string, name: string) => installed.find(type, name).dependencies;
   assert.deepEqual(dependenciesOf(namespace, "linkerd-namespace"), []);
