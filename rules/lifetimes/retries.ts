@@ -81,8 +81,8 @@ export function* checkRetries(
     fix:
       `Set ${field} to ${formatDuration(time + nanosecondsPerHour)}, and the certificate's duration to more than that.` +
       (longest > nanosecondsPerHour
-        ? ` Or let cert-manager try every hour: certificateRequestMaximumBackoffDuration (${longestWait}) of its controller, ` +
-          "from 1.21 on, which this program sets where it installs cert-manager."
+        ? ` Or let cert-manager, from 1.21 on, try every hour: certificateRequestMaximumBackoffDuration ${longestWait} in its ` +
+          `controller's configuration${install ? " (certManager.values.config), which is set where the chart's version is known" : ", which cannot be seen here"}.`
         : ""),
   });
 }

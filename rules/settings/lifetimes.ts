@@ -6,6 +6,7 @@ import { known } from "../known.ts";
 import { checkLifetimes } from "../lifetimes/identityIssuer.ts";
 import { checkRetries } from "../lifetimes/retries.ts";
 import { checkWebhookLifetimes } from "../lifetimes/webhookCertificates.ts";
+import { checkChart } from "./charts.ts";
 import type { Settings } from "./settings.ts";
 
 export function* checkSettingsLifetimes(settings: Settings): Iterable<Finding> {
@@ -23,6 +24,8 @@ export function* checkSettingsLifetimes(settings: Settings): Iterable<Finding> {
     ...checkWebhookLifetimes(webhooks),
   ];
   yield* found;
+  // One mistake is one finding: nothing is known of a chart that is not named rightly.
+  if (certManager.install && [...checkChart("certManager", certManager, "certManager")].length > 0) return;
   const renewed = {
     "identityIssuer.renewBefore": issuer.renewBefore,
     "webhooks.certificateRenewBefore": webhooks.rotateCredentials

@@ -80,6 +80,12 @@ test("what the user's values say counts, an argument more than the file", async 
     [file({ certificateRequestMaximumBackoffDuration: "2h" }), "25h", warned],
     [file({ certificateRequestMaximumBackoffDuration: "0" }), "25h", warned],
     [file({ certificateRequestMaximumBackoffDuration: "30m" }), "25h", []],
+    [{ certManagerChart: "./cert-manager" }, "25h", warned],
+    [
+      { certManagerChart: "./cert-manager", ...file({ certificateRequestMaximumBackoffDuration: "1h" }) },
+      "25h",
+      [],
+    ],
     [file({ certificateRequestMinimumBackoffDuration: "10m" }), "31m", []],
     [file({ certificateRequestMinimumBackoffDuration: "10m" }), "30m", warned],
     [
@@ -104,6 +110,7 @@ test("one mistake is one finding", () => {
   assert.deepEqual(rulesOf("48h"), ["issuerRenewBefore: renew-before-duration"]);
   assert.deepEqual(rulesOf("later"), ["issuerRenewBefore: duration-syntax"]);
   assert.deepEqual(found({ ...foreign, identityIssuerSource: "secret" }), []);
+  assert.deepEqual(found({ certManagerChartVersion: "" }), ["certManagerChartVersion: chart-version"]);
 });
 
 test("cert-manager is told to try every hour from 1.21 on, and its user has the last word", async () => {
