@@ -1,5 +1,8 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { isLater } from "../rules/known.ts";
+import { retryValues } from "../rules/lifetimes/retries.ts";
+import { withoutWebhooks } from "../rules/linkerdNames.ts";
 import { releaseArgs } from "./charts/release.ts";
 import { namespaceWith } from "./objects/namespace.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
@@ -22,15 +25,23 @@ export class CertManager extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:CertManager", name, {}, opts);
     const { certManager, helmTimeoutSeconds } = args;
     const child = { parent: this };
+    const { chartVersion } = certManager;
+    const retries = isLater(chartVersion)
+      ? {
+          config: pulumi
+            .output<string>(chartVersion)
+            .apply((known) => retryValues({ ...certManager, chartVersion: known }).config),
+        }
+      : retryValues(certManager);
 
     const namespace = namespaceWith(
       `${name}-namespace`,
       {
         name: certManager.namespace,
         create: certManager.createNamespace,
-        // The injector leaves out a namespace of the name cert-manager alone. With an ended certificate it would refuse the
-        // pods of the one that can renew it.
-        labels: { "config.linkerd.io/admission-webhooks": "disabled" },
+        // After an outage the injector's certificate may have ended. With failurePolicy Fail, cert-manager's own pods would
+        // then wait for an injector that waits for cert-manager. The chart leaves out the name `cert-manager` alone.
+        labels: withoutWebhooks,
       },
       child,
     );
@@ -40,8 +51,11 @@ export class CertManager extends pulumi.ComponentResource {
         name: "cert-manager",
         namespace,
         ...releaseArgs(certManager, certManager, helmTimeoutSeconds, {
-          // The chart's own choice is kube-system, where the Leases outlive cert-manager.
-          under: { global: { leaderElection: { namespace } } },
+          under: {
+            // The chart's own choice is kube-system, where the Leases outlive cert-manager.
+            global: { leaderElection: { namespace } },
+            ...retries,
+          },
           over: { crds: { enabled: true, keep: certManager.keepCrds }, startupapicheck: { enabled: true } },
         }),
       },

@@ -19,6 +19,8 @@ const clusterIssuerName = "linkerd-identity-issuer";
 export interface ClusterTrustAnchorArgs
   extends Pick<ResolvedSettings, "trustDomain">,
     Pick<ResolvedSettings["trustAnchor"], "duration" | "renewBefore"> {
+  /** Whether cert-manager can be told not to renew it; `renewBefore` has no effect then. */
+  readonly canDisableRenewal: pulumi.Input<boolean>;
   /** cert-manager's namespace, which is trust-manager's trust namespace as well. */
   readonly certManagerNamespace: pulumi.Input<string>;
   /** Namespace of the control plane, which carries Linkerd's labels already. */
@@ -38,9 +40,9 @@ export interface ClusterTrustAnchorArgs
  * cert-manager renews the anchor, with a new key, the next identity issuer is signed by a root that the running identity
  * controller has not read, since it reads its anchors at its start only: IssuerUpdateSkipped, and no more certificates
  * when the issuer before it ends. `rotationPolicy: Never` would hide that and keep one key for ever. Linkerd's
- * documentation has 8760h and renewBefore 7320h: a switch 60 days after the anchor is made. Here cert-manager may not
- * switch by itself before the very end (rules/lifetimes/clusterTrustAnchor.ts has the inequality), and a rotation is an
- * operation: renew the Certificate, `pulumi up`, which restarts the control plane since the bundle is another; restart the
+ * documentation has 8760h and renewBefore 7320h: a switch 60 days after the anchor is made. Here cert-manager does not
+ * switch by itself – one that cannot be told so, not before the very end (rules/lifetimes/clusterTrustAnchor.ts has the
+ * inequality) – and a rotation is an operation: renew the Certificate, `pulumi up`, which restarts the control plane since the bundle is another; restart the
  * meshed pods; renew the issuer; make the previous anchor equal to the anchor.
  *
  * **The previous anchor** is at first equal to the anchor. Pulumi never writes it again: in the midst of a rotation it is
@@ -71,13 +73,15 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
       { selfSigned: {} },
       dependent,
     );
+    const isDisabled = pulumi.output(args.canDisableRenewal);
     const anchor = new Certificate(
       name,
       { name: trustAnchorName, namespace },
       {
         secretName: trustAnchorName,
         duration: args.duration,
-        renewBefore: args.renewBefore,
+        renewBefore: isDisabled.apply((disabled) => (disabled ? undefined : args.renewBefore)),
+        renewal: isDisabled.apply((disabled) => (disabled ? { policy: "Disabled" } : undefined)),
         issuerRef: selfSigned.reference,
         commonName: pulumi.output(args.trustDomain).apply((domain) => trustAnchorCommonName(1, domain)),
         isCA: true,

@@ -1,5 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { valueAt } from "../rules/charts/values.ts";
 import { vizWebhooks } from "../rules/linkerdNames.ts";
 import type { PodSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { releaseArgs } from "./charts/release.ts";
@@ -18,6 +19,17 @@ export interface LinkerdVizArgs
   /** Pod-security level that is enforced in its namespace: that of the control plane's. */
   readonly podSecurityLevel: pulumi.Input<PodSecurityLevel>;
 }
+
+/**
+ * What its injector leaves out where it has to be asked: as the control plane's does. The chart leaves out nothing, so that
+ * no pod of the cluster would come up without it, cert-manager's included, which renews its certificate.
+ */
+const tapInjectorSelector = {
+  matchExpressions: [
+    { key: "config.linkerd.io/admission-webhooks", operator: "NotIn", values: ["disabled"] },
+    { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system", "cert-manager"] },
+  ],
+};
 
 /**
  * Linkerd's viz extension, with webhook credentials that cert-manager renews.
@@ -52,6 +64,10 @@ export class LinkerdViz extends pulumi.ComponentResource {
         name: "linkerd-viz",
         namespace,
         ...releaseArgs(viz, args.controlPlane, args.helmTimeoutSeconds, {
+          under:
+            valueAt(viz.values, "tapInjector.failurePolicy") === "Fail"
+              ? { tapInjector: { namespaceSelector: tapInjectorSelector } }
+              : {},
           over: {
             linkerdNamespace: args.linkerdNamespace,
             clusterDomain: args.clusterDomain,

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { certManagerHas } from "../rules/charts/certManager.ts";
 import {
   bundleSha256,
   type CertificateFacts,
@@ -15,6 +16,7 @@ import {
   previousTrustAnchorName,
   trustAnchorName,
   trustAnchorObjectName,
+  withoutWebhooks,
 } from "../rules/linkerdNames.ts";
 import { cniEnabled, type PodSecurityLevel, podSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
@@ -110,7 +112,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         // gets its bundle.
         labels: {
           "linkerd.io/is-control-plane": "true",
-          "config.linkerd.io/admission-webhooks": "disabled",
+          ...withoutWebhooks,
           "linkerd.io/control-plane-ns": controlPlane.namespace,
           "pod-security.kubernetes.io/enforce": level,
         },
@@ -260,9 +262,19 @@ function clusterAnchor(
   const distributor = trustManager.install
     ? [new TrustManager(`${name}-trust-manager`, { certManager, trustManager, helmTimeoutSeconds }, after)]
     : [];
+  const canDisableRenewal = pulumi
+    .output(certManager.chartVersion)
+    .apply((chartVersion) => certManagerHas("disabledRenewal", { ...certManager, chartVersion }));
   const anchor = new ClusterTrustAnchor(
     `${name}-trust-anchor`,
-    { duration, renewBefore, certManagerNamespace: certManager.namespace, linkerdNamespace, trustDomain },
+    {
+      duration,
+      renewBefore,
+      canDisableRenewal,
+      certManagerNamespace: certManager.namespace,
+      linkerdNamespace,
+      trustDomain,
+    },
     { ...after, protect, dependsOn: [...after.dependsOn, ...distributor] },
   );
   return {

@@ -60,9 +60,10 @@ export interface TrustAnchorSettings {
   /** With the source `cluster`: life of the anchor, as a Go duration. Defaults to 87600h. A change would replace it. */
   readonly duration?: pulumi.Input<string> | undefined;
   /**
-   * With the source `cluster`: time before its end at which cert-manager replaces an anchor that nobody has rotated, as a
-   * Go duration. Defaults to 168h; at most 720h, longer than the issuer's `duration`, `issuanceLifetime` and
-   * `clockSkewAllowance` together, and at least 8760h shorter than `duration`.
+   * With the source `cluster`, and a cert-manager that is older than 1.21.1 or not installed here: time before its end at
+   * which cert-manager replaces an anchor that nobody has rotated, as a Go duration. Defaults to 168h; at most 720h, longer
+   * than the issuer's `duration`, `issuanceLifetime` and `clockSkewAllowance` together, and at least 8760h shorter than
+   * `duration`. Elsewhere cert-manager never replaces it, and this has no effect.
    */
   readonly renewBefore?: pulumi.Input<string> | undefined;
   /**
@@ -125,7 +126,10 @@ export interface WebhookSettings {
    * and longer than `certificateRenewBefore`.
    */
   readonly certificateDuration?: pulumi.Input<string> | undefined;
-  /** Time before its end at which cert-manager renews it, as a Go duration. Defaults to 1h; at least 5m (cert-manager). */
+  /**
+   * Time before its end at which cert-manager renews it, as a Go duration. Defaults to 8h, in which three failed tries are
+   * survived, however cert-manager is configured; at least 5m (cert-manager).
+   */
   readonly certificateRenewBefore?: pulumi.Input<string> | undefined;
 }
 
@@ -153,7 +157,8 @@ interface RepositorySettings {
  * cert-manager, and the repository of its and trust-manager's charts.
  *
  * Defaults to the chart `cert-manager` v1.21.2 of https://charts.jetstack.io. The values `crds` and
- * `startupapicheck.enabled` are not yours to change.
+ * `startupapicheck.enabled` are not yours to change. From 1.21 on, it gets `config.certificateRequestMaximumBackoffDuration`
+ * 1h where its values do not say otherwise.
  */
 export interface CertManagerSettings extends ChartSettings, RepositorySettings {
   /** Whether to install cert-manager. Defaults to true; with false, the cluster must have one that is ready. */

@@ -21,6 +21,9 @@ export const previousTrustAnchorName = "linkerd-previous-anchor";
 export const identityDeploymentName = "linkerd-identity";
 export const crdsReleaseName = "linkerd-crds";
 
+/** Label of a namespace whose objects the chart's webhooks leave alone, whatever its version. */
+export const withoutWebhooks = { "config.linkerd.io/admission-webhooks": "disabled" };
+
 /** A server that the API server calls: an admission webhook, or an extension of the API. */
 export interface Webhook {
   /** Prefix of its values in Linkerd's chart, such as `proxyInjector`. */

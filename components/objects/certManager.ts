@@ -25,7 +25,9 @@ interface CertificateSpec {
   readonly secretName: pulumi.Input<string>;
   /** Go durations. */
   readonly duration: pulumi.Input<string>;
-  readonly renewBefore: pulumi.Input<string>;
+  readonly renewBefore: pulumi.Input<string | undefined>;
+  /** Absent: cert-manager renews it. */
+  readonly renewal?: pulumi.Input<{ readonly policy: string } | undefined>;
   readonly issuerRef: IssuerReference;
   readonly commonName: pulumi.Input<string>;
   readonly dnsNames?: readonly pulumi.Input<string>[];

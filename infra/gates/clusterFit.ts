@@ -1,5 +1,6 @@
 /** Looks whether the cluster fits the settings, once, as the program starts. */
 import { requireSound } from "../../components/validation.ts";
+import { valueAt } from "../../rules/charts/values.ts";
 import { known } from "../../rules/known.ts";
 import { plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
@@ -22,18 +23,22 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
   const certManagerNamespace = certManager.install ? known(certManager.namespace) : undefined;
   const { installGatewayApi } = crds;
   const planned = plannedAnchors(settings);
-  const [kubernetes, definitions, anchors, releases] = await Promise.all([
+  const failurePolicy =
+    valueAt(controlPlane.values, "webhookFailurePolicy") ??
+    (controlPlane.highAvailability ? "Fail" : "Ignore");
+  const [kubernetes, definitions, anchors, admission, releases] = await Promise.all([
     family && seen(look("findKubernetesMisfits", family)),
     family &&
       namespace &&
       seen(look("findDefinitionMisfits", { family, installGatewayApi, namespace, certManagerNamespace })),
     family && namespace && planned && seen(look("findAnchorMisfits", planned, family, namespace)),
+    family && failurePolicy === "Fail" && seen(look("findAdmissionMisfits", family, certManager.install)),
     seen(look("listReleases", releaseNames)),
   ]);
   const installed = (releases ?? []).filter(({ description }) => description === installer);
   const kept = [...checkKept(installed, settings)];
   // What has to stay where it is would have two owners if it moved: that is one mistake.
   const findings =
-    kept.length > 0 ? kept : [kubernetes, definitions, anchors].flatMap((found) => found || []);
+    kept.length > 0 ? kept : [kubernetes, definitions, anchors, admission].flatMap((found) => found || []);
   requireSound(findings.map(spell));
 }

@@ -2,12 +2,18 @@
 import type { Cluster } from "../../mesh/cluster.ts";
 import { findRelease, listReleases } from "../../mesh/helmReleases.ts";
 import { findObject } from "../../mesh/objects.ts";
-import { findAnchorMisfits, findDefinitionMisfits, findKubernetesMisfits } from "./misfits.ts";
+import {
+  findAdmissionMisfits,
+  findAnchorMisfits,
+  findDefinitionMisfits,
+  findKubernetesMisfits,
+} from "./misfits.ts";
 
 const looks = {
   findKubernetesMisfits,
   findDefinitionMisfits,
   findAnchorMisfits,
+  findAdmissionMisfits,
   findObject,
   findRelease,
   listReleases,

@@ -4,11 +4,11 @@ import { found, requested } from "../../mesh/requests.ts";
 import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
-import { crdsReleaseName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
+import { crdsReleaseName, trustRootsKey, trustRootsName, withoutWebhooks } from "../../rules/linkerdNames.ts";
 import { checkAnchorChange, type PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { broken } from "../../rules/rules.ts";
 
-type Client = Pick<Cluster, "core" | "version" | "definitions">;
+type Client = Pick<Cluster, "core" | "version" | "definitions" | "custom">;
 
 /** The definitions that are going to be installed. */
 export interface WantedDefinitions {
@@ -184,4 +184,44 @@ async function checkGatewayApi(
       message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${family.linkerd} looks for.`,
     }),
   ];
+}
+
+/**
+ * Where no pod is admitted without the injector: whether those without which it does not come back wait for it, such as
+ * cert-manager's, which renews its certificate.
+ */
+export async function findAdmissionMisfits(
+  { core, custom }: Client,
+  family: ChartFamily,
+  installsCertManager: boolean,
+): Promise<Finding[]> {
+  // From Linkerd 2.12 on, the injector leaves these out by their names.
+  const leftOut = hasCrdsChart(family) ? ["kube-system", "cert-manager"] : [];
+  const needed = ["kube-system", ...(installsCertManager ? [] : await certManagerNamespaces(custom))];
+  const names = new Set(needed.filter((name) => !leftOut.includes(name)));
+  const looks = [...names].map(async (name) => {
+    const { metadata } = await requested(`Namespace ${name}`, core.readNamespace({ name }));
+    const [[label, value]] = Object.entries(withoutWebhooks) as [[string, string]];
+    if (metadata?.labels?.[label] === value) return [];
+    return broken("admission-deadlock", {
+      field: `Namespace ${name}`,
+      message:
+        "No pod here is admitted while Linkerd's injector does not answer (webhookFailurePolicy Fail, which " +
+        "controlPlane.highAvailability sets). After an outage in which the injector's certificate has ended, neither would come back.",
+      fix: `kubectl label namespace ${name} ${label}=${value}`,
+    });
+  });
+  return (await Promise.all(looks)).flat();
+}
+
+/** Where cert-manager's Deployments are. */
+async function certManagerNamespaces(custom: Client["custom"]): Promise<string[]> {
+  const listed: Promise<{ items: { metadata: { namespace: string } }[] }> = custom.listClusterCustomObject({
+    group: "apps",
+    version: "v1",
+    plural: "deployments",
+    labelSelector: "app.kubernetes.io/name=cert-manager",
+  });
+  const { items } = await requested("Deployments of cert-manager", listed);
+  return items.map(({ metadata }) => metadata.namespace);
 }

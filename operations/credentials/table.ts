@@ -57,9 +57,10 @@ function describe(certificate: ParsedCertificate, readAt: Date): string[] {
 function anchorRenewal({ trust, anchorRenewedBy, readAt }: Credentials, anchor: ParsedCertificate) {
   if (trust.distributedSha256 === undefined) return "by a new generation";
   if (anchorRenewedBy === undefined) return "by cert-manager";
-  return isOf(anchorRenewedBy, anchor)
-    ? `${renewalOf(anchorRenewedBy, readAt)}, unless rotated before`
-    : "none: an outgoing anchor";
+  if (!isOf(anchorRenewedBy, anchor)) return "none: an outgoing anchor";
+  // cert-manager schedules none where it is told not to renew.
+  if (anchorRenewedBy.status?.renewalTime === undefined) return "by a rotation";
+  return `${renewalOf(anchorRenewedBy, readAt)}, unless rotated before`;
 }
 
 /** Whether a certificate is the one that cert-manager has issued last for this Certificate. */

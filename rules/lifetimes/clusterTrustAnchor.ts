@@ -1,4 +1,4 @@
-/** How long an anchor that cert-manager keeps may live, and when cert-manager may replace it by itself. */
+/** How long an anchor that cert-manager keeps may live, and when a cert-manager that renews it may replace it by itself. */
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { parseDuration } from "./duration.ts";
@@ -21,6 +21,8 @@ const longestRenewBefore = "720h";
  * one before expires, at most one issuer's life after the switch, whatever `renewBefore` is. A longer `renewBefore`
  * therefore gains nothing, and brings the switch nearer. So cert-manager's own switch is the last resort for an anchor
  * that nobody has rotated in time, at the end of its life, and not a moment of its ordinary life.
+ *
+ * Without `renewBefore`, cert-manager does not renew it, and it has only to outlive what it signs.
  */
 export function* checkClusterAnchorLifetimes(
   anchor: Lifetimes,
@@ -30,7 +32,22 @@ export function* checkClusterAnchorLifetimes(
 ): Iterable<Finding> {
   const duration = yield* readDuration("trustAnchor.duration", anchor.duration);
   const renewBefore = yield* readDuration("trustAnchor.renewBefore", anchor.renewBefore);
-  if (duration === undefined || renewBefore === undefined) return;
+  const end = renewBefore ?? duration;
+  if (duration === undefined || end === undefined) return;
+  if (renewBefore !== undefined) yield* checkQuietTime(duration, renewBefore);
+  if (life === undefined || issuance === undefined || skew === undefined) return;
+  if (end.nanoseconds > life.nanoseconds + issuance.nanoseconds + skew.nanoseconds) return;
+  yield broken("anchor-outlives-issuer", {
+    field: end.field,
+    message:
+      `${end.text} is not longer than ${life.field} (${life.text}), ${issuance.field} ` +
+      `(${issuance.text}) and ${skew.field} (${skew.text}) together: the last certificates ` +
+      "below the outgoing root would outlive it.",
+    fix: `Make ${end.field} longer, or ${life.field} shorter.`,
+  });
+}
+
+function* checkQuietTime(duration: NamedDuration, renewBefore: NamedDuration): Iterable<Finding> {
   const quiet = duration.nanoseconds - renewBefore.nanoseconds;
   if (renewBefore.nanoseconds > parseDuration(longestRenewBefore) || quiet < parseDuration(leastQuietTime)) {
     const days = quiet / parseDuration("24h");
@@ -46,14 +63,4 @@ export function* checkClusterAnchorLifetimes(
         `${duration.field} to 87600h, and rotate the anchor yourself before that time.`,
     });
   }
-  if (life === undefined || issuance === undefined || skew === undefined) return;
-  if (renewBefore.nanoseconds > life.nanoseconds + issuance.nanoseconds + skew.nanoseconds) return;
-  yield broken("anchor-outlives-issuer", {
-    field: renewBefore.field,
-    message:
-      `${renewBefore.text} is not longer than ${life.field} (${life.text}), ${issuance.field} ` +
-      `(${issuance.text}) and ${skew.field} (${skew.text}) together: the last certificates ` +
-      "below the outgoing root would outlive it.",
-    fix: `Make ${renewBefore.field} longer, or ${life.field} shorter.`,
-  });
 }

@@ -49,6 +49,17 @@ export function parseDuration(text: string): bigint {
   return total;
 }
 
+/** The shortest text of a duration, such as `48h` or `59m30s`. */
+export function formatDuration(nanoseconds: bigint): string {
+  let rest = nanoseconds;
+  const parts = ["h", "m", "s", "ns"].map((unit) => {
+    const count = rest / nanosecondsPerUnit[unit]!;
+    rest %= nanosecondsPerUnit[unit]!;
+    return count === 0n ? "" : `${count}${unit}`;
+  });
+  return parts.join("") || "0s";
+}
+
 function notADuration(text: string, reason: string): RangeError {
   return new RangeError(`"${text}" is not a duration: ${reason}.`);
 }

@@ -33,6 +33,14 @@ export const lifetimeRules = {
     fix: "Make identityIssuer.renewBefore longer, or identityIssuer.issuanceLifetime shorter.",
     source: "linkerd2 pkg/tls/ca.go limits leaves to the issuer's end",
   },
+  "retries-in-time": {
+    severity: "warning",
+    demand:
+      "A renewal that fails is tried again in time: twice at least, and in the last hour before the certificate's end.",
+    fix: "Make its renewal time longer, or let cert-manager try every hour.",
+    source:
+      "cert-manager pkg/controller/certificates/trigger shouldBackoffReissuingOnFailure waits 1h, 2h, 4h, … 32h",
+  },
   "webhook-outlives-authority": {
     demand: "A webhook's certificate lasts no longer than the CA that signs it.",
     fix: "Make the webhook certificates' duration shorter: 24h is the default.",
@@ -66,5 +74,11 @@ export const lifetimeRules = {
     fix: "Make trustAnchor.duration long and trustAnchor.renewBefore short, such as 87600h and 168h, and rotate the anchor yourself before that time.",
     source:
       "linkerd2 controller/cmd/identity/main.go reads the anchors once, at its start; linkerd check warns of an anchor 60 days before its end",
+  },
+  "anchor-renewal-off": {
+    severity: "warning",
+    demand: "trustAnchor.renewBefore is set only where cert-manager renews the anchor by itself.",
+    fix: "Remove it, and rotate the anchor yourself before its end.",
+    source: "cert-manager pkg/util/pki RenewalTime: with spec.renewal.policy Disabled there is none",
   },
 } as const satisfies Readonly<Record<string, Rule>>;

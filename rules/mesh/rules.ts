@@ -86,6 +86,13 @@ export const meshRules = {
     fix: "Let it sign: its log and cert-manager's say why it does not; what cert-manager approves by itself is in approveSignerNames. This user needs create, get and delete on CertificateRequests of the control plane's namespace.",
     source: "cert-manager writes what an issuer answers into the Secret that the mesh uses",
   },
+  "admission-deadlock": {
+    severity: "warning",
+    demand:
+      "Where no pod is admitted without the injector, the namespaces that it depends on are left out of that.",
+    fix: "Label the namespace config.linkerd.io/admission-webhooks=disabled.",
+    source: "linkerd2 charts: the injector's namespaceSelector; linkerd check looks for it on kube-system",
+  },
   "issuer-exists": {
     demand: "Every issuer that signs for the mesh exists.",
     fix: "Create it, and run pulumi up again; or correct name, kind and group.",

@@ -23,7 +23,7 @@ export const defaults = {
     validityPeriodHours: 87_600,
     provided: {},
     duration: "87600h",
-    // A week: longer than an issuer and its leaves live, with room for a longer issuer.
+    // A week: longer than an issuer and its leaves live, with room for a longer issuer. No time where renewal is off.
     renewBefore: "168h",
     warnBefore: anchorWarnBefore,
     protect: true,
@@ -42,8 +42,8 @@ export const defaults = {
     rotateCredentials: true,
     // A day, as in Linkerd's own documentation.
     certificateDuration: "24h",
-    // Time enough for the kubelet to deliver, and for a renewal that fails at first.
-    certificateRenewBefore: "1h",
+    // Not its hour, in which cert-manager does not try again: it waits 1h, 2h and 4h after failures, so here three are survived.
+    certificateRenewBefore: "8h",
   },
   certManager: {
     install: true,

@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { extname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { certManagerHas } from "../charts/certManager.ts";
 import { valueAt } from "../charts/values.ts";
 import type { Finding } from "../finding.ts";
 import { isPlainObject, known } from "../known.ts";
@@ -130,7 +131,17 @@ export function checkProvidedAnchor(...anchor: Parameters<typeof one>): Finding[
 }
 
 function* checkClusterAnchor(settings: Settings): Iterable<Finding> {
-  const { certManager } = settings;
+  const { certManager, trustAnchor } = settings;
+  if (
+    certManagerHas("disabledRenewal", certManager) &&
+    trustAnchor.renewBefore !== defaults.trustAnchor.renewBefore
+  ) {
+    yield broken("anchor-renewal-off", {
+      field: "trustAnchor.renewBefore",
+      message:
+        "This setting has no effect: cert-manager is told not to renew the anchor by itself, and leaves it alone until its end.",
+    });
+  }
   const elsewhere = signedElsewhere(settings);
   if (elsewhere !== undefined) {
     yield broken("one-issuer-source", {

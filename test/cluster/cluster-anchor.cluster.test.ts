@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 import type { V1Pod } from "@kubernetes/client-node";
-import { askToIssue } from "../../mesh/certManager.ts";
+import { askToIssue, conditionOf, findAnchorCertificate } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
@@ -37,7 +37,8 @@ before(async () => {
 });
 after(removeSandbox);
 
-test("the lifetimes of Linkerd's documentation are refused at preview, with the reason", async () => {
+test("the lifetimes of Linkerd's documentation are refused at preview where cert-manager would switch roots", async () => {
+  await set("installCertManager", "false");
   await set("clusterTrustAnchorDuration", "8760h");
   await set("clusterTrustAnchorRenewBefore", "7320h");
   const output = (await refused("preview")).replaceAll(/\s+/g, " ");
@@ -45,7 +46,9 @@ test("the lifetimes of Linkerd's documentation are refused at preview, with the 
   assert.match(output, /would switch to a new root by itself 60 days after it has made this one/);
   assert.match(output, /IssuerUpdateSkipped/);
   assert.match(output, /Rule: anchor-renewal/);
-  for (const field of ["clusterTrustAnchorDuration", "clusterTrustAnchorRenewBefore"]) await unset(field);
+  for (const field of ["installCertManager", "clusterTrustAnchorDuration", "clusterTrustAnchorRenewBefore"]) {
+    await unset(field);
+  }
 });
 
 test("a preview of an empty cluster shows the whole installation", async () => {
@@ -77,6 +80,12 @@ test("the previous anchor is the anchor's certificate, without its key, and not 
   assert.equal(previous.data!["tls.key"] ?? "", "");
   assert.equal(previous.type, "kubernetes.io/tls");
   assert.doesNotMatch(JSON.stringify(previous.metadata), /cert-manager\.io/);
+});
+
+test("cert-manager does not plan to renew the anchor", async () => {
+  const anchor = (await findAnchorCertificate(certManager))!;
+  assert.equal(conditionOf(anchor, "Ready")?.status, "True");
+  assert.equal(anchor.status!.renewalTime, undefined);
 });
 
 test("Certify: the identity controller's certificate leads to the anchor in the cluster", async () => {

@@ -1,12 +1,18 @@
-/** cert-manager keeps the webhooks' credentials: a renewal is served by the running process, and no admission fails. */
+/**
+ * cert-manager keeps the webhooks' credentials: a renewal is served by the running process, and no admission fails.
+ *
+ * No pod is admitted here without the injector, and cert-manager is in a namespace that Linkerd's chart does not know.
+ */
 import assert from "node:assert/strict";
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, KeyObject, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
-import { askToIssue } from "../../mesh/certManager.ts";
+import { askToIssue, type Certificate } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
+import { hoursFromNow, keysOf, leaf } from "../certificates.ts";
 import {
   connectTo,
+  kubectl,
   pulumi,
   refused,
   removeSandbox,
@@ -18,6 +24,7 @@ import {
 import { askThroughout, containersOf, injectedPod, proxyOf, servedSerialNumber } from "./admission.ts";
 
 const namespace = "linkerd";
+const certManagerNamespace = "pki";
 const webhooks = ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"] as const;
 
 /** The webhooks that are real processes here, and where they serve; the policy validator is a stand-in. */
@@ -34,6 +41,8 @@ before(async () => {
   await startSandbox();
   cluster = connectTo(namespace);
   await rotate(false);
+  await set("certManagerNamespace", certManagerNamespace);
+  await set("linkerdControlPlaneValues.webhookFailurePolicy", "Fail");
   await up();
 });
 after(removeSandbox);
@@ -116,6 +125,67 @@ test("back again, Helm refuses Secrets that it has not made, and nothing changes
   assert.deepEqual(await pods(), running);
   await admit();
 });
+
+test("cert-manager tries again within the hour, however often it has failed", async () => {
+  const name = "linkerd-policy-validator";
+  const object = { group: "cert-manager.io", version: "v1", namespace, plural: "certificates", name };
+  const certificate: Certificate = await cluster.custom.getNamespacedCustomObject(object);
+  const lastFailureTime = `${hoursFromNow(-1.1).toISOString().slice(0, 19)}Z`;
+  const status = { ...certificate.status, failedIssuanceAttempts: 6, lastFailureTime };
+  await cluster.custom.replaceNamespacedCustomObjectStatus({ ...object, body: { ...certificate, status } });
+  await cluster.core.deleteNamespacedSecret({ namespace, name: `${name}-k8s-tls` });
+  await until("a new Secret", 30_000, () => stored(name).then(Boolean, ({ message }) => message));
+});
+
+test("after an outage in which the webhooks' certificates have ended, everything comes back by itself", async () => {
+  const scale = (replicas: number) =>
+    kubectl("scale", "deployment", "--all", "--namespace", certManagerNamespace, "--replicas", `${replicas}`);
+  await scale(0);
+  await until("cert-manager to be down", 60_000, async () => {
+    const { items } = await cluster.core.listNamespacedPod({ namespace: certManagerNamespace });
+    return items.every(({ status }) => status!.phase === "Succeeded") || `${items.length} pods`;
+  });
+  for (const webhook of webhooks) await expire(webhook);
+  await kubectl("delete", "pod", "--all", "--namespace", namespace);
+  await until("the API server to refuse pods", 60_000, () =>
+    injectedPod(cluster).then(
+      () => "one is admitted",
+      ({ message }) => /certificate has expired/.test(message) || message,
+    ),
+  );
+  await scale(1);
+  await until("admissions", 90_000, () =>
+    admit().then(
+      () => true,
+      ({ message }) => message,
+    ),
+  );
+});
+
+/** Puts a certificate in a webhook's Secret that has ended, and differs in nothing else. */
+async function expire(webhook: string): Promise<void> {
+  const authority = await cluster.core.readNamespacedSecret({ namespace, name: "webhook-issuer-tls" });
+  const key = createPrivateKey(Buffer.from(authority.data!["tls.key"]!, "base64"));
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+  const privateKey = key.toCryptoKey(algorithm, true, ["sign"]);
+  const keys = await keysOf();
+  const certificate = await leaf({
+    commonName: `${webhook}.${namespace}.svc`,
+    signer: {
+      commonName: `webhooks.${namespace}.svc`,
+      privateKey,
+      certificate: (await stored(webhook)).certificate,
+    },
+    publicKey: keys.publicKey,
+    notBefore: hoursFromNow(-25),
+    notAfter: hoursFromNow(-1),
+  });
+  const secret = await cluster.core.readNamespacedSecret({ namespace, name: `${webhook}-k8s-tls` });
+  const text = KeyObject.from(keys.privateKey).export({ format: "pem", type: "pkcs8" });
+  secret.data!["tls.key"] = Buffer.from(text).toString("base64");
+  secret.data!["tls.crt"] = Buffer.from(certificate.toString()).toString("base64");
+  await cluster.core.replaceNamespacedSecret({ namespace, name: secret.metadata!.name!, body: secret });
+}
 
 /** Fails where the injector has no part in the creation of a pod, or the validator none in that of a wrong profile. */
 async function admit(): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
 import type { RotatingLinkerd } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { waitForPatched } from "../../components/objects/patchedField.ts";
@@ -38,17 +39,27 @@ test("the names and places are those of Linkerd's documentation", () => {
   assert.equal(nameOf(bundle, "linkerd-trust-anchor-bundle"), "linkerd-identity-trust-roots");
 });
 
-test("the anchor's Certificate", () => {
-  assert.deepEqual(installed.find(certificate, "linkerd-trust-anchor").inputs.spec, {
+test("the anchor's Certificate is not renewed by itself, where cert-manager can be told so", async () => {
+  const specOf = ({ find }: typeof installed) =>
+    find(certificate, "linkerd-trust-anchor").inputs.spec as Record<string, unknown>;
+  assert.deepEqual(specOf(installed), {
     secretName: "linkerd-trust-anchor",
     duration: "87600h",
-    renewBefore: "168h",
+    renewal: { policy: "Disabled" },
     issuerRef: { group: "cert-manager.io", kind: "Issuer", name: "linkerd-trust-root-issuer" },
     commonName: "root.linkerd.cluster.local",
     isCA: true,
     privateKey: { algorithm: "ECDSA", size: 256, rotationPolicy: "Always" },
     usages: ["cert sign", "crl sign"],
   });
+  const { renewal: _, ...rest } = specOf(installed);
+  for (const older of [
+    { certManagerChartVersion: "v1.21.0" },
+    { certManagerChartVersion: pulumi.output("v1.20.3") },
+    { installCertManager: false },
+  ]) {
+    assert.deepEqual(specOf(await onCluster(older)), { ...rest, renewBefore: "168h" });
+  }
 });
 
 test("the identity issuer is signed by the ClusterIssuer over the anchor's Secret", () => {
@@ -183,7 +194,17 @@ test("settings that another source of the anchor has are refused, each by its na
       "trustAnchorSource",
       "chart-feature",
     ],
-    [{ clusterTrustAnchorRenewBefore: "7320h" }, "clusterTrustAnchorRenewBefore", "anchor-renewal"],
+    [{ clusterTrustAnchorRenewBefore: "7320h" }, "clusterTrustAnchorRenewBefore", "anchor-renewal-off"],
+    [{ clusterTrustAnchorDuration: "72h20s" }, "clusterTrustAnchorDuration", "anchor-outlives-issuer"],
+    [
+      {
+        certManagerChartVersion: "v1.21.0",
+        clusterTrustAnchorDuration: "8760h",
+        clusterTrustAnchorRenewBefore: "7320h",
+      },
+      "clusterTrustAnchorRenewBefore",
+      "anchor-renewal",
+    ],
   ] as const) {
     const findings = findingsOf({ trustAnchorSource: "cluster", ...settings });
     assert.deepEqual(

@@ -33,6 +33,26 @@ test("the extension is installed after the control plane, over credentials of it
   });
 });
 
+test("an injector that has to be asked is not asked where the control plane's is not", async () => {
+  const tapInjectorOf = async (tapInjector: object) => {
+    const { find } = await build({ installLinkerdViz: true, linkerdVizValues: { tapInjector } });
+    const { values } = find("kubernetes:helm.sh/v3:Release", "linkerd-viz").inputs;
+    return (values as { tapInjector: Record<string, unknown> }).tapInjector;
+  };
+  const failing = await tapInjectorOf({ failurePolicy: "Fail" });
+  assert.deepEqual(failing.namespaceSelector, {
+    matchExpressions: [
+      { key: "config.linkerd.io/admission-webhooks", operator: "NotIn", values: ["disabled"] },
+      { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system", "cert-manager"] },
+    ],
+  });
+  const namespaceSelector = { matchLabels: { tapped: "true" }, matchExpressions: [] };
+  assert.deepEqual(
+    (await tapInjectorOf({ failurePolicy: "Fail", namespaceSelector })).namespaceSelector,
+    namespaceSelector,
+  );
+});
+
 test("nothing of it is made where it is not asked for", async () => {
   const { registrations } = await build({});
   assert.deepEqual(

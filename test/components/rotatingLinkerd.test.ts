@@ -176,6 +176,7 @@ test("the releases", async () => {
     version: "v1.21.2",
     repositoryOpts: { repo: "https://charts.jetstack.io" },
     values: {
+      config: { certificateRequestMaximumBackoffDuration: "1h" },
       crds: { enabled: true, keep: false },
       startupapicheck: { enabled: true },
       global: { leaderElection: { namespace: "cert-manager" } },
@@ -228,7 +229,7 @@ test("the webhooks' CA keeps its key, and signs for servers alone", () => {
     assert.deepEqual(specOf(`linkerd-webhooks-${service}`), {
       secretName: `${service}-k8s-tls`,
       duration: "24h",
-      renewBefore: "1h",
+      renewBefore: "8h",
       issuerRef: { group: "cert-manager.io", kind: "Issuer", name: "webhook-issuer" },
       commonName: `${service}.linkerd.svc`,
       dnsNames: [`${service}.linkerd.svc`],
@@ -289,6 +290,22 @@ test("lifetimes of webhook certificates that cannot be are refused", () => {
     assert.match(finding.message, message);
   }
   assert.deepEqual(findingsOf({ webhookCertificateDuration: "43800h" }), []);
+});
+
+test("namespaces whose pods come up without the injector are left out of it; viz's are meshed", async () => {
+  const { find } = await build({
+    certManagerNamespace: "pki",
+    installLinkerdCni: true,
+    installLinkerdViz: true,
+  });
+  const labelOf = (name: string) => {
+    const { metadata } = find(namespace, name).inputs as { metadata: { labels: Record<string, string> } };
+    return metadata.labels["config.linkerd.io/admission-webhooks"];
+  };
+  for (const name of ["linkerd-namespace", "linkerd-cert-manager-namespace", "linkerd-cni-namespace"]) {
+    assert.equal(labelOf(name), "disabled", name);
+  }
+  assert.equal(labelOf("linkerd-viz-namespace"), undefined);
 });
 
 test("each waits for what it needs, and so is removed before it", () => {
@@ -415,6 +432,7 @@ test("every name and lifetime is an input", async () => {
   assert.equal((anchor.subject as Record<string, string>).commonName, "root.linkerd.mesh.example.com");
   const manager = find(release, "linkerd-cert-manager").inputs;
   assert.deepEqual(manager.values, {
+    config: { certificateRequestMaximumBackoffDuration: "1h" },
     crds: { enabled: true, keep: true },
     startupapicheck: { enabled: true },
     global: { leaderElection: { namespace: "certificates" } },
@@ -457,7 +475,11 @@ test("the user's Helm values come in beside ours", async () => {
       identity: { issuer: { scheme: "kubernetes.io/tls" } },
     },
     linkerdCrdsValues: { enableTcpRoutes: false },
-    certManagerValues: { replicaCount: 2, global: { leaderElection: { namespace: "kube-system" } } },
+    certManagerValues: {
+      replicaCount: 2,
+      config: { numberOfConcurrentWorkers: 9 },
+      global: { leaderElection: { namespace: "kube-system" } },
+    },
   });
   const valuesOf = (name: string) => find(release, name).inputs.values as Record<string, unknown>;
   assert.equal(valuesOf("linkerd-control-plane").controllerReplicas, 3);
@@ -468,6 +490,7 @@ test("the user's Helm values come in beside ours", async () => {
   });
   assert.deepEqual(valuesOf("linkerd-cert-manager"), {
     replicaCount: 2,
+    config: { certificateRequestMaximumBackoffDuration: "1h", numberOfConcurrentWorkers: 9 },
     crds: { enabled: true, keep: false },
     startupapicheck: { enabled: true },
     global: { leaderElection: { namespace: "kube-system" } },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
 import type { RotatingLinkerdArgs } from "../../../components/index.ts";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
@@ -195,4 +196,46 @@ test("a generation that the running mesh does not trust is refused if it is to s
     await check(`${first}${second}`.trimEnd());
     await look(args, minor, [{ name: httpRoutes }]);
   }
+});
+
+test("where no pod is admitted without the injector, the namespaces that it waits for have to be left out", async (context) => {
+  const log = context.mock.method(pulumi.log, "warn", async () => {});
+  const disabled = { "config.linkerd.io/admission-webhooks": "disabled" };
+  const warnedOf = async (values: Readonly<Record<string, unknown>>, namespace = "pki", labels = {}) => {
+    log.mock.resetCalls();
+    api.objects = {
+      "/version": { major: "1", minor: "24", gitVersion: "v1.24.0" },
+      "/apis/apps/v1/deployments": { items: [{ metadata: { namespace } }, { metadata: { namespace } }] },
+      [`/api/v1/namespaces/${namespace}`]: { metadata: { labels } },
+      "/api/v1/namespaces/kube-system": { metadata: { labels } },
+    };
+    api.requests = [];
+    const args = argumentsOf({ linkerdControlPlaneChartVersion: "1.16.11", ...values });
+    await fit(args);
+    return log.mock.calls.map(({ arguments: [message] }) => `${message}`);
+  };
+  const foreign = { installCertManager: false };
+  const failing = { linkerdControlPlaneValues: { webhookFailurePolicy: "Fail" } };
+  for (const values of [
+    { ...foreign, highAvailability: true },
+    { ...foreign, ...failing },
+  ]) {
+    const [warning, ...others] = await warnedOf(values);
+    assert.deepEqual(others, []);
+    assert.match(warning!, /^Namespace pki: No pod here is admitted while .* which highAvailability sets/);
+    assert.match(warning!, /kubectl label namespace pki config\.linkerd\.io\/admission-webhooks=disabled/);
+    assert.deepEqual(await warnedOf(values, "pki", disabled), []);
+    assert.deepEqual(await warnedOf(values, "cert-manager"), [], "the chart leaves it out by its name");
+  }
+  const ignoring = { linkerdControlPlaneValues: { webhookFailurePolicy: "Ignore" } };
+  for (const values of [foreign, { ...foreign, highAvailability: true, ...ignoring }, failing]) {
+    assert.deepEqual(await warnedOf(values), []);
+    assert.ok(!api.requests.some((request) => /namespaces\/(pki|kube-system)$/.test(request)));
+  }
+  // Its chart leaves out nothing by name.
+  const legacy = { linkerdControlPlaneChart: "linkerd2", linkerdControlPlaneChartVersion: "2.10.2" };
+  const namespaces = (await warnedOf({ ...foreign, ...failing, ...legacy }, "cert-manager")).map(
+    (warning) => /^Namespace (\S+):/.exec(warning)?.[1],
+  );
+  assert.deepEqual(namespaces, ["kube-system", "cert-manager"]);
 });

@@ -48,6 +48,8 @@ test("each bound holds to the second", () => {
     [{ renewBefore: "short" }, ["trustAnchor.renewBefore: duration-syntax"]],
     [{ issuerDuration: "two days" }, ["identityIssuer.duration: duration-syntax"]],
     [{ issuerDuration: undefined }, []],
+    [{ renewBefore: undefined, duration: "72h20s" }, ["trustAnchor.duration: anchor-outlives-issuer"]],
+    [{ renewBefore: undefined, duration: "72h21s" }, []],
   ] as const) {
     assert.deepEqual(rulesOf(changed), rules, JSON.stringify(changed));
   }

@@ -10,7 +10,11 @@ test("charts of a repository, of a registry, and local ones", () => {
     {},
     { linkerdChartRepositoryUsername: "reader", linkerdChartRepositoryPassword: "hidden" },
     { certManagerChart: `${oci}cert-manager` },
-    { certManagerChart: "../cert-manager", certManagerChartVersion: "", certManagerChartRepository: "" },
+    {
+      certManagerChart: "../cert-manager-v1.21.2.tgz",
+      certManagerChartVersion: "",
+      certManagerChartRepository: "",
+    },
   ]) {
     assert.deepEqual(check(values), []);
   }

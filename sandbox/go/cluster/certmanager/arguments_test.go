@@ -98,6 +98,7 @@ apiVersion: controller.config.cert-manager.io/v1alpha1
 kind: ControllerConfiguration
 kubeConfig: relative
 numberOfConcurrentWorkers: 7
+certificateRequestMaximumBackoffDuration: 1h
 kubernetesAPIBurst: null
 controllers: ["*", "-issuers"]
 leaderElectionConfig: {leaseDuration: 100s, retryPeriod: 10s}
@@ -113,6 +114,7 @@ logging: {verbosity: 4}
 		{"from the file", *config.NumberOfConcurrentWorkers, int32(7)},
 		{"from the file", config.LeaderElectionConfig.RetryPeriod.Duration.Duration, 10 * time.Second},
 		{"from the file", config.Logging.Verbosity, logsapi.VerbosityLevel(4)},
+		{"from the file", contextOptions(config).CertificateRequestMaximumBackoffDuration, time.Hour},
 		{"null is the default", *config.KubernetesAPIBurst, int32(50)},
 		{"default", config.LeaderElectionConfig.RenewDeadline.Duration.Duration, 40 * time.Second},
 		{"argument", config.LeaderElectionConfig.LeaseDuration.Duration.Duration, 200 * time.Second},
