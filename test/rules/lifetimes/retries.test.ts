@@ -49,7 +49,9 @@ test("Linkerd's hour for a webhook is too short for another try, however often c
   assert.deepEqual(others, []);
   assert.match(finding!.message, /it is not tried again in time: the next try is after 1h\./);
   assert.match(finding!.fix, /^Set webhookCertificateRenewBefore to 3h,/);
-  assert.deepEqual(found({ webhookCertificateRenewBefore: "1h", rotateWebhookCredentials: false }), []);
+  assert.deepEqual(found({ webhookCertificateRenewBefore: "1h", rotateWebhookCredentials: false }), [
+    "webhookCertificateRenewBefore: setting-effect",
+  ]);
 });
 
 test("two failures are survived, and the last hour before the end has a try: each bound holds to the second", () => {
