@@ -27,7 +27,13 @@ const certificates = "certificates.cert-manager.io";
 const certificateDefinition = {
   apiVersion: "apiextensions.k8s.io/v1",
   kind: "CustomResourceDefinition",
-  metadata: { name: certificates },
+  metadata: {
+    name: certificates,
+    annotations: {
+      "meta.helm.sh/release-name": "cert-manager",
+      "meta.helm.sh/release-namespace": "cert-manager",
+    },
+  },
   spec: {
     group: "cert-manager.io",
     scope: "Namespaced",
@@ -102,7 +108,7 @@ test("the preview changes nothing but what the CHANGELOG names", async () => {
     steps: readonly Step[];
     changeSummary: Record<string, number>;
   };
-  assert.deepEqual(changeSummary, { same: 19, update: 9 });
+  assert.deepEqual(changeSummary, { same: 19, update: 9, create: 1 });
   const changes = steps
     .filter(({ op }) => op !== "same")
     .map(({ op, urn, detailedDiff, diffReasons }) => [
@@ -115,6 +121,7 @@ test("the preview changes nothing but what the CHANGELOG names", async () => {
     'metadata.annotations["pulumi.com/waitFor"]',
   ];
   assert.deepEqual(changes.sort(), [
+    ["create", "installation", undefined],
     ["update", "kubernetes", ["version"]],
     ["update", "linkerd-cert-manager", ["values.config"]],
     ["update", "linkerd-cert-manager-namespace", ["metadata.labels"]],

@@ -1,0 +1,48 @@
+/** `npm run test:changes`: each change of docs/changes.md, on a mesh that runs. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { parse, stringify } from "yaml";
+import { type Change, changes, partOf } from "../../docs/changesPage.ts";
+import { types } from "../../infra/config.ts";
+import { environment, execute, removeSandbox, startSandbox, up } from "../stack.ts";
+
+const file = environment.PULUMI_OPTION_CONFIG_FILE!;
+
+before(async () => {
+  await startSandbox("linkerd-cni", "linkerd-viz");
+  await up();
+});
+after(removeSandbox);
+
+/** What a preview says of a change. */
+async function previewOf(key: string, { to, with: beside }: Change): Promise<Change["does"]> {
+  const before = readFileSync(file, "utf8");
+  const { config, ...rest } = parse(before);
+  const set = Object.entries({ [key]: to, ...beside }).map(([name, value]) => [
+    `linkerd-rotating-tls:${name}`,
+    value,
+  ]);
+  writeFileSync(file, stringify({ ...rest, config: { ...config, ...Object.fromEntries(set) } }));
+  try {
+    const { code, stdout, stderr } = await execute("pulumi", ["preview", "--json"]);
+    if (code !== 0) return { refused: /Rule: (\S+)/.exec(stdout + stderr)?.[1] ?? stdout + stderr };
+    const steps = JSON.parse(stdout).steps as { op: string; urn: string }[];
+    const changed = steps.filter(({ op }) => !["same", "read", "refresh"].includes(op));
+    const parts = changed.flatMap(({ urn }) => partOf(urn.split("::").at(-1)!) ?? []);
+    return [...new Set(parts)].sort();
+  } finally {
+    writeFileSync(file, before);
+  }
+}
+
+test("the page has every setting", () =>
+  assert.deepEqual(Object.keys(changes).sort(), Object.keys(types).sort()));
+
+for (const [key, change] of Object.entries(changes)) {
+  test(`${key}: ${JSON.stringify(change.to)}`, async () => {
+    const { does } = change;
+    const expected = "refused" in does ? does : [...does].sort();
+    assert.deepEqual(await previewOf(key, change), expected);
+  });
+}
