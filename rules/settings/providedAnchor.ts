@@ -95,8 +95,14 @@ export function* checkProvidedAnchors(
     },
     { trustDomain, issuanceLifetime: known(issuanceLifetime)!, clockSkewAllowance: "0s", warnBefore, now },
   );
-  // What follows from the lifetimes alone is told of them.
-  yield* findings.filter(({ rule }) => rule !== "issuer-outlives-leaves");
+  for (const finding of findings) {
+    // What follows from the lifetimes alone is told of them.
+    if (finding.rule === "issuer-outlives-leaves") continue;
+    const isSigners = finding.field.startsWith(`${fieldOf(String(signing))}.`);
+    // One that has ended leaves while it is still listed: its protection is lifted first.
+    const isLeaving = finding.rule === "expired" && !settings.trustAnchor.protect && !isSigners;
+    yield isLeaving ? { ...finding, severity: "warning" } : finding;
+  }
 }
 
 /** Where someone else signs below one of these anchors: the one that lasts longest, which names its key as others do. */
