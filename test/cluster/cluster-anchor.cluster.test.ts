@@ -10,6 +10,7 @@ import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
   connectTo,
   destroy,
+  kubectl,
   pulumi,
   refused,
   removeSandbox,
@@ -57,6 +58,7 @@ test("a preview of an empty cluster shows the whole installation", async () => {
 
 test("one up installs it, into a namespace that was there without Linkerd's labels", async () => {
   await core.createNamespace({ body: { metadata: { name: "linkerd" } } });
+  await set("createLinkerdNamespace", "false");
   await up();
   const { metadata } = await core.readNamespace({ name: "linkerd" });
   assert.equal(metadata!.labels!["linkerd.io/is-control-plane"], "true");
@@ -150,15 +152,18 @@ for (const [title, key, value, back] of [
 ] as const) {
   test(`${title} is refused`, async () => {
     await set(key, value);
-    assert.match(await refused("preview"), /protect/);
+    assert.match(await refused("preview"), /protect|setting-kept/);
     await back(key);
   });
 }
 
-test("destroy leaves nothing once the protection is lifted", async () => {
+test("destroy leaves nothing but the namespace that was there, once the protection is lifted", async () => {
   await set("protectTrustAnchors", "false");
   await up();
   await destroy();
+  const { metadata } = await core.readNamespace({ name: "linkerd" });
+  assert.equal(metadata!.labels!["linkerd.io/is-control-plane"], undefined);
+  await kubectl("delete", "namespace", "linkerd");
   assert.deepEqual(await listObjects(), objectsBefore);
 });
 
