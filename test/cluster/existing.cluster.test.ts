@@ -1,16 +1,20 @@
 /** What is on the cluster already and not this stack's stays as it is; what is this stack's stays where it is. */
 import assert from "node:assert/strict";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { parse, stringify } from "yaml";
 import {
   destroy,
   environment,
   execute,
   kubectl,
-  pulumi,
+  projectDirectory,
   refused,
   removeSandbox,
   set,
   startSandbox,
+  temporaryFolder,
   unset,
   up,
   upChangesNothing,
@@ -102,17 +106,23 @@ test("set back, nothing has changed, and cert-manager is there", async () => {
   await kubectl("rollout", "status", "deployment/cert-manager", "--namespace=cert-manager", "--timeout=60s");
 });
 
-test("another stack on the same cluster is refused", async () => {
-  const { PULUMI_STACK: _, ...other } = environment;
-  const { code, stdout, stderr } = await execute(
-    "sh",
-    ["-c", "pulumi stack init second --secrets-provider=passphrase && pulumi preview --stack second"],
-    undefined,
-    other,
+test("a stack of the same name and settings, in someone else's backend, is refused", async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, "Pulumi.dev.yaml");
+  const { encryptionsalt: _, ...settings } = parse(
+    readFileSync(environment.PULUMI_OPTION_CONFIG_FILE!, "utf8"),
   );
+  writeFileSync(file, stringify(settings));
+  copyFileSync(join(projectDirectory, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
+  const other = { ...environment, PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_OPTION_CONFIG_FILE: file };
+  const init = ["stack", "init", "dev", "--secrets-provider=passphrase", "--cwd", folder];
+  assert.equal((await execute("pulumi", init, undefined, other)).code, 0);
+  const { code, stdout, stderr } = await execute("pulumi", ["preview"], undefined, other);
   assert.notEqual(code, 0, stdout);
-  assert.match(stdout + stderr, /is on the cluster already, .* of another stack of this program/);
-  await pulumi("stack", "rm", "second", "--yes", "--preserve-config");
+  assert.match(
+    stdout + stderr,
+    /Namespace cert-manager: It is on the cluster already, .* of another stack of this program/,
+  );
 });
 
 test("destroyed, the namespace is there, with what was in it", async () => {
