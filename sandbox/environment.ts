@@ -96,12 +96,13 @@ async function writeStackConfiguration(name: string): Promise<void> {
   const own = existsSync(file) ? await read(file) : {};
   // The salt in the project's own file belongs to another passphrase: only its settings count.
   const { config: shared } = await read(join(projectDirectory, `Pulumi.${stackName}.yaml`));
+  const available = await readdir(charts);
   const config: Record<string, unknown> = {
-    [`${project}:linkerdCniValues`]: cniFolders,
+    ...(available.includes("linkerd2-cni") ? { [`${project}:linkerdCniValues`]: cniFolders } : {}),
     ...shared,
     ...own.config,
   };
-  for (const chart of await readdir(charts)) {
+  for (const chart of available) {
     const key = chartSettings.get(chart);
     if (key !== undefined) config[`${project}:${key}`] = await chartArchive(name, chart);
   }
