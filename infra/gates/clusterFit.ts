@@ -1,8 +1,9 @@
 /** Looks whether the cluster fits the settings, once, as the program starts. */
 import { requireSound } from "../../components/validation.ts";
 import { valueAt } from "../../rules/charts/values.ts";
+import type { PemText } from "../../rules/credentials/pemText.ts";
 import { known } from "../../rules/known.ts";
-import { plannedAnchors } from "../../rules/mesh/anchorChange.ts";
+import { checkAnchorChange, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
 import type { Run } from "./run.ts";
 
@@ -26,7 +27,7 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
   const failurePolicy =
     valueAt(controlPlane.values, "webhookFailurePolicy") ??
     (controlPlane.highAvailability ? "Fail" : "Ignore");
-  const [kubernetes, definitions, anchors, admission, releases] = await Promise.all([
+  const [kubernetes, definitions, inConfigMap, admission, releases] = await Promise.all([
     family && seen(look("findKubernetesMisfits", family)),
     family &&
       namespace &&
@@ -37,6 +38,13 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
   ]);
   const installed = (releases ?? []).filter(({ description }) => description === installer);
   const kept = [...checkKept(installed, settings)];
+  // The bundle that this stack has installed, or else the one that is there: someone may have damaged that since.
+  const bundles = installed.map(({ name, namespace: where, values }) => ({
+    field: `Helm release ${where}/${name}`,
+    text: valueAt(values, "identityTrustAnchorsPEM"),
+  }));
+  const bundle = bundles.find((one): one is PemText => typeof one.text === "string");
+  const anchors = bundle && planned ? [...checkAnchorChange(bundle, planned)] : inConfigMap;
   // What has to stay where it is would have two owners if it moved: that is one mistake.
   const findings =
     kept.length > 0 ? kept : [kubernetes, definitions, anchors, admission].flatMap((found) => found || []);

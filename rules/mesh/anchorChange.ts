@@ -40,10 +40,11 @@ export function plannedAnchors(settings: Settings): PlannedAnchors | undefined {
     : { generations, signing, provided, validityPeriodHours, protection };
 }
 
-/** Checks what is planned against the bundle of the mesh that runs. */
+/** Checks what is planned against the bundle of the mesh that runs. One that cannot be read is for the run to mend. */
 export function* checkAnchorChange({ field, text }: PemText, planned: PlannedAnchors): Iterable<Finding> {
   const { generations, signing, provided, validityPeriodHours, protection } = planned;
-  const running = splitBundle(text).map((pem) => new X509Certificate(pem));
+  const running = readBundle(text);
+  if (running.length === 0) return;
   const listed = running.map((anchor) => quoted(nameOf(anchor))).join(", ");
   if (signing !== undefined && !running.some((anchor) => isOf(anchor, signing, planned))) {
     yield broken("signer-trusted", {
@@ -88,10 +89,19 @@ export function plannedBundle(running: PemText | undefined, planned: PlannedAnch
   return all.size === 0 ? undefined : { field: "The mesh's trust anchors", text: [...all].join("\n") };
 }
 
+/** None if any of it cannot be read. */
+function readBundle(text: string): X509Certificate[] {
+  try {
+    return splitBundle(text).map((pem) => new X509Certificate(pem));
+  } catch {
+    return [];
+  }
+}
+
 function keptOf(running: string, planned: PlannedAnchors): string[] {
-  return splitBundle(running).filter((pem) =>
-    planned.generations.some((one) => isOf(new X509Certificate(pem), one, planned)),
-  );
+  return readBundle(running)
+    .filter((anchor) => planned.generations.some((one) => isOf(anchor, one, planned)))
+    .map((anchor) => anchor.toString().trimEnd());
 }
 
 /** Whether an anchor of the running mesh is that generation, or has its subject and key. */

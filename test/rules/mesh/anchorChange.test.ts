@@ -78,6 +78,16 @@ for (const [what, running, values, findings] of [
   test(`on a running mesh, ${what}`, () => assert.deepEqual(check([...running], values), findings));
 }
 
+test("a bundle that cannot be read is no reason to refuse the run that mends it", () => {
+  for (const text of [
+    "",
+    "not a certificate\n",
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+  ]) {
+    assert.deepEqual([...checkAnchorChange({ field: "ConfigMap", text }, planned(signs([1, 2], 2)))], []);
+  }
+});
+
 test("a refusal names what is trusted, what would go, and how", () => {
   const [trust, protection] = checkAnchorChange(bundleOf(first), planned(signs([2], 2)));
   assert.match(trust!.message, /^Generation 2 .*\(ConfigMap: "root\.linkerd\.cluster\.local"\)/);
