@@ -26,7 +26,12 @@ async function previewOf(key: string, { to, with: beside }: Change): Promise<Cha
   writeFileSync(file, stringify({ ...rest, config: { ...config, ...Object.fromEntries(set) } }));
   try {
     const { code, stdout, stderr } = await execute("pulumi", ["preview", "--json"]);
-    if (code !== 0) return { refused: /Rule: (\S+)/.exec(stdout + stderr)?.[1] ?? stdout + stderr };
+    if (code !== 0) {
+      const said = stdout + stderr;
+      const rules = Array.from(said.matchAll(/Rule: (\S+)/g), ([, rule]) => rule!);
+      // Where the plugin could be installed, the sandbox says where it may write.
+      return { refused: rules.find((rule) => rule !== "setting-effect") ?? said };
+    }
     const steps = JSON.parse(stdout).steps as { op: string; urn: string }[];
     const changed = steps.filter(({ op }) => !["same", "read", "refresh"].includes(op));
     const parts = changed.flatMap(({ urn }) => partOf(urn.split("::").at(-1)!) ?? []);
