@@ -28,6 +28,8 @@ export interface Change {
   readonly to: unknown;
   /** What is set beside it. */
   readonly with?: Readonly<Record<string, unknown>>;
+  /** What a preview of it needs, and the sandbox lacks. */
+  readonly needs?: string;
   /** What changes; or the rule by which it is refused. */
   readonly does: readonly Part[] | { readonly refused: string };
   /** What else is to be known, or how it is done on purpose. */
@@ -129,6 +131,7 @@ export const changes: Readonly<Record<string, Change>> = {
   },
   certManagerChart: {
     to: "oci://registry.example.com/cert-manager",
+    needs: "a registry",
     does: ["linkerd-cert-manager"],
     note: "the same chart from elsewhere restarts nothing",
   },
@@ -166,12 +169,17 @@ export const changes: Readonly<Record<string, Change>> = {
     to: "secret",
     ...refused("chart-login", "with its user, and a chart that is a name: nothing"),
   },
-  linkerdCrdsChart: { to: "oci://registry.example.com/linkerd-crds", does: ["linkerd-control-plane-crds"] },
+  linkerdCrdsChart: {
+    to: "oci://registry.example.com/linkerd-crds",
+    needs: "a registry",
+    does: ["linkerd-control-plane-crds"],
+  },
   linkerdCrdsChartVersion: version("linkerd-control-plane-crds"),
   linkerdCrdsValues: { to: { enableHttpRoutes: false }, does: ["linkerd-control-plane-crds"] },
   installGatewayApi: { to: true, does: ["linkerd-control-plane-crds"] },
   linkerdControlPlaneChart: {
     to: "oci://registry.example.com/linkerd-control-plane",
+    needs: "a registry",
     does: ["linkerd-control-plane"],
   },
   linkerdControlPlaneChartVersion: version("linkerd-control-plane"),

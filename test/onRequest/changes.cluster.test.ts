@@ -28,9 +28,8 @@ async function previewOf(key: string, { to, with: beside }: Change): Promise<Cha
     const { code, stdout, stderr } = await execute("pulumi", ["preview", "--json"]);
     if (code !== 0) {
       const said = stdout + stderr;
-      const rules = Array.from(said.matchAll(/Rule: (\S+)/g), ([, rule]) => rule!);
-      // Where the plugin could be installed, the sandbox says where it may write.
-      return { refused: rules.find((rule) => rule !== "setting-effect") ?? said };
+      // Warnings come first.
+      return { refused: Array.from(said.matchAll(/Rule: (\S+)/g)).at(-1)?.[1] ?? said };
     }
     const steps = JSON.parse(stdout).steps as { op: string; urn: string }[];
     const changed = steps.filter(({ op }) => !["same", "read", "refresh"].includes(op));
@@ -45,8 +44,9 @@ test("the page has every setting", () =>
   assert.deepEqual(Object.keys(changes).sort(), Object.keys(types).sort()));
 
 for (const [key, change] of Object.entries(changes)) {
-  test(`${key}: ${JSON.stringify(change.to)}`, async () => {
-    const { does } = change;
+  const { does, needs } = change;
+  const skip = needs !== undefined && `NOT TRIED: its preview needs ${needs}, and the sandbox has none`;
+  test(`${key}: ${JSON.stringify(change.to)}`, { skip }, async () => {
     const expected = "refused" in does ? does : [...does].sort();
     assert.deepEqual(await previewOf(key, change), expected);
   });
