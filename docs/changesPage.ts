@@ -176,7 +176,11 @@ export const changes: Readonly<Record<string, Change>> = {
   },
   linkerdCrdsChartVersion: version("linkerd-control-plane-crds"),
   linkerdCrdsValues: { to: { enableHttpRoutes: false }, does: ["linkerd-control-plane-crds"] },
-  installGatewayApi: { to: true, does: ["linkerd-control-plane-crds"] },
+  installGatewayApi: {
+    to: true,
+    needs: "a chart that has the Gateway API",
+    does: ["linkerd-control-plane-crds"],
+  },
   linkerdControlPlaneChart: {
     to: "oci://registry.example.com/linkerd-control-plane",
     needs: "a registry",
