@@ -91,15 +91,17 @@ async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void
   const { labels = {}, annotations = {} } = metadata;
   const name = await textOf(metadata.name);
   if (name === undefined) return;
+  // In this namespace alone: who may install here may read its Secrets.
   const [found, releases] = await Promise.allSettled([
     run.look("findObject", { apiVersion: "v1", kind: "Namespace", name }),
-    run.look("listReleases", releaseNames),
+    Promise.all(releaseNames.map((release) => run.look("findRelease", name, release))),
   ]);
   if (found.status === "rejected") return run.onUnseen(found.reason);
   const namespace = found.value;
-  const field = `${settingOf(name, run.settings)}.createNamespace`;
-  const isInstalledByUs = (release: ReleaseRecord) =>
-    release.namespace === name && release.description === run.installer;
+  const setting = settingOf(name, run.settings);
+  const field = setting === undefined ? `Namespace ${name}` : `${setting}.createNamespace`;
+  if (releases.status === "rejected") run.onUnseen(releases.reason);
+  const isInstalledByUs = (release: ReleaseRecord | undefined) => release?.description === run.installer;
   const findings: Finding[] = [];
   if (namespace === undefined) {
     findings.push(

@@ -92,7 +92,9 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
   const onUnseen = (error: Error) => {
     // What this user may not see, others may have arranged.
     if (statusOf(error.cause ?? error) !== undefined) return pulumi.log.debug(error.message);
-    throw new pulumi.RunError(`Nothing is changed, since the cluster cannot be asked: ${error.message}`);
+    throw new pulumi.RunError(
+      `The cluster cannot be asked, and nothing more is changed without that: ${error.message}`,
+    );
   };
   const run = { look, settings, installer: installer(), onUnseen, spell };
   await requireFit(run);

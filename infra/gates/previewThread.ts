@@ -27,6 +27,8 @@ export type Answer =
     };
 
 let waiting: Worker | undefined;
+/** Why a thread has ended, where it has. */
+const ended = new WeakMap<Worker, Error>();
 
 /** Starts a thread, which waits for its questions. It does not keep the program alive. */
 export function startThread(): Worker {
@@ -34,8 +36,13 @@ export function startThread(): Worker {
     // Compiled, this file and the thread's are JavaScript.
     const file = new URL(`./lookingThread${extname(import.meta.filename)}`, import.meta.url);
     // Without the program's own options for Node, which would load Pulumi.
-    waiting = new Worker(file, { execArgv: [] });
-    waiting.unref();
+    const thread = new Worker(file, { execArgv: [] });
+    thread.on("error", (error) => ended.set(thread, error));
+    thread.on("exit", () => {
+      if (!ended.has(thread)) ended.set(thread, new Error("The thread that looks at the cluster has ended."));
+    });
+    thread.unref();
+    waiting = thread;
   }
   return waiting;
 }
@@ -52,19 +59,19 @@ export function lookFromThread(cluster: KubeConfigOptions, timeoutMilliseconds: 
     if (asked.size === 0) thread.unref();
     return question;
   };
-  const fail = (error: Error) => {
-    for (const id of asked.keys()) settle(id)?.reject(error);
-  };
   thread.on("message", (answer: Answer) => {
     const question = settle(answer.id);
     if ("value" in answer) question?.resolve(answer.value as never);
     else question?.reject(Object.assign(new Error(answer.error.message), { code: answer.error.status }));
   });
-  thread.on("error", fail);
-  thread.on("exit", () => fail(new Error("The thread that looks at the cluster has ended.")));
+  thread.on("exit", () => {
+    for (const id of asked.keys()) settle(id)?.reject(ended.get(thread)!);
+  });
   thread.unref();
   let last = 0;
   return ((name: Question["name"], ...args: unknown[]) => {
+    const error = ended.get(thread);
+    if (error !== undefined) return Promise.reject(error);
     const { promise, resolve, reject } = Promise.withResolvers<never>();
     const id = ++last;
     asked.set(id, { resolve, reject });

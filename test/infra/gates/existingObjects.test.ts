@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { keepWhatIsOthers } from "../../../infra/gates/existingObjects.ts";
@@ -114,4 +115,19 @@ test("a namespace that was there before must be there, with its labels free, and
     (await patch())!,
     /kubectl label namespace linkerd pod-security\.kubernetes\.io\/enforce=privileged --overwrite/,
   );
+});
+
+test("a namespace in which this stack has installed a release is its own, and stays so", async () => {
+  const packed = gzipSync(JSON.stringify({ info: { description: "Pulumi stack o/p/dev" } }));
+  const labels = { name: "linkerd-crds", version: "1", status: "deployed" };
+  const release = Buffer.from(packed.toString("base64")).toString("base64");
+  api.objects = {
+    ...api.objects,
+    "/api/v1/namespaces/linkerd": namespace,
+    "/api/v1/namespaces/linkerd/secrets": {
+      items: [{ metadata: { name: "sh.helm.release.v1", namespace: "linkerd", labels }, data: { release } }],
+    },
+  };
+  const message = await before("NamespacePatch", { name: "linkerd", labels: {} });
+  assert.match(message!, /controlPlane\.createNamespace: This stack has made namespace linkerd\./);
 });
