@@ -5,6 +5,8 @@ import type { PemText } from "../../rules/credentials/pemText.ts";
 import { known } from "../../rules/known.ts";
 import { checkAnchorChange, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
+import type { Settings } from "../../rules/settings/settings.ts";
+import type { UsedNamespace } from "./misfits.ts";
 import type { Run } from "./run.ts";
 
 /**
@@ -13,7 +15,7 @@ import type { Run } from "./run.ts";
  * @throws pulumi.RunError with what does not fit.
  */
 export async function requireFit({ look, settings, installer, onUnseen, spell }: Run): Promise<void> {
-  const { controlPlane, certManager, crds } = settings;
+  const { controlPlane, certManager, crds, trustAnchor } = settings;
   const { family } = controlPlane;
   const seen = <Found>(looked: Promise<Found>) =>
     looked.catch((error: Error) => {
@@ -23,17 +25,25 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
   const namespace = known(controlPlane.namespace);
   const certManagerNamespace = certManager.install ? known(certManager.namespace) : undefined;
   const { installGatewayApi } = crds;
+  const anchorNamespace = known(certManager.namespace);
+  const anchorDuration = known(trustAnchor.duration);
   const planned = plannedAnchors(settings);
   const failurePolicy =
     valueAt(controlPlane.values, "webhookFailurePolicy") ??
     (controlPlane.highAvailability ? "Fail" : "Ignore");
-  const [kubernetes, definitions, inConfigMap, admission, releases] = await Promise.all([
+  const used = usedNamespaces(settings);
+  const [kubernetes, definitions, inConfigMap, life, admission, namespaces, releases] = await Promise.all([
     family && seen(look("findKubernetesMisfits", family)),
     family &&
       namespace &&
       seen(look("findDefinitionMisfits", { family, installGatewayApi, namespace, certManagerNamespace })),
     family && namespace && planned && seen(look("findAnchorMisfits", planned, family, namespace)),
+    trustAnchor.source === "cluster" &&
+      anchorNamespace &&
+      anchorDuration &&
+      seen(look("findAnchorLifeMisfits", anchorNamespace, anchorDuration)),
     family && failurePolicy === "Fail" && seen(look("findAdmissionMisfits", family, certManager.install)),
+    used.length > 0 && seen(look("findNamespaceMisfits", used)),
     seen(look("listReleases", releaseNames)),
   ]);
   const installed = (releases ?? []).filter(({ description }) => description === installer);
@@ -47,6 +57,19 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
   const anchors = bundle && planned ? [...checkAnchorChange(bundle, planned)] : inConfigMap;
   // What has to stay where it is would have two owners if it moved: that is one mistake.
   const findings =
-    kept.length > 0 ? kept : [kubernetes, definitions, anchors, admission].flatMap((found) => found || []);
+    kept.length > 0
+      ? kept
+      : [kubernetes, definitions, anchors, life, admission, namespaces].flatMap((found) => found || []);
   requireSound(findings.map(spell));
+}
+
+/** The namespaces that were there before, as far as their names are known before the engine runs. */
+function usedNamespaces({ controlPlane, certManager, cni, viz }: Settings): UsedNamespace[] {
+  const groups = { controlPlane: { ...controlPlane, install: true }, certManager, cni, viz };
+  return Object.entries(groups).flatMap(([group, { namespace, createNamespace, install }]) => {
+    const name = known(namespace);
+    return install && !createNamespace && name !== undefined
+      ? [{ name, field: `${group}.createNamespace` }]
+      : [];
+  });
 }

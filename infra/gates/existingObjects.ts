@@ -16,6 +16,7 @@ import { releaseNames } from "../../rules/mesh/kept.ts";
 import { describeOwner, installationAnnotation } from "../../rules/mesh/owner.ts";
 import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
+import { absentNamespace } from "./misfits.ts";
 import { inputsOf } from "./registration.ts";
 import type { Run } from "./run.ts";
 
@@ -104,12 +105,8 @@ async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void
   const isInstalledByUs = (release: ReleaseRecord | undefined) => release?.description === run.installer;
   const findings: Finding[] = [];
   if (namespace === undefined) {
-    findings.push(
-      broken("namespace-exists", {
-        field,
-        message: `Namespace ${name} does not exist, and with false this program does not make it.`,
-      }),
-    );
+    // One whose name was known before is told of with all else that does not fit.
+    if (setting === undefined) findings.push(absentNamespace({ name, field }));
   } else if (releases.status === "fulfilled" && releases.value.some(isInstalledByUs)) {
     findings.push(
       broken("own-namespace", {

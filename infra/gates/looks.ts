@@ -4,16 +4,20 @@ import { findRelease, listReleases } from "../../mesh/helmReleases.ts";
 import { findObject } from "../../mesh/objects.ts";
 import {
   findAdmissionMisfits,
+  findAnchorLifeMisfits,
   findAnchorMisfits,
   findDefinitionMisfits,
   findKubernetesMisfits,
+  findNamespaceMisfits,
 } from "./misfits.ts";
 
 const looks = {
   findKubernetesMisfits,
   findDefinitionMisfits,
   findAnchorMisfits,
+  findAnchorLifeMisfits,
   findAdmissionMisfits,
+  findNamespaceMisfits,
   findObject,
   findRelease,
   listReleases,

@@ -4,8 +4,15 @@ import { found, requested } from "../../mesh/requests.ts";
 import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
-import { crdsReleaseName, trustRootsKey, trustRootsName, withoutWebhooks } from "../../rules/linkerdNames.ts";
+import {
+  crdsReleaseName,
+  trustAnchorName,
+  trustRootsKey,
+  trustRootsName,
+  withoutWebhooks,
+} from "../../rules/linkerdNames.ts";
 import { checkAnchorChange, type PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
+import { checkAnchorLife } from "../../rules/mesh/kept.ts";
 import { broken } from "../../rules/rules.ts";
 
 type Client = Pick<Cluster, "core" | "version" | "definitions" | "custom">;
@@ -19,6 +26,13 @@ export interface WantedDefinitions {
   readonly namespace: string;
   /** Namespace of cert-manager, if it is installed. */
   readonly certManagerNamespace: string | undefined;
+}
+
+/** A namespace that was there before. */
+export interface UsedNamespace {
+  readonly name: string;
+  /** The setting with which it is not made. */
+  readonly field: string;
 }
 
 /** What a change of the anchors would do to the mesh that runs. */
@@ -46,6 +60,41 @@ export async function runningBundle(
   if (externalCA) return undefined;
   const { readMeshSettings } = await import("../../mesh/trust.ts");
   return (await readMeshSettings({ core, namespace })).bundle;
+}
+
+/** Whether the anchor that the cluster keeps has this life: cert-manager would make another one of it at once. */
+export async function findAnchorLifeMisfits(
+  { custom }: Client,
+  namespace: string,
+  duration: string,
+): Promise<Finding[]> {
+  const group = { group: "cert-manager.io", version: "v1", plural: "certificates" };
+  const read: Promise<{ spec: { duration?: string } }> = custom.getNamespacedCustomObject({
+    ...group,
+    namespace,
+    name: trustAnchorName,
+  });
+  const certificate = await found(`Certificate ${namespace}/${trustAnchorName}`, read);
+  return certificate === undefined ? [] : [...checkAnchorLife(certificate.spec.duration, duration)];
+}
+
+/** Which of the namespaces that are not made here are missing. */
+export async function findNamespaceMisfits(
+  { core }: Client,
+  namespaces: readonly UsedNamespace[],
+): Promise<Finding[]> {
+  const looks = namespaces.map(async (used) => {
+    const namespace = await found(`Namespace ${used.name}`, core.readNamespace({ name: used.name }));
+    return namespace === undefined ? [absentNamespace(used)] : [];
+  });
+  return (await Promise.all(looks)).flat();
+}
+
+export function absentNamespace({ name, field }: UsedNamespace): Finding {
+  return broken("namespace-exists", {
+    field,
+    message: `Namespace ${name} does not exist, and with false this program does not make it.`,
+  });
 }
 
 /** Whether the cluster's Kubernetes is one that Linkerd supports. */

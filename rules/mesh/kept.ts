@@ -2,6 +2,7 @@
 import { valueAt } from "../charts/values.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
+import { parseDuration } from "../lifetimes/duration.ts";
 import { broken } from "../rules.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -74,4 +75,14 @@ function* checkIdentity(values: object, { trustDomain, trustAnchor }: Settings):
       fix: `Set it back to "${source}". ${onPurpose}`,
     });
   }
+}
+
+/** Refuses another life of an anchor that the cluster keeps: cert-manager would issue another one at once. */
+export function* checkAnchorLife(installed: string | undefined, wanted: string): Iterable<Finding> {
+  if (installed === undefined || parseDuration(installed) === parseDuration(wanted)) return;
+  yield broken("setting-kept", {
+    field: "trustAnchor.duration",
+    message: `The anchor that the cluster keeps has the duration ${installed}. With "${wanted}" it would be replaced by another one, which no proxy trusts.`,
+    fix: `Set it back to "${installed}".`,
+  });
 }

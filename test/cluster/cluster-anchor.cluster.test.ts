@@ -146,13 +146,26 @@ test("a renewed anchor: the previous one stays in the bundle, up rolls the contr
   assert.notEqual(loaded[0]!.anchor!.serialNumber, old.serialNumber.toLowerCase());
 });
 
-for (const [title, key, value, back] of [
-  ["a changed life of the anchor", "clusterTrustAnchorDuration", "87601h", unset],
-  ["another source of the anchor", "trustAnchorSource", "stack", (key: string) => set(key, "cluster")],
+for (const [title, key, value, said, back] of [
+  [
+    "a changed life of the anchor",
+    "clusterTrustAnchorDuration",
+    "87601h",
+    /clusterTrustAnchorDuration: .* has the duration 87600h0m0s\. With "87601h" it would be replaced/,
+    unset,
+  ],
+  [
+    "another source of the anchor",
+    "trustAnchorSource",
+    "stack",
+    /trustAnchorSource: .* is kept by the cluster\. With "stack" it would be replaced/,
+    (key: string) => set(key, "cluster"),
+  ],
 ] as const) {
-  test(`${title} is refused`, async () => {
+  test(`${title} is refused, with a preview and without`, async () => {
     await set(key, value);
-    assert.match(await refused("preview"), /protect|setting-kept/);
+    assert.match(await refused("preview"), said);
+    assert.match(await refused("up"), said);
     await back(key);
   });
 }

@@ -10,6 +10,7 @@ import {
   execute,
   kubectl,
   projectDirectory,
+  pulumi,
   refused,
   removeSandbox,
   set,
@@ -20,90 +21,156 @@ import {
   upChangesNothing,
 } from "../stack.ts";
 
+/** Namespaces of someone else's, by the setting that names each. */
+const namespaces = {
+  linkerdNamespace: "brown",
+  certManagerNamespace: "pki",
+  linkerdCniNamespace: "plugins",
+  linkerdVizNamespace: "views",
+} as const;
+const names = Object.values(namespaces);
+const creating = Object.keys(namespaces).map((key) => `create${key[0]!.toUpperCase()}${key.slice(1)}`);
 const secret = ["--namespace=brown", "secret/linkerd-trust-anchor"];
 
+/** Settings at once, as texts. */
+const setAll = (settings: Readonly<Record<string, string>>) =>
+  pulumi(
+    "config",
+    "set-all",
+    ...Object.entries(settings).map(([key, value]) => `--plaintext=${key}=${value}`),
+  );
+
+const everyNamespace = (create: "true" | "false") =>
+  setAll(Object.fromEntries(creating.map((key) => [key, create])));
+
 before(async () => {
-  await startSandbox();
-  await kubectl("create", "namespace", "brown");
-  await kubectl("create", "configmap", "theirs", "--namespace=brown", "--from-literal=a=b");
+  await startSandbox("linkerd-cni", "linkerd-viz");
+  for (const name of names) {
+    await kubectl("create", "namespace", name);
+    await kubectl("create", "configmap", "theirs", "--namespace", name, "--from-literal=a=b");
+  }
   await kubectl(
     "create",
     "secret",
     "generic",
     "linkerd-trust-anchor",
-    "--namespace=brown",
+    "-n=brown",
     "--from-literal=tls.key=x",
   );
+  await setAll({ installLinkerdCni: "true", installLinkerdViz: "true" });
 });
 after(removeSandbox);
 
-/** What tells whether anything of the namespace has been touched. */
+/** What tells whether anything of the namespaces has been touched. */
 const versions = () =>
-  kubectl("get", "namespace/brown", "--output=jsonpath={.metadata.resourceVersion} {.metadata.uid}");
+  kubectl("get", "namespace", ...names, "--output=custom-columns=:.metadata.resourceVersion,:.metadata.uid");
 
 /** What Pulumi says as it refuses, with a preview and without. */
-async function refusedTwice(): Promise<string> {
+async function refusedTwice(): Promise<readonly string[]> {
   const said = [await refused("preview"), await refused("up")];
   for (const text of said) assert.doesNotMatch(text, /unhandled exception|error serializing/);
-  return said.join("\n");
+  return said;
 }
 
 /** Each text of a refusal is said both times. */
-function saidTwice(text: string, pattern: RegExp): void {
-  assert.ok((text.match(new RegExp(pattern, "g")) ?? []).length >= 2, text);
+function saidTwice(said: readonly string[], pattern: RegExp): void {
+  for (const text of said) assert.match(text, pattern);
 }
 
-test("a namespace that is there is refused, and nothing of it changes", async () => {
+test("namespaces that are there are refused, and nothing of them changes", async () => {
   const before = await versions();
-  await set("linkerdNamespace", "brown");
-  saidTwice(await refusedTwice(), /Namespace brown: It is on the cluster already, .* it is by kubectl/);
+  await setAll(namespaces);
+  const [previewed, updated] = await refusedTwice();
+  for (const name of names) {
+    assert.match(
+      previewed!,
+      new RegExp(`Namespace ${name}: It is on the cluster already, .* it is by kubectl`),
+    );
+  }
+  // What an update meets first, ends it.
+  assert.match(updated!, /Namespace (brown|pki|plugins|views): It is on the cluster already/);
   assert.equal(await versions(), before);
 });
 
-test("a namespace that is not to be made must be there", async () => {
-  await set("createLinkerdNamespace", "false");
-  await set("linkerdNamespace", "green");
-  saidTwice(await refusedTwice(), /createLinkerdNamespace: Namespace green does not exist/);
-  await set("linkerdNamespace", "brown");
+test("namespaces that are not to be made must be there, before anything is made", async () => {
+  const missing = Object.keys(namespaces).map((key) => [key, `${key.toLowerCase()}-missing`] as const);
+  await everyNamespace("false");
+  for (const [key, name] of missing) {
+    await setAll({ ...namespaces, [key]: name });
+    saidTwice(
+      await refusedTwice(),
+      new RegExp(
+        `create${key.replace(/^./, (letter) => letter.toUpperCase())}: Namespace ${name} does not exist`,
+      ),
+    );
+  }
+  await setAll(namespaces);
+  assert.equal(await kubectl("get", "customresourcedefinitions", "--output=name"), "");
 });
 
-test("a namespace that is there can be used, but what is in it is not taken over", async () => {
+test("namespaces that are there can be used, but what is in them is not taken over", async () => {
   saidTwice(await refusedTwice(), /Secret brown\/linkerd-trust-anchor: It is on the cluster already/);
   assert.equal(await kubectl("get", ...secret, "--output=jsonpath={.data.tls\\.key}"), "eA==");
-});
-
-test("an installation in it succeeds, and a second run changes nothing", async () => {
   await kubectl("delete", ...secret);
-  await up();
-  await upChangesNothing();
-  assert.equal(
-    await kubectl(
-      "get",
-      "namespace/brown",
-      "--output=jsonpath={.metadata.labels.linkerd\\.io/is-control-plane}",
-    ),
-    "true",
-  );
 });
 
-for (const [key, value] of [
-  ["certManagerNamespace", "pki"],
-  ["linkerdNamespace", "green"],
-  ["trustDomain", "other.example"],
-  ["trustAnchorSource", "cluster"],
-  ["installCertManager", "false"],
-] as const) {
-  test(`${key}: ${value} would replace what the mesh lives on, and is refused`, async () => {
-    const old = key === "linkerdNamespace" ? "brown" : undefined;
-    await set(key, value);
-    saidTwice(await refusedTwice(), new RegExp(`${key}: .*[Ww]ith "?${value}`));
-    await (old === undefined ? unset(key) : set(key, old));
-  });
+/** Each would replace what the mesh lives on. */
+const replacing = {
+  certManagerNamespace: "blue",
+  linkerdNamespace: "green",
+  linkerdCniNamespace: "red",
+  trustDomain: "other.example",
+  trustAnchorSource: "cluster",
+  installCertManager: "false",
+} as const;
+
+async function refuseReplacing(settings: Readonly<Record<string, string>>): Promise<void> {
+  await setAll(settings);
+  const said = await refusedTwice();
+  for (const [key, value] of Object.entries(settings)) {
+    saidTwice(said, new RegExp(`${key}: .*[Ww]ith "?${value}`));
+    if (!(key in namespaces)) await unset(key);
+  }
+  await setAll(namespaces);
 }
 
-test("set back, nothing has changed, and cert-manager is there", async () => {
+test("an installation that fails on its way leaves what is theirs, and can be gone on with, but not be moved", async () => {
+  // Helm takes over nothing of others.
+  await kubectl("create", "serviceaccount", "tap", "--namespace=views");
+  assert.match(
+    await refused("up"),
+    /ServiceAccount "tap" in namespace "views" exists and cannot be imported/,
+  );
+  await refuseReplacing(replacing);
+  await kubectl("delete", "serviceaccount", "tap", "--namespace=views");
+});
+
+test("gone on with, it succeeds, and a second run changes nothing", async () => {
+  await up();
   await upChangesNothing();
-  await kubectl("rollout", "status", "deployment/cert-manager", "--namespace=cert-manager", "--timeout=60s");
+  assert.equal(await isControlPlane(), "true");
+});
+
+test("what would replace what the mesh lives on is refused", async () => {
+  await refuseReplacing({ ...replacing, linkerdVizNamespace: "yellow" });
+  // installCertManager: false and another namespace of it are one mistake, with one finding.
+  await refuseReplacing({ certManagerNamespace: "blue" });
+});
+
+test("namespaces that were there do not become the stack's own", async () => {
+  await everyNamespace("true");
+  const [previewed, updated] = await refusedTwice();
+  for (const name of names)
+    assert.match(previewed!, new RegExp(`Namespace ${name}: It is on the cluster already`));
+  assert.match(updated!, /It is on the cluster already/);
+  await everyNamespace("false");
+});
+
+test("set back, nothing has changed, and all of it runs", async () => {
+  await upChangesNothing();
+  await kubectl("rollout", "status", "deployment/cert-manager", "--namespace=pki", "--timeout=60s");
+  await kubectl("rollout", "status", "daemonset/linkerd-cni", "--namespace=plugins", "--timeout=60s");
+  await kubectl("rollout", "status", "deployment/tap", "--namespace=views", "--timeout=60s");
 });
 
 test("a stack of the same name and settings, in someone else's backend, is refused", async () => {
@@ -125,21 +192,17 @@ test("a stack of the same name and settings, in someone else's backend, is refus
   );
 });
 
-test("destroyed, the namespace is there, with what was in it", async () => {
+test("destroyed, the namespaces are there, with what was in them, and nothing else", async () => {
   await set("protectTrustAnchors", "false");
   await up();
   await destroy();
-  assert.equal(
-    await kubectl("get", "configmap/theirs", "--namespace=brown", "--output=jsonpath={.data.a}"),
-    "b",
-  );
-  assert.equal(
-    await kubectl(
-      "get",
-      "namespace/brown",
-      "--output=jsonpath={.metadata.labels.linkerd\\.io/is-control-plane}",
-    ),
-    "",
-  );
-  assert.equal(await kubectl("get", "all", "--namespace=brown", "--output=name"), "");
+  for (const name of names) {
+    const theirs = ["get", "configmap/theirs", "--namespace", name, "--output=jsonpath={.data.a}"];
+    assert.equal(await kubectl(...theirs), "b");
+    assert.equal(await kubectl("get", "all,secret", "--namespace", name, "--output=name"), "");
+  }
+  assert.equal(await isControlPlane(), "");
 });
+
+const isControlPlane = () =>
+  kubectl("get", "namespace/brown", "--output=jsonpath={.metadata.labels.linkerd\\.io/is-control-plane}");

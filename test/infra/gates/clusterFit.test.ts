@@ -239,3 +239,46 @@ test("where no pod is admitted without the injector, the namespaces that it wait
   );
   assert.deepEqual(namespaces, ["kube-system", "cert-manager"]);
 });
+
+test("namespaces that are not to be made have to be there, those that are not installed to do not", async () => {
+  const settings = {
+    createLinkerdNamespace: false,
+    createCertManagerNamespace: false,
+    createLinkerdVizNamespace: false,
+    linkerdNamespace: "mesh",
+  };
+  const check = (values: Readonly<Record<string, unknown>>, there: readonly string[] = []) => {
+    const begun = look(argumentsOf({ ...settings, ...values }), "31", [{ name: httpRoutes }]);
+    const found = there.map((name) => [`/api/v1/namespaces/${name}`, { metadata: { name } }]);
+    api.objects = { ...api.objects, ...Object.fromEntries(found) };
+    return begun;
+  };
+  await assert.rejects(check({}), ({ message }: Error) => {
+    assert.match(message, /^2 settings are not right/);
+    assert.match(message, /createLinkerdNamespace: Namespace mesh does not exist/);
+    assert.match(message, /createCertManagerNamespace: Namespace cert-manager does not exist/);
+    return true;
+  });
+  await check({}, ["mesh", "cert-manager"]);
+  await assert.rejects(
+    check({ installLinkerdViz: true }, ["mesh", "cert-manager"]),
+    /createLinkerdVizNamespace: Namespace linkerd-viz does not exist/,
+  );
+  await check({ installCertManager: false }, ["mesh"]);
+});
+
+test("another life of an anchor that the cluster keeps is refused, however it is written", async () => {
+  const check = (clusterTrustAnchorDuration: string, duration: string | undefined) => {
+    const wanted = { trustAnchorSource: "cluster", clusterTrustAnchorDuration, linkerdNamespace: "mesh" };
+    const begun = look(argumentsOf(wanted), "31", [{ name: httpRoutes }]);
+    const path = "/apis/cert-manager.io/v1/namespaces/cert-manager/certificates/linkerd-trust-anchor";
+    api.objects = { ...api.objects, [path]: { spec: { duration } } };
+    return begun;
+  };
+  await check("87600h", "87600h0m0s");
+  await check("87600h", undefined);
+  await assert.rejects(
+    check("80000h", "87600h0m0s"),
+    /clusterTrustAnchorDuration: .* has the duration 87600h0m0s\. With "80000h" it would be replaced .*\n.*Set it back to "87600h0m0s"/,
+  );
+});
