@@ -1,18 +1,21 @@
 /** A live cluster, as the user's kubeconfig reaches it. This loads the Kubernetes client: gates import it when they look. */
 import {
   AdmissionregistrationV1Api,
+  ApiException,
   ApiextensionsV1Api,
   ApisApi,
   AppsV1Api,
+  type Configuration,
   CoreV1Api,
   CustomObjectsApi,
   createConfiguration,
+  HttpMethod,
   IsomorphicFetchHttpLibrary,
   type KubeConfig,
-  KubernetesObjectApi,
   Observable,
   type RequestContext,
   ServerConfiguration,
+  type V1ObjectMeta,
   VersionApi,
 } from "@kubernetes/client-node";
 import { type KubeConfigOptions, killPluginsWith, loadKubeConfig, loginFailure } from "./kubeConfig.ts";
@@ -30,8 +33,8 @@ export interface Cluster {
   readonly definitions: ApiextensionsV1Api;
   readonly groups: ApisApi;
   readonly custom: CustomObjectsApi;
-  /** Objects of any kind. */
-  readonly objects: KubernetesObjectApi;
+  /** Reads nothing but the metadata of the object at a path of the API: a Secret's data is not sent. */
+  readonly metadata: (path: string) => Promise<V1ObjectMeta>;
   readonly version: VersionApi;
 }
 
@@ -91,9 +94,19 @@ export function connect({ signal = new AbortController().signal, ...options }: C
     definitions: new ApiextensionsV1Api(configuration),
     groups: new ApisApi(configuration),
     custom: new CustomObjectsApi(configuration),
-    objects: new KubernetesObjectApi(configuration),
+    metadata: (path) => readMetadata(configuration, path),
     version: new VersionApi(configuration),
   };
+}
+
+async function readMetadata(configuration: Configuration, path: string): Promise<V1ObjectMeta> {
+  const request = configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
+  request.setHeaderParam("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+  await configuration.authMethods.default?.applySecurityAuthentication(request);
+  const { httpStatusCode, headers, body } = await configuration.httpApi.send(request).toPromise();
+  const text = await body.text();
+  if (httpStatusCode !== 200) throw new ApiException(httpStatusCode, "", text, headers);
+  return (JSON.parse(text) as { metadata: V1ObjectMeta }).metadata;
 }
 
 /** Adds the user's credentials to a request. An exec plugin may wait for a person, but not longer than the signal. */

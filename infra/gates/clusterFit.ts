@@ -2,11 +2,12 @@
 import { requireSound } from "../../components/validation.ts";
 import { valueAt } from "../../rules/charts/values.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
+import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
 import { checkAnchorChange, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
+import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
-import type { UsedNamespace } from "./misfits.ts";
 import type { Run } from "./run.ts";
 
 /**
@@ -14,7 +15,14 @@ import type { Run } from "./run.ts";
  *
  * @throws pulumi.RunError with what does not fit.
  */
-export async function requireFit({ look, settings, installer, onUnseen, spell }: Run): Promise<void> {
+export async function requireFit({
+  look,
+  namespace: before,
+  settings,
+  installer,
+  onUnseen,
+  spell,
+}: Run): Promise<void> {
   const { controlPlane, certManager, crds, trustAnchor } = settings;
   const { family } = controlPlane;
   const seen = <Found>(looked: Promise<Found>) =>
@@ -31,7 +39,7 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
   const failurePolicy =
     valueAt(controlPlane.values, "webhookFailurePolicy") ??
     (controlPlane.highAvailability ? "Fail" : "Ignore");
-  const used = usedNamespaces(settings);
+  const named = namespacesOf(settings);
   const [kubernetes, definitions, inConfigMap, life, admission, namespaces, releases] = await Promise.all([
     family && seen(look("findKubernetesMisfits", family)),
     family &&
@@ -43,7 +51,13 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
       anchorDuration &&
       seen(look("findAnchorLifeMisfits", anchorNamespace, anchorDuration)),
     family && failurePolicy === "Fail" && seen(look("findAdmissionMisfits", family, certManager.install)),
-    used.length > 0 && seen(look("findNamespaceMisfits", used)),
+    Promise.all(
+      named.map(async ({ name, field, create }) => {
+        // The gates of objects ask for those that are made, too.
+        const looked = before(name).then((found) => found === undefined);
+        return (await seen(looked)) && !create ? [absentNamespace(name, field)] : [];
+      }),
+    ),
     seen(look("listReleases", releaseNames)),
   ]);
   const installed = (releases ?? []).filter(({ description }) => description === installer);
@@ -59,17 +73,23 @@ export async function requireFit({ look, settings, installer, onUnseen, spell }:
   const findings =
     kept.length > 0
       ? kept
-      : [kubernetes, definitions, anchors, life, admission, namespaces].flatMap((found) => found || []);
+      : [kubernetes, definitions, anchors, life, admission, ...namespaces].flatMap((found) => found || []);
   requireSound(findings.map(spell));
 }
 
-/** The namespaces that were there before, as far as their names are known before the engine runs. */
-function usedNamespaces({ controlPlane, certManager, cni, viz }: Settings): UsedNamespace[] {
+/** The namespaces of all parts, as far as their names are known before the engine runs. */
+function namespacesOf({ controlPlane, certManager, cni, viz }: Settings) {
   const groups = { controlPlane: { ...controlPlane, install: true }, certManager, cni, viz };
   return Object.entries(groups).flatMap(([group, { namespace, createNamespace, install }]) => {
     const name = known(namespace);
-    return install && !createNamespace && name !== undefined
-      ? [{ name, field: `${group}.createNamespace` }]
+    return install && name !== undefined
+      ? [{ name, field: `${group}.createNamespace`, create: createNamespace }]
       : [];
   });
 }
+
+export const absentNamespace = (name: string, field: string): Finding =>
+  broken("namespace-exists", {
+    field,
+    message: `Namespace ${name} does not exist, and with false this program does not make it.`,
+  });

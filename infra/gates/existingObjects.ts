@@ -9,16 +9,16 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { requireSound } from "../../components/validation.ts";
 import type { ReleaseRecord } from "../../mesh/helmReleases.ts";
-import { nameOf } from "../../mesh/objects.ts";
+import { nameOf, type ObjectMarks, type ObjectReference } from "../../mesh/objects.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
 import { releaseNames } from "../../rules/mesh/kept.ts";
 import { describeOwner, installationAnnotation } from "../../rules/mesh/owner.ts";
 import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
-import { absentNamespace } from "./misfits.ts";
+import { absentNamespace } from "./clusterFit.ts";
 import { inputsOf } from "./registration.ts";
-import type { Run } from "./run.ts";
+import { isNew, type Run } from "./run.ts";
 
 /** The inputs of an object. In a preview, some of them are not known. */
 interface ObjectInputs {
@@ -68,7 +68,8 @@ async function requireNew(run: Run, { apiVersion, kind, metadata }: ObjectInputs
   const isKnown = name !== undefined && (metadata.namespace === undefined || namespace !== undefined);
   if (!isKnown) return;
   const reference = { apiVersion, kind, name, namespace };
-  const object = await run.look("findObject", reference).catch(run.onUnseen);
+  const looked = kind === "Namespace" ? run.namespace(name) : lookIn(run, reference);
+  const object = await looked.catch(run.onUnseen);
   if (!object) return;
   const mark = await textOf(metadata.annotations?.[installationAnnotation]);
   if (mark !== undefined && mark === object.annotations[installationAnnotation]) return;
@@ -87,6 +88,13 @@ async function requireNew(run: Run, { apiVersion, kind, metadata }: ObjectInputs
   );
 }
 
+/** Nothing is looked for in a namespace that was not there before the run. */
+async function lookIn(run: Run, reference: ObjectReference): Promise<ObjectMarks | undefined> {
+  const { namespace } = reference;
+  if (namespace !== undefined && (await isNew(run, namespace))) return undefined;
+  return run.look("findObject", reference);
+}
+
 /** A namespace that was there before, and stays: it exists, is not this stack's own, and its labels are free. */
 async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void> {
   const { labels = {}, annotations = {} } = metadata;
@@ -94,7 +102,7 @@ async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void
   if (name === undefined) return;
   // In this namespace alone: who may install here may read its Secrets.
   const [found, releases] = await Promise.allSettled([
-    run.look("findObject", { apiVersion: "v1", kind: "Namespace", name }),
+    run.namespace(name),
     Promise.all(releaseNames.map((release) => run.look("findRelease", name, release))),
   ]);
   if (found.status === "rejected") return run.onUnseen(found.reason);
@@ -106,12 +114,12 @@ async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void
   const findings: Finding[] = [];
   if (namespace === undefined) {
     // One whose name was known before is told of with all else that does not fit.
-    if (setting === undefined) findings.push(absentNamespace({ name, field }));
+    if (setting === undefined) findings.push(absentNamespace(name, field));
   } else if (releases.status === "fulfilled" && releases.value.some(isInstalledByUs)) {
     findings.push(
       broken("own-namespace", {
         field,
-        message: `This stack has made namespace ${name}. With false it would be deleted, with everything in it.`,
+        message: `${run.installer} has made namespace ${name}. With false it would be deleted, with everything in it.`,
         fix: "Set it to true.",
       }),
     );

@@ -14,6 +14,7 @@ import { requireLifted } from "./liftedProtection.ts";
 import { lookWith } from "./looks.ts";
 import { lookFromThread } from "./previewThread.ts";
 import { inputsOf } from "./registration.ts";
+import { namespacesBefore } from "./run.ts";
 import { SignerTrial } from "./signerTrial.ts";
 
 /** Enough for a login and an answer. A preview is not held up longer by a cluster that is far, or down. */
@@ -63,13 +64,13 @@ function previewGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Ga
   const look = lookFromThread(cluster, previewTimeoutMilliseconds);
   const unseen = new Set<string>();
   const onUnseen = ({ message }: Error) => void unseen.add(message);
-  const run = { look, settings, installer: installer(), onUnseen, spell };
+  const run = { look, namespace: namespacesBefore(look), settings, installer: installer(), onUnseen, spell };
   const fit = requireFit(run);
   // Whoever awaits it hears of its failure.
   fit.catch(() => {});
   return {
     // A preview changes nothing, and so asks for nothing that only a change needs.
-    transforms: [keepWhatIsOthers(run), continueInterruptedReleases(look, never(), run.installer)],
+    transforms: [keepWhatIsOthers(run), continueInterruptedReleases(run)],
     finish: async (linkerd) => {
       await fit;
       await inputsOf(linkerd.linkerdControlPlaneChartVersion);
@@ -96,7 +97,7 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
       `The cluster cannot be asked, and nothing more is changed without that: ${error.message}`,
     );
   };
-  const run = { look, settings, installer: installer(), onUnseen, spell };
+  const run = { look, namespace: namespacesBefore(look), settings, installer: installer(), onUnseen, spell };
   await requireFit(run);
   await Promise.all([requireLifted(connected, settings, spell), checkHeldIssuer(connected, settings)]);
   const trial = new SignerTrial(connected, settings, spell);
@@ -105,7 +106,7 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
   return {
     transforms: [
       keepWhatIsOthers(run),
-      continueInterruptedReleases(look, connected, run.installer),
+      continueInterruptedReleases(run, connected),
       requireReferences(connected, settings.certManager.install, spell),
       trial.transform(),
       issuer.transform(),
@@ -116,11 +117,4 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
       await issuer.finish();
     },
   };
-}
-
-/** The client of a run that has none. */
-function never(): Promise<never> {
-  const none = Promise.reject(new Error("A preview changes nothing."));
-  none.catch(() => {});
-  return none;
 }

@@ -12,12 +12,13 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { findRelease, type ReleaseRecord, selectorOf } from "../../mesh/helmReleases.ts";
 import { requested } from "../../mesh/requests.ts";
-import type { Look } from "./looks.ts";
 import { inputsOf, type ReleaseInputs, releaseType } from "./registration.ts";
+import { isNew, type Run } from "./run.ts";
 
 const pollMilliseconds = 1000;
 
 type Core = Pick<Cluster, "core">;
+type Looking = Pick<Run, "look" | "namespace" | "installer">;
 
 /** Helm is at work, or was when it was killed. */
 const isUnfinished = ({ status }: ReleaseRecord) =>
@@ -26,24 +27,21 @@ const isUnfinished = ({ status }: ReleaseRecord) =>
 /**
  * Makes every Helm release in a component go on from what an interrupted run of the same stack has left.
  *
- * @param installer says of a release that this stack has installed it.
+ * @param cluster absent in a preview, which looks, and changes nothing.
  */
-export function continueInterruptedReleases(
-  look: Look,
-  cluster: Promise<Core>,
-  installer: string,
-): pulumi.ResourceTransform {
+export function continueInterruptedReleases(run: Looking, cluster?: Promise<Core>): pulumi.ResourceTransform {
+  const { installer } = run;
   const onCreate = new pulumi.ResourceHook(
     "look for the release",
     async ({ newInputs }) =>
-      pulumi.runtime.isDryRun()
-        ? beforePreview(look, installer, newInputs as ReleaseInputs)
+      cluster === undefined
+        ? beforePreview(run, newInputs as ReleaseInputs)
         : beforeCreate(cluster, installer, await inputsOf(newInputs)),
     { onDryRun: true },
   );
-  const onUpdate = new pulumi.ResourceHook("look at the release", async ({ newInputs }) =>
-    beforeUpdate(cluster, await inputsOf(newInputs)),
-  );
+  const onUpdate = new pulumi.ResourceHook("look at the release", async ({ newInputs }) => {
+    if (cluster !== undefined) await beforeUpdate(cluster, await inputsOf(newInputs));
+  });
   const hooks = { beforeCreate: [onCreate], beforeUpdate: [onUpdate] };
   return ({ type, props, opts }) => {
     if (type !== releaseType) return undefined;
@@ -53,12 +51,12 @@ export function continueInterruptedReleases(
 }
 
 /** Before a release that Pulumi does not know would be created. What is not finished yet is left to the update. */
-async function beforePreview(look: Look, installer: string, release: ReleaseInputs): Promise<void> {
+async function beforePreview(run: Looking, release: ReleaseInputs): Promise<void> {
   const [namespace, name] = await Promise.all([inputsOf(release.namespace), inputsOf(release.name)]);
   // Not known yet.
-  if (typeof namespace !== "string" || typeof name !== "string") return;
-  const record = await look("findRelease", namespace, name).catch(() => undefined);
-  if (record !== undefined && !isUnfinished(record)) requireOwn(record, record.description === installer);
+  if (typeof namespace !== "string" || typeof name !== "string" || (await isNew(run, namespace))) return;
+  const record = await run.look("findRelease", namespace, name).catch(() => undefined);
+  if (record !== undefined && !isUnfinished(record)) requireOwn(record, record.description === run.installer);
 }
 
 function requireOwn({ namespace, name, status }: ReleaseRecord, isOwn: boolean): void {

@@ -8,7 +8,6 @@ import {
   findAnchorMisfits,
   findDefinitionMisfits,
   findKubernetesMisfits,
-  findNamespaceMisfits,
 } from "./misfits.ts";
 
 const looks = {
@@ -17,7 +16,6 @@ const looks = {
   findAnchorMisfits,
   findAnchorLifeMisfits,
   findAdmissionMisfits,
-  findNamespaceMisfits,
   findObject,
   findRelease,
   listReleases,

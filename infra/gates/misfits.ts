@@ -28,13 +28,6 @@ export interface WantedDefinitions {
   readonly certManagerNamespace: string | undefined;
 }
 
-/** A namespace that was there before. */
-export interface UsedNamespace {
-  readonly name: string;
-  /** The setting with which it is not made. */
-  readonly field: string;
-}
-
 /** What a change of the anchors would do to the mesh that runs. */
 export async function findAnchorMisfits(
   { core }: Client,
@@ -76,25 +69,6 @@ export async function findAnchorLifeMisfits(
   });
   const certificate = await found(`Certificate ${namespace}/${trustAnchorName}`, read);
   return certificate === undefined ? [] : [...checkAnchorLife(certificate.spec.duration, duration)];
-}
-
-/** Which of the namespaces that are not made here are missing. */
-export async function findNamespaceMisfits(
-  { core }: Client,
-  namespaces: readonly UsedNamespace[],
-): Promise<Finding[]> {
-  const looks = namespaces.map(async (used) => {
-    const namespace = await found(`Namespace ${used.name}`, core.readNamespace({ name: used.name }));
-    return namespace === undefined ? [absentNamespace(used)] : [];
-  });
-  return (await Promise.all(looks)).flat();
-}
-
-export function absentNamespace({ name, field }: UsedNamespace): Finding {
-  return broken("namespace-exists", {
-    field,
-    message: `Namespace ${name} does not exist, and with false this program does not make it.`,
-  });
 }
 
 /** Whether the cluster's Kubernetes is one that Linkerd supports. */

@@ -6,6 +6,7 @@ import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
 import { requireFit } from "../../../infra/gates/clusterFit.ts";
 import { lookWith } from "../../../infra/gates/looks.ts";
+import { namespacesBefore } from "../../../infra/gates/run.ts";
 import { authority } from "../../certificates.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 
@@ -29,8 +30,14 @@ interface Definition {
 }
 
 function fit(wanted: RotatingLinkerdArgs, cluster = Promise.resolve(api.cluster)): Promise<void> {
-  const run = { look: lookWith(cluster), settings: resolve(wanted), installer: "Pulumi stack o/p/dev" };
-  return requireFit({ ...run, onUnseen: ({ message }) => unseen.push(message), spell: inConfiguration });
+  const look = lookWith(cluster);
+  const run = { look, namespace: namespacesBefore(look), settings: resolve(wanted) };
+  return requireFit({
+    ...run,
+    installer: "Pulumi stack o/p/dev",
+    onUnseen: ({ message }) => unseen.push(message),
+    spell: inConfiguration,
+  });
 }
 
 /** Looks at a cluster of one minor version, with these definitions. */
@@ -113,13 +120,14 @@ test("definitions of this release pass, and so do those that an older Linkerd do
   await look(version("2024.5.1", true), "31", [{ name: others[0]! }]);
 });
 
-test("a cluster that cannot be asked is told of, and of a chart that is not known nothing is asked", async () => {
+test("a cluster that cannot be asked is told of, and of a chart that is not known nothing but the namespaces and releases is asked", async () => {
   api.requests = [];
   await look(version("0.1.0"), "12");
-  assert.deepEqual(
-    api.requests.map((request) => request.split("?")[0]),
-    ["GET /api/v1/secrets"],
-  );
+  assert.deepEqual(api.requests.map((request) => request.split("?")[0]).sort(), [
+    "GET /api/v1/namespaces/cert-manager",
+    "GET /api/v1/namespaces/mesh",
+    "GET /api/v1/secrets",
+  ]);
   unseen = [];
   await fit(newest, Promise.reject(new Error('Context "x" is not in the kubeconfig.')));
   assert.deepEqual([...new Set(unseen)], ['Context "x" is not in the kubeconfig.']);

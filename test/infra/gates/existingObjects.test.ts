@@ -5,20 +5,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { keepWhatIsOthers } from "../../../infra/gates/existingObjects.ts";
 import { lookWith } from "../../../infra/gates/looks.ts";
+import { namespacesBefore } from "../../../infra/gates/run.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
-const coreKinds = {
-  resources: [
-    { name: "namespaces", kind: "Namespace", namespaced: false },
-    { name: "secrets", kind: "Secret", namespaced: true },
-  ],
-};
 let unseen: string[] = [];
 
 beforeEach(() => {
   unseen = [];
-  api.objects = { "/api/v1": coreKinds, "/api/v1/secrets": { items: [] } };
+  api.objects = { "/api/v1/secrets": { items: [] } };
+  api.requests = [];
 });
 
 const mocks = { newResource: () => ({ id: "", state: { result: "ours" } }), call: () => ({}) };
@@ -27,8 +23,11 @@ await pulumi.runtime.setMocks(mocks, "project", "test", false, "organization");
 Object.assign(pulumi.runtime.getMonitor()!, {
   registerResourceHook: (_: unknown, done: (error: null, response: object) => void) => done(null, {}),
 });
+const look = lookWith(Promise.resolve(api.cluster));
 const transform = keepWhatIsOthers({
-  look: lookWith(Promise.resolve(api.cluster)),
+  look,
+  // As if each test were a run of its own.
+  namespace: (name) => namespacesBefore(look)(name),
   settings: resolve({}),
   installer: "Pulumi stack o/p/dev",
   onUnseen: ({ message }) => void unseen.push(message),
@@ -61,10 +60,22 @@ test("what is not there is created", async () => {
   assert.equal(await before("Secret", { name: "linkerd-trust-anchor", namespace: "linkerd" }), undefined);
 });
 
-test("nor is an object there whose kind is not", async () => {
+test("nothing is looked for in a namespace that was not there", async () => {
   assert.equal(await before("Certificate", { name: "a", namespace: "linkerd" }), undefined);
-  api.objects = { ...api.objects, "/apis/cert-manager.io/v1": { resources: [] } };
-  assert.equal(await before("Certificate", { name: "a", namespace: "linkerd" }), undefined);
+  assert.deepEqual(api.requests, ["GET /api/v1/namespaces/linkerd"]);
+});
+
+test("nor is an object there whose kind is not, and a namespace that may not be seen may have it", async () => {
+  for (const seen of [namespace, new Refusal(403, "namespaces is forbidden")]) {
+    api.objects = { ...api.objects, "/api/v1/namespaces/linkerd": seen };
+    api.requests = [];
+    assert.equal(await before("Certificate", { name: "a", namespace: "linkerd" }), undefined);
+    assert.deepEqual(api.requests, [
+      "GET /api/v1/namespaces/linkerd",
+      "GET /apis/cert-manager.io/v1/namespaces/linkerd/certificates/a",
+    ]);
+    assert.match(`${api.headers.accept}`, /as=PartialObjectMetadata/);
+  }
   assert.deepEqual(unseen, []);
 });
 
@@ -80,7 +91,11 @@ test("a Secret that is there is refused, and nothing of it is told", async () =>
     metadata: { annotations: { "linkerd-rotating-tls/installation": "other" } },
     data: { "tls.key": "c2VjcmV0" },
   };
-  api.objects = { ...api.objects, "/api/v1/namespaces/linkerd/secrets/linkerd-trust-anchor": secret };
+  api.objects = {
+    ...api.objects,
+    "/api/v1/namespaces/linkerd": namespace,
+    "/api/v1/namespaces/linkerd/secrets/linkerd-trust-anchor": secret,
+  };
   const message = await before("Secret", { name: "linkerd-trust-anchor", namespace: "linkerd" });
   assert.match(message!, /Secret linkerd\/linkerd-trust-anchor: .* of another stack of this program/);
   assert.doesNotMatch(message!, /c2VjcmV0|secret"/);
@@ -129,5 +144,8 @@ test("a namespace in which this stack has installed a release is its own, and st
     },
   };
   const message = await before("NamespacePatch", { name: "linkerd", labels: {} });
-  assert.match(message!, /controlPlane\.createNamespace: This stack has made namespace linkerd\./);
+  assert.match(
+    message!,
+    /controlPlane\.createNamespace: Pulumi stack o\/p\/dev has made namespace linkerd\./,
+  );
 });

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { continueInterruptedReleases } from "../../../infra/gates/interruptedReleases.ts";
 import { requireReferences } from "../../../infra/gates/issuerReferences.ts";
 import { lookWith } from "../../../infra/gates/looks.ts";
+import { namespacesBefore } from "../../../infra/gates/run.ts";
 import { record } from "../../registrations.ts";
 
 const unasked = new Promise<never>(() => {});
@@ -24,12 +25,14 @@ async function namesAfter(
   );
 }
 
+const look = lookWith(unasked);
+
 test("a gate adds its hooks to those that a resource has, and to each resource once", async () => {
   await record(async () => {
     const own = new pulumi.ResourceHook("own", () => {});
     for (const [transform, type, onCreate, onUpdate] of [
       [
-        continueInterruptedReleases(lookWith(unasked), unasked, "Pulumi stack o/p/dev"),
+        continueInterruptedReleases({ look, namespace: namespacesBefore(look), installer: "" }, unasked),
         "kubernetes:helm.sh/v3:Release",
         "look for the release",
         "look at the release",
