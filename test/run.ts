@@ -5,7 +5,7 @@
  *     node test/run.ts [file ...]     all test files but those in test/onRequest, or those that are named
  *
  * Checks that need nothing run first; those that need a sandbox have one of their own for each file, and run three at a
- * time: most of what they do is wait.
+ * time, the longest first: most of what they do is wait.
  */
 import { globSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -18,6 +18,17 @@ import type { Extra } from "../sandbox/toolchain/tools.ts";
 const fileTimeoutMilliseconds = 20 * 60_000;
 const filesAtOnce = 3;
 
+/** These take five minutes and more: begun last, each would be waited for alone. */
+const longest = [
+  "operations/renew/renewal",
+  "docs/readme",
+  "cluster/life",
+  "sandbox/sandbox",
+  "cluster/existing",
+  "cluster/issuer",
+  "package",
+].map((name) => `${name}.cluster`);
+
 const testDirectory = import.meta.dirname;
 const named = process.argv.slice(2).map((file) => resolve(file));
 /** What these need is built for them alone; each has a command of its own. */
@@ -28,6 +39,7 @@ const everyFile = globSync(join(testDirectory, "**", "*.test.ts")).filter(
 /** What the files that are not in there need. */
 const extras: Extra[] = ["linkerd", "linkerd-cni", "linkerd-viz", "trust-manager", "kwok", "go-tests"];
 const files = named.length > 0 ? named : everyFile.sort();
+const nameOf = (file: string) => relative(testDirectory, file).replace(/\.test\.ts$/, "");
 const needsSandbox = (file: string) => file.endsWith(".cluster.test.ts");
 
 const counts = { passed: 0, skipped: 0 };
@@ -48,7 +60,7 @@ async function runFiles(title: string, group: readonly string[]): Promise<void> 
 
 /** Runs one file; each line of its report begins with its name, since another file reports at the same time. */
 async function runFile(file: string): Promise<void> {
-  const name = relative(testDirectory, file).replace(/\.test\.ts$/, "");
+  const name = nameOf(file);
   const begun = performance.now();
   const events = run({ files: [file], signal: AbortSignal.timeout(fileTimeoutMilliseconds) });
   events.on("test:pass", ({ details, skip, todo }) => {
@@ -73,7 +85,9 @@ const reason = ({ cause, message }: Error) => (cause instanceof Error ? cause.me
 
 const seconds = (begun: number) => `${((performance.now() - begun) / 1000).toFixed(0)} s`;
 
-const onSandbox = files.filter(needsSandbox);
+/** All others come after the longest, in the order of their names. */
+const rankOf = (file: string) => [...longest, nameOf(file)].indexOf(nameOf(file));
+const onSandbox = files.filter(needsSandbox).sort((left, right) => rankOf(left) - rankOf(right));
 let built = true;
 if (named.length === 0 || onSandbox.length > 0) {
   try {
