@@ -16,6 +16,8 @@ import type { Extra } from "../sandbox/toolchain/tools.ts";
 
 /** The longest file, on a machine of two cores that is busy with another one, takes half of it. */
 const fileTimeoutMilliseconds = 20 * 60_000;
+/** A file that is named builds what it needs beside that itself. */
+const namedFileTimeoutMilliseconds = 40 * 60_000;
 const filesAtOnce = 3;
 
 /** These take five minutes and more: begun last, each would be waited for alone. */
@@ -62,7 +64,8 @@ async function runFiles(title: string, group: readonly string[]): Promise<void> 
 async function runFile(file: string): Promise<void> {
   const name = nameOf(file);
   const begun = performance.now();
-  const events = run({ files: [file], signal: AbortSignal.timeout(fileTimeoutMilliseconds) });
+  const timeout = named.length > 0 ? namedFileTimeoutMilliseconds : fileTimeoutMilliseconds;
+  const events = run({ files: [file], signal: AbortSignal.timeout(timeout) });
   events.on("test:pass", ({ details, skip, todo }) => {
     if (details.type === "suite") return;
     if (skip !== undefined && skip !== false) counts.skipped++;
