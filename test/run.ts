@@ -8,9 +8,10 @@
  * time, the longest first: most of what they do is wait.
  */
 import { globSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { reset } from "../sandbox/lifecycle.ts";
 import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
 import type { Extra } from "../sandbox/toolchain/tools.ts";
 
@@ -65,7 +66,8 @@ async function runFile(file: string): Promise<void> {
   const name = nameOf(file);
   const begun = performance.now();
   const timeout = named.length > 0 ? namedFileTimeoutMilliseconds : fileTimeoutMilliseconds;
-  const events = run({ files: [file], signal: AbortSignal.timeout(timeout) });
+  const signal = AbortSignal.timeout(timeout);
+  const events = run({ files: [file], signal });
   events.on("test:pass", ({ details, skip, todo }) => {
     if (details.type === "suite") return;
     if (skip !== undefined && skip !== false) counts.skipped++;
@@ -80,6 +82,8 @@ async function runFile(file: string): Promise<void> {
   // The runner's diagnostics are the file's own counts.
   const report = events.filter(({ type }) => type !== "test:diagnostic").compose(spec);
   for await (const lines of report) process.stdout.write(String(lines).replaceAll(/^(?=.)/gm, `${name} │ `));
+  // What it has started goes on, and would be waited for.
+  if (signal.aborted && needsSandbox(file)) await reset(basename(name, ".cluster"), console.log);
   console.log(`${name} │ ${seconds(begun)}`);
 }
 
