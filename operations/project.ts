@@ -22,7 +22,14 @@ export interface Project {
 export function readProject(): Project {
   const start = resolve(process.env.PULUMI_OPTION_CWD || ".");
   let folder = start;
-  while (!existsSync(join(folder, "Pulumi.yaml")) && folder !== dirname(folder)) folder = dirname(folder);
+  while (!existsSync(join(folder, "Pulumi.yaml"))) {
+    if (folder === dirname(folder)) {
+      throw new Error(
+        `There is no Pulumi.yaml in ${start} or above it; run this in the folder of a project.`,
+      );
+    }
+    folder = dirname(folder);
+  }
   const {
     name,
     config = {},

@@ -60,7 +60,7 @@ function choicesOf({ environment, context, trustDomain, ...choices }: StackChoic
     protection,
     definitions,
     availability,
-    lifetimes,
+    choices.credentials.source === "secret" ? leavesAlone(lifetimes) : lifetimes,
     patience,
     {
       why: "Pinned: a version goes from one environment to the next as a change of these lines, and nothing else.",
@@ -106,6 +106,14 @@ function credentialsOf(credentials: Credentials): Choice {
         },
       };
   }
+}
+
+/** Without the issuer's, which are set by whoever writes the Secret. */
+function leavesAlone({ settings: { issuanceLifetime } }: Choice): Choice {
+  return {
+    why: "A proxy's certificate lives as long; the issuer in the Secret is to be renewed longer before its end than that.",
+    settings: { issuanceLifetime },
+  };
 }
 
 function chartsOf({ chartMirror, credentials }: Pick<StackChoices, "chartMirror" | "credentials">): Choice {
