@@ -1,4 +1,4 @@
-/** The stacks of three environments: files of the template, and the example of `docs/environments.md`. */
+/** The stacks of three environments, in `docs/environments.md`. */
 import { characters, type Environment, environments } from "../operations/newStack/environments.ts";
 import { stackFile } from "../operations/newStack/stackFile.ts";
 
@@ -9,23 +9,6 @@ const stacks: Readonly<Record<Environment, string>> = {
   production: "prod",
 };
 
-const exampleOf = (project: string, environment: Environment) =>
-  stackFile(project, {
-    environment,
-    context: `my-${stacks[environment]}-cluster`,
-    trustDomain: "cluster.local",
-    credentials: { source: "stack" },
-  });
-
-/** The template's files; `pulumi new` puts the project's name into them. */
-export const templateStacks: Readonly<Record<string, () => string>> = Object.fromEntries(
-  environments.map((environment) => [
-    `template/Pulumi.${stacks[environment]}.yaml`,
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a placeholder of `pulumi new`.
-    () => exampleOf("${PROJECT}", environment),
-  ]),
-);
-
 const marks = (name: string) => [
   `<!-- ${name}: written by \`npm run -s tables\` -->`,
   `<!-- end of ${name} -->`,
@@ -33,7 +16,7 @@ const marks = (name: string) => [
 
 /** The page as it should be, given what it is. */
 export function withExampleStacks(page: string): string {
-  const parts = { "the differences": differences(), "the example": example() };
+  const parts = { "the differences": differences(), "the files": environments.map(file).join("\n\n") };
   return Object.entries(parts).reduce((text, [name, content]) => {
     const [begin, end] = marks(name) as [string, string];
     const [from, to] = [text.indexOf(begin), text.indexOf(end)];
@@ -60,6 +43,14 @@ function differences(): string {
   return [`| | ${environments.join(" | ")} |`, "|---|---|---|---|", ...rows].join("\n");
 }
 
-function example(): string {
-  return `\`\`\`yaml\n${exampleOf("linkerd-rotating-tls", "staging")}\`\`\``;
+/** A stack's file, folded. */
+function file(environment: Environment): string {
+  const stack = stacks[environment];
+  const text = stackFile("linkerd-rotating-tls", {
+    environment,
+    context: `my-${stack}-cluster`,
+    trustDomain: "cluster.local",
+    credentials: { source: "stack" },
+  });
+  return `<details>\n<summary><code>Pulumi.${stack}.yaml</code></summary>\n\n\`\`\`yaml\n${text}\`\`\`\n\n</details>`;
 }

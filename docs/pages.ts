@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { changesPage } from "./changesPage.ts";
 import { withConfigurationTable } from "./configurationTable.ts";
 import { errorsPage } from "./errorsPage.ts";
-import { templateStacks, withExampleStacks } from "./exampleStacks.ts";
+import { withExampleStacks } from "./exampleStacks.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { versionsPage } from "./versionsTable.ts";
 
@@ -20,7 +20,6 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/errors.md": errorsPage,
   "docs/oracle.md": oraclePage,
   "docs/versions.md": versionsPage,
-  ...templateStacks,
 };
 
 /** A page as it is. */

@@ -26,11 +26,13 @@ before(async () => {
 });
 after(removeSandbox);
 
+const page = readPage("docs/environments.md");
+/** How a preview ends, as the page shows it. */
+const toCreate = /Resources:\n {4}\+ \d+ to create\n/.exec(page)![0];
+
 /** What the page runs, but what needs clusters of the reader's own. */
 function commandBlocks(): string[] {
-  const blocks = readPage("docs/environments.md").matchAll(
-    /(<!-- needs a cluster of your own -->\n)?```sh\n(.*?)```/gs,
-  );
+  const blocks = page.matchAll(/(<!-- needs a cluster of your own -->\n)?```sh\n(.*?)```/gs);
   return [...blocks].filter(([, elsewhere]) => !elsewhere).map(([, , text]) => text!.trim());
 }
 
@@ -41,7 +43,7 @@ test("the page's commands make and preview staging and prod, beside dev", async 
       const shell = `set -e -o pipefail\neval "$(npm run -s sandbox -- env --name ${sandboxName})"\n${block}`;
       const { code, stdout, stderr } = await execute("bash", ["-c", shell]);
       assert.equal(code, 0, stdout + stderr);
-      if (block.includes("pulumi preview")) assert.match(stdout, /Resources:\n +\+ \d+ to create/);
+      if (block.startsWith("pulumi preview")) assert.equal(stdout.split(toCreate).length, 3, stdout);
     });
   }
   assert.equal(read("dev"), dev);
@@ -57,9 +59,7 @@ test("each stack has a file of its own, its comments in it", () => {
     assert.equal(settings(stack)["linkerd-rotating-tls:kubeContext"], context);
     const [written, salt] = read(stack).split(/^(?=encryptionsalt: )/m) as [string, string];
     assert.match(salt, /^encryptionsalt: v1:\S+\n$/);
-    const golden = readFileSync(join(projectDirectory, "template", `Pulumi.${stack}.yaml`), "utf8");
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a placeholder of `pulumi new`.
-    assert.equal(written, golden.replaceAll("${PROJECT}", "linkerd-rotating-tls"));
+    assert.ok(page.includes(`\`\`\`yaml\n${written}\`\`\`\n`), written);
   }
 });
 
@@ -70,15 +70,13 @@ test("a setting of one stack is in its file alone", async () => {
   assert.deepEqual([read("dev"), read("prod")], [dev, prod]);
 });
 
-test("dev is installed, and unchanged in its preview; the others are refused on its cluster, and by its name", async () => {
+test("dev is installed, and unchanged in its preview; staging is refused on its cluster", async () => {
   await up("--stack", "dev");
   await pulumi("preview", "--stack", "dev", "--expect-no-changes");
-  for (const stack of ["staging", "prod"]) {
-    const { code, stdout, stderr } = await execute("pulumi", ["preview", "--stack", stack]);
-    assert.notEqual(code, 0, stdout);
-    assert.match(
-      stdout + stderr,
-      /Namespace linkerd: It is on the cluster already, .* of another stack of this program/,
-    );
-  }
+  const { code, stdout, stderr } = await execute("pulumi", ["preview", "--stack", "staging"]);
+  assert.notEqual(code, 0, stdout);
+  assert.match(
+    stdout + stderr,
+    /Namespace linkerd: It is on the cluster already, .* of another stack of this program/,
+  );
 });
