@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { glob, readdir, readFile, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { projectDirectory, sandboxPaths, stackName } from "./directories.ts";
@@ -72,8 +72,8 @@ export function exportLines(name: string): string {
 }
 
 /**
- * Makes the sandbox's project, and its stack ready for `pulumi up`: creates that if it does not exist, and takes back its
- * lock from a Pulumi that was killed.
+ * Makes the sandbox's project, and its stack ready for `pulumi up`: creates that if it does not exist, and takes back
+ * locks from a Pulumi that was killed.
  */
 export async function ensureStack(name: string, report: Report): Promise<void> {
   const lock = `stack ${sandboxPaths(name).directory}`;
@@ -81,7 +81,7 @@ export async function ensureStack(name: string, report: Report): Promise<void> {
     await writeProject(name);
     await writeStackConfiguration(name);
     await createStack(name);
-    await releaseStaleLock(name);
+    await releaseStaleLocks(name);
   });
 }
 
@@ -151,15 +151,15 @@ async function createStack(name: string): Promise<void> {
   }
 }
 
-/** Takes back the stack's lock if the Pulumi that took it was killed; one that runs keeps it. */
-async function releaseStaleLock(name: string): Promise<void> {
+/** Takes back each stack's lock if the Pulumi that took it was killed; one that runs keeps it. */
+async function releaseStaleLocks(name: string): Promise<void> {
   const cwd = join(sandboxPaths(name).pulumiState, ".pulumi", "locks");
   for await (const file of glob("**/*.json", { cwd })) {
     const text = await readFile(join(cwd, file), "utf8").catch(() => undefined);
     if (text === undefined) continue; // Its Pulumi has just ended.
     const { pid } = JSON.parse(text) as { pid: number };
     const holder = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (!/pulumi/.test(holder)) return void (await pulumi(name, "cancel", stackName, "--yes"));
+    if (!/pulumi/.test(holder)) await pulumi(name, "cancel", basename(dirname(file)), "--yes");
   }
 }
 
