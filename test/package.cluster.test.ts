@@ -50,6 +50,9 @@ async function succeed(...[cwd, command, ...args]: Parameters<typeof runIn>): Pr
   return stdout;
 }
 
+/** What check says when nothing is wrong. */
+const sound = { code: 0, stdout: "All right: Linkerd can work with this.\n", stderr: "" };
+
 const command = (...args: string[]) => run("npx", "--no-install", "linkerd-rotating-tls", ...args);
 
 let charts: Readonly<Record<string, string>>;
@@ -90,6 +93,18 @@ test("pulumi new makes a project of its own name, on the versions that this one 
   );
 });
 
+test("its command writes the files of the next stacks, by the project's name, and check passes them", async () => {
+  for (const stack of ["staging", "prod"]) {
+    const { code, stderr } = await command("new-stack", stack, "--context", "none");
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(
+      readFileSync(join(project, `Pulumi.${stack}.yaml`), "utf8"),
+      /^ {2}mesh:kubeContext: none$/m,
+    );
+    assert.deepEqual(await command("check", "--offline", "--config", `Pulumi.${stack}.yaml`), sound);
+  }
+});
+
 test("the package has types, which accept the template and refuse an unknown argument", async () => {
   await succeed(project, "npx", "--no-install", "tsc");
   const wrong = join(project, "wrong.ts");
@@ -103,37 +118,54 @@ test("the package has types, which accept the template and refuse an unknown arg
   assert.match(stdout, /^wrong\.ts.*'trustDoman' does not exist in type 'RotatingLinkerdArgs'/m);
 });
 
-test("the project previews the component, and everything in it", async () => {
-  const index = join(project, "index.ts");
-  const archive = (chart: string) => JSON.stringify(relative(project, charts[chart]!));
-  const offline = `certManager: { chart: ${archive("cert-manager")} },
-    crds: { chart: ${archive("linkerd-crds")} },
-    controlPlane: { chart: ${archive("linkerd-control-plane")} },
-    trustDomain:`;
-  writeFileSync(index, readFileSync(index, "utf8").replace("trustDomain:", offline));
-  const steps = JSON.parse(await succeed(project, "pulumi", "preview", "--json")).steps as {
-    op: string;
-    urn: string;
-    newState: { inputs: Record<string, unknown> };
-  }[];
-  assert.deepEqual([...new Set(steps.map(({ op }) => op))], ["create"]);
-  const created = steps.map(({ urn }) => urn.split("::").slice(2).join(" ").split("$").at(-1)!);
-  for (const resource of [
-    "linkerd-rotating-tls:index:RotatingLinkerd linkerd",
-    "pulumi:providers:kubernetes kubernetes",
-  ]) {
-    assert.ok(created.includes(resource), `${resource} is not among: ${created.join(", ")}`);
+interface Step {
+  readonly op: string;
+  readonly urn: string;
+  readonly newState: { readonly inputs: Readonly<Record<string, unknown>> };
+}
+
+test("each environment previews the component, and everything in it, as its file says", async () => {
+  for (const stack of ["dev", "staging", "prod"]) {
+    if (stack !== "dev") await succeed(project, "pulumi", "stack", "init", stack);
+    const archives = [
+      ["certManagerChart", "cert-manager"],
+      ["linkerdCrdsChart", "linkerd-crds"],
+      ["linkerdControlPlaneChart", "linkerd-control-plane"],
+    ].map(([key, chart]) => `--plaintext=${key}=${relative(project, charts[chart!]!)}`);
+    await succeed(project, "pulumi", "config", "set-all", "--stack", stack, ...archives);
+    const preview = await succeed(project, "pulumi", "preview", "--stack", stack, "--json");
+    const steps = JSON.parse(preview).steps as Step[];
+    assert.deepEqual([...new Set(steps.map(({ op }) => op))], ["create"]);
+    const created = steps.map(({ urn }) => urn.split("::").slice(2).join(" ").split("$").at(-1)!);
+    for (const resource of [
+      "linkerd-rotating-tls:index:RotatingLinkerd linkerd",
+      "pulumi:providers:kubernetes kubernetes",
+    ]) {
+      assert.ok(created.includes(resource), `${resource} is not among: ${created.join(", ")}`);
+    }
+    const releases = steps
+      .filter(({ urn }) => urn.includes("helm.sh/v3:Release::"))
+      .map(({ newState }) => newState.inputs.name);
+    assert.deepEqual(releases.sort(), ["cert-manager", "linkerd-control-plane", "linkerd-crds"]);
+    const issuer = steps.find(
+      ({ urn }) => urn.endsWith("::linkerd-identity-issuer") && urn.includes(":Certificate::"),
+    );
+    const { duration } = issuer!.newState.inputs.spec as { duration: string };
+    assert.equal(duration, stack === "staging" ? "12h" : "48h");
   }
-  const releases = steps
-    .filter(({ urn }) => urn.includes("helm.sh/v3:Release::"))
-    .map(({ newState }) => newState.inputs.name);
-  assert.deepEqual(releases.sort(), ["cert-manager", "linkerd-control-plane", "linkerd-crds"]);
+});
+
+test("a setting that does not exist is refused by its name", async () => {
+  await succeed(project, "pulumi", "config", "set", "--stack", "prod", "trustDoman", "mesh.example");
+  const { code, stdout, stderr } = await run("pulumi", "preview", "--stack", "prod");
+  assert.notEqual(code, 0, stdout);
+  assert.match(stdout + stderr, /trustDoman: There is no such setting\.\s+Fix: Did you mean trustDomain\?/);
 });
 
 test("its commands run by their names", async () => {
   const help = await command("--help");
   assert.equal(help.code, 0, help.stderr);
-  assert.match(help.stdout, /^ {2}check .*\n {2}credentials .*\n {2}renew /m);
+  assert.match(help.stdout, /^ {2}check .*\n {2}credentials .*\n {2}renew .*\n {2}new-stack /m);
   assert.match((await command("renew", "--help")).stdout, /^Usage: renew \[options\]/);
 
   const anchor = await authority({ commonName: "root.linkerd.mesh.example", notAfter: hoursFromNow(87_600) });
@@ -151,11 +183,10 @@ test("its commands run by their names", async () => {
     ],
     ["--trust-domain", "mesh.example"],
   ].flat();
-  const sound = { code: 0, stdout: "All right: Linkerd can work with this.\n", stderr: "" };
   assert.deepEqual(await command("check", ...files), sound);
   assert.equal((await command("check", ...files, "--now", "2100-01-01T00:00:00Z")).code, 2);
   // The project's own stack, by the names of its keys.
-  assert.deepEqual(await command("check", "--offline"), sound);
+  assert.deepEqual(await command("check", "--offline", "--stack", "dev"), sound);
 
   const { code, stderr } = await command("credentials");
   assert.equal(code, 2, stderr);
