@@ -27,7 +27,7 @@ export async function ourProgram(sandbox: string, report: Report): Promise<Progr
 
 /** The stock program, with a new stack of a sandbox that is up, and with the charts of that sandbox. */
 export async function stockProgram(sandbox: string, report: Report): Promise<Program> {
-  const environment = { ...sandboxEnvironment(sandbox), PULUMI_OPTION_CONFIG_FILE: undefined };
+  const environment = { ...sandboxEnvironment(sandbox), PULUMI_OPTION_CWD: undefined };
   const program: Program = { name: "stock", directory: stockDirectory, environment };
   await install(program, report);
   const chart = async (name: string) =>

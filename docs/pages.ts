@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { changesPage } from "./changesPage.ts";
 import { withConfigurationTable } from "./configurationTable.ts";
 import { errorsPage } from "./errorsPage.ts";
+import { templateStacks, withExampleStacks } from "./exampleStacks.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { versionsPage } from "./versionsTable.ts";
 
@@ -15,9 +16,11 @@ import { versionsPage } from "./versionsTable.ts";
 export const pages: Readonly<Record<string, (page: string) => string>> = {
   "README.md": withConfigurationTable,
   "docs/changes.md": changesPage,
+  "docs/environments.md": withExampleStacks,
   "docs/errors.md": errorsPage,
   "docs/oracle.md": oraclePage,
   "docs/versions.md": versionsPage,
+  ...templateStacks,
 };
 
 /** A page as it is. */

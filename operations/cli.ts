@@ -9,6 +9,7 @@ const commands = [
   ["check", "check credentials before they are used", () => import("./check/check.ts")],
   ["credentials", "show what a mesh has and uses", () => import("./credentials/credentials.ts")],
   ["renew", "renew the identity issuer now", () => import("./renew/renew.ts")],
+  ["new-stack", "write the file of a new stack", () => import("./newStack/newStack.ts")],
 ] as const;
 
 const program = new Command("linkerd-rotating-tls")

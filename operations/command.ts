@@ -2,11 +2,9 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
-import { exitCodes, exitForUsage } from "./exitCodes.ts";
+import { exitCodes, exitForUsage, exitInterrupted } from "./exitCodes.ts";
 import { formatSpan } from "./format.ts";
 
-/** Ended by Ctrl-C, as shells count it. */
-const exitInterrupted = 130;
 const longestTimeoutMilliseconds = 24 * 3_600_000;
 
 export interface CommonOptions {

@@ -1,5 +1,6 @@
 /** How times, lifetimes and tables are written for people. */
 import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import { describeFinding, type Finding } from "../rules/finding.ts";
 import { printable } from "../rules/printable.ts";
 
 const longestSubject = 80;
@@ -46,5 +47,12 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
         .join("  ")
         .trimEnd(),
     )
+    .join("\n");
+}
+
+/** Findings one under the other, each with its severity. */
+export function formatFindings(findings: readonly Finding[]): string {
+  return findings
+    .map((finding) => `${finding.severity === "error" ? "Error" : "Warning"}: ${describeFinding(finding)}`)
     .join("\n");
 }

@@ -20,7 +20,7 @@ export const sandboxNameRule = "1 to 32 of a-z, 0-9 and '-', not beginning or en
 /** The sandbox that a command means if it names none: `SANDBOX`, or `default`. */
 export const defaultSandboxName = process.env.SANDBOX || "default";
 
-/** Every sandbox has this one stack. */
+/** The stack that every sandbox has. */
 export const stackName = "dev";
 
 /**
@@ -40,7 +40,8 @@ export function sandboxPaths(name: string) {
     logs: join(directory, "logs"),
     charts: join(directory, "charts"),
     machine: join(directory, "machine.json"),
-    /** Its encryption salt and chart archives belong to the sandbox. */
+    /** Made of the clone's; the files of all stacks lie beside it. */
+    project: join(directory, "Pulumi.yaml"),
     stackConfiguration: join(directory, `Pulumi.${stackName}.yaml`),
     pulumiHome: join(directory, "pulumi"),
     pulumiState: join(directory, "state"),

@@ -1,15 +1,13 @@
-/** The environment in which plain `pulumi`, `kubectl`, `helm` and `linkerd` act on a sandbox and its stack. */
+/** The environment in which plain `pulumi`, `kubectl`, `helm` and `linkerd` act on a sandbox and its stacks. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, glob, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { glob, readdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { projectDirectory, sandboxPaths, stackName } from "./directories.ts";
 import { type Report, withLock } from "./lock.ts";
 import { chartArchive, shellQuoted } from "./programs.ts";
-
-const project = "linkerd-rotating-tls";
 
 /** Where a CNI plugin puts its files: the usual folders, /etc/cni and /opt/cni, would be the host's. */
 const cniFolders = { destCNINetDir: "/run/cni/net.d", destCNIBinDir: "/run/cni/bin" };
@@ -24,6 +22,9 @@ const chartSettings = new Map([
   ["linkerd-viz", "linkerdVizChart"],
 ]);
 
+/** The sandbox has one archive of each chart, and no stack sets another. */
+const chartKeys = Array.from(chartSettings.values(), (key) => `linkerd-rotating-tls:${key}`);
+
 /**
  * Variables that point Pulumi, Helm and Kubernetes clients at the sandbox, and away from the user's own homes; an absent
  * one must not be set, since it would win over another. The passphrase is named by its file, so that no secret is in
@@ -35,10 +36,13 @@ function sandboxVariables(name: string): Record<string, string | undefined> {
     KUBECONFIG: paths.kubeconfig,
     PULUMI_HOME: paths.pulumiHome,
     PULUMI_BACKEND_URL: `file://${paths.pulumiState}`,
-    PULUMI_STACK: stackName,
+    // It would win over the stack that is selected.
+    PULUMI_STACK: undefined,
     PULUMI_CONFIG_PASSPHRASE: undefined,
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
-    PULUMI_OPTION_CONFIG_FILE: paths.stackConfiguration,
+    // Pulumi's --cwd: its project is the sandbox's, with the files of the stacks beside it.
+    PULUMI_OPTION_CWD: paths.directory,
+    PULUMI_OPTION_CONFIG_FILE: undefined,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     // The Kubernetes provider leaves its copies of the kubeconfig in the folder for temporary files.
@@ -68,57 +72,83 @@ export function exportLines(name: string): string {
 }
 
 /**
- * Makes the stack ready for `pulumi up`: creates it if it does not exist, points its configuration at the sandbox's
- * charts, and takes back its lock from a Pulumi that was killed.
+ * Makes the sandbox's project, and its stack ready for `pulumi up`: creates that if it does not exist, and takes back its
+ * lock from a Pulumi that was killed.
  */
 export async function ensureStack(name: string, report: Report): Promise<void> {
   const lock = `stack ${sandboxPaths(name).directory}`;
   await withLock(lock, `Another command prepares the stack of the sandbox ${name}`, report, async () => {
+    await writeProject(name);
     await writeStackConfiguration(name);
     await createStack(name);
     await releaseStaleLock(name);
   });
 }
 
+interface Project {
+  readonly config: Readonly<Record<string, { readonly default: unknown }>>;
+}
+
 /**
- * Writes the stack's configuration: the project's own for that stack, what was set in the sandbox over it, and the
- * sandbox's chart archives; below all of it, where a CNI plugin may write.
+ * Writes the sandbox's project: the clone's program, and its settings with the sandbox's chart archives for defaults, so
+ * that every stack has them. What `pulumi config set` changes is kept beside it, and not in the clone.
  */
-async function writeStackConfiguration(name: string): Promise<void> {
-  const { charts, stackConfiguration: file } = sandboxPaths(name);
-  const read = async (path: string) => {
-    try {
-      return (parse(await readFile(path, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-    } catch (error) {
-      throw new Error(`${path} is not a stack's configuration: ${(error as Error).message}`);
-    }
-  };
-  const own = existsSync(file) ? await read(file) : {};
-  // The salt in the project's own file belongs to another passphrase: only its settings count.
-  const { config: shared } = await read(join(projectDirectory, `Pulumi.${stackName}.yaml`));
+async function writeProject(name: string): Promise<void> {
+  const { charts, project: file } = sandboxPaths(name);
+  const project = (await readYaml(join(projectDirectory, "Pulumi.yaml"))) as Project;
   const available = await readdir(charts);
-  const config: Record<string, unknown> = {
-    ...(available.includes("linkerd2-cni") ? { [`${project}:linkerdCniValues`]: cniFolders } : {}),
-    ...shared,
-    ...own.config,
-  };
+  const defaults: Record<string, unknown> = available.includes("linkerd2-cni")
+    ? { linkerdCniValues: cniFolders }
+    : {};
   for (const chart of available) {
     const key = chartSettings.get(chart);
-    if (key !== undefined) config[`${project}:${key}`] = await chartArchive(name, chart);
+    if (key !== undefined) defaults[key] = await chartArchive(name, chart);
   }
+  const config = Object.entries(project.config).map(([key, declaration]) => [
+    key,
+    key in defaults ? { ...declaration, default: defaults[key] } : declaration,
+  ]);
+  // Paths in the settings are relative to the folder of the program, which is this one.
+  await writeFile(
+    file,
+    stringify({ ...project, main: projectDirectory, config: Object.fromEntries(config) }),
+  );
+}
+
+/** Writes the stack's configuration: the clone's own for that stack, and over it what was set in the sandbox. */
+async function writeStackConfiguration(name: string): Promise<void> {
+  const { stackConfiguration: file } = sandboxPaths(name);
+  const own: StackFile = existsSync(file) ? await readYaml(file) : {};
+  // The salt in the clone's own file belongs to another passphrase: only its settings count.
+  const { config: shared } = (await readYaml(
+    join(projectDirectory, `Pulumi.${stackName}.yaml`),
+  )) as StackFile;
+  const config = Object.fromEntries(
+    Object.entries({ ...shared, ...own.config }).filter(([key]) => !chartKeys.includes(key)),
+  );
   await writeFile(file, stringify({ ...own, config }), { mode: 0o600 });
 }
 
+interface StackFile {
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+async function readYaml(path: string): Promise<object> {
+  try {
+    return parse(await readFile(path, "utf8")) ?? {};
+  } catch (error) {
+    throw new Error(`${path} cannot be read as YAML: ${(error as Error).message}`);
+  }
+}
+
 async function createStack(name: string): Promise<void> {
-  const { directory } = sandboxPaths(name);
   const { stdout } = await pulumi(name, "stack", "ls", "--json");
-  const stacks = JSON.parse(stdout) as { name: string }[];
-  if (stacks.some((stack) => stack.name.split("/").at(-1) === stackName)) return;
-  // `stack init` writes the stack's encryption salt beside Pulumi.yaml, wherever the configuration file is said to be.
-  const copy = join(directory, "Pulumi.yaml");
-  await copyFile(join(projectDirectory, "Pulumi.yaml"), copy);
-  await pulumi(name, "stack", "init", stackName, "--secrets-provider", "passphrase", "--cwd", directory);
-  await rm(copy);
+  const stacks = JSON.parse(stdout) as { name: string; current: boolean }[];
+  if (!stacks.some((stack) => stack.name.split("/").at(-1) === stackName)) {
+    await pulumi(name, "stack", "init", stackName, "--secrets-provider", "passphrase");
+  } else if (!stacks.some(({ current }) => current)) {
+    await pulumi(name, "stack", "select", stackName);
+  }
 }
 
 /** Takes back the stack's lock if the Pulumi that took it was killed; one that runs keeps it. */
@@ -129,7 +159,7 @@ async function releaseStaleLock(name: string): Promise<void> {
     if (text === undefined) continue; // Its Pulumi has just ended.
     const { pid } = JSON.parse(text) as { pid: number };
     const holder = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (!/pulumi/.test(holder)) return void (await pulumi(name, "cancel", "--yes"));
+    if (!/pulumi/.test(holder)) return void (await pulumi(name, "cancel", stackName, "--yes"));
   }
 }
 

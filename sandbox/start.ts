@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { watchContainerFailures } from "./containerFailures.ts";
-import { defaultSandboxName, projectDirectory, sandboxPaths } from "./directories.ts";
+import { defaultSandboxName, projectDirectory, sandboxPaths, stackName } from "./directories.ts";
 import { ensureStack, sandboxEnvironment } from "./environment.ts";
 import { up } from "./lifecycle.ts";
 import { withLock } from "./lock.ts";
@@ -32,7 +32,7 @@ async function start(): Promise<void> {
 async function apply(): Promise<void> {
   const env = sandboxEnvironment(sandbox);
   console.log("\n$ pulumi up");
-  if (!(await runVisibly("pulumi", ["up", "--yes", "--skip-preview"], env))) {
+  if (!(await runVisibly("pulumi", ["up", "--stack", stackName, "--yes", "--skip-preview"], env))) {
     throw new Error(
       "pulumi up failed; what it changed so far stays. Fix the cause, and run npm start again.",
     );

@@ -9,11 +9,12 @@ import { statusOf } from "../../mesh/requests.ts";
 import { checkCredentials, defaultPurpose, type Purpose } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import { longestPemBytes, type PemText } from "../../rules/credentials/pemText.ts";
-import { describeFinding, type Finding, verdictOf } from "../../rules/finding.ts";
+import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { identityIssuerName } from "../../rules/linkerdNames.ts";
 import { checkDomain } from "../../rules/names.ts";
 import { broken } from "../../rules/rules.ts";
 import { exitCodes, exitForUsage } from "../exitCodes.ts";
+import { formatFindings } from "../format.ts";
 import { parseLifetime, warnBeforeOption } from "../lifetimes.ts";
 
 type SecretName = Readonly<Record<"namespace" | "name", string>>;
@@ -241,10 +242,7 @@ function purposeOf(
 }
 
 function describe(findings: readonly Finding[]): string {
-  if (findings.length === 0) return "All right: Linkerd can work with this.";
-  return findings
-    .map((finding) => `${finding.severity === "error" ? "Error" : "Warning"}: ${describeFinding(finding)}`)
-    .join("\n");
+  return findings.length === 0 ? "All right: Linkerd can work with this." : formatFindings(findings);
 }
 
 /** Runs the command with this process's arguments, and sets its exit code. */

@@ -1,7 +1,6 @@
 /** Checks a stack's configuration as the program would, without running it. */
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { parse, type TagId, type Tags } from "yaml";
 import { type ResolvedSettings, resolve } from "../../components/rotatingLinkerdArgs.ts";
@@ -13,6 +12,7 @@ import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { isPlainObject, known } from "../../rules/known.ts";
 import { checkAnchorChange, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { broken } from "../../rules/rules.ts";
+import { readProject } from "../project.ts";
 
 /** What is wrong with a stack's configuration, and where and how to look at its cluster. */
 export interface CheckedStack {
@@ -87,7 +87,7 @@ export async function readStack(name: string | undefined): Promise<StackText | F
       { maxBuffer: 64 * 1024 * 1024 },
     );
     const values = JSON.parse(stdout) as Readonly<Record<string, Said>>;
-    const { project, defaults, types } = readProject();
+    const { project, defaults, types } = readDeclared();
     const texts = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value]));
     return {
       project,
@@ -117,13 +117,25 @@ export async function readStack(name: string | undefined): Promise<StackText | F
 /** The keys that Pulumi reads at the top of a stack's file, beside `config`. */
 const keysBesideConfig = ["secretsprovider", "encryptedkey", "encryptionsalt", "environment"];
 
+const refused = (message: string) =>
+  unreadable("--config", message, "Give a stack's file, such as Pulumi.dev.yaml.");
+
 /** What a stack's file sets; what is encrypted in it stays unknown. */
 export function readStackFile(path: string): StackText | Finding {
-  const refused = (message: string) =>
-    unreadable("--config", message, "Give a stack's file, such as Pulumi.dev.yaml.");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    return refused(`The file cannot be read: ${(error as Error).message.split("\n")[0]}`);
+  }
+  return readStackText(text);
+}
+
+/** What the text of a stack's file sets. */
+export function readStackText(text: string): StackText | Finding {
   let content: unknown;
   try {
-    content = parse(readFileSync(path, "utf8"), { schema: "yaml-1.1", customTags: asGoReads });
+    content = parse(text, { schema: "yaml-1.1", customTags: asGoReads });
   } catch (error) {
     return refused(`The file cannot be read: ${(error as Error).message.split("\n")[0]}`);
   }
@@ -140,9 +152,9 @@ export function readStackFile(path: string): StackText | Finding {
   }
   const set = content.config ?? {};
   if (!isPlainObject(set)) return refused("What config: holds is no map of settings.");
-  let declared: ReturnType<typeof readProject>;
+  let declared: ReturnType<typeof readDeclared>;
   try {
-    declared = readProject();
+    declared = readDeclared();
   } catch (error) {
     return unreadable(
       "Pulumi.yaml",
@@ -166,14 +178,9 @@ export function readStackFile(path: string): StackText | Finding {
   return { project, texts, isSecret: () => false, hasOtherShape: (key) => shapes.get(key) === true };
 }
 
-/** The project of this folder or of one above it: its name, and the defaults and types of its full keys. */
-function readProject() {
-  let folder = process.cwd();
-  while (!existsSync(join(folder, "Pulumi.yaml")) && folder !== dirname(folder)) folder = dirname(folder);
-  const { name, config = {} } = parse(readFileSync(join(folder, "Pulumi.yaml"), "utf8")) as {
-    name: string;
-    config?: Readonly<Record<string, unknown>>;
-  };
+/** The project's name, and the defaults and types of its full keys. */
+function readDeclared() {
+  const { name, config } = readProject();
   // `pulumi new` adds keys of the engine's own.
   const own = Object.entries(config).filter(([key]) => !key.includes(":"));
   const declared = own.map(([key, declaration]) => {

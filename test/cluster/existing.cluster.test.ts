@@ -4,15 +4,16 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse, stringify } from "yaml";
+import { sandboxPaths } from "../../sandbox/directories.ts";
 import {
   destroy,
   environment,
   execute,
   kubectl,
-  projectDirectory,
   pulumi,
   refused,
   removeSandbox,
+  sandboxName,
   set,
   startSandbox,
   temporaryFolder,
@@ -180,14 +181,12 @@ test("set back, nothing has changed, and all of it runs", async () => {
 
 test("a stack of the same name and settings, in someone else's backend, is refused", async () => {
   const folder = temporaryFolder();
-  const file = join(folder, "Pulumi.dev.yaml");
-  const { encryptionsalt: _, ...settings } = parse(
-    readFileSync(environment.PULUMI_OPTION_CONFIG_FILE!, "utf8"),
-  );
-  writeFileSync(file, stringify(settings));
-  copyFileSync(join(projectDirectory, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
-  const other = { ...environment, PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_OPTION_CONFIG_FILE: file };
-  const init = ["stack", "init", "dev", "--secrets-provider=passphrase", "--cwd", folder];
+  const { project, stackConfiguration } = sandboxPaths(sandboxName);
+  const { encryptionsalt: _, ...settings } = parse(readFileSync(stackConfiguration, "utf8"));
+  writeFileSync(join(folder, "Pulumi.dev.yaml"), stringify(settings));
+  copyFileSync(project, join(folder, "Pulumi.yaml"));
+  const other = { ...environment, PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_OPTION_CWD: folder };
+  const init = ["stack", "init", "dev", "--secrets-provider=passphrase"];
   assert.equal((await execute("pulumi", init, undefined, other)).code, 0);
   const { code, stdout, stderr } = await execute("pulumi", ["preview"], undefined, other);
   assert.notEqual(code, 0, stdout);

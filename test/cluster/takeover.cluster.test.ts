@@ -10,15 +10,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse } from "yaml";
 import { controlPlaneWebhooks } from "../../rules/linkerdNames.ts";
-import {
-  environment,
-  kubectl,
-  pulumi,
-  removeSandbox,
-  sandboxName,
-  startSandbox,
-  temporaryFolder,
-} from "../stack.ts";
+import { sandboxPaths } from "../../sandbox/directories.ts";
+import { kubectl, pulumi, removeSandbox, sandboxName, startSandbox, temporaryFolder } from "../stack.ts";
 
 const folder = temporaryFolder();
 
@@ -61,7 +54,7 @@ before(async () => {
   const { deployment, ...rest } = JSON.parse(
     state.replaceAll(".sandbox/before/", `.sandbox/${sandboxName}/`),
   );
-  const { encryptionsalt: salt } = parse(readFileSync(environment.PULUMI_OPTION_CONFIG_FILE!, "utf8"));
+  const { encryptionsalt: salt } = parse(readFileSync(sandboxPaths(sandboxName).stackConfiguration, "utf8"));
   // This stack's own, by which the state is encrypted as it is imported.
   const provider = { type: "passphrase", state: { salt } };
   const file = join(folder, "state.json");

@@ -5,9 +5,10 @@ import { after, before, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { type Change, changes, partOf } from "../../docs/changesPage.ts";
 import { types } from "../../infra/config.ts";
-import { environment, execute, removeSandbox, startSandbox, up } from "../stack.ts";
+import { sandboxPaths } from "../../sandbox/directories.ts";
+import { execute, removeSandbox, sandboxName, startSandbox, up } from "../stack.ts";
 
-const file = environment.PULUMI_OPTION_CONFIG_FILE!;
+const { stackConfiguration: file } = sandboxPaths(sandboxName);
 
 before(async () => {
   await startSandbox("linkerd-cni", "linkerd-viz");

@@ -301,8 +301,8 @@ test("programs and charts of the user's own take the place of the sandbox's, unt
   const use = ["--use", `kubectl=${own}`, "--use", `chart:linkerd-crds=${chart}`];
   await run(process.execPath, "sandbox/cli.ts", "up", "--name", name, ...use);
   assert.equal(await kubectl(), "my own kubectl\n");
-  const configured = () => readFileSync(join(folder, "Pulumi.dev.yaml"), "utf8");
-  assert.match(configured(), /linkerdCrdsChart: .*charts\/linkerd-crds\/own\.tgz/);
+  const configured = () => readFileSync(sandboxPaths(name).project, "utf8");
+  assert.match(configured(), /linkerdCrdsChart:\n.*\n +default: .*charts\/linkerd-crds\/own\.tgz/);
   await run(process.execPath, "sandbox/cli.ts", "up", "--name", name);
   assert.match(await kubectl("version"), /Server Version: v1\.36/);
   assert.doesNotMatch(configured(), /own\.tgz/);
