@@ -85,6 +85,8 @@ const signs: Readonly<Record<Change["operation"], string>> = {
   delete: "- delete",
   replace: "- replace",
   update: "~ update",
+  unprotect: "~ unprotect",
+  protect: "~ protect",
   other: "~ other",
 };
 

@@ -15,7 +15,7 @@ export interface Preview {
 
 /** One resource that would change. */
 export interface Change {
-  readonly operation: "create" | "update" | "replace" | "delete" | "import" | "other";
+  readonly operation: "create" | "update" | "replace" | "delete" | "import" | "unprotect" | "protect" | "other";
   /** The engine's name of its type, such as `kubernetes:core/v1:Secret`. */
   readonly type: string;
   /** Types of the components that it is in. */
@@ -51,6 +51,7 @@ interface Step {
 
 interface State {
   readonly inputs?: unknown;
+  readonly protect?: boolean;
 }
 
 /** What Pulumi calls one step of each of these. */
@@ -77,7 +78,7 @@ export function readPreview(text: string): Preview {
   const { steps, diagnostics } = parse(text);
   const changes = new Map<string, Change>();
   for (const step of steps) {
-    const operation = step.op in operations ? operations[step.op] : "other";
+    const operation = operationOf(step);
     // A replacement is several steps, of which the first to tell has both states.
     if (operation !== undefined && !changes.has(step.urn)) changes.set(step.urn, changeOf(step, operation));
   }
@@ -96,6 +97,14 @@ export function readPreview(text: string): Preview {
     warnings: saying("warning"),
     stack: steps[0] && resourceName(steps[0].urn).stack,
   };
+}
+
+/** `undefined` for a resource that stays as it is. Its protection can change, which Pulumi counts for nothing. */
+function operationOf({ op, oldState, newState }: Step): Change["operation"] | undefined {
+  if (op === "same" && oldState?.protect !== newState?.protect) {
+    return oldState?.protect ? "unprotect" : "protect";
+  }
+  return Object.hasOwn(operations, op) ? operations[op] : "other";
 }
 
 function parse(text: string) {

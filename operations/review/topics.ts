@@ -28,6 +28,7 @@ export function topicsOf(changes: readonly Change[]): Topic[] {
         leavingAnchors(changes),
         signer(changes),
         joiningAnchors(changes),
+        unprotectedAnchors(changes),
         issuer(changes),
         webhooks(changes),
         controlPlane(changes),
@@ -187,6 +188,16 @@ function leavingAnchors(changes: readonly Change[]): Topic | undefined {
     credentials: say`${sentence(say`${named(leaving)} of the trust anchor is deleted with its key`)} Pods that start after the update refuse what it has signed.`,
     rotation: say`step 3 of 3: ${named(leaving)} leaves the bundle. With it, this rotation is done; restart the meshed pods in your own time, so that those that run forget it, too.`,
     gate: "anchor-protected",
+  };
+}
+
+function unprotectedAnchors(changes: readonly Change[]): Topic | undefined {
+  const unprotected = generations(changes, "unprotect");
+  if (unprotected.length === 0) return undefined;
+  return {
+    title: say`${named(unprotected)} of the trust anchor may be deleted from now on`,
+    decide: say`May the protection of ${named(unprotected)} be lifted? From then on, a \`pulumi destroy\`, or a list without it, deletes an anchor with its key. Set it again when that is done.`,
+    credentials: own("None changes yet."),
   };
 }
 

@@ -16,7 +16,7 @@ export const goldens = [
   "install",
   "install-unreachable",
   "nothing",
-  "nothing-unreachable",
+  "lifetime-unreachable",
   "lifetime",
   "values",
   "upgrade",
@@ -64,14 +64,16 @@ export function reduced(output: string): string {
     steps?: Record<string, unknown>[];
     diagnostics?: object[];
   };
-  const inputsOf = (state: unknown) =>
-    state === undefined ? undefined : { inputs: (state as { inputs?: object }).inputs };
+  const readOf = (state: unknown) => {
+    const { inputs, protect } = (state ?? {}) as { inputs?: object; protect?: boolean };
+    return state === undefined ? undefined : { inputs, protect };
+  };
   const kept = steps.map(({ op, urn, detailedDiff, oldState, newState }) => ({
     op,
     urn,
     detailedDiff,
-    oldState: inputsOf(oldState),
-    newState: inputsOf(newState),
+    oldState: readOf(oldState),
+    newState: readOf(newState),
   }));
   return `${JSON.stringify({ steps: kept, diagnostics }, undefined, 1)}\n`;
 }
