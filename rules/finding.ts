@@ -49,3 +49,18 @@ export function describeFindings(findings: readonly Finding[]): string {
     findings.length === 1 ? "One setting is not right:" : `${findings.length} settings are not right:`;
   return [title, ...findings.map((finding) => `  ${describeFinding(finding)}`)].join("\n");
 }
+
+/** What {@link describeFinding} has written, wherever it stands in a text. */
+const described = /^ *(\S.*?): (.*)\n {4,}Fix: (.*)\n {4,}Rule: (\S+) \((.*)\)$/gm;
+
+/** The findings in a text of {@link describeFinding} or {@link describeFindings}, which do not say how grave they are. */
+export function parseFindings(text: string, severity: Severity): Finding[] {
+  return Array.from(text.matchAll(described), ([, field, message, fix, rule, source]) => ({
+    rule: rule!,
+    severity,
+    field: field!,
+    message: message!,
+    fix: fix!,
+    source: source!,
+  }));
+}
