@@ -232,7 +232,13 @@ export const tools: readonly Tool[] = [
     extra: "workflows",
   },
   // jq as GitHub's own command has it.
-  { name: "jq", module: "workflows", package: "github.com/itchyny/gojq/cmd/gojq", cpuSeconds: 6, extra: "workflows" },
+  {
+    name: "jq",
+    module: "workflows",
+    package: "github.com/itchyny/gojq/cmd/gojq",
+    cpuSeconds: 6,
+    extra: "workflows",
+  },
   oldKubernetesTool("kube-apiserver", 600),
   oldKubernetesTool("kube-controller-manager", 80),
   oldKubernetesTool("kube-scheduler", 30),
