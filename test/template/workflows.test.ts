@@ -86,7 +86,7 @@ test("what is checked out keeps no token, and a script has no text of GitHub's i
 test("the Pulumi of every pipeline is the one that this is tested with", () => {
   const version = pulumiVersion.slice(1);
   const named = [...actions, ...pipelines].flatMap((file) =>
-    Array.from(read(file).matchAll(/(?:pulumi-version: |pulumi\/pulumi:)(.*)/g), ([, found]) => found),
+    Array.from(read(file).matchAll(/(?:pulumi-version: |pulumi\/pulumi:)([\d.]+)/g), ([, found]) => found),
   );
   assert.deepEqual(named, [version, version, version]);
 });
