@@ -54,7 +54,7 @@ function code(text: string): string {
   const fence = "`".repeat(longestRun(text) + 1);
   // CommonMark takes one space from each end.
   const padding = /^[` ]|[` ]$/.test(text) ? " " : "";
-  return text === "" ? "*empty*" : `${fence}${padding}${text}${padding}${fence}`;
+  return `${fence}${padding}${text || " "}${padding}${fence}`;
 }
 
 const longestRun = (text: string) => Math.max(0, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length));

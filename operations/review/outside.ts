@@ -4,6 +4,7 @@ import { printable } from "../../rules/printable.ts";
 const longestTextCharacters = 600;
 
 const privateKey = /-----BEGIN [^-]*PRIVATE KEY-----[\s\S]*?(?:-----END [^-]*-----|$)/g;
+const longestNameCharacters = 1000;
 /** Long enough for a key of 256 bits, however it is written. */
 const run = /[\w+/=-]{40,}/g;
 
@@ -23,11 +24,12 @@ export function withoutKeys(text: string): string {
     .replaceAll(run, (found) => (looksRandom(found) ? `[${found.length} characters]` : found));
 }
 
-/** Whether small letters, capitals and digits alternate as in a key's base64 or hexadecimal, and not as in a path or a name. */
+/** Hexadecimal, or small letters, capitals and digits that alternate as in base64, and not as in a path or a name. */
 function looksRandom(text: string): boolean {
-  const kinds = Array.from(text, (character) =>
+  if (text.length > longestNameCharacters) return true;
+  const kinds = Array.from(text.replaceAll(/[\W_]/g, ""), (character) =>
     [/[a-z]/, /[A-Z]/, /\d/].findIndex((kind) => kind.test(character)),
   );
   const changes = kinds.filter((kind, place) => place > 0 && kind !== kinds[place - 1]).length;
-  return changes > text.length / 4;
+  return /^[\da-f]+$/i.test(text) || changes > text.length / 4;
 }

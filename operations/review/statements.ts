@@ -74,7 +74,7 @@ export function reviewOf({ stack, preview, check }: Inputs): Review {
       { about: "check", says: checked(check) },
       ...unseen.map((message) => ({
         about: "Not seen from here" as const,
-        says: say`${message.slice(unseenBeginning.length)} ${own("`pulumi up` looks again, and changes nothing before it has seen it.")}`,
+        says: say`${message.slice(unseenBeginning.length).trim()} ${own("`pulumi up` looks again, and changes nothing before it has seen it.")}`,
       })),
     ],
     findings: distinct(findings),

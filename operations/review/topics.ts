@@ -10,7 +10,7 @@ export interface Topic {
   /** What the reviewer has to decide. */
   readonly decide: Sentence;
   /** Which credential changes, and whose trust that touches. */
-  readonly credentials?: Sentence;
+  readonly credentials?: Sentence | undefined;
   /** Which step of a rotation it is, and what comes after it. */
   readonly rotation?: Sentence;
   /** The rule by which a gate looks at the cluster before this change. */
@@ -328,11 +328,16 @@ const madeValues = ["identityTrustAnchorsPEM", "proxyInjector", "profileValidato
 function controlPlane(changes: readonly Change[]): Topic | undefined {
   const release = controlPlaneOf(changes);
   if (release?.operation !== "update") return undefined;
+  const isChartsOwn = valueAtPath(release.after, "values.proxyInjector.externalSecret") !== true;
+  const credentials = isChartsOwn
+    ? own("Those of the webhooks: the chart makes new ones at each upgrade. The mesh's trust is not touched.")
+    : undefined;
   const version = textAt(release.after, "version");
   if (version !== "" && changesAt(release, "version")) {
     return {
       title: say`Linkerd's chart goes from ${textAt(release.before, "version")} to ${version}`,
       decide: say`May this mesh run chart ${version}, whose release notes you have read? Meshed pods keep their proxies until they are restarted.`,
+      credentials,
     };
   }
   const values = release.differences.filter(
@@ -344,6 +349,7 @@ function controlPlane(changes: readonly Change[]): Topic | undefined {
   return {
     title: own("values of the control plane change"),
     decide: say`May the control plane run with these values? ${listed(values.map(difference))}.`,
+    credentials,
   };
 }
 
