@@ -22,7 +22,7 @@ export interface Review {
   readonly changes: readonly Change[];
 }
 
-export interface Statement {
+interface Statement {
   readonly about:
     | "Decide"
     | "Fix"

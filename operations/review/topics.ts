@@ -70,6 +70,9 @@ function named(numbers: readonly number[]): Sentence {
   return rest.length === 0 ? say`generation ${first!}` : say`generations ${listed(numbers, " and ")}`;
 }
 
+const verb = (numbers: readonly number[], plural: string) =>
+  own(numbers.length === 1 ? `${plural}s` : plural);
+
 const textAt = (value: unknown, path: string) => {
   const found = valueAtPath(value, path);
   return typeof found === "string" && found !== unknown ? found : knownLater;
@@ -87,10 +90,10 @@ function installation(changes: readonly Change[]): Topic {
     : say`Is this the right cluster and configuration for a new mesh, and may whoever can decrypt this stack, or read Secrets in namespace ${textAt(release.after, "namespace")}, sign for it?`;
   const isMade = anchors.some(({ type }) => type === "tls:index/privateKey:PrivateKey");
   const keeper = isOnCluster
-    ? own("cert-manager makes the trust anchor, and keeps its key on the cluster")
+    ? own("cert-manager makes the trust anchor, and keeps its key on the cluster.")
     : isMade
-      ? own("Pulumi makes the trust anchor, and keeps its key, encrypted, in this stack's state")
-      : own("the trust anchor is given");
+      ? own("Pulumi makes the trust anchor, and keeps its key, encrypted, in this stack's state.")
+      : own("The trust anchor is given.");
   const issuer =
     certificate === undefined
       ? own("Someone else writes the identity issuer.")
@@ -102,7 +105,7 @@ function installation(changes: readonly Change[]): Topic {
   return {
     title: own("Linkerd is installed"),
     decide: signers,
-    credentials: say`${sentence(keeper)} Every identity of the trust domain ${textAt(release.after, "values.identityTrustDomain")} is verified by it. ${issuer} ${webhooks}`,
+    credentials: say`${keeper} Every identity of the trust domain ${textAt(release.after, "values.identityTrustDomain")} is verified by it. ${issuer} ${webhooks}`,
   };
 }
 
@@ -112,32 +115,25 @@ function removals(changes: readonly Change[]): Topic[] {
     {
       found: controlPlaneOf(changes),
       what: own("the control plane"),
-      cost: own("no proxy gets a certificate, and no pod joins the mesh, until it is back"),
+      cost: own("No proxy gets a certificate, and no pod joins the mesh, until it is back."),
     },
     {
       found: typed(of(changes, "linkerd-cert-manager"), releaseType)[0],
       what: own("cert-manager"),
-      cost: own("with its definitions go all Certificates of the cluster, and nothing is renewed any more"),
+      cost: own("With its definitions go all Certificates of the cluster, and nothing is renewed any more."),
     },
     {
       found: typed(of(changes, "linkerd-namespace"), "kubernetes:core/v1:Namespace")[0],
       what: own("the control plane's namespace"),
-      cost: own("with it goes everything that is in it"),
+      cost: own("With it goes everything that is in it."),
     },
   ];
   return grave.flatMap(({ found, what, cost }) => {
     if (found?.operation !== "delete" && found?.operation !== "replace") return [];
     const how = found.operation === "delete" ? own("removed") : own("removed and made again");
-    return [{ title: say`${what} is ${how}`, decide: say`May the mesh lose ${what}? ${sentence(cost)}` }];
+    return [{ title: say`${what} is ${how}`, decide: say`May the mesh lose ${what}? ${cost}` }];
   });
 }
-
-/** Words as a sentence. */
-const sentence = (words: Sentence): Sentence => {
-  const [first, ...rest] = words;
-  if (typeof first !== "string") return [...words, "."];
-  return [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...rest, "."];
-};
 
 /** Anchors that stay in the list, and are not the same afterwards. */
 function changedAnchors(changes: readonly Change[]): Topic[] {
@@ -171,10 +167,10 @@ function joiningAnchors(changes: readonly Change[]): Topic | undefined {
   const joining = generations(changes, "create");
   if (joining.length === 0) return undefined;
   return {
-    title: say`${named(joining)} of the trust anchor joins the bundle`,
+    title: say`${named(joining)} of the trust anchor ${verb(joining, "join")} the bundle`,
     decide: say`May the mesh trust ${named(joining)} from now on? Whoever has its key can make any identity of this mesh for those pods that have started since.`,
     credentials: say`A new trust anchor, ${named(joining)}, beside those before it. Pods that start after the update trust both; those that run trust the old ones alone.`,
-    rotation: say`step 1 of 3: ${named(joining)} joins the bundle, and the signer stays. After \`pulumi up\`, restart the meshed pods, since a proxy reads the bundle once; then step 2, \`signingGeneration: ${joining.at(-1)!}\`, in a change of its own.`,
+    rotation: say`step 1 of 3: ${named(joining)} ${verb(joining, "join")} the bundle, and the signer stays. After \`pulumi up\`, restart the meshed pods, since a proxy reads the bundle once; then step 2, \`signingGeneration: ${joining.at(-1)!}\`, in a change of its own.`,
     gate: "signer-trusted",
   };
 }
@@ -183,10 +179,10 @@ function leavingAnchors(changes: readonly Change[]): Topic | undefined {
   const leaving = generations(changes, "delete");
   if (leaving.length === 0) return undefined;
   return {
-    title: say`${named(leaving)} of the trust anchor leaves the bundle`,
-    decide: say`Does nothing in the mesh live on ${named(leaving)} any more? Since another generation has signed, every meshed pod must have been restarted, or \`issuanceLifetime\` have passed. The key is deleted; there is no way back.`,
-    credentials: say`${sentence(say`${named(leaving)} of the trust anchor is deleted with its key`)} Pods that start after the update refuse what it has signed.`,
-    rotation: say`step 3 of 3: ${named(leaving)} leaves the bundle. With it, this rotation is done; restart the meshed pods in your own time, so that those that run forget it, too.`,
+    title: say`${named(leaving)} of the trust anchor ${verb(leaving, "leave")} the bundle`,
+    decide: say`Does nothing in the mesh live on ${named(leaving)} any more? Since another generation has signed, every meshed pod must have been restarted, or \`issuanceLifetime\` have passed. What Pulumi has made of it, its key included, is deleted for good.`,
+    credentials: say`Deleted: ${named(leaving)} of the trust anchor. Pods that start after the update refuse what it has signed.`,
+    rotation: say`step 3 of 3: ${named(leaving)} ${verb(leaving, "leave")} the bundle. With it, this rotation is done; restart the meshed pods in your own time, so that those that run forget it, too.`,
     gate: "anchor-protected",
   };
 }
@@ -249,9 +245,12 @@ function signer(changes: readonly Change[]): Topic | undefined {
   const before = signingGeneration(valueAtPath(certificate.before, "spec.issuerRef"));
   const from = say`Signed by ${reference(certificate.before)} until now, and by ${reference(certificate.after)} after the update`;
   if (after !== undefined && before !== undefined) {
+    const joinsNow = generations(changes, "create").includes(after);
     return {
       title: say`${named([after])} of the trust anchor signs`,
-      decide: say`Has every meshed pod been restarted since ${named([after])} joined the bundle? One that has not refuses all that is signed from now on, and its connections break. No preview can see that.`,
+      decide: joinsNow
+        ? say`Refuse this: ${named([after])} would sign in the run in which it joins the bundle, when no pod trusts it yet. Let it join first, in a change of its own.`
+        : say`Has every meshed pod been restarted since ${named([after])} joined the bundle? One that has not refuses all that is signed from now on, and its connections break. No preview can see that.`,
       credentials: say`A new identity issuer. ${from}; the bundle does not change.`,
       rotation: say`step 2 of 3: ${named([after])} signs in place of ${named([before])}. After \`pulumi up\`, restart the meshed pods, or wait for \`issuanceLifetime\`; then step 3, in which ${named([before])} leaves the bundle, in a change of its own.`,
       gate: "signer-trusted",
