@@ -131,6 +131,7 @@ suite("A text from the cluster or the configuration", () => {
         assert.doesNotMatch(comment, /[^\P{C}\n]|[\p{Zl}\p{Zp}]/u);
         assert.ok(comment.endsWith(`\n\n</details>\n\n${markerOf("dev")}\n`));
         assert.equal(comment.split("<!--").length, 2);
+        assert.doesNotMatch(comment, /^\s*\//m);
       });
     }
   }
