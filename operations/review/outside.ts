@@ -14,7 +14,9 @@ const run = /[\w+/=-]{40,}/g;
  * Pulumi has replaced what it knows to be secret. This is for a key that someone has written into a setting in plain text.
  */
 export function outside(text: string, longestCharacters = longestTextCharacters): string {
-  return printable(withoutKeys(text), longestCharacters).replaceAll("<!--", "<\\u0021--");
+  // Once more, since a character that is escaped is six.
+  const short = printable(printable(withoutKeys(text), longestCharacters), longestCharacters);
+  return short.replaceAll("<!--", "<\\u0021--");
 }
 
 /** A text whose private keys are left out, as is what could be one: a long run of digits and letters without a pattern. */

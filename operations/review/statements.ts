@@ -4,7 +4,7 @@ import { unseenBeginning } from "../../rules/mesh/unseen.ts";
 import { rules } from "../../rules/rules.ts";
 import type { Change, Preview } from "./preview.ts";
 import { restartsOf } from "./restarts.ts";
-import { listed, own, type Sentence, say } from "./sentence.ts";
+import { few, listed, own, type Sentence, say } from "./sentence.ts";
 import { type Topic, topicsOf } from "./topics.ts";
 
 export interface Review {
@@ -57,7 +57,7 @@ export function reviewOf({ stack, preview, check }: Inputs): Review {
     ...warnings.flatMap((message) => parseFindings(message, "warning")),
     ...(typeof check === "object" ? check.findings : []),
   ];
-  const unseen = warnings.filter(isUnseen);
+  const unseen = warnings.filter(isUnseen).slice(0, longestUnseen);
   const isWrong = errors.length > 0 || typeof check === "string";
   const verdict =
     isWrong || findings.some(({ severity }) => severity === "error")
@@ -85,6 +85,8 @@ export function reviewOf({ stack, preview, check }: Inputs): Review {
   };
 }
 
+/** The program says one; a program with several meshes, one of each. */
+const longestUnseen = 5;
 const isUnseen = (message: string) => message.startsWith(unseenBeginning);
 /** Pulumi's last words, which say nothing. */
 const isEnd = (message: string) => message === "preview failed";
@@ -202,7 +204,7 @@ function failed(errors: readonly string[]): Lead {
   const names = [...new Set(refusals.map(({ rule }) => rule))];
   const rule = Object.hasOwn(rules, first.rule) ? rules[first.rule as keyof typeof rules] : undefined;
   return {
-    title: say`refused by ${listed(names)}`,
+    title: say`refused by ${few(names)}`,
     statements: [
       {
         about: "Decide",

@@ -2,7 +2,7 @@
 import type { Part } from "../../components/parts.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import { type Change, type Difference, knownLater, releaseType, unknown, valueAtPath } from "./preview.ts";
-import { listed, own, type Sentence, say } from "./sentence.ts";
+import { few, listed, own, type Sentence, say } from "./sentence.ts";
 
 export interface Topic {
   /** What would happen, as a part of a title. */
@@ -37,8 +37,6 @@ export function topicsOf(changes: readonly Change[]): Topic[] {
   return [...found, foreign(changes)].filter((topic) => topic !== undefined);
 }
 
-/** Of these, a reviewer sees the first few here, and all in the diff. */
-const longestList = 8;
 /** Resources in the state alone. */
 const ownTypes = ["pulumi:pulumi:Stack", "linkerd-rotating-tls:index:RotatingLinkerd"];
 
@@ -149,7 +147,7 @@ function changedAnchors(changes: readonly Change[]): Topic[] {
         decide: own(
           "Refuse this, unless the mesh may break: no running proxy trusts the new anchor, and every one would have to be restarted at once. A new root is a new generation.",
         ),
-        credentials: say`Replaced: ${listed(replaced.map(({ name }) => name))}. That touches the trust of every identity of the mesh.`,
+        credentials: say`Replaced: ${few(replaced.map(({ name }) => name))}. That touches the trust of every identity of the mesh.`,
       },
     ];
   }
@@ -158,7 +156,7 @@ function changedAnchors(changes: readonly Change[]): Topic[] {
     {
       title: own("a trust anchor's Secret changes"),
       decide: own("Is this the renewed certificate of the same key, from those who keep the root?"),
-      credentials: say`Changed: ${listed(updated.map(({ name }) => name))}. What has been signed before stays valid as long as subject and key are the same.`,
+      credentials: say`Changed: ${few(updated.map(({ name }) => name))}. What has been signed before stays valid as long as subject and key are the same.`,
     },
   ];
 }
@@ -281,17 +279,14 @@ function issuer(changes: readonly Change[]): Topic | undefined {
   return {
     title: own("the identity issuer's lifetime changes"),
     decide: say`May the identity issuer live ${lives}, renewed ${renewed} before its end? A stolen key is of use for as long as it lives, and cert-manager may be down for as long as is left at its renewal.`,
-    credentials: say`Identity issuer: ${listed(from)}. cert-manager issues it anew if its duration changes, with a new key, which the controller loads without a restart. The signer and the bundle stay, so nobody's trust changes.`,
+    credentials: say`Identity issuer: ${few(from)}. cert-manager issues it anew if its duration changes, with a new key, which the controller loads without a restart. The signer and the bundle stay, so nobody's trust changes.`,
   };
 }
 
 function webhooks(changes: readonly Change[]): Topic | undefined {
   const certificates = typed(of(changes, "linkerd-webhooks"), certificateType);
   if (certificates.length === 0) return undefined;
-  const names = listed(
-    certificates.map(({ before, after }) => textAt(after ?? before, "metadata.name")),
-    ", ",
-  );
+  const names = few(certificates.map(({ before, after }) => textAt(after ?? before, "metadata.name")));
   const trust = own("The mesh's trust is not touched: the API server alone verifies webhooks.");
   if (certificates.every(({ operation }) => operation === "create")) {
     return {
@@ -347,7 +342,7 @@ function controlPlane(changes: readonly Change[]): Topic | undefined {
   if (values.length === 0) return undefined;
   return {
     title: own("values of the control plane change"),
-    decide: say`May the control plane run with these values? ${listed(values.map(difference))}.`,
+    decide: say`May the control plane run with these values? ${few(values.map(difference))}.`,
     credentials,
   };
 }
@@ -395,8 +390,8 @@ function others(changes: readonly Change[]): Topic[] {
       : done("delete")
         ? ["be removed", "is removed"]
         : ["change", "changes"];
-    const shown = found.flatMap(({ differences }) => differences).slice(0, longestList);
-    const what = shown.length === 0 ? own("") : say` ${listed(shown.map(difference))}.`;
+    const shown = found.flatMap(({ differences }) => differences);
+    const what = shown.length === 0 ? own("") : say` ${few(shown.map(difference))}.`;
     return [
       { title: own(`${subject} ${does}`), decide: say`${own(`May ${subject} ${may}?`)} ${own(cost)}${what}` },
     ];
@@ -411,6 +406,6 @@ function foreign(changes: readonly Change[]): Topic | undefined {
   if (found.length === 0) return undefined;
   return {
     title: own(found.length === 1 ? "one other resource changes" : `${found.length} other resources change`),
-    decide: say`May these change, of which nothing is known here? ${listed(found.slice(0, longestList).map(({ name }) => name))}${own(found.length > longestList ? " and more" : "")}.`,
+    decide: say`May these change, of which nothing is known here? ${few(found.map(({ name }) => name))}.`,
   };
 }

@@ -137,10 +137,32 @@ suite("A text from the cluster or the configuration", () => {
   }
 });
 
-test("a comment that would be too long is cut, and says so", () => {
-  const comment = commentWith("`".repeat(20_000), true);
-  assert.ok(comment.length > 40_000 && comment.length <= 60_000, `${comment.length} characters`);
-  assert.match(comment, /^\*\d+ more lines are left out here: a comment holds no more\.\*$/m);
+suite("A comment that would be too long", () => {
+  for (const [kind, text] of Object.entries({
+    backticks: "`".repeat(2000),
+    escapes: String.fromCodePoint(0x202e).repeat(2000),
+    words: "a word ".repeat(300),
+  })) {
+    test(`is cut, and says so, with ${kind}`, () => {
+      const one = JSON.parse(previewWith(text, true));
+      const paths = Array.from({ length: 500 }, (_, number) => [
+        `values.a${number}${text}`,
+        { kind: "update" },
+      ]);
+      const steps = [...one.steps, ...one.steps].map((step: { urn: string }, number) => ({
+        ...step,
+        urn: `${step.urn} ${number}`,
+        detailedDiff: Object.fromEntries(paths),
+      }));
+      for (const diagnostics of [[], Array(30).fill(one.diagnostics).flat()]) {
+        const preview = readPreview(JSON.stringify({ steps, diagnostics }));
+        const comment = markdownOf(reviewOf({ stack: "dev", preview, check: text }));
+        assert.ok(comment.length > 40_000 && comment.length <= 60_000, `${comment.length} characters`);
+        assert.match(comment, /^\*\d+ more lines are left out here: a comment holds no more\.\*$/m);
+        assert.ok(comment.endsWith(`\n\n</details>\n\n${markerOf("dev")}\n`));
+      }
+    });
+  }
 });
 
 suite("A private key", () => {
