@@ -57,7 +57,6 @@ export function reviewOf({ stack, preview, check }: Inputs): Review {
     ...warnings.flatMap((message) => parseFindings(message, "warning")),
     ...(typeof check === "object" ? check.findings : []),
   ];
-  const unseen = warnings.filter(isUnseen).slice(0, longestUnseen);
   const isWrong = errors.length > 0 || typeof check === "string";
   const verdict =
     isWrong || findings.some(({ severity }) => severity === "error")
@@ -72,22 +71,29 @@ export function reviewOf({ stack, preview, check }: Inputs): Review {
     statements: [
       ...lead.statements,
       { about: "check", says: checked(check) },
-      ...unseen.map((message) => ({
-        about: "Not seen from here" as const,
-        says: say`${message.slice(unseenBeginning.length).trim()} ${own("`pulumi up` looks again, and changes nothing before it has seen it.")}`,
-      })),
+      ...(warnings.some(isUnseen) ? [unseen] : []),
     ],
     findings: distinct(findings),
-    messages: [...errors, ...warnings].filter(
-      (message) => !isUnseen(message) && !isEnd(message) && parseFindings(message, "error").length === 0,
-    ),
+    messages: [...errors, ...warnings]
+      .filter((message) => !isEnd(message) && parseFindings(message, "error").length === 0)
+      .map((message) => (isUnseen(message) ? withLooksApart(message) : message)),
     changes,
   };
 }
 
-/** The program says one; a program with several meshes, one of each. */
-const longestUnseen = 5;
 const isUnseen = (message: string) => message.startsWith(unseenBeginning);
+/** Each look that failed in a line of its own. */
+const withLooksApart = (message: string) =>
+  `${unseenBeginning}\n${message
+    .slice(unseenBeginning.length)
+    .trim()
+    .replaceAll(/\. (?=[A-Z])/g, ".\n")}`;
+const unseen: Statement = {
+  about: "Not seen from here",
+  says: own(
+    "the cluster, or a part of it; what was looked for is below. `pulumi up` looks again before it changes anything.",
+  ),
+};
 /** Pulumi's last words, which say nothing. */
 const isEnd = (message: string) => message === "preview failed";
 
