@@ -176,6 +176,18 @@ suite("What has no topic of its own", () => {
     );
     assert.match(says("Decide"), /spec\.vault\.path from "a" to "b"/);
   });
+  test("is named where nothing is known of such a change", () => {
+    const { title } = told([
+      { op: "update", type: within("ClusterTrustAnchor", "kubernetes:cert-manager.io/v1:Certificate") },
+      { op: "update", type: within("WebhookCredentials", "kubernetes:cert-manager.io/v1:Issuer") },
+      { op: "update", type: controlPlane, changes: { timeout: [300, 600] } },
+      { op: "update", type: certificate, changes: { "spec.commonName": ["a", "b"] } },
+    ]);
+    const [first, second, ...rest] = title.split("; ");
+    assert.equal(first, "the trust anchor changes");
+    assert.equal(second, "the identity issuer changes");
+    assert.deepEqual(rest, ["the webhooks' issuer changes", "and 1 more"]);
+  });
   test("is counted where it is not of the mesh", () => {
     const { title, says } = told([{ op: "delete", type: "aws:s3/bucket:Bucket", name: "logs" }]);
     assert.equal(title, "one other resource changes");
