@@ -278,7 +278,7 @@ function signer(changes: readonly Change[]): Topic[] {
           ? say`Refuse this: ${named([after])} would sign in the run in which it joins the bundle, when no pod trusts it yet. Let it join first, in a change of its own.`
           : say`Has every meshed pod been restarted since ${named([after])} joined the bundle? One that has not refuses all that is signed from now on, and its connections break. No preview can see that.`,
         credentials: say`A new identity issuer. ${from}; the bundle does not change.`,
-        rotation: say`step 2 of 3: ${named([after])} signs in place of ${named([before])}. After \`pulumi up\`, restart the meshed pods, or wait for \`issuanceLifetime\`; then step 3, in which ${named([before])} leaves the bundle, in a change of its own.`,
+        rotation: say`${own(after > before ? "step 2 of 3" : "a step back")}: ${named([after])} signs in place of ${named([before])}. After \`pulumi up\`, restart the meshed pods, or wait for \`issuanceLifetime\`; then step 3, in which ${named([before])} leaves the bundle, in a change of its own.`,
         gate: "signer-trusted",
       },
     ];
@@ -293,10 +293,10 @@ function signer(changes: readonly Change[]): Topic[] {
   ];
 }
 
-/** The identity issuer's lifetime, where who signs it stays. */
+/** The identity issuer's lifetime. */
 function issuer(changes: readonly Change[]): Topic[] {
   const certificate = issuerOf(changes);
-  if (certificate?.operation !== "update" || changesAt(certificate, "spec.issuerRef")) return [];
+  if (certificate?.operation !== "update") return [];
   const changed = certificate.differences.filter(({ path }) =>
     ["spec.duration", "spec.renewBefore"].includes(path),
   );
@@ -305,13 +305,16 @@ function issuer(changes: readonly Change[]): Topic[] {
     ({ path }) =>
       say`${path.replace("spec.", "")} from ${textAt(certificate.before, path)} to ${textAt(certificate.after, path)}`,
   );
+  const trust = changesAt(certificate, "spec.issuerRef")
+    ? own("")
+    : own(" The signer and the bundle stay, so nobody's trust changes.");
   const lives = textAt(certificate.after, "spec.duration");
   const renewed = textAt(certificate.after, "spec.renewBefore");
   return [
     {
       title: own("the identity issuer's lifetime changes"),
       decide: say`May the identity issuer live ${lives}, renewed ${renewed} before its end? A stolen key is of use for as long as it lives, and cert-manager may be down for as long as is left at its renewal.`,
-      credentials: say`Identity issuer: ${few(from)}. cert-manager issues it anew if its duration changes, with a new key, which the controller loads without a restart. The signer and the bundle stay, so nobody's trust changes.`,
+      credentials: say`Identity issuer: ${few(from)}. cert-manager issues it anew if its duration changes, with a new key, which the controller loads without a restart.${trust}`,
     },
   ];
 }
