@@ -8,9 +8,9 @@ import { exitForUsage } from "./exitCodes.ts";
 const commands = [
   ["check", "check credentials before they are used", () => import("./check/check.ts")],
   ["credentials", "show what a mesh has and uses", () => import("./credentials/credentials.ts")],
-  ["review", "say what a reviewer must know of a preview", () => import("./review/review.ts")],
   ["renew", "renew the identity issuer now", () => import("./renew/renew.ts")],
   ["new-stack", "write the file of a new stack", () => import("./newStack/newStack.ts")],
+  ["review", "say what a reviewer must know of a preview", () => import("./review/review.ts")],
 ] as const;
 
 const program = new Command("linkerd-rotating-tls")

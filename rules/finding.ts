@@ -50,17 +50,21 @@ export function describeFindings(findings: readonly Finding[]): string {
   return [title, ...findings.map((finding) => `  ${describeFinding(finding)}`)].join("\n");
 }
 
-/** What {@link describeFinding} has written, wherever it stands in a text. */
-const described = /^ *(\S.*?): (.*)\n {4,}Fix: (.*)\n {4,}Rule: (\S+) \((.*)\)$/gm;
-
 /** The findings in a text of {@link describeFinding} or {@link describeFindings}, which do not say how grave they are. */
 export function parseFindings(text: string, severity: Severity): Finding[] {
-  return Array.from(text.matchAll(described), ([, field, message, fix, rule, source]) => ({
-    rule: rule!,
-    severity,
-    field: field!,
-    message: message!,
-    fix: fix!,
-    source: source!,
-  }));
+  const lines = text.split("\n");
+  return lines.flatMap((line, place) => {
+    const fix = /^ {4,}Fix: (.*)$/.exec(lines[place + 1] ?? "")?.[1];
+    const [, rule, source] = /^ {4,}Rule: (\S+) \((.*)\)$/.exec(lines[place + 2] ?? "") ?? [];
+    const end = line.indexOf(": ");
+    if (end < 0 || fix === undefined || rule === undefined) return [];
+    return {
+      rule,
+      severity,
+      field: line.slice(0, end).trim(),
+      message: line.slice(end + 2),
+      fix,
+      source: source!,
+    };
+  });
 }

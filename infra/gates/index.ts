@@ -76,7 +76,7 @@ function previewGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Ga
       await fit;
       await inputsOf(linkerd.linkerdControlPlaneChartVersion);
       if (unseen.size > 0) {
-        pulumi.log.warn(`${unseenBeginning}${[...unseen].join(" ")}`);
+        pulumi.log.warn(`${unseenBeginning} ${[...unseen].join(" ")}`);
       }
     },
   };

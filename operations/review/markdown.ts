@@ -2,9 +2,10 @@
  * A review as Markdown, for a comment on a pull request.
  *
  * What is not the review's own words is code, in a span or in a block, where neither GitHub nor GitLab obeys anything: no
- * markup, no mention, no link. No such text has a line break (outside.ts), and none holds the fence around it.
+ * markup, no mention, no link. No such text has a line break (outside.ts), none holds the fence around it, and none begins a
+ * line: GitLab looks for its commands, such as /merge, at the beginning of lines, and knows few fences.
  */
-import { describeFinding } from "../../rules/finding.ts";
+import { describeFinding, type Finding } from "../../rules/finding.ts";
 import { outside } from "./outside.ts";
 import type { Change, Difference } from "./preview.ts";
 import { type Sentence, textOf } from "./sentence.ts";
@@ -27,12 +28,8 @@ export function markdownOf(review: Review): string {
     ...block(
       "text",
       [
-        ...findings.flatMap(({ severity, ...finding }) =>
-          `${severity === "error" ? "Error" : "Warning"}: ${describeFinding({ severity, ...finding })}`.split(
-            "\n",
-          ),
-        ),
-        ...messages.flatMap((message) => message.split("\n")),
+        ...findings.flatMap(linesOf),
+        ...messages.flatMap((message) => message.split("\n").map((line) => `| ${line}`)),
       ],
       longestBlockCharacters,
     ),
@@ -45,6 +42,16 @@ export function markdownOf(review: Review): string {
   return `${head}${summary}${block("diff", changes.flatMap(diffOf), room).join("\n")}${end}`;
 }
 
+/** A finding, whose texts are a line each. */
+function linesOf({ severity, ...texts }: Finding): string[] {
+  const field = outside(texts.field, longestLineCharacters);
+  const message = outside(texts.message, longestLineCharacters);
+  const fix = outside(texts.fix, longestLineCharacters);
+  const [rule, source] = [outside(texts.rule), outside(texts.source)];
+  const described = describeFinding({ severity, field, message, fix, rule, source });
+  return `${severity === "error" ? "Error" : "Warning"}: ${described}`.split("\n");
+}
+
 /** Our own words as they are, and all else as code. */
 const inline = (sentence: Sentence) =>
   sentence.map((part) => (typeof part === "string" ? part : code(part.value))).join("");
@@ -54,7 +61,7 @@ function code(text: string): string {
   const fence = "`".repeat(longestRun(text) + 1);
   // CommonMark takes one space from each end.
   const padding = /^[` ]|[` ]$/.test(text) ? " " : "";
-  return text === "" ? "*empty*" : `${fence}${padding}${text}${padding}${fence}`;
+  return `${fence}${padding}${text || " "}${padding}${fence}`;
 }
 
 const longestRun = (text: string) => Math.max(0, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length));

@@ -4,6 +4,7 @@ import { printable } from "../../rules/printable.ts";
 const longestTextCharacters = 600;
 
 const privateKey = /-----BEGIN [^-]*PRIVATE KEY-----[\s\S]*?(?:-----END [^-]*-----|$)/g;
+const longestNameCharacters = 1000;
 /** Long enough for a key of 256 bits, however it is written. */
 const run = /[\w+/=-]{40,}/g;
 
@@ -13,7 +14,9 @@ const run = /[\w+/=-]{40,}/g;
  * Pulumi has replaced what it knows to be secret. This is for a key that someone has written into a setting in plain text.
  */
 export function outside(text: string, longestCharacters = longestTextCharacters): string {
-  return printable(withoutKeys(text), longestCharacters).replaceAll("<!--", "<\\u0021--");
+  // Once more, since a character that is escaped is six.
+  const short = printable(printable(withoutKeys(text), longestCharacters), longestCharacters);
+  return short.replaceAll("<!--", "<\\u0021--");
 }
 
 /** A text whose private keys are left out, as is what could be one: a long run of digits and letters without a pattern. */
@@ -23,11 +26,12 @@ export function withoutKeys(text: string): string {
     .replaceAll(run, (found) => (looksRandom(found) ? `[${found.length} characters]` : found));
 }
 
-/** Whether small letters, capitals and digits alternate as in a key's base64 or hexadecimal, and not as in a path or a name. */
+/** Hexadecimal, or small letters, capitals and digits that alternate as in base64, and not as in a path or a name. */
 function looksRandom(text: string): boolean {
-  const kinds = Array.from(text, (character) =>
+  if (text.length > longestNameCharacters) return true;
+  const kinds = Array.from(text.replaceAll(/[\W_]/g, ""), (character) =>
     [/[a-z]/, /[A-Z]/, /\d/].findIndex((kind) => kind.test(character)),
   );
   const changes = kinds.filter((kind, place) => place > 0 && kind !== kinds[place - 1]).length;
-  return changes > text.length / 4;
+  return /^[\da-f]+$/i.test(text) || changes > text.length / 4;
 }

@@ -15,7 +15,15 @@ export interface Preview {
 
 /** One resource that would change. */
 export interface Change {
-  readonly operation: "create" | "update" | "replace" | "delete" | "import" | "unprotect" | "protect" | "other";
+  readonly operation:
+    | "create"
+    | "update"
+    | "replace"
+    | "delete"
+    | "import"
+    | "unprotect"
+    | "protect"
+    | "other";
   /** The engine's name of its type, such as `kubernetes:core/v1:Secret`. */
   readonly type: string;
   /** Types of the components that it is in. */

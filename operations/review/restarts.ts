@@ -1,7 +1,7 @@
 /** Which pods an update would restart, as far as a preview can know: it does not render the charts. */
 import { trustRootsAnnotation } from "../../rules/linkerdNames.ts";
 import { type Change, knownLater, releaseType, valueAtPath } from "./preview.ts";
-import { listed, own, type Sentence, say } from "./sentence.ts";
+import { few, listed, own, type Sentence, say } from "./sentence.ts";
 
 /** Inputs of a Helm release that change how Helm goes about it, and none of the objects. */
 const withoutObjects = [
@@ -62,7 +62,7 @@ function restartedBy(
       ? say`${all}, since each carries a hash of the bundle, which is another on the cluster`
       : say`${all}, since each carries these annotations`;
   }
-  return say`those pods of ${of} that change with ${listed(paths)}; which these are, only the update knows, since a preview does not render the chart`;
+  return say`those pods of ${of} that change with ${few(paths)}; which these are, only the update knows, since a preview does not render the chart`;
 }
 
 /** Where the bundle is kept on the cluster, each pod of the control plane carries its hash. */

@@ -29,6 +29,14 @@ export function listed(gaps: readonly Gap[], separator = ", "): Sentence {
   return gaps.flatMap((gap, place) => [...(place === 0 ? [] : [separator]), ...say`${gap}`]);
 }
 
+const longestList = 6;
+
+/** The first few of many, and how many more there are: a reviewer finds all in the diff. */
+export function few(gaps: readonly Gap[]): Sentence {
+  const more = gaps.length - longestList;
+  return more > 0 ? say`${listed(gaps.slice(0, longestList))} and ${more} more` : listed(gaps);
+}
+
 /** As plain text. */
 export function textOf(sentence: Sentence): string {
   return sentence.map((part) => (typeof part === "string" ? part : part.value)).join("");

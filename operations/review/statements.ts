@@ -4,7 +4,7 @@ import { unseenBeginning } from "../../rules/mesh/unseen.ts";
 import { rules } from "../../rules/rules.ts";
 import type { Change, Preview } from "./preview.ts";
 import { restartsOf } from "./restarts.ts";
-import { listed, own, type Sentence, say } from "./sentence.ts";
+import { few, listed, own, type Sentence, say } from "./sentence.ts";
 import { type Topic, topicsOf } from "./topics.ts";
 
 export interface Review {
@@ -22,7 +22,7 @@ export interface Review {
   readonly changes: readonly Change[];
 }
 
-export interface Statement {
+interface Statement {
   readonly about:
     | "Decide"
     | "Fix"
@@ -57,7 +57,6 @@ export function reviewOf({ stack, preview, check }: Inputs): Review {
     ...warnings.flatMap((message) => parseFindings(message, "warning")),
     ...(typeof check === "object" ? check.findings : []),
   ];
-  const unseen = warnings.filter(isUnseen);
   const isWrong = errors.length > 0 || typeof check === "string";
   const verdict =
     isWrong || findings.some(({ severity }) => severity === "error")
@@ -72,20 +71,29 @@ export function reviewOf({ stack, preview, check }: Inputs): Review {
     statements: [
       ...lead.statements,
       { about: "check", says: checked(check) },
-      ...unseen.map((message) => ({
-        about: "Not seen from here" as const,
-        says: say`${message.slice(unseenBeginning.length)} ${own("`pulumi up` looks again, and changes nothing before it has seen it.")}`,
-      })),
+      ...(warnings.some(isUnseen) ? [unseen] : []),
     ],
     findings: distinct(findings),
-    messages: [...errors, ...warnings].filter(
-      (message) => !isUnseen(message) && !isEnd(message) && parseFindings(message, "error").length === 0,
-    ),
+    messages: [...errors, ...warnings]
+      .filter((message) => !isEnd(message) && parseFindings(message, "error").length === 0)
+      .map((message) => (isUnseen(message) ? withLooksApart(message) : message)),
     changes,
   };
 }
 
 const isUnseen = (message: string) => message.startsWith(unseenBeginning);
+/** Each look that failed in a line of its own. */
+const withLooksApart = (message: string) =>
+  `${unseenBeginning}\n${message
+    .slice(unseenBeginning.length)
+    .trim()
+    .replaceAll(/\. (?=[A-Z])/g, ".\n")}`;
+const unseen: Statement = {
+  about: "Not seen from here",
+  says: own(
+    "the cluster, or a part of it; what was looked for is below. `pulumi up` looks again before it changes anything.",
+  ),
+};
 /** Pulumi's last words, which say nothing. */
 const isEnd = (message: string) => message === "preview failed";
 
@@ -202,7 +210,7 @@ function failed(errors: readonly string[]): Lead {
   const names = [...new Set(refusals.map(({ rule }) => rule))];
   const rule = Object.hasOwn(rules, first.rule) ? rules[first.rule as keyof typeof rules] : undefined;
   return {
-    title: say`refused by ${listed(names)}`,
+    title: say`refused by ${few(names)}`,
     statements: [
       {
         about: "Decide",

@@ -50,7 +50,8 @@ async function keep(golden: Golden, isRefused = false, env = environment): Promi
   ]);
   assert.equal(code !== 0, isRefused, stdout + stderr);
   // Where the sandbox keeps its charts.
-  const portable = (text: string) => text.replaceAll(folder, "charts");
+  const portable = (text: string) =>
+    text.replaceAll(`${folder}/charts`, "charts").replaceAll(folder, "charts");
   writeGolden(golden, "preview.json", portable(reduced(stdout)));
   writeGolden(golden, "check.json", portable(check.stdout));
   writeGolden(golden, "md", commentOn(golden));
