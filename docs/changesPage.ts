@@ -1,27 +1,5 @@
 /** `docs/changes.md`: what a change of each setting does to a mesh that runs. `npm run test:changes` makes each change. */
-
-/** What a run changes, by the beginning of the names of its resources, and what that means for the mesh. */
-const parts = {
-  "linkerd-control-plane-crds": "Helm upgrades Linkerd's definitions",
-  "linkerd-control-plane": "Helm upgrades the control plane: workloads that it changes are rolled",
-  "linkerd-cert-manager": "Helm upgrades cert-manager",
-  "linkerd-identity-issuer":
-    "cert-manager issues the identity issuer anew, which is loaded without a restart",
-  "linkerd-identity-vault": "an Issuer for Vault is made",
-  "linkerd-webhooks":
-    "cert-manager issues the webhooks' certificates anew, which are loaded without a restart",
-  "linkerd-namespace": "labels of the control plane's namespace change",
-  "linkerd-trust-anchor": "a trust anchor is made, and joins the bundle",
-  "linkerd-cni": "the CNI plugin is installed",
-  "linkerd-viz": "viz is installed",
-  kubernetes: "the same objects are reached in another way",
-} as const;
-
-export type Part = keyof typeof parts;
-
-/** The part of the mesh to which a resource belongs; `undefined` for what is in the state alone. */
-export const partOf = (name: string) =>
-  (Object.keys(parts) as Part[]).find((part) => name === part || name.startsWith(`${part}-`));
+import { type Part, parts } from "../components/parts.ts";
 
 export interface Change {
   /** What it is changed to, in a mesh of the defaults. */

@@ -10,6 +10,7 @@ import { withConfigurationTable } from "./configurationTable.ts";
 import { errorsPage } from "./errorsPage.ts";
 import { withExampleStacks } from "./exampleStacks.ts";
 import { oraclePage } from "./oraclePage.ts";
+import { withComment } from "./reviewPage.ts";
 import { versionsPage } from "./versionsTable.ts";
 
 /** What each page should be, given what it is. */
@@ -19,6 +20,7 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/environments.md": withExampleStacks,
   "docs/errors.md": errorsPage,
   "docs/oracle.md": oraclePage,
+  "docs/review.md": withComment,
   "docs/versions.md": versionsPage,
 };
 

@@ -10,6 +10,7 @@ const commands = [
   ["credentials", "show what a mesh has and uses", () => import("./credentials/credentials.ts")],
   ["renew", "renew the identity issuer now", () => import("./renew/renew.ts")],
   ["new-stack", "write the file of a new stack", () => import("./newStack/newStack.ts")],
+  ["review", "say what a reviewer must know of a preview", () => import("./review/review.ts")],
 ] as const;
 
 const program = new Command("linkerd-rotating-tls")

@@ -49,3 +49,22 @@ export function describeFindings(findings: readonly Finding[]): string {
     findings.length === 1 ? "One setting is not right:" : `${findings.length} settings are not right:`;
   return [title, ...findings.map((finding) => `  ${describeFinding(finding)}`)].join("\n");
 }
+
+/** The findings in a text of {@link describeFinding} or {@link describeFindings}, which do not say how grave they are. */
+export function parseFindings(text: string, severity: Severity): Finding[] {
+  const lines = text.split("\n");
+  return lines.flatMap((line, place) => {
+    const fix = /^ {4,}Fix: (.*)$/.exec(lines[place + 1] ?? "")?.[1];
+    const [, rule, source] = /^ {4,}Rule: (\S+) \((.*)\)$/.exec(lines[place + 2] ?? "") ?? [];
+    const end = line.indexOf(": ");
+    if (end < 0 || fix === undefined || rule === undefined) return [];
+    return {
+      rule,
+      severity,
+      field: line.slice(0, end).trim(),
+      message: line.slice(end + 2),
+      fix,
+      source: source!,
+    };
+  });
+}

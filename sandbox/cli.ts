@@ -39,7 +39,7 @@ command("up", "bring the sandbox up: build what is missing, start its machine, w
   )
   .addOption(
     new Option("--with <extras...>", "build this as well, which a sandbox does without otherwise")
-      .choices(extras.filter((extra) => extra !== "go-tests"))
+      .choices(extras.filter((extra) => extra !== "go-tests" && extra !== "workflows"))
       .default([], "nothing"),
   )
   .action(async (options: Named & { use: Record<string, string>; with: Extra[] }) => {

@@ -40,7 +40,15 @@ const everyFile = globSync(join(testDirectory, "**", "*.test.ts")).filter(
   (file) => !file.startsWith(separate),
 );
 /** What the files that are not in there need. */
-const extras: Extra[] = ["linkerd", "linkerd-cni", "linkerd-viz", "trust-manager", "kwok", "go-tests"];
+const extras: Extra[] = [
+  "linkerd",
+  "linkerd-cni",
+  "linkerd-viz",
+  "trust-manager",
+  "kwok",
+  "workflows",
+  "go-tests",
+];
 const files = named.length > 0 ? named : everyFile.sort();
 const nameOf = (file: string) => relative(testDirectory, file).replace(/\.test\.ts$/, "");
 const needsSandbox = (file: string) => file.endsWith(".cluster.test.ts");

@@ -5,6 +5,7 @@ import type { RotatingLinkerdArgs } from "../../components/rotatingLinkerdArgs.t
 import { resolveSound, spellingOf } from "../../components/validation.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import { statusOf } from "../../mesh/requests.ts";
+import { unseenBeginning } from "../../rules/mesh/unseen.ts";
 import { requireFit } from "./clusterFit.ts";
 import { keepWhatIsOthers } from "./existingObjects.ts";
 import { checkHeldIssuer, IssuerGate } from "./identityIssuer.ts";
@@ -75,9 +76,7 @@ function previewGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Ga
       await fit;
       await inputsOf(linkerd.linkerdControlPlaneChartVersion);
       if (unseen.size > 0) {
-        pulumi.log.warn(
-          `This preview could not look at all that is on the cluster, and has not checked it: ${[...unseen].join(" ")}`,
-        );
+        pulumi.log.warn(`${unseenBeginning} ${[...unseen].join(" ")}`);
       }
     },
   };

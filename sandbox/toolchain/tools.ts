@@ -14,6 +14,7 @@ export const extras = [
   "kwok",
   "vault",
   "linkerd-2.10",
+  "workflows",
   "go-tests",
 ] as const;
 
@@ -223,6 +224,21 @@ export const tools: readonly Tool[] = [
     extra: "vault",
   },
   { ...linkerdTool("linkerd-tap", "viz/tap/cmd", 280), extra: "linkerd-viz" },
+  {
+    name: "actionlint",
+    module: "workflows",
+    package: "github.com/rhysd/actionlint/cmd/actionlint",
+    cpuSeconds: 20,
+    extra: "workflows",
+  },
+  // jq as GitHub's own command has it.
+  {
+    name: "jq",
+    module: "workflows",
+    package: "github.com/itchyny/gojq/cmd/gojq",
+    cpuSeconds: 6,
+    extra: "workflows",
+  },
   oldKubernetesTool("kube-apiserver", 600),
   oldKubernetesTool("kube-controller-manager", 80),
   oldKubernetesTool("kube-scheduler", 30),

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { parse, stringify } from "yaml";
-import { type Change, changes, partOf } from "../../docs/changesPage.ts";
+import { partOf } from "../../components/parts.ts";
+import { type Change, changes } from "../../docs/changesPage.ts";
 import { types } from "../../infra/config.ts";
 import { sandboxPaths } from "../../sandbox/directories.ts";
 import { execute, removeSandbox, sandboxName, startSandbox, up } from "../stack.ts";
@@ -34,7 +35,7 @@ async function previewOf(key: string, { to, with: beside }: Change): Promise<Cha
     }
     const steps = JSON.parse(stdout).steps as { op: string; urn: string }[];
     const changed = steps.filter(({ op }) => !["same", "read", "refresh"].includes(op));
-    const parts = changed.flatMap(({ urn }) => partOf(urn.split("::").at(-1)!) ?? []);
+    const parts = changed.flatMap(({ urn }) => partOf(urn) ?? []);
     return [...new Set(parts)].sort();
   } finally {
     writeFileSync(file, before);

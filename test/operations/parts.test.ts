@@ -46,6 +46,8 @@ test("A command that is called wrongly ends like one that fails, with 2, and say
     ["credentials/credentials.ts", "--timeout", "25h"],
     ["credentials/credentials.ts", "--context"],
     ["renew/renew.ts", "--unknown"],
+    ["review/review.ts", "--unknown"],
+    ["review/review.ts", "one.json", "more.json"],
     ["renew/renew.ts", "more"],
     ["cli.ts", "unknown"],
     ["cli.ts", "renew", "--timeout", "soon"],

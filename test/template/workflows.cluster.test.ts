@@ -1,0 +1,290 @@
+/**
+ * The workflows of a project that the template makes, run as GitHub and GitLab run them: the comment on a pull request, of
+ * a stack that is new, changed, unchanged, or on a cluster that cannot be reached; the merge; and drift.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { delimiter, join } from "node:path";
+import { after, before, test } from "node:test";
+import { parse, stringify } from "yaml";
+import { sandboxPaths } from "../../sandbox/directories.ts";
+import {
+  kubectl,
+  projectDirectory,
+  removeSandbox,
+  environment as sandbox,
+  sandboxName,
+  startSandbox,
+  temporaryFolder,
+} from "../stack.ts";
+import { runWorkflow } from "./github.ts";
+import { runPipeline } from "./gitlab.ts";
+import { type Hosting, startHosting, token } from "./hosting.ts";
+
+const folder = temporaryFolder();
+const repository = join(folder, "mesh");
+const plugins = join(sandboxPaths(sandboxName).pulumiHome, "plugins");
+/** That its cluster is not there is what makes its stack different. */
+const unreachable = "unreachable";
+
+const environment: NodeJS.ProcessEnv = {
+  ...sandbox,
+  PATH: [join(folder, "bin"), sandbox.PATH].join(delimiter),
+  KUBECONFIG: join(folder, "kubeconfig"),
+  PULUMI_HOME: join(folder, "pulumi"),
+  PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
+  PULUMI_CONFIG_PASSPHRASE_FILE: undefined,
+  PULUMI_OPTION_CWD: undefined,
+  npm_config_prefer_offline: "true",
+  npm_config_ignore_scripts: "true",
+};
+
+const run = (command: string, ...args: string[]) =>
+  execFileSync(command, args, {
+    cwd: repository,
+    env: environment,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  }).trim();
+const git = (...args: string[]) => run("git", ...args);
+const write = (file: string, text: string) => writeFileSync(join(repository, file), text);
+const read = (file: string) => readFileSync(join(repository, file), "utf8");
+
+/** Commits everything that is there, and gives the commit. */
+function commit(message: string): string {
+  git("add", "--all");
+  git("commit", "--quiet", "--message", message);
+  return git("rev-parse", "HEAD");
+}
+
+/** Makes a pull request of what `change` does to the branch main, and gives the merge that GitHub would check out. */
+function pullRequest(change: () => void): string {
+  git("checkout", "--quiet", "-B", "change", "main");
+  change();
+  commit("Change");
+  git("checkout", "--quiet", "-B", "merge", "main");
+  git("merge", "--quiet", "--no-ff", "--no-edit", "change");
+  return git("rev-parse", "HEAD");
+}
+
+/** Merges what is in a pull request. */
+function merge(merged: string): { readonly before: string } {
+  git("checkout", "--quiet", "main");
+  const before = git("rev-parse", "HEAD");
+  git("merge", "--quiet", "--ff-only", merged);
+  return { before };
+}
+
+let hosting: Hosting;
+
+const secrets = { PULUMI_CONFIG_PASSPHRASE: "a passphrase" };
+const github = (name: string, event: object) => ({
+  github: { repository: "company/mesh", event_name: name, token, event },
+  vars: {},
+  secrets,
+});
+const pull = { pull_request: { number: 1, head: { repo: { full_name: "company/mesh" } } } };
+const preview = (merged: string) =>
+  runWorkflow(repository, merged, "preview.yaml", github("pull_request", pull), {
+    ...environment,
+    GH_API: hosting.url,
+  });
+
+/** The bot's comments on a stack. */
+const commentsOn = (stack: string) =>
+  hosting.comments.filter(({ body, isBots }) => isBots && body.includes(`review: ${stack} -->`));
+
+/** The one comment on a stack. */
+function commentOn(stack: string): string {
+  const [comment, ...more] = commentsOn(stack);
+  assert.deepEqual(more, [], stack);
+  return comment!.body;
+}
+
+/** A stack's file, with the sandbox's charts and the context of its cluster. */
+function withSandbox(text: string, context: string): string {
+  const charts = {
+    certManagerChart: "cert-manager",
+    linkerdCrdsChart: "linkerd-crds",
+    linkerdControlPlaneChart: "linkerd-control-plane",
+  };
+  const settings = Object.entries(charts).map(([key, chart]) => {
+    const [archive] = globSync(`charts/${chart}-[0-9v]*.tgz`, { cwd: repository });
+    return `  mesh:${key}: ./${archive}\n`;
+  });
+  return `${text.trimEnd()}\n${settings.join("")}`.replace(/kubeContext: .*/, `kubeContext: ${context}`);
+}
+
+before(async () => {
+  await startSandbox("workflows");
+  for (const made of ["bin", "state", "pulumi"]) mkdirSync(join(folder, made));
+  symlinkSync(plugins, join(folder, "pulumi/plugins"));
+  writeFileSync(
+    join(folder, "bin/gh"),
+    `#!/bin/sh\nexec ${process.execPath} ${join(import.meta.dirname, "gh.ts")} "$@"\n`,
+  );
+  chmodSync(join(folder, "bin/gh"), 0o755);
+  const kubeconfig = parse(readFileSync(sandbox.KUBECONFIG!, "utf8"));
+  const [{ context }] = kubeconfig.contexts;
+  kubeconfig.clusters.push({ name: unreachable, cluster: { server: "https://127.0.0.1:1" } });
+  kubeconfig.contexts.push({ name: unreachable, context: { ...context, cluster: unreachable } });
+  writeFileSync(environment.KUBECONFIG!, stringify(kubeconfig));
+
+  // Packed from a copy: the clone's own dist/ may be another test's.
+  const copy = join(folder, "package");
+  for (const room of ["components", "docs", "infra", "mesh", "operations", "rules", "template"]) {
+    cpSync(join(projectDirectory, room), join(copy, room), { recursive: true });
+  }
+  for (const file of ["package.json", "tsconfig.json", "tsconfig.package.json", "README.md"]) {
+    copyFileSync(join(projectDirectory, file), join(copy, file));
+  }
+  symlinkSync(join(projectDirectory, "node_modules"), join(copy, "node_modules"));
+  const template = join(copy, "template");
+  for (const archive of globSync("*.tgz", { cwd: template })) rmSync(join(template, archive));
+  mkdirSync(repository);
+  const inCopy = {
+    cwd: copy,
+    env: environment,
+    stdio: ["ignore", "ignore", "inherit"] as ["ignore", "ignore", "inherit"],
+  };
+  execFileSync("npm", ["run", "-s", "prepare"], inCopy);
+  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", template], inCopy);
+  run("pulumi", "new", template, "--generate-only", "--yes", "--name", "mesh", "--description", "A mesh");
+  run("npm", "install", "--no-audit", "--no-fund");
+  for (const file of globSync("Pulumi.*.yaml", { cwd: repository })) {
+    if (file !== "Pulumi.dev.yaml") rmSync(join(repository, file));
+  }
+  mkdirSync(join(repository, "charts"));
+  for (const archive of globSync(join(sandboxPaths(sandboxName).charts, "**/*.tgz"))) {
+    cpSync(archive, join(repository, "charts", archive.split("/").at(-1)!), { dereference: true });
+  }
+  git("init", "--quiet", "--initial-branch", "main");
+  git("config", "user.name", "A person");
+  git("config", "user.email", "person@example.com");
+  hosting = await startHosting();
+});
+after(async () => {
+  hosting?.close();
+  await removeSandbox();
+});
+
+test("actionlint finds nothing in the project's workflows, nor in this repository's", () => {
+  run("actionlint");
+  execFileSync("actionlint", { cwd: projectDirectory, env: environment, stdio: "inherit" });
+});
+
+test("a pull request with a new stack gets a comment that says what would be made", async () => {
+  const dev = read("Pulumi.dev.yaml");
+  rmSync(join(repository, "Pulumi.dev.yaml"));
+  commit("A project without a stack");
+  const merged = pullRequest(() =>
+    write("Pulumi.dev.yaml", withSandbox(dev, `linkerd-sandbox-${sandboxName}`)),
+  );
+  // Somebody wants to be taken for the comment.
+  hosting.write("Look: <!-- linkerd-rotating-tls review: dev -->", false);
+  const [run, ...more] = await preview(merged);
+  assert.deepEqual(more, []);
+  assert.equal(run!.name, "dev");
+  assert.ok(run!.succeeded, run!.log);
+  console.log(commentOn("dev"));
+  assert.equal(run!.summary, commentOn("dev"));
+
+  const event = merge(merged);
+  const [applied] = await runWorkflow(repository, merged, "apply.yaml", github("push", event), environment);
+  assert.ok(applied!.succeeded, applied!.log);
+  await kubectl("get", "--namespace=linkerd", "deployment/linkerd-identity");
+});
+
+test("one that changes a stack and adds one whose cluster cannot be reached gets a comment on each", async () => {
+  const merged = pullRequest(() => {
+    write("Pulumi.dev.yaml", read("Pulumi.dev.yaml").replace("issuerDuration: 48h", "issuerDuration: 72h"));
+    run(
+      "npx",
+      "--no-install",
+      "linkerd-rotating-tls",
+      "new-stack",
+      "qa",
+      "--environment",
+      "staging",
+      "--context",
+      unreachable,
+    );
+    write("Pulumi.qa.yaml", withSandbox(read("Pulumi.qa.yaml"), unreachable));
+  });
+  const runs = await preview(merged);
+  assert.deepEqual(
+    runs.map(({ name, succeeded }) => [name, succeeded]),
+    [
+      ["dev", true],
+      ["qa", true],
+    ],
+    runs.map(({ log }) => log).join("\n"),
+  );
+  console.log(commentOn("dev"));
+  console.log(commentOn("qa"));
+  assert.match(commentOn("dev"), /72h/);
+  assert.match(commentOn("qa"), /Not seen from here/);
+
+  // The same for a merge request, on which the bot has said something of dev before.
+  hosting.comments.length = 0;
+  hosting.write("Before\n<!-- linkerd-rotating-tls review: dev -->", true);
+  const variables = {
+    ...environment,
+    ...secrets,
+    GITLAB_TOKEN: token,
+    CI_API_V4_URL: `${hosting.url}/api/v4`,
+    CI_PROJECT_ID: "1",
+    CI_MERGE_REQUEST_IID: "1",
+    CI_MERGE_REQUEST_DIFF_BASE_SHA: git("merge-base", "main", merged),
+  };
+  const jobs = await runPipeline(repository, merged, "preview", plugins, variables);
+  assert.deepEqual(
+    jobs.map(({ name, succeeded }) => [name, succeeded]),
+    [
+      ["preview dev", true],
+      ["preview qa", true],
+    ],
+    jobs.map(({ log }) => log).join("\n"),
+  );
+  assert.match(commentOn("dev"), /72h/);
+  assert.match(commentOn("qa"), /Not seen from here/);
+});
+
+test("a change to something else is of every stack, and updates the comment where it stands", async () => {
+  const place = hosting.comments.findIndex(({ body }) => body === commentOn("dev"));
+  const merged = pullRequest(() => write("README.md", "A mesh.\n"));
+  const [run, ...more] = await preview(merged);
+  assert.deepEqual(more, []);
+  assert.ok(run!.succeeded, run!.log);
+  console.log(commentOn("dev"));
+  assert.equal(hosting.comments[place]!.body, commentOn("dev"));
+  assert.doesNotMatch(commentOn("dev"), /72h/);
+});
+
+test("drift is none after an apply, and an error if the cluster cannot be reached", async () => {
+  const merged = git("rev-parse", "main");
+  const drift = () => runWorkflow(repository, merged, "drift.yaml", github("schedule", {}), environment);
+  const [sound] = await drift();
+  assert.ok(sound!.succeeded, sound!.log);
+  console.log(sound!.log);
+  await kubectl(
+    "annotate",
+    "--namespace=linkerd",
+    "--overwrite",
+    "namespace/linkerd",
+    "linkerd.io/inject=enabled",
+  );
+  const [drifted] = await drift();
+  console.log(drifted!.log);
+});
