@@ -121,30 +121,19 @@ function differenceOf({ path, before, after, replaces }: Difference): string {
 }
 
 /** The same statements as data. */
-export function jsonOf(review: Review): string {
-  const { title, statements, messages, changes, ...rest } = review;
+export function jsonOf({ title, statements, changes, messages, ...review }: Review): string {
+  const data = {
+    ...review,
+    title: textOf(title),
+    statements: statements.map(({ about, says }) => ({ about, says: textOf(says) })),
+    messages: messages.flatMap((message) => message.split("\n")),
+    changes: changes.map(({ before, after, components, ...change }) => change),
+  };
+  const shown = (_key: string, value: unknown) =>
+    typeof value === "string" ? outside(value, longestLineCharacters) : value;
   return JSON.stringify(
-    {
-      ...rest,
-      marker: markerOf(review.stack),
-      title: textOf(title),
-      statements: statements.map(({ about, says }) => ({ about, says: textOf(says) })),
-      messages,
-      changes: changes.map(({ operation, type, name, part, differences }) => ({
-        operation,
-        type,
-        name,
-        part,
-        differences,
-      })),
-    },
-    (_, value) =>
-      typeof value === "string"
-        ? value
-            .split("\n")
-            .map((line) => outside(line, longestLineCharacters))
-            .join("\n")
-        : value,
+    { marker: markerOf(review.stack), ...JSON.parse(JSON.stringify(data, shown)) },
+    undefined,
     2,
   );
 }

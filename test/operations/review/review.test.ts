@@ -12,11 +12,11 @@ import { reviewOf } from "../../../operations/review/statements.ts";
 import { describeFinding, describeFindings, type Finding, parseFindings } from "../../../rules/finding.ts";
 import { broken } from "../../../rules/rules.ts";
 import { findKeys } from "../../privateKeys.ts";
-import { commentOn, goldens, readGolden, reviewOfGolden } from "./goldens.ts";
+import { commentOn, listGoldens, readGolden, reviewOfGolden } from "./goldens.ts";
 import { hostile } from "./hostile.ts";
 
 suite("The comment on a real preview", () => {
-  for (const golden of goldens) {
+  for (const golden of listGoldens()) {
     test(`${golden} is the one that is kept`, () => {
       assert.equal(commentOn(golden), readGolden(golden, "md"));
     });
