@@ -6,14 +6,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { changesPage } from "./changesPage.ts";
-import { withConfigurationTable } from "./configurationTable.ts";
+import { configurationPage } from "./configurationPage.ts";
 import { errorsPage } from "./errorsPage.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { versionsPage } from "./versionsTable.ts";
 
 /** What each page should be, given what it is. */
 export const pages: Readonly<Record<string, (page: string) => string>> = {
-  "README.md": withConfigurationTable,
+  "docs/configuration.md": configurationPage,
   "docs/changes.md": changesPage,
   "docs/errors.md": errorsPage,
   "docs/oracle.md": oraclePage,
