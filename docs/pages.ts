@@ -9,6 +9,7 @@ import { changesPage } from "./changesPage.ts";
 import { configurationPage } from "./configurationPage.ts";
 import { errorsPage } from "./errorsPage.ts";
 import { oraclePage } from "./oraclePage.ts";
+import { terminalPicture } from "./terminalPicture.ts";
 import { versionsPage } from "./versionsTable.ts";
 
 /** What each page should be, given what it is. */
@@ -17,6 +18,7 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/changes.md": changesPage,
   "docs/errors.md": errorsPage,
   "docs/oracle.md": oraclePage,
+  "docs/terminal.svg": terminalPicture,
   "docs/versions.md": versionsPage,
 };
 
