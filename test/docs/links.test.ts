@@ -72,6 +72,11 @@ test("every page is reached from the README", () => {
   );
 });
 
+test("a block of commands is called sh, by which it is found", () => {
+  const others = followed.filter((page) => /^ *```(bash|shell|console|zsh)/m.test(readPage(page)));
+  assert.deepEqual(others, []);
+});
+
 /** Why nobody has run a block for its reader. */
 const excuses = ["needs a cluster of your own", "needs files of your own", "takes minutes"];
 
