@@ -102,6 +102,7 @@ ${number(random)} random sets with seed ${seed} and ${traps} traps, with ${numbe
 on ${machine} with a load average of ${load}; linkerd2 ${linkerd}, ${day}.
 To repeat it, and to draw other sets:
 
+<!-- takes minutes -->
 \`\`\`sh
 npm run test:oracle -- --sets ${random} --seed ${seed} --json test/oracle/measured.json
 npm run test:oracle -- --sets ${random}

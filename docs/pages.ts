@@ -6,21 +6,23 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { changesPage } from "./changesPage.ts";
-import { withConfigurationTable } from "./configurationTable.ts";
+import { configurationPage } from "./configurationPage.ts";
 import { errorsPage } from "./errorsPage.ts";
 import { withExampleStacks } from "./exampleStacks.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { withComment } from "./reviewPage.ts";
+import { terminalPicture } from "./terminalPicture.ts";
 import { versionsPage } from "./versionsTable.ts";
 
 /** What each page should be, given what it is. */
 export const pages: Readonly<Record<string, (page: string) => string>> = {
-  "README.md": withConfigurationTable,
+  "docs/configuration.md": configurationPage,
   "docs/changes.md": changesPage,
   "docs/environments.md": withExampleStacks,
   "docs/errors.md": errorsPage,
   "docs/oracle.md": oraclePage,
   "docs/review.md": withComment,
+  "docs/terminal.svg": terminalPicture,
   "docs/versions.md": versionsPage,
 };
 

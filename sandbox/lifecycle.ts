@@ -27,7 +27,7 @@ export async function up(
   refuseUnknownUse(use);
   if (platform() !== "linux") {
     throw new Error(
-      `The sandbox needs Linux; this is ${platform()}. Use a cluster of your own instead (README, "On your own cluster").`,
+      `The sandbox needs Linux; this is ${platform()}. Use a cluster of your own instead (docs/install.md).`,
     );
   }
   const toolchain = await ensureToolchain(report, extras);

@@ -148,7 +148,7 @@ export const meshRules = {
   "renewal-known": {
     severity: "warning",
     demand: "Whoever asks whether the credentials are right may look at what renews them.",
-    fix: "Let this user read what is named (README, Checking credentials), or ask as another one.",
+    fix: "Let this user read what is named (docs/checking.md), or ask as another one.",
     source: "npm run credentials",
   },
   "webhook-name": {

@@ -87,7 +87,7 @@ async function spawnMachine(machine: string, args: string[], log: number, listen
   throw new Error(
     `The sandbox cannot make namespaces of its own here (${said}): it needs root, or a kernel that lets users make them ` +
       "(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0). " +
-      'Or use a cluster of your own (README, "On your own cluster").',
+      "Or use a cluster of your own (docs/install.md).",
   );
 }
 

@@ -206,11 +206,11 @@ const written = {
   views: ["tap-injector-k8s-tls", "tap-k8s-tls", "webhook-issuer-tls"],
 } as const;
 
-test("destroyed, the namespaces are there, with what was in them, and what the README tells of", async () => {
+test("destroyed, the namespaces are there, with what was in them, and what docs/uninstall.md tells of", async () => {
   await set("protectTrustAnchors", "false");
   await up();
   await destroy();
-  const readme = readFileSync(join(projectDirectory, "README.md"), "utf8");
+  const page = readFileSync(join(projectDirectory, "docs/uninstall.md"), "utf8");
   for (const [name, secrets] of Object.entries(written)) {
     const theirs = ["get", "configmap/theirs", "--namespace", name, "--output=jsonpath={.data.a}"];
     assert.equal(await kubectl(...theirs), "b");
@@ -219,7 +219,7 @@ test("destroyed, the namespaces are there, with what was in them, and what the R
       left.split("\n"),
       secrets.length === 0 ? [""] : secrets.map((secret) => `secret/${secret}`),
     );
-    for (const secret of secrets) assert.ok(readme.includes(`\`${secret}\``), secret);
+    for (const secret of secrets) assert.ok(page.includes(`\`${secret}\``), secret);
   }
   assert.equal(await isControlPlane(), "");
 });

@@ -12,11 +12,12 @@ import {
 } from "@peculiar/x509";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
+import { commandBlocks } from "../docs/commandBlocks.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
   connectTo,
   credentials,
-  destroy,
+  environment,
   pulumi,
   refused,
   removeSandbox,
@@ -36,6 +37,8 @@ let objectsBefore: string[];
 
 before(async () => {
   await startSandbox("linkerd");
+  // Readers confirm what they have seen.
+  environment.PULUMI_SKIP_CONFIRMATIONS = "true";
   cluster = connectTo("linkerd");
   core = cluster.core;
   objectsBefore = await listObjectsOfSettledCluster();
@@ -81,8 +84,25 @@ test("a second up changes nothing", async () => {
   await upChangesNothing();
 });
 
-test("a preview with every object in place shows no change", async () => {
-  await pulumi("preview", "--expect-no-changes");
+/** Runs the commands of a page that say that this test does, as a reader would. */
+async function follow(page: string): Promise<void> {
+  const scripts = commandBlocks(page).filter(
+    ({ remark }) => remark === "run by test/cluster/life.cluster.test.ts",
+  );
+  assert.ok(scripts.length > 0, page);
+  for (const { script } of scripts) await run("bash", "-c", `set -e -o pipefail\n${script}`);
+}
+
+test("the ways to check of docs/install.md and docs/checking.md find nothing wrong", async () => {
+  await follow("docs/install.md");
+  await follow("docs/checking.md");
+});
+
+test("the commands of docs/configuration.md set what check accepts", async () => {
+  await follow("docs/configuration.md");
+  for (const key of ["issuerDuration", "trustAnchorGenerations", "linkerdControlPlaneValues"])
+    await unset(key);
+  await upChangesNothing();
 });
 
 test("refresh finds nothing changed", async () => {
@@ -301,8 +321,8 @@ test("the first generation is removed once its protection is lifted, and not bef
   await soundCredentials();
 });
 
-test("destroy leaves nothing once the protection is lifted", async () => {
-  await destroy();
+test("the commands of docs/uninstall.md leave nothing", async () => {
+  await follow("docs/uninstall.md");
   assert.deepEqual(await listObjects(), objectsBefore);
 });
 

@@ -1,9 +1,9 @@
 /** Follows the README: runs its commands, block by block, in one shell, on a sandbox of the test's own. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { readPage } from "../../docs/pages.ts";
 import { reset } from "../../sandbox/lifecycle.ts";
 import { type CommandResult, execute, kubectl, sandboxName } from "../stack.ts";
+import { commandBlocks } from "./commandBlocks.ts";
 
 const environment = { ...process.env, SANDBOX: sandboxName };
 const quiet = () => {};
@@ -11,24 +11,19 @@ const quiet = () => {};
 before(() => reset(sandboxName, quiet));
 after(() => reset(sandboxName, quiet));
 
-/** Shell blocks, but those that need a cluster of the reader's own and the one that runs this very test. */
-function commandBlocks(): string[] {
-  const blocks = readPage("README.md").matchAll(/(<!-- needs a cluster of your own -->\n)?```sh\n(.*?)```/gs);
-  return [...blocks]
-    .filter(([, elsewhere]) => !elsewhere)
-    .map(([, , text]) => text!.trim())
-    .filter((text) => text !== "npm test");
-}
+/** What stands there without a remark, but the one that runs this very test. */
+const scripts = commandBlocks("README.md")
+  .filter(({ remark, script }) => remark === undefined && script !== "npm test")
+  .map(({ script }) => script);
 
 const shell = (script: string): Promise<CommandResult> =>
   execute("bash", ["-c", `set -e -o pipefail\n${script}`], quiet, environment);
 
 test("the README's commands work as they stand there", async (context) => {
-  const blocks = commandBlocks();
-  assert.equal(blocks[0], "npm start");
-  for (const block of blocks) {
-    await context.test(block.split("\n")[0]!, async () => {
-      const { code, stdout, stderr } = await shell(block);
+  assert.deepEqual([scripts[0], scripts.at(-1)], ["npm start", "npm stop"]);
+  for (const script of scripts) {
+    await context.test(script.split("\n")[0]!, async () => {
+      const { code, stdout, stderr } = await shell(script);
       assert.equal(code, 0, `${stdout}${stderr}`);
     });
   }
