@@ -165,7 +165,10 @@ test("a setting that does not exist is refused by its name", async () => {
 test("its commands run by their names", async () => {
   const help = await command("--help");
   assert.equal(help.code, 0, help.stderr);
-  assert.match(help.stdout, /^ {2}check .*\n {2}credentials .*\n {2}renew .*\n {2}new-stack .*\n {2}review /m);
+  assert.match(
+    help.stdout,
+    /^ {2}check .*\n {2}credentials .*\n {2}renew .*\n {2}new-stack .*\n {2}review /m,
+  );
   assert.match((await command("renew", "--help")).stdout, /^Usage: renew \[options\]/);
 
   const anchor = await authority({ commonName: "root.linkerd.mesh.example", notAfter: hoursFromNow(87_600) });
