@@ -118,8 +118,8 @@ async function computed(type: string, name: string, inputs: Record<string, unkno
   switch (type) {
     case "random:index/randomId:RandomId":
       return { hex: Buffer.from(name).toString("hex").slice(-16) };
-    case "random:index/randomUuid:RandomUuid":
-      return { result: `uuid-of-${name}` };
+    case "pulumi:index:Stash":
+      return { output: `stashed-in-${name}` };
     case "tls:index/privateKey:PrivateKey":
       return { privateKeyPem: privateKeyOf(name) };
     case "tls:index/selfSignedCert:SelfSignedCert":

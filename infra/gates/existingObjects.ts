@@ -5,8 +5,8 @@
  * namespace with everything in it. So before an object that the stack's state does not have is created – in previews, too –
  * it is looked for. One that is there is refused, unless it carries this stack's mark: then an interrupted run has left it.
  */
+import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import * as random from "@pulumi/random";
 import { requireSound } from "../../components/validation.ts";
 import type { ReleaseRecord } from "../../mesh/helmReleases.ts";
 import { nameOf, type ObjectMarks, type ObjectReference } from "../../mesh/objects.ts";
@@ -35,7 +35,11 @@ interface ObjectInputs {
 /** Marks each object that is created, and refuses those that are someone else's. */
 export function keepWhatIsOthers(run: Run): pulumi.ResourceTransform {
   // In the state before the first object, and so the mark of what an interrupted run has left.
-  const { result: installation } = new random.RandomUuid("installation");
+  const { output: installation } = new pulumi.Stash(
+    "installation",
+    { input: randomUUID() },
+    { ignoreChanges: ["input"] },
+  );
   const options = { onDryRun: true };
   const onCreate = new pulumi.ResourceHook(
     "look for what is there",

@@ -17,7 +17,7 @@ beforeEach(() => {
   api.requests = [];
 });
 
-const mocks = { newResource: () => ({ id: "", state: { result: "ours" } }), call: () => ({}) };
+const mocks = { newResource: () => ({ id: "", state: { output: "ours" } }), call: () => ({}) };
 await pulumi.runtime.setMocks(mocks, "project", "test", false, "organization");
 // The SDK's mock lacks this one, which every hook calls.
 Object.assign(pulumi.runtime.getMonitor()!, {

@@ -194,9 +194,7 @@ suite("What has no topic of its own", () => {
     assert.match(says("Decide"), /of which nothing is known here\? logs\.$/);
   });
   test("is nothing, where it is in the state alone", () => {
-    const { title, says } = told([
-      { op: "create", type: "random:index/randomUuid:RandomUuid", name: "installation" },
-    ]);
+    const { title, says } = told([{ op: "create", type: "pulumi:index:Stash", name: "installation" }]);
     assert.equal(title, "nothing changes on the cluster");
     assert.match(says("Decide"), /^Nothing: what changes is in Pulumi's state alone\.$/);
   });
