@@ -20,6 +20,7 @@ interface Step {
 
 interface Job {
   readonly name?: string;
+  readonly needs?: string;
   readonly if?: string;
   readonly uses?: string;
   readonly with?: Readonly<Record<string, string>>;
@@ -90,6 +91,8 @@ export async function runWorkflow(
   const runs: JobRun[] = [];
   for (const [id, job] of Object.entries(readWorkflow(folder, file).jobs)) {
     const known = { ...contexts, needs };
+    // What needs a job that was skipped is skipped as well.
+    if (job.needs !== undefined && !(job.needs in needs)) continue;
     if (!isWanted(job.if, true, known)) continue;
     if (job.uses !== undefined) {
       const called = job.uses.replace("./.github/workflows/", "");

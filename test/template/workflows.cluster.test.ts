@@ -197,7 +197,6 @@ test("a pull request with a new stack gets a comment that says what would be mad
   assert.deepEqual(more, []);
   assert.equal(run!.name, "dev");
   assert.ok(run!.succeeded, run!.log);
-  console.log(commentOn("dev"));
   assert.equal(run!.summary, commentOn("dev"));
 
   const event = merge(merged);
@@ -205,6 +204,9 @@ test("a pull request with a new stack gets a comment that says what would be mad
   assert.ok(applied!.succeeded, applied!.log);
   await kubectl("get", "--namespace=linkerd", "deployment/linkerd-identity");
 });
+
+/** A pull request that is not merged. */
+let changeAndNew: string;
 
 test("one that changes a stack and adds one whose cluster cannot be reached gets a comment on each", async () => {
   const merged = pullRequest(() => {
@@ -222,6 +224,7 @@ test("one that changes a stack and adds one whose cluster cannot be reached gets
     );
     write("Pulumi.qa.yaml", withSandbox(read("Pulumi.qa.yaml"), unreachable));
   });
+  changeAndNew = merged;
   const runs = await preview(merged);
   assert.deepEqual(
     runs.map(({ name, succeeded }) => [name, succeeded]),
@@ -231,8 +234,6 @@ test("one that changes a stack and adds one whose cluster cannot be reached gets
     ],
     runs.map(({ log }) => log).join("\n"),
   );
-  console.log(commentOn("dev"));
-  console.log(commentOn("qa"));
   assert.match(commentOn("dev"), /72h/);
   assert.match(commentOn("qa"), /Not seen from here/);
 
@@ -267,24 +268,46 @@ test("a change to something else is of every stack, and updates the comment wher
   const [run, ...more] = await preview(merged);
   assert.deepEqual(more, []);
   assert.ok(run!.succeeded, run!.log);
-  console.log(commentOn("dev"));
   assert.equal(hosting.comments[place]!.body, commentOn("dev"));
-  assert.doesNotMatch(commentOn("dev"), /72h/);
+  assert.match(commentOn("dev"), /^### `dev`: nothing changes/);
 });
 
-test("drift is none after an apply, and an error if the cluster cannot be reached", async () => {
-  const merged = git("rev-parse", "main");
-  const drift = () => runWorkflow(repository, merged, "drift.yaml", github("schedule", {}), environment);
-  const [sound] = await drift();
-  assert.ok(sound!.succeeded, sound!.log);
-  console.log(sound!.log);
-  await kubectl(
-    "annotate",
-    "--namespace=linkerd",
-    "--overwrite",
-    "namespace/linkerd",
-    "linkerd.io/inject=enabled",
+test("one that is refused fails the job, and the comment says why", async () => {
+  const merged = pullRequest(() =>
+    write(
+      "Pulumi.dev.yaml",
+      read("Pulumi.dev.yaml").replace("issuerDuration: 48h", "issuerDuration: banana"),
+    ),
   );
-  const [drifted] = await drift();
-  console.log(drifted!.log);
+  const [run, ...more] = await preview(merged);
+  assert.deepEqual(more, []);
+  assert.ok(!run!.succeeded, run!.log);
+  assert.match(commentOn("dev"), /issuerDuration: .*banana/);
+});
+
+test("drift is none of what was applied, and an error of what was not, or cannot be reached", async () => {
+  const drift = (commit: string) =>
+    runWorkflow(repository, commit, "drift.yaml", github("schedule", {}), environment);
+  const [sound, ...more] = await drift(git("rev-parse", "main"));
+  assert.deepEqual(more, []);
+  assert.ok(sound!.succeeded, sound!.log);
+  assert.match(sound!.summary, /identity issuer/i);
+
+  const [changed, unseen] = await drift(changeAndNew);
+  assert.ok(!changed!.succeeded);
+  assert.match(changed!.log, /no changes were expected but changes were proposed/);
+  assert.match(changed!.summary, /identity issuer/i, "the credentials are looked at all the same");
+  assert.ok(!unseen!.succeeded);
+  assert.match(unseen!.log, /ECONNREFUSED|connection refused/);
+});
+
+test("GitLab applies and looks for drift in the same way", async () => {
+  const head = git("rev-parse", "main");
+  for (const task of ["apply", "drift"] as const) {
+    const variables = { ...environment, ...secrets, CI_COMMIT_BEFORE_SHA: `${head}^` };
+    const [job, ...more] = await runPipeline(repository, head, task, plugins, variables);
+    assert.deepEqual(more, []);
+    assert.equal(job!.name, `${task} dev`);
+    assert.ok(job!.succeeded, job!.log);
+  }
 });

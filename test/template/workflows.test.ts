@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { parse } from "yaml";
 import { pulumiVersion } from "../../sandbox/toolchain/tools.ts";
-import { callWorkflow } from "./github.ts";
+import { callWorkflow, runWorkflow } from "./github.ts";
 import { pipelineOf } from "./gitlab.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -158,4 +158,9 @@ test("a change touches the stacks whose files it changes, or all of them", async
       );
     });
   }
+  await context.test("in a fork, none: it gets no token", async () => {
+    const head = { repo: { full_name: "somebody/mesh" } };
+    const github = { repository: "company/mesh", event: { pull_request: { number: 1, head } } };
+    assert.deepEqual(await runWorkflow(project, since, "preview.yaml", { github }, process.env), []);
+  });
 });
