@@ -9,7 +9,7 @@ export const token = "the-token-of-this-run";
 const botId = 7;
 const perPage = 100;
 
-export interface Comment {
+interface Comment {
   readonly id: number;
   body: string;
   readonly isBots: boolean;
