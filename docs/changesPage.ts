@@ -91,7 +91,7 @@ export const changes: Readonly<Record<string, Change>> = {
   rotateWebhookCredentials: {
     to: false,
     does: ["linkerd-control-plane", "linkerd-webhooks"],
-    note: "the webhooks' Certificates are removed, and the chart makes credentials of its own",
+    note: "so the preview; in the update, Helm takes over no Secret that cert-manager has written, fails, and nothing changes",
   },
   webhookCertificateDuration: { to: "48h", does: ["linkerd-webhooks"] },
   webhookCertificateRenewBefore: {
