@@ -24,9 +24,7 @@ export function readProject(): Project {
   let folder = start;
   while (!existsSync(join(folder, "Pulumi.yaml"))) {
     if (folder === dirname(folder)) {
-      throw new Error(
-        `There is no Pulumi.yaml in ${start} or above it; run this in the folder of a project.`,
-      );
+      throw new Error(`There is no Pulumi.yaml in ${start} or above it.`);
     }
     folder = dirname(folder);
   }

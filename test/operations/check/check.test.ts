@@ -299,7 +299,10 @@ ${more}`,
     }
     const outside = await checkIn(process.env, directory, "--config", write("Pulumi.any.yaml", "config: {}"));
     assert.equal(outside.code, 2);
-    assert.match(outside.stdout, /^Error: Pulumi\.yaml: The project's file cannot be read: ENOENT/);
+    assert.match(
+      outside.stdout,
+      /^Error: Pulumi\.yaml: The project's file cannot be read: There is no Pulumi\.yaml in \S+ or above it\.\n/,
+    );
   });
 
   test("a stack's file that sets nothing is one, too", async () => {
