@@ -112,8 +112,10 @@ function commentOn(stack: string): string {
   return comment!.body;
 }
 
-/** A stack's file, with the sandbox's charts and the context of its cluster. */
-function withSandbox(text: string, context: string): string {
+/** Writes a new stack's file, with the sandbox's charts. */
+function writeStack(stack: string, kind: string, context: string): void {
+  const newStack = ["linkerd-rotating-tls", "new-stack", stack, "--environment", kind, "--context", context];
+  run("npx", "--no-install", ...newStack);
   const charts = {
     certManagerChart: "cert-manager",
     linkerdCrdsChart: "linkerd-crds",
@@ -123,7 +125,8 @@ function withSandbox(text: string, context: string): string {
     const [archive] = globSync(`charts/${chart}-[0-9v]*.tgz`, { cwd: repository });
     return `  mesh:${key}: ./${archive}\n`;
   });
-  return `${text.trimEnd()}\n${settings.join("")}`.replace(/kubeContext: .*/, `kubeContext: ${context}`);
+  const file = `Pulumi.${stack}.yaml`;
+  write(file, `${read(file).trimEnd()}\n${settings.join("")}`);
 }
 
 before(async () => {
@@ -162,9 +165,6 @@ before(async () => {
   execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", template], inCopy);
   run("pulumi", "new", template, "--generate-only", "--yes", "--name", "mesh", "--description", "A mesh");
   run("npm", "install", "--no-audit", "--no-fund");
-  for (const file of globSync("Pulumi.*.yaml", { cwd: repository })) {
-    if (file !== "Pulumi.dev.yaml") rmSync(join(repository, file));
-  }
   mkdirSync(join(repository, "charts"));
   for (const archive of globSync(join(sandboxPaths(sandboxName).charts, "**/*.tgz"))) {
     cpSync(archive, join(repository, "charts", archive.split("/").at(-1)!), { dereference: true });
@@ -185,12 +185,8 @@ test("actionlint finds nothing in the project's workflows, nor in this repositor
 });
 
 test("a pull request with a new stack gets a comment that says what would be made", async () => {
-  const dev = read("Pulumi.dev.yaml");
-  rmSync(join(repository, "Pulumi.dev.yaml"));
   commit("A project without a stack");
-  const merged = pullRequest(() =>
-    write("Pulumi.dev.yaml", withSandbox(dev, `linkerd-sandbox-${sandboxName}`)),
-  );
+  const merged = pullRequest(() => writeStack("dev", "development", `linkerd-sandbox-${sandboxName}`));
   // Somebody wants to be taken for the comment.
   hosting.write("Look: <!-- linkerd-rotating-tls review: dev -->", false);
   const [run, ...more] = await preview(merged);
@@ -211,18 +207,7 @@ let changeAndNew: string;
 test("one that changes a stack and adds one whose cluster cannot be reached gets a comment on each", async () => {
   const merged = pullRequest(() => {
     write("Pulumi.dev.yaml", read("Pulumi.dev.yaml").replace("issuerDuration: 48h", "issuerDuration: 72h"));
-    run(
-      "npx",
-      "--no-install",
-      "linkerd-rotating-tls",
-      "new-stack",
-      "qa",
-      "--environment",
-      "staging",
-      "--context",
-      unreachable,
-    );
-    write("Pulumi.qa.yaml", withSandbox(read("Pulumi.qa.yaml"), unreachable));
+    writeStack("qa", "staging", unreachable);
   });
   changeAndNew = merged;
   const runs = await preview(merged);
