@@ -326,12 +326,6 @@ test("the commands of docs/uninstall.md leave nothing", async () => {
   assert.deepEqual(await listObjects(), objectsBefore);
 });
 
-test("up installs everything again", async () => {
-  await up();
-  await soundCredentials();
-  await upChangesNothing();
-});
-
 async function setGenerations(...generations: number[]): Promise<void> {
   await unset("trustAnchorGenerations");
   for (const [index, generation] of generations.entries())
