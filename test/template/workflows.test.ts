@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { parse } from "yaml";
+import { ensureToolchain } from "../../sandbox/toolchain/toolchain.ts";
 import { pulumiVersion } from "../../sandbox/toolchain/tools.ts";
 import { callWorkflow, runWorkflow } from "./github.ts";
 import { pipelineOf } from "./gitlab.ts";
@@ -32,6 +33,16 @@ const stepsOf = (file: string): Step[] => {
 test("there are workflows to look at", () => {
   assert.equal(workflows.length, 5);
   assert.equal(actions.length, 1);
+});
+
+test("actionlint finds nothing in this repository's, nor in those of a project", async () => {
+  const { programs } = await ensureToolchain(console.log, ["workflows"]);
+  const project = mkdtempSync(join(tmpdir(), "linted-"));
+  after(() => rmSync(project, { recursive: true }));
+  cpSync(join(repository, "template/.github"), join(project, ".github"), { recursive: true });
+  // By this it knows a project's folder.
+  mkdirSync(join(project, ".git"));
+  for (const cwd of [repository, project]) execFileSync(programs.actionlint!, { cwd, stdio: "inherit" });
 });
 
 test("an action of others is pinned to a commit, with its version beside it, and has one pin everywhere", () => {
