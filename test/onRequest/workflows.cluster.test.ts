@@ -162,7 +162,7 @@ before(async () => {
     stdio: ["ignore", "ignore", "inherit"] as ["ignore", "ignore", "inherit"],
   };
   execFileSync("npm", ["run", "-s", "prepare"], inCopy);
-  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", template], inCopy);
+  execFileSync("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", template], inCopy);
   run("pulumi", "new", template, "--generate-only", "--yes", "--name", "mesh", "--description", "A mesh");
   run("npm", "install", "--no-audit", "--no-fund");
   mkdirSync(join(repository, "charts"));
