@@ -193,17 +193,18 @@ export async function writeConfiguration(directory: string): Promise<void> {
   );
 }
 
-/** A kubeconfig whose user is one of the sandbox's certificates; it names key files and holds none. */
+/**
+ * A kubeconfig whose user is one of the sandbox's certificates; it names key files and holds none. All in it has the
+ * context's name, so that those of several sandboxes can be merged.
+ */
 export function kubeconfig(name: string, server: string, directory: string, user: string) {
   const { pki } = filesOf(directory);
   return {
     apiVersion: "v1",
     kind: "Config",
     "current-context": name,
-    contexts: [{ name, context: { cluster: name, user } }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
     clusters: [{ name, cluster: { server, "certificate-authority": pki("ca.crt") } }],
-    users: [
-      { name: user, user: { "client-certificate": pki(`${user}.crt`), "client-key": pki(`${user}.key`) } },
-    ],
+    users: [{ name, user: { "client-certificate": pki(`${user}.crt`), "client-key": pki(`${user}.key`) } }],
   };
 }
