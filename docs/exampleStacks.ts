@@ -1,6 +1,7 @@
 /** The stacks of three environments, in `docs/environments.md`. */
 import { characters, type Environment, environments } from "../operations/newStack/environments.ts";
 import { stackFile } from "../operations/newStack/stackFile.ts";
+import { withPart } from "./markedPart.ts";
 
 /** What each environment's stack is called. */
 const stacks: Readonly<Record<Environment, string>> = {
@@ -9,21 +10,13 @@ const stacks: Readonly<Record<Environment, string>> = {
   production: "prod",
 };
 
-const marks = (name: string) => [
-  `<!-- ${name}: written by \`npm run -s tables\` -->`,
-  `<!-- end of ${name} -->`,
-];
-
 /** The page as it should be, given what it is. */
-export function withExampleStacks(page: string): string {
-  const parts = { "the differences": differences(), "the files": environments.map(file).join("\n\n") };
-  return Object.entries(parts).reduce((text, [name, content]) => {
-    const [begin, end] = marks(name) as [string, string];
-    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-    if (from < 0 || to < from) throw new Error(`docs/environments.md lacks the lines ${begin} and ${end}.`);
-    return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
-  }, page);
-}
+export const withExampleStacks = (page: string): string =>
+  withPart(
+    withPart(page, "the differences", differences()),
+    "the files",
+    environments.map(file).join("\n\n"),
+  );
 
 /** What the environments set, where it is not the same in all of them. */
 function differences(): string {

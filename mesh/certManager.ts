@@ -28,7 +28,11 @@ export interface IssuerReference {
 
 export interface Certificate {
   readonly metadata: Metadata;
-  readonly spec: { readonly secretName: string; readonly issuerRef: IssuerReference };
+  readonly spec: {
+    readonly secretName: string;
+    readonly issuerRef: IssuerReference;
+    readonly duration?: string;
+  };
   readonly status?: {
     readonly conditions?: readonly Condition[];
     /** Times are RFC 3339. */
@@ -60,9 +64,11 @@ export const certificateRequests = (mesh: Mesh) => listing<CertificateRequest>(m
  * The Certificate of the trust anchor that is kept on the cluster, in whichever namespace cert-manager is; `undefined` if
  * there is none.
  */
-export async function findAnchorCertificate(mesh: Mesh): Promise<Certificate | undefined> {
+export async function findAnchorCertificate({
+  custom,
+}: Pick<Mesh, "custom">): Promise<Certificate | undefined> {
   const fieldSelector = `metadata.name=${trustAnchorName}`;
-  const listed: Promise<{ items: Certificate[] }> = mesh.custom.listClusterCustomObject({
+  const listed: Promise<{ items: Certificate[] }> = custom.listClusterCustomObject({
     ...{ group, version, plural: "certificates", fieldSelector },
   });
   return (await found(`certificates.${group} ${trustAnchorName} of every namespace`, listed))?.items[0];

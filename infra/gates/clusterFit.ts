@@ -40,7 +40,7 @@ export async function requireFit({
     valueAt(controlPlane.values, "webhookFailurePolicy") ??
     (controlPlane.highAvailability ? "Fail" : "Ignore");
   const named = namespacesOf(settings);
-  const [kubernetes, definitions, inConfigMap, life, admission, namespaces, releases] = await Promise.all([
+  const [kubernetes, definitions, inConfigMap, life, admission, areMissing, releases] = await Promise.all([
     family && seen(look("findKubernetesMisfits", family)),
     family &&
       namespace &&
@@ -51,13 +51,8 @@ export async function requireFit({
       anchorDuration &&
       seen(look("findAnchorLifeMisfits", anchorNamespace, anchorDuration)),
     family && failurePolicy === "Fail" && seen(look("findAdmissionMisfits", family, certManager.install)),
-    Promise.all(
-      named.map(async ({ name, field, create }) => {
-        // The gates of objects ask for those that are made, too.
-        const looked = before(name).then((found) => found === undefined);
-        return (await seen(looked)) && !create ? [absentNamespace(name, field)] : [];
-      }),
-    ),
+    // The gates of objects ask for those that are made, too.
+    Promise.all(named.map(({ name }) => seen(before(name).then((found) => found === undefined)))),
     seen(look("listReleases", releaseNames)),
   ]);
   const installed = (releases ?? []).filter(({ description }) => description === installer);
@@ -69,11 +64,14 @@ export async function requireFit({
   }));
   const bundle = bundles.find((one): one is PemText => typeof one.text === "string");
   const anchors = bundle && planned ? [...checkAnchorChange(bundle, planned)] : inConfigMap;
+  const missing = named
+    .filter(({ create }, index) => areMissing[index] && !create)
+    .map(({ name, field }) => absentNamespace(name, field));
   // What has to stay where it is would have two owners if it moved: that is one mistake.
   const findings =
     kept.length > 0
       ? kept
-      : [kubernetes, definitions, anchors, life, admission, ...namespaces].flatMap((found) => found || []);
+      : [kubernetes, definitions, anchors, life, admission, missing].flatMap((found) => found || []);
   requireSound(findings.map(spell));
 }
 

@@ -1,16 +1,11 @@
 /** What does not fit between a cluster and the chosen Linkerd. Without Pulumi, so that a thread of its own can look. */
+import { findAnchorCertificate } from "../../mesh/certManager.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found, requested } from "../../mesh/requests.ts";
 import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rules/charts/families.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
-import {
-  crdsReleaseName,
-  trustAnchorName,
-  trustRootsKey,
-  trustRootsName,
-  withoutWebhooks,
-} from "../../rules/linkerdNames.ts";
+import { crdsReleaseName, trustRootsKey, trustRootsName, withoutWebhooks } from "../../rules/linkerdNames.ts";
 import { checkAnchorChange, type PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkAnchorLife } from "../../rules/mesh/kept.ts";
 import { broken } from "../../rules/rules.ts";
@@ -61,14 +56,10 @@ export async function findAnchorLifeMisfits(
   namespace: string,
   duration: string,
 ): Promise<Finding[]> {
-  const group = { group: "cert-manager.io", version: "v1", plural: "certificates" };
-  const read: Promise<{ spec: { duration?: string } }> = custom.getNamespacedCustomObject({
-    ...group,
-    namespace,
-    name: trustAnchorName,
-  });
-  const certificate = await found(`Certificate ${namespace}/${trustAnchorName}`, read);
-  return certificate === undefined ? [] : [...checkAnchorLife(certificate.spec.duration, duration)];
+  const certificate = await findAnchorCertificate({ custom });
+  // One of the same name, elsewhere, is someone else's.
+  if (certificate?.metadata.namespace !== namespace) return [];
+  return [...checkAnchorLife(certificate.spec.duration, duration)];
 }
 
 /** Whether the cluster's Kubernetes is one that Linkerd supports. */

@@ -11,11 +11,11 @@ import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import { longestPemBytes, type PemText } from "../../rules/credentials/pemText.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { identityIssuerName } from "../../rules/linkerdNames.ts";
-import { checkDomain } from "../../rules/names.ts";
 import { broken } from "../../rules/rules.ts";
 import { exitCodes, exitForUsage } from "../exitCodes.ts";
 import { formatFindings } from "../format.ts";
 import { parseLifetime, warnBeforeOption } from "../lifetimes.ts";
+import { parseTrustDomain } from "../trustDomain.ts";
 
 type SecretName = Readonly<Record<"namespace" | "name", string>>;
 
@@ -70,7 +70,7 @@ function readOptions(): Options {
     .option(
       "--trust-domain <domain>",
       "the mesh's trust domain (default: what the cluster says, or cluster.local)",
-      parseDomain,
+      parseTrustDomain,
     )
     .option(
       "--issuance-lifetime <duration>",
@@ -107,12 +107,6 @@ function parseSecret(text: string): SecretName {
   const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
   if (namespace !== undefined && name !== undefined) return { namespace, name };
   throw new InvalidArgumentError("Write it like linkerd/linkerd-identity-issuer.");
-}
-
-function parseDomain(text: string): string {
-  const [finding] = checkDomain("--trust-domain", text);
-  if (finding !== undefined) throw new InvalidArgumentError(`${finding.message} ${finding.fix}`);
-  return text;
 }
 
 function parseTime(text: string): Date {

@@ -7,10 +7,10 @@ import { join, relative } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
-import { checkDomain } from "../../rules/names.ts";
 import { exitCodes, exitForUsage, exitInterrupted } from "../exitCodes.ts";
 import { formatFindings } from "../format.ts";
 import { readProject } from "../project.ts";
+import { parseTrustDomain } from "../trustDomain.ts";
 import { type Environment, environmentOf, environments } from "./environments.ts";
 import { type Credentials, type IssuerName, sources, stackFile } from "./stackFile.ts";
 
@@ -42,7 +42,7 @@ function readArguments(): { name: string; options: Options; command: Command } {
     .option(
       "--trust-domain <domain>",
       "the mesh's trust domain, the end of every identity's name",
-      parseDomain,
+      parseTrustDomain,
       "cluster.local",
     )
     .addOption(
@@ -93,12 +93,6 @@ function parseName(text: string): string {
 function parseText(text: string): string {
   if (text.trim() === "") throw new InvalidArgumentError("It must not be empty.");
   return text.trim();
-}
-
-function parseDomain(text: string): string {
-  const [finding] = checkDomain("--trust-domain", text);
-  if (finding !== undefined) throw new InvalidArgumentError(`${finding.message} ${finding.fix}`);
-  return text;
 }
 
 function parseIssuer(text: string): IssuerName {

@@ -276,15 +276,20 @@ test("namespaces that are not to be made have to be there, those that are not in
 });
 
 test("another life of an anchor that the cluster keeps is refused, however it is written", async () => {
-  const check = (clusterTrustAnchorDuration: string, duration: string | undefined) => {
+  const check = (
+    clusterTrustAnchorDuration: string,
+    duration: string | undefined,
+    namespace = "cert-manager",
+  ) => {
     const wanted = { trustAnchorSource: "cluster", clusterTrustAnchorDuration, linkerdNamespace: "mesh" };
     const begun = look(argumentsOf(wanted), "31", [{ name: httpRoutes }]);
-    const path = "/apis/cert-manager.io/v1/namespaces/cert-manager/certificates/linkerd-trust-anchor";
-    api.objects = { ...api.objects, [path]: { spec: { duration } } };
+    const items = [{ metadata: { namespace }, spec: { duration } }];
+    api.objects = { ...api.objects, "/apis/cert-manager.io/v1/certificates": { items } };
     return begun;
   };
   await check("87600h", "87600h0m0s");
   await check("87600h", undefined);
+  await check("80000h", "87600h", "elsewhere");
   await assert.rejects(
     check("80000h", "87600h0m0s"),
     /clusterTrustAnchorDuration: .* has the duration 87600h0m0s\. With "80000h" it would be replaced .*\n.*Set it back to "87600h0m0s"/,
