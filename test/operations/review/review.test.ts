@@ -178,6 +178,8 @@ suite("A private key", () => {
     "PEM in JSON": JSON.stringify({ key: pem }),
     "PEM in JSON in JSON": JSON.stringify(JSON.stringify({ key: pkcs8 })),
     "PEM in a log": pkcs8.replaceAll(/^/gm, "I1124 log.go:7] "),
+    // Which nothing but its first and last line gives away.
+    "PEM in short lines": pkcs8.replaceAll(/^[\w+/=]{20,}$/gm, (line) => line.replaceAll(/.{20}/g, "$&\n")),
     "PEM without its first line": pem.slice(pem.indexOf("\n") + 1),
     "base64 of PEM": Buffer.from(pem).toString("base64"),
     "base64 in wrapped lines": Buffer.from(pkcs8).toString("base64").replaceAll(/.{76}/g, "$&\n"),
