@@ -1,4 +1,5 @@
 /** `npm run -s status`. */
+import { writeFileSync } from "node:fs";
 import { Option } from "commander";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { verdictOf } from "../../rules/finding.ts";
@@ -7,6 +8,7 @@ import { parseTimeout, runCommand } from "../command.ts";
 import { warnBeforeOption } from "../lifetimes.ts";
 import { carryOut, describePlan, planOf } from "./fix.ts";
 import { statusJson } from "./json.ts";
+import { statusPage } from "./page.ts";
 import { readStatus } from "./read.ts";
 import { statusTable } from "./table.ts";
 import { problemsOf } from "./verdict.ts";
@@ -15,6 +17,7 @@ interface StatusOptions {
   readonly warnBefore?: string;
   readonly leaves: boolean;
   readonly fix: boolean;
+  readonly html?: string;
 }
 
 export const main = () =>
@@ -29,6 +32,7 @@ export const main = () =>
     options: [
       warnBeforeOption(),
       new Option("--leaves", "ask every proxy for its leaf, not a sample").default(false),
+      new Option("--html <file>", "write a page with a timeline of every certificate's life, too"),
       new Option("--watch [interval]", "look again and again, such as every 10s; --timeout is for each look")
         .argParser(parseTimeout)
         .preset("30s"),
@@ -45,6 +49,7 @@ export const main = () =>
       console.log(
         options.json ? statusJson(status, problems, indentation) : coloured(statusTable(status, problems)),
       );
+      if (options.html !== undefined) writeFileSync(options.html, statusPage(status, problems));
       if (options.fix) await fix(mesh, status, problems);
       return verdictOf(problems);
     },
