@@ -12,7 +12,7 @@ export interface CommonOptions {
   readonly namespace: string;
   readonly timeout: number;
   readonly json: boolean;
-  /** An option of `credentials`. */
+  /** An option of `status`. */
   readonly warnBefore?: string;
 }
 

@@ -155,7 +155,7 @@ export const meshRules = {
     severity: "warning",
     demand: "Whoever asks whether the credentials are right may look at what renews them.",
     fix: "Let this user read what is named (docs/checking.md), or ask as another one.",
-    source: "npm run credentials",
+    source: "npm run status",
   },
   "webhook-name": {
     demand: "A webhook's certificate is for the name by which the API server calls it.",

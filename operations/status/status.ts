@@ -1,4 +1,4 @@
-/** `npm run -s credentials`. */
+/** `npm run -s status`. */
 import { verdictOf } from "../../rules/finding.ts";
 import { runCommand } from "../command.ts";
 import { warnBeforeOption } from "../lifetimes.ts";
@@ -8,7 +8,7 @@ import { problemsOf } from "./verdict.ts";
 
 export const main = () =>
   runCommand({
-    name: "credentials",
+    name: "status",
     description:
       "Shows the TLS credentials of Linkerd's control plane: trust anchors, identity issuer and webhook certificates, " +
       "with their validity and next renewal, what renews them, and which issuer the running identity controllers have loaded.",

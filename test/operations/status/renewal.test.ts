@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Certificate } from "../../../mesh/certManager.ts";
-import { readRenewal } from "../../../operations/credentials/renewal.ts";
+import { readRenewal } from "../../../operations/status/renewal.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
