@@ -54,13 +54,13 @@ export function* checkAnchorChange(
   planned: PlannedAnchors,
   now = new Date(),
 ): Iterable<Finding> {
-  const { generations, provided, validityPeriodHours, protection } = planned;
+  const { generations, provided, validityPeriodHours } = planned;
   const { field, text } = bundle;
   const running = readBundle(text);
   if (running.length === 0) return;
   yield* checkSigner(field, running, planned, now);
   const made = running.filter((anchor) =>
-    generations.some((one) => provided[one] === undefined && isOf(anchor, one, planned)),
+    generations.some((one) => provided[one] === undefined && isGeneration(anchor, one, planned)),
   );
   const other = made.find((anchor) => ![undefined, hoursOf(anchor)].includes(validityPeriodHours));
   if (other !== undefined) {
@@ -70,12 +70,13 @@ export function* checkAnchorChange(
       fix: `Set it back to ${hoursOf(other)}.`,
     });
   }
-  const gone = running.filter((anchor) => !generations.some((one) => isOf(anchor, one, planned)));
-  if (protection === undefined || gone.length === 0) return;
-  yield broken("anchor-protected", {
-    field: "trustAnchor.generations",
-    message: `[${generations.join(", ")}] would take ${gone.map((anchor) => quoted(nameOf(anchor))).join(", ")} out of the bundle of the running mesh (${field}), and ${protection}: Pulumi would refuse to delete an anchor that the mesh no longer trusts.`,
-  });
+}
+
+/** The names of the running mesh's anchors that are not planned any more, in quotes. */
+export function leavingAnchors({ text }: PemText, planned: PlannedAnchors): readonly string[] {
+  return readBundle(text)
+    .filter((anchor) => !planned.generations.some((one) => isGeneration(anchor, one, planned)))
+    .map((anchor) => quoted(nameOf(anchor)));
 }
 
 /** Whoever signs is trusted by the mesh that runs, itself or by the word of an older generation that lasts long enough. */
@@ -86,7 +87,7 @@ function* checkSigner(
   now: Date,
 ): Iterable<Finding> {
   const { signing, crossSigned, rotationAllowance } = planned;
-  const rootOf = (generation: number) => running.find((anchor) => isOf(anchor, generation, planned));
+  const rootOf = (generation: number) => running.find((anchor) => isGeneration(anchor, generation, planned));
   if (signing === undefined || rootOf(signing) !== undefined) return;
   const [voucher] = crossSigned.flatMap(({ by }) => rootOf(by) ?? []);
   if (voucher === undefined) {
@@ -106,6 +107,19 @@ function* checkSigner(
 }
 
 const millisecondsOf = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
+
+/**
+ * Whether pods of the running mesh may refuse what is going to sign: where each anchor of its bundle signs or vouches, and
+ * stays, every pod that was started with one of them accepts it.
+ */
+export function needsHolders({ text }: PemText, planned: PlannedAnchors): boolean {
+  const { signing, crossSigned } = planned;
+  if (signing === undefined) return false;
+  const accepted = [signing, ...crossSigned.map(({ by }) => by)];
+  return readBundle(text).some(
+    (anchor) => !accepted.some((generation) => isGeneration(anchor, generation, planned)),
+  );
+}
 
 /** The anchors that the running mesh has, and keeps. */
 export function keptBundle({ text }: PemText, planned: PlannedAnchors): PemText {
@@ -136,12 +150,16 @@ function readBundle(text: string): X509Certificate[] {
 
 function keptOf(running: string, planned: PlannedAnchors): string[] {
   return readBundle(running)
-    .filter((anchor) => planned.generations.some((one) => isOf(anchor, one, planned)))
+    .filter((anchor) => planned.generations.some((one) => isGeneration(anchor, one, planned)))
     .map((anchor) => anchor.toString().trimEnd());
 }
 
 /** Whether an anchor of the running mesh is that generation, or has its subject and key. */
-function isOf(running: X509Certificate, generation: number, { provided }: PlannedAnchors): boolean {
+export function isGeneration(
+  running: X509Certificate,
+  generation: number,
+  { provided }: PlannedAnchors,
+): boolean {
   const pem = provided[generation];
   // One that is made is called by its generation, in whichever trust domain.
   if (pem === undefined) return nameOf(running).startsWith(trustAnchorCommonName(generation, ""));

@@ -77,6 +77,12 @@ export const meshRules = {
     fix: "List it beside the one that signs now, which then vouches for it if trustAnchor.crossSign is true and its key is at hand. Without that: let the old one go on signing, and run pulumi up; restart the meshed pods; then let the new one sign, and run pulumi up again.",
     source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
   },
+  "signer-accepted": {
+    demand:
+      "Every pod of the mesh was started with the anchor that is to sign, or with one that vouches for it.",
+    fix: "Wait until these pods have been restarted, or restart them (kubectl rollout restart); npm run -s rotate -- plan lists them. Until then, leave the older generation in the list, and trustAnchor.crossSign true.",
+    source: "linkerd2-proxy app/src/env/identity.rs: a proxy reads its anchors once, when it starts",
+  },
   "rotation-allowance": {
     demand: "A generation that begins to vouch for the next one lasts until the rotation is done.",
     fix: "If every pod of the mesh will have been restarted by then, set trustAnchor.rotationAllowance to that time. Else rotate without cross certificates: set trustAnchor.crossSign to false; let the new generation join the bundle first, restart the meshed pods, and then let it sign.",

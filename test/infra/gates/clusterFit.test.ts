@@ -36,6 +36,7 @@ function fit(wanted: RotatingLinkerdArgs, cluster = Promise.resolve(api.cluster)
     ...run,
     installer: "Pulumi stack o/p/dev",
     onUnseen: ({ message }) => unseen.push(message),
+    onUnproven: ({ message }) => unseen.push(message),
     spell: inConfiguration,
   });
 }
