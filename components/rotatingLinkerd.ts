@@ -229,9 +229,9 @@ function stackAnchors(
   const signing = signingGeneration(settings);
   const vouchers = new Map(crossSignings(settings).map(({ generation, by }) => [generation, by]));
   const isVoucher = (generation: number) => [...vouchers.values()].includes(generation);
-  // One that has signed, and does not even vouch any more, is on its way out of the bundle.
+  // The mesh lives on what signs and vouches. Any other generation joins the bundle, or leaves it.
   const isNeeded = (generation: number) =>
-    signing === undefined || generation >= signing || isVoucher(generation);
+    signing === undefined || generation === signing || isVoucher(generation);
   const anchors: TrustAnchor[] = [];
   for (const generation of generations) {
     const args = {

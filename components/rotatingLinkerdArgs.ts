@@ -87,8 +87,9 @@ export interface TrustAnchorSettings {
    */
   readonly warnBefore?: pulumi.Input<string> | undefined;
   /**
-   * Whether Pulumi refuses to delete or replace anything of an anchor that the mesh needs. Defaults to true. An older
-   * generation that neither signs nor vouches is on its way out, and no longer protected.
+   * Whether Pulumi refuses to delete or replace anything of an anchor on which the mesh lives: of the generation that
+   * signs, and of those that vouch for it; of all, if someone else signs. Defaults to true. Any other generation is about to
+   * join the bundle or to leave it.
    */
   readonly protect?: boolean | undefined;
 }

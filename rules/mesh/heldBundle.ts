@@ -13,7 +13,7 @@ import { chainToAnchor } from "../credentials/chain.ts";
 export type BundleState = "current" | "overlapping" | "stale" | "unknown";
 
 /** Whether two certificates are one trust anchor: who verifies goes by its name and its key alone. */
-function isSameAnchor(one: ParsedCertificate, other: ParsedCertificate): boolean {
+export function isSameAnchor(one: ParsedCertificate, other: ParsedCertificate): boolean {
   return one.subjectDer === other.subjectDer && one.x509.publicKey.equals(other.x509.publicKey);
 }
 
