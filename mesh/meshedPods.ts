@@ -133,7 +133,7 @@ export async function readHeldBundles(
 const unknown = (reason: string) => ({ state: "unknown", skipped: 0, reason }) as const;
 
 /** `linkerd/linkerd-identity-5786db6c57-nl658` */
-function nameOfPod({ namespace, name }: Pick<MeshedPod, "namespace" | "name">): string {
+export function nameOfPod({ namespace, name }: Pick<MeshedPod, "namespace" | "name">): string {
   return `${namespace}/${name}`;
 }
 

@@ -12,26 +12,29 @@ export interface CommonOptions {
   readonly namespace: string;
   readonly timeout: number;
   readonly json: boolean;
-  /** An option of `status`. */
-  readonly warnBefore?: string;
 }
 
-export interface CommandDescription {
+export interface CommandDescription<Own> {
   readonly name: string;
   readonly description: string;
   /** Default of `--timeout`, such as `3m`. */
   readonly timeout: string;
   readonly exitCodes: string;
-  /** An option of its own. */
-  readonly option?: Option;
+  /** Options of its own. */
+  readonly options?: readonly Option[];
   /** Does the work. */
-  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<keyof typeof exitCodes>;
+  readonly run: (mesh: Mesh, options: CommonOptions & Own) => Promise<keyof typeof exitCodes>;
   /** What to know when Ctrl-C ended it. */
   readonly onInterrupt?: string;
 }
 
 /** Runs a command with this process's arguments, and sets its exit code. */
-export async function runCommand({ run, onInterrupt, option, ...about }: CommandDescription) {
+export async function runCommand<Own = object>({
+  run,
+  onInterrupt,
+  options: own = [],
+  ...about
+}: CommandDescription<Own>) {
   const command = new Command(about.name)
     .description(about.description)
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
@@ -44,8 +47,8 @@ export async function runCommand({ run, onInterrupt, option, ...about }: Command
     .option("--json", "print the result as JSON", false)
     .exitOverride(exitForUsage)
     .addHelpText("after", `\nExit code: ${about.exitCodes}`);
-  if (option !== undefined) command.addOption(option);
-  const options = command.parse().opts<CommonOptions>();
+  for (const option of own) command.addOption(option);
+  const options = command.parse().opts<CommonOptions & Own>();
 
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());

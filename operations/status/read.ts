@@ -1,7 +1,4 @@
-/** Every TLS credential of Linkerd's control plane, as a cluster has it and as its identity controllers use it. */
-import { get } from "node:http";
-import { text } from "node:stream/consumers";
-import type { V1MutatingWebhook, V1ValidatingWebhook } from "@kubernetes/client-node";
+/** The state of a mesh: every TLS credential as the cluster has it, and as its controllers and proxies use it. */
 import { type Certificate, certificates, findAnchorCertificate } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import {
@@ -12,32 +9,16 @@ import {
   reloadEvents,
 } from "../../mesh/identityController.ts";
 import { withPortForward } from "../../mesh/portForward.ts";
-import { found, ifAllowed } from "../../mesh/requests.ts";
+import { fetchText } from "../../mesh/proxyLeaf.ts";
+import { ifAllowed } from "../../mesh/requests.ts";
 import { readStoredCertificate, type StoredCertificate } from "../../mesh/storedCertificate.ts";
-import { certificatesOf, readTrust, type Trust } from "../../mesh/trust.ts";
+import { readTrust, type Trust } from "../../mesh/trust.ts";
 import { listObjects } from "../../mesh/watch.ts";
-import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
-import {
-  controlPlaneWebhooks,
-  identityIssuerName,
-  type Webhook,
-  webhookServerName,
-} from "../../rules/linkerdNames.ts";
-
-import { type Renewal, readRenewal } from "./renewal.ts";
-
-/** A certificate in a Secret, and the cert-manager Certificate that renews it; absent if nothing does. */
-export interface Credential extends StoredCertificate {
-  readonly renewedBy?: Certificate | undefined;
-}
-
-export interface WebhookCredential extends Credential {
-  readonly name: string;
-  /** The name by which the API server calls the webhook. */
-  readonly serverName: string;
-  /** What the API server verifies the certificate against. */
-  readonly caBundle: readonly ParsedCertificate[];
-}
+import { identityIssuerName } from "../../rules/linkerdNames.ts";
+import { type Generation, generationsOf } from "../../rules/mesh/generations.ts";
+import { type DataPlane, type LeavesAsked, readDataPlane } from "./dataPlane.ts";
+import { type Credential, type Renewal, readRenewal } from "./renewal.ts";
+import { readWebhooks, type WebhookCredential } from "./webhooks.ts";
 
 export interface IdentityController extends LoadedIssuer {
   /** When the loaded issuer expires by the controller's metric, which older controllers do not have. */
@@ -46,11 +27,12 @@ export interface IdentityController extends LoadedIssuer {
   readonly metricFailure?: string;
 }
 
-export interface Credentials {
+export interface MeshStatus {
   readonly context: string;
   readonly namespace: string;
   readonly readAt: Date;
   readonly trust: Pick<Trust, "purpose" | "bundle" | "anchors" | "distributedSha256">;
+  readonly generations: readonly Generation[];
   /** The cert-manager Certificate of an anchor that is kept on the cluster. */
   readonly anchorRenewedBy?: Certificate | undefined;
   /** What renews them; absent if cert-manager has no part in it. */
@@ -62,18 +44,20 @@ export interface Credentials {
   readonly controllers: readonly IdentityController[];
   /** The identity controllers' last word on a reload. */
   readonly lastReload?: ReloadEvent | undefined;
+  /** Absent if this user may not list the pods. */
+  readonly dataPlane?: DataPlane | undefined;
 }
 
 const adminPort = 9990;
 const issuerMetric = "issuer_cert_ttl_seconds";
 
 /**
- * Reads all credentials from the cluster, and asks every identity controller for a certificate.
+ * Reads everything from the cluster, asks every identity controller for a certificate, and proxies for theirs.
  *
  * @throws Error if Linkerd is not installed or the cluster cannot be read. A credential that is missing or broken is no
  * error here; it is returned as what it is.
  */
-export async function readCredentials(mesh: Mesh): Promise<Credentials> {
+export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"): Promise<MeshStatus> {
   const [trust, renewers] = await Promise.all([readTrust(mesh), listObjects(certificates(mesh))]);
   const renewed = <Stored extends StoredCertificate>(stored: Stored): Stored & Credential => ({
     ...stored,
@@ -81,63 +65,51 @@ export async function readCredentials(mesh: Mesh): Promise<Credentials> {
   });
   const unknown: string[] = [];
   const onForbidden = (reason: string) => unknown.push(reason);
+  const { promise: others, resolve: foundOthers } = Promise.withResolvers<Generation["certificate"][]>();
+  const dataPlane = readDataPlane(mesh, trust, others, leavesAsked, onForbidden);
+  // What fails first is told; that this one then fails, too, is not.
+  dataPlane.catch(() => {});
   const [anchorRenewedBy, issuer, webhooks, controllers, events] = await Promise.all([
     trust.isDistributed ? ifAllowed(findAnchorCertificate(mesh), onForbidden) : undefined,
     readStoredCertificate(mesh, identityIssuerName),
-    Promise.all(controlPlaneWebhooks.map((webhook) => readWebhook(mesh, webhook))),
+    readWebhooks(mesh, onForbidden),
     loadedIssuers(mesh, trust).then((loaded) =>
       Promise.all(loaded.map((controller) => withMetric(mesh, controller))),
     ),
     listObjects(controllerEvents(mesh)),
   ]);
   const renewedIssuer = renewed(issuer);
-  const renewedWebhooks = webhooks.filter((webhook) => webhook !== undefined).map(renewed);
+  const renewedWebhooks = webhooks.map(renewed);
   const credentials: readonly Credential[] = [renewedIssuer, ...renewedWebhooks];
   const certificatesOfMesh = [anchorRenewedBy, ...credentials.map(({ renewedBy }) => renewedBy)].filter(
     (certificate) => certificate !== undefined,
   );
   const isOfCertManager =
     certificatesOfMesh.length > 0 || credentials.some(({ writtenFor }) => writtenFor !== undefined);
+  const renewal = isOfCertManager
+    ? await readRenewal(mesh, certificatesOfMesh, renewers, onForbidden)
+    : undefined;
+  const signer = renewal?.signers.find(({ signs }) => signs.includes(identityIssuerName));
+  const generations = generationsOf({
+    anchors: trust.anchors,
+    issuer: issuer.certificate,
+    others: [...issuer.intermediates, ...(signer?.secret?.certificates ?? [])],
+  });
+  foundOthers(generations.map(({ certificate }) => certificate));
   return {
     context: mesh.context,
     namespace: mesh.namespace,
+    dataPlane: await dataPlane,
     readAt: new Date(),
     trust,
+    generations,
     anchorRenewedBy,
-    renewal: isOfCertManager ? await readRenewal(mesh, certificatesOfMesh, renewers, onForbidden) : undefined,
+    renewal,
     unknown,
     issuer: renewedIssuer,
     webhooks: renewedWebhooks,
     controllers,
     lastReload: reloadEvents(events).at(-1),
-  };
-}
-
-/** `undefined` if this version of Linkerd has no such webhook. */
-async function readWebhook(
-  mesh: Mesh,
-  { valuesKey, serviceName, secretName, configuration: { kind, name } }: Webhook,
-): Promise<WebhookCredential | undefined> {
-  const { admission } = mesh;
-  const field = `${kind}WebhookConfiguration ${name}`;
-  const [stored, configuration] = await Promise.all([
-    readStoredCertificate(mesh, secretName),
-    found<{ webhooks?: (V1MutatingWebhook | V1ValidatingWebhook)[] }>(
-      field,
-      kind === "Mutating"
-        ? admission.readMutatingWebhookConfiguration({ name })
-        : admission.readValidatingWebhookConfiguration({ name }),
-    ),
-  ]);
-  const clientConfig = configuration?.webhooks?.[0]?.clientConfig;
-  if (clientConfig === undefined) return undefined;
-  const { service, caBundle = "" } = clientConfig;
-  return {
-    ...stored,
-    // Such as "proxy injector", of proxyInjector.
-    name: valuesKey.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
-    serverName: webhookServerName(service?.name ?? serviceName, service?.namespace ?? mesh.namespace),
-    caBundle: certificatesOf({ field, text: Buffer.from(caBundle, "base64").toString() }),
   };
 }
 
@@ -154,13 +126,6 @@ async function withMetric(mesh: Mesh, controller: LoadedIssuer): Promise<Identit
     if (mesh.signal.aborted) throw error;
     return { ...controller, metricFailure: (error as Error).message };
   }
-}
-
-function fetchText(url: string, signal: AbortSignal): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const request = get(url, { signal, agent: false }, (response) => text(response).then(resolve, reject));
-  request.on("error", reject);
-  return promise;
 }
 
 /** The value of a metric without labels in Prometheus' text format; `undefined` if it is not there. */

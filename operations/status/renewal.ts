@@ -1,9 +1,19 @@
 /** What renews a mesh's credentials: cert-manager's programs, and the issuers that sign for it, up to the last one. */
+import { parse } from "yaml";
 import { type Certificate, certificateNamespace } from "../../mesh/certManager.ts";
 import { type CertManagerProgram, listCertManagerPrograms } from "../../mesh/certManagerPrograms.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { findIssuer, type IssuerLookup, secretOf } from "../../mesh/issuers.ts";
 import { found, ifAllowed } from "../../mesh/requests.ts";
+import type { StoredCertificate } from "../../mesh/storedCertificate.ts";
+import { certificatesOf } from "../../mesh/trust.ts";
+import type { HelmValues } from "../../rules/charts/values.ts";
+import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
+
+/** A certificate in a Secret, and the cert-manager Certificate that renews it; absent if nothing does. */
+export interface Credential extends StoredCertificate {
+  readonly renewedBy?: Certificate | undefined;
+}
 
 export interface Renewal {
   /** Every Certificate that has a part in it. */
@@ -11,6 +21,8 @@ export interface Renewal {
   /** Absent if they may not be looked at. */
   readonly programs?: readonly CertManagerProgram[] | undefined;
   readonly signers: readonly Signer[];
+  /** How cert-manager is configured, as Helm values: by its arguments and its ConfigMap. Absent if that may not be seen. */
+  readonly configured?: HelmValues | undefined;
 }
 
 /** An issuer that signs Certificates of the mesh. */
@@ -28,6 +40,8 @@ export interface Signer extends IssuerLookup {
     readonly exists: boolean;
     /** Keys that it should have. */
     readonly lacks: readonly string[];
+    /** Of `tls.crt`: what it signs with, and what it hands out beside that. */
+    readonly certificates: readonly ParsedCertificate[];
   };
 }
 
@@ -80,6 +94,10 @@ export async function readRenewal(
           name: needed!.name,
           exists: held.secret !== undefined,
           lacks: needed!.keys.filter((one) => !held.secret?.data?.[one]),
+          certificates: certificatesOf({
+            field: `Secret ${place}/${needed!.name}, tls.crt`,
+            text: Buffer.from(held.secret?.data?.["tls.crt"] ?? "", "base64").toString(),
+          }),
         },
       }),
     });
@@ -87,5 +105,17 @@ export async function readRenewal(
       one.spec.secretName === needed?.name && certificateNamespace(one, mesh) === place;
     certificates.push(...others.filter((one) => keepsSecret(one) && !certificates.includes(one)));
   }
-  return { certificates, programs, signers: [...signers.values()] };
+  const controller = programs?.find(({ component }) => component === "controller");
+  const configured = controller && (await ifAllowed(readConfiguration(mesh, controller), onForbidden));
+  return { certificates, programs, configured, signers: [...signers.values()] };
+}
+
+async function readConfiguration(
+  { core }: Mesh,
+  { namespace, args, configMap: name }: CertManagerProgram,
+): Promise<HelmValues> {
+  if (name === undefined) return { extraArgs: [...args] };
+  const read = core.readNamespacedConfigMap({ name, namespace });
+  const configMap = await found(`ConfigMap ${namespace}/${name}`, read);
+  return { extraArgs: [...args], config: parse(configMap?.data?.["config.yaml"] ?? "{}") };
 }

@@ -1,17 +1,19 @@
-/** What is wrong with a mesh's credentials, and how to mend it. */
+/** What is wrong with a mesh's status, and how to mend it. */
 import { type Certificate, certificateNamespace, conditionOf, isIssuing } from "../../mesh/certManager.ts";
 import { type CertManagerProgram, certManagerPrograms } from "../../mesh/certManagerPrograms.ts";
-import { isSameCertificate } from "../../rules/credentials/certificate.ts";
+import { isSameCertificate, type ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { chainToAnchor } from "../../rules/credentials/chain.ts";
 import { checkCredentials } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { identityDeploymentName, trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
-import { awaitReload, describeObjects, restartController, withAnchorAdvice } from "../advice.ts";
-import { formatSpan, serial } from "../format.ts";
-import type { Credential, Credentials, IdentityController, WebhookCredential } from "./read.ts";
-import type { Signer } from "./renewal.ts";
+import { awaitReload, describeObjects, isDelivered, restartController, withAnchorAdvice } from "../advice.ts";
+import { formatSpan, formatTime, serial } from "../format.ts";
+import { dataPlaneProblems } from "./dataPlaneVerdict.ts";
+import type { IdentityController, MeshStatus } from "./read.ts";
+import type { Credential, Signer } from "./renewal.ts";
+import type { ServedCertificate, WebhookCredential } from "./webhooks.ts";
 
 /** cert-manager renews within seconds; a renewal that is this late is not happening. */
 const renewalGraceMilliseconds = 5 * 60_000;
@@ -24,8 +26,8 @@ const renewalGraceMilliseconds = 5 * 60_000;
  *
  * @param warnBefore how early that is warned of; by default, as everywhere.
  */
-export function problemsOf(credentials: Credentials, warnBefore?: string): readonly Finding[] {
-  const { issuer, trust, readAt, webhooks, controllers, renewal, unknown } = credentials;
+export function problemsOf(status: MeshStatus, warnBefore?: string): readonly Finding[] {
+  const { issuer, trust, readAt, webhooks, controllers, renewal, unknown } = status;
   const isDistributed = trust.distributedSha256 !== undefined;
   const findings = checkCredentials(
     { bundle: trust.bundle, ...(issuer.pem === undefined ? {} : { issuer: issuer.pem }) },
@@ -36,33 +38,34 @@ export function problemsOf(credentials: Credentials, warnBefore?: string): reado
     ...withAnchorAdvice(findings, trust.bundle.field, isDistributed).filter(
       ({ severity, rule }) => severity === "error" || rule.startsWith("anchor-ends"),
     ),
-    issuer.pem === undefined ? notStored(credentials, issuer) : undefined,
+    issuer.pem === undefined ? notStored(status, issuer) : undefined,
     ...programProblems(renewal?.programs),
     // Without cert-manager, its Certificates may be gone as well.
     ...(renewal?.programs?.length === 0 ? [] : [issuer, ...webhooks]).map((credential) =>
-      notRenewed(credentials, credential),
+      notRenewed(status, credential),
     ),
     ...(renewal?.signers ?? []).map(signerProblem),
-    ...(renewal?.certificates ?? []).map((certificate) => renewalProblem(credentials, certificate)),
-    ...webhooks.flatMap((webhook) => webhookProblems(credentials, webhook)),
-    controllers.length === 0 ? noController(credentials) : undefined,
+    ...(renewal?.certificates ?? []).map((certificate) => renewalProblem(status, certificate)),
+    ...webhooks.flatMap((webhook) => webhookProblems(status, webhook)),
+    controllers.length === 0 ? noController(status) : undefined,
     ...controllers.flatMap((controller) => [
-      bundleProblem(credentials, controller),
-      controllerProblem(credentials, controller),
+      bundleProblem(status, controller),
+      controllerProblem(status, controller),
     ]),
-    unknown.length === 0 ? undefined : notKnown(unknown),
+    ...dataPlaneProblems(status),
+    ...[...new Set(unknown)].map(notKnown),
   ].filter((finding) => finding !== undefined);
 }
 
-function notKnown(unknown: readonly string[]): Finding {
-  return broken("renewal-known", {
+function notKnown(reason: string): Finding {
+  return broken("status-known", {
     field: "--context",
-    message: `Whether all that renews the credentials is there is not known: ${unknown.join(" ")}`,
+    message: `This could not be seen, and what it would tell is not known: ${reason}`,
   });
 }
 
 /** A Secret of cert-manager's without its Certificate: nothing renews it. */
-function notRenewed({ namespace }: Credentials, credential: Credential): Finding | undefined {
+function notRenewed({ namespace }: MeshStatus, credential: Credential): Finding | undefined {
   const { secretName, writtenFor, renewedBy } = credential;
   if (writtenFor === undefined || renewedBy !== undefined) return undefined;
   return broken("certificate-exists", {
@@ -138,7 +141,7 @@ function signerProblem({ group, kind, name, namespace, ...signer }: Signer): Fin
   });
 }
 
-function notStored({ namespace }: Credentials, { secretName, unreadable, renewedBy }: Credential): Finding {
+function notStored({ namespace }: MeshStatus, { secretName, unreadable, renewedBy }: Credential): Finding {
   return broken("stored-certificate", {
     field: `Secret ${namespace}/${secretName}`,
     message: unreadable!,
@@ -146,10 +149,10 @@ function notStored({ namespace }: Credentials, { secretName, unreadable, renewed
   });
 }
 
-function webhookProblems(credentials: Credentials, webhook: WebhookCredential): (Finding | undefined)[] {
-  const { namespace, readAt } = credentials;
+function webhookProblems(status: MeshStatus, webhook: WebhookCredential): (Finding | undefined)[] {
+  const { namespace, readAt } = status;
   const { certificate, intermediates, caBundle, serverName, renewedBy } = webhook;
-  if (certificate === undefined) return [notStored(credentials, webhook)];
+  if (certificate === undefined) return [notStored(status, webhook)];
   const field = `Secret ${namespace}/${webhook.secretName}`;
   const fix =
     renewedBy === undefined
@@ -171,13 +174,45 @@ function webhookProblems(credentials: Credentials, webhook: WebhookCredential): 
           message: `The API server will not trust the ${webhook.name}: ${reason}`,
           fix,
         }),
+    ...webhook.served.map((served) => servedProblem(status, webhook, served)),
   ];
 }
 
+/** What a pod serves may be older than what is stored, for as long as the kubelet takes. */
+function servedProblem(
+  { namespace, readAt }: MeshStatus,
+  { name, certificate, caBundle, serverName }: WebhookCredential,
+  { podName, chain, failure }: ServedCertificate,
+): Finding | undefined {
+  const field = `Pod ${namespace}/${podName}`;
+  if (chain === undefined) {
+    return broken("webhook-served", {
+      field,
+      message: `The ${name} does not answer with a certificate: ${failure}`,
+      fix: `See its log: kubectl -n ${namespace} logs ${podName} --all-containers. To ask it, a user needs get and create on pods/portforward.`,
+    });
+  }
+  const [served, ...intermediates] = chain as [ParsedCertificate, ...ParsedCertificate[]];
+  if (isSameCertificate(served, certificate!)) return undefined;
+  const { reason } = chainToAnchor(served, intermediates, caBundle, readAt);
+  const isFor = served.x509.checkHost(serverName) !== undefined;
+  if (reason === undefined && isFor && !isDelivered(certificate!, readAt)) return undefined;
+  const refused = isFor ? reason : `it is not for ${serverName}.`;
+  return broken("webhook-served", {
+    field,
+    message:
+      `The ${name} serves certificate ${serial(served)}, and its Secret holds ${serial(certificate!)}. ` +
+      (refused === undefined
+        ? `The API server accepts it until ${formatTime(served.x509.validToDate)}.`
+        : `The API server refuses it: ${refused}`),
+    fix: `Restart it: kubectl -n ${namespace} delete pod ${podName}`,
+  });
+}
+
 /** The most telling thing that is wrong with a renewal. */
-function renewalProblem(credentials: Credentials, renewedBy: Certificate): Finding | undefined {
-  const { readAt } = credentials;
-  const namespace = certificateNamespace(renewedBy, credentials);
+function renewalProblem(status: MeshStatus, renewedBy: Certificate): Finding | undefined {
+  const { readAt } = status;
+  const namespace = certificateNamespace(renewedBy, status);
   const describe = describeObjects(namespace, `certificate ${renewedBy.metadata.name}`);
   const field = `Certificate ${namespace}/${renewedBy.metadata.name}`;
   const { failedIssuanceAttempts = 0, renewalTime } = renewedBy.status ?? {};
@@ -199,7 +234,7 @@ function renewalProblem(credentials: Credentials, renewedBy: Certificate): Findi
   });
 }
 
-function noController({ namespace }: Credentials): Finding {
+function noController({ namespace }: MeshStatus): Finding {
   return broken("controller-running", {
     field: `Deployment ${namespace}/${identityDeploymentName}`,
     message: "No identity controller is running.",
@@ -209,12 +244,17 @@ function noController({ namespace }: Credentials): Finding {
 
 /** A controller reads its anchors at its start only; if the chart keeps them, it restarts with them. */
 function bundleProblem(
-  { namespace, trust: { distributedSha256 } }: Credentials,
+  { namespace, trust: { distributedSha256 }, dataPlane }: MeshStatus,
   { podName, bundleSha256 }: IdentityController,
 ): Finding | undefined {
-  if (distributedSha256 === undefined || bundleSha256 === undefined || bundleSha256 === distributedSha256) {
-    return undefined;
-  }
+  const held = dataPlane?.bundles.find(({ pods }) =>
+    pods.some((pod) => pod.namespace === namespace && pod.name === podName),
+  );
+  const isOther =
+    distributedSha256 === undefined || bundleSha256 === undefined
+      ? held !== undefined && ["overlapping", "stale"].includes(held.state)
+      : bundleSha256 !== distributedSha256;
+  if (!isOther) return undefined;
   return broken("controller-anchors", {
     field: `Pod ${namespace}/${podName}`,
     message:
@@ -223,8 +263,8 @@ function bundleProblem(
   });
 }
 
-function controllerProblem(credentials: Credentials, controller: IdentityController): Finding | undefined {
-  const { issuer, namespace, lastReload, readAt } = credentials;
+function controllerProblem(status: MeshStatus, controller: IdentityController): Finding | undefined {
+  const { issuer, namespace, lastReload, readAt } = status;
   const { podName, proof, failure } = controller;
   const field = `Pod ${namespace}/${podName}`;
   if (proof === undefined) {

@@ -4,6 +4,7 @@ import type { Rule } from "../finding.ts";
 const identity = "linkerd2 pkg/identity/service.go";
 const reload = "linkerd2 pkg/tls/creds_watcher.go";
 const certificateStatus = "cert-manager pkg/apis/certmanager/v1/types_certificate.go CertificateStatus";
+const proxyAnchors = "linkerd2-proxy app/src/env: a proxy reads its anchors once, when it starts";
 const reissueWebhook = "Let cert-manager, or an upgrade of the chart, issue the webhook's certificate again.";
 
 export const meshRules = {
@@ -157,9 +158,9 @@ export const meshRules = {
     fix: "See why they are not: kubectl get pods --all-namespaces --selector app.kubernetes.io/instance=cert-manager",
     source: "cert-manager's chart: three Deployments, without which nothing is issued",
   },
-  "renewal-known": {
+  "status-known": {
     severity: "warning",
-    demand: "Whoever asks whether the credentials are right may look at what renews them.",
+    demand: "Whoever asks for the status may look at all that it is told by.",
     fix: "Let this user read what is named (docs/checking.md), or ask as another one.",
     source: "npm run status",
   },
@@ -172,6 +173,12 @@ export const meshRules = {
     demand: "A webhook's certificate leads to the caBundle of its configuration.",
     fix: reissueWebhook,
     source: "Go crypto/x509 Verify, with which the API server verifies webhooks",
+  },
+  "webhook-served": {
+    demand:
+      "Every pod of a webhook answers the API server with the certificate that is in its Secret, as soon as the kubelet has delivered it.",
+    fix: "Restart the webhook's Deployment: kubectl rollout restart.",
+    source: "linkerd2 controller/webhook: the server reads its certificate again when its volume changes",
   },
   "controller-running": {
     demand: "An identity controller is running.",
@@ -187,6 +194,52 @@ export const meshRules = {
     demand: "Every identity controller was started with the trust anchors that the mesh has now.",
     fix: "Restart the control plane before the issuer is renewed: pulumi up does, since the bundle has changed.",
     source: "linkerd2 controller/cmd/identity/main.go reads the anchors once, at its start",
+  },
+  "pods-accept-issuer": {
+    demand: "Every meshed pod trusts an anchor to which the leaves lead that identity hands out.",
+    fix: "Restart the pods: npm run -s status -- --fix.",
+    source: `${proxyAnchors}; it refuses every pod whose leaf leads elsewhere, and its own next leaf`,
+  },
+  "pods-hold-anchor": {
+    severity: "warning",
+    demand: "Every meshed pod was started with one of the anchors that the mesh has now.",
+    fix: "Restart the pods before the cross certificate ends by which they still accept what is signed.",
+    source: proxyAnchors,
+  },
+  "pods-bundle-known": {
+    severity: "warning",
+    demand: "Which anchors a meshed pod was started with can be told.",
+    fix: "Restart the pods, which then carry the hash of their bundle; or let this user read them.",
+    source: "linkerd2 pkg/inject: the annotation linkerd.io/trust-root-sha256",
+  },
+  "pods-read-bundle": {
+    demand: "A proxy can read every certificate of the bundle that it was started with.",
+    fix: "Mend the bundle (npm run -s check says what is wrong with it), and restart the pods.",
+    source:
+      "linkerd2-proxy: it warns of invalid trust anchors in its log, skips them, and runs with the others",
+  },
+  "leaf-ended": {
+    demand: "No proxy has a leaf that has ended.",
+    fix: "Restart the pods: npm run -s status -- --fix. Nothing else helps, however healthy identity is.",
+    source:
+      "linkerd2-proxy: identity's own proxy refuses an ended leaf, with which a new one would have to be asked for",
+  },
+  "leaf-trusted": {
+    demand: "Every proxy's leaf leads to one of the mesh's anchors.",
+    fix: "Restart the pods: npm run -s status -- --fix.",
+    source: proxyAnchors,
+  },
+  "leaf-refreshed": {
+    severity: "warning",
+    demand: "Every proxy refreshes its leaf when 70 % of its life is over, and no refresh fails.",
+    fix: "See the proxy's log, and whether identity answers (above); the pod has to be restarted once its leaf has ended.",
+    source: "linkerd2-proxy linkerd/proxy/identity-client: control_identity_cert_refreshes_total",
+  },
+  "leaf-known": {
+    severity: "warning",
+    demand: "A running proxy shows its leaf on its admin port.",
+    fix: "See the proxy's log. To ask it, a user needs get on pods, and get and create on pods/portforward, in every namespace.",
+    source: "linkerd2 cli/cmd/identity.go reads it there",
   },
   "issuer-loaded": {
     demand: "Every identity controller has loaded the issuer that is in the Secret.",

@@ -3,10 +3,12 @@ import type { X509Certificate } from "node:crypto";
 import { suite, test } from "node:test";
 import type { Certificate, Condition } from "../../../mesh/certManager.ts";
 import { factsOf } from "../../../operations/format.ts";
-import type { Credentials, WebhookCredential } from "../../../operations/status/read.ts";
+import { statusJson } from "../../../operations/status/json.ts";
+import type { MeshStatus } from "../../../operations/status/read.ts";
 import type { Renewal, Signer } from "../../../operations/status/renewal.ts";
-import { credentialsJson, credentialsTable } from "../../../operations/status/table.ts";
+import { statusTable } from "../../../operations/status/table.ts";
 import { problemsOf } from "../../../operations/status/verdict.ts";
+import type { WebhookCredential } from "../../../operations/status/webhooks.ts";
 import { defaultPurpose } from "../../../rules/credentials/credentials.ts";
 import { describeFinding } from "../../../rules/finding.ts";
 import { broken } from "../../../rules/rules.ts";
@@ -33,27 +35,36 @@ const webhook: WebhookCredential = {
   intermediates: [],
   serverName,
   caBundle: [parsed(webhookAuthority.certificate)],
+  served: [],
 };
 
 const serialOf = ({ certificate }: typeof issuer) => factsOf(parsed(certificate)).serialNumber;
 
+const issued = parsed(await leaf({ commonName: "default.linkerd", signer: issuer }));
+
 const loaded = (certificate: X509Certificate) => ({
   podName: "linkerd-identity-1",
-  proof: { issuer: parsed(certificate), anchor: parsed(anchor.certificate), identity: "default.linkerd" },
+  proof: {
+    issuer: parsed(certificate),
+    anchor: parsed(anchor.certificate),
+    identity: "default.linkerd",
+    leaf: issued,
+    intermediates: [parsed(certificate)],
+  },
 });
 
 const pemOf = (...certificates: X509Certificate[]) =>
   certificates.map((certificate) => certificate.toString().trimEnd()).join("\n");
 
 /** A bundle of these anchors, as Linkerd's ConfigMap has it. */
-const trusting = (...anchors: X509Certificate[]): Credentials["trust"] => ({
+const trusting = (...anchors: X509Certificate[]): MeshStatus["trust"] => ({
   purpose: defaultPurpose,
   bundle: { field: "ConfigMap linkerd/linkerd-identity-trust-roots", text: pemOf(...anchors) },
   anchors: anchors.map(parsed),
 });
 
 /** The issuer's Secret with this certificate. */
-const storing = (certificate: X509Certificate): Credentials["issuer"] => ({
+const storing = (certificate: X509Certificate): MeshStatus["issuer"] => ({
   secretName: "linkerd-identity-issuer",
   pem: { field: "Secret linkerd/linkerd-identity-issuer, tls.crt", text: pemOf(certificate) },
   certificate: parsed(certificate),
@@ -67,6 +78,7 @@ const programs = (["controller", "webhook", "cainjector"] as const).map((compone
   name: component,
   availableReplicas: 1,
   clusterResourceNamespace: "cert-manager",
+  args: [],
 }));
 
 const signer: Signer = {
@@ -78,16 +90,17 @@ const signer: Signer = {
   isNamespaced: true,
   issuer: { status: { conditions: [ready] } },
   signs: ["linkerd-identity-issuer"],
-  secret: { namespace: "linkerd", name: "linkerd-trust-anchor", exists: true, lacks: [] },
+  secret: { namespace: "linkerd", name: "linkerd-trust-anchor", exists: true, lacks: [], certificates: [] },
 };
 
 const renewal: Renewal = { certificates: [renewedBy()], programs, signers: [signer] };
 
-const healthy: Credentials = {
+const healthy: MeshStatus = {
   context: "test",
   namespace: "linkerd",
   readAt: now,
   trust: trusting(anchor.certificate),
+  generations: [],
   issuer: storing(issuer.certificate),
   webhooks: [webhook],
   controllers: [loaded(issuer.certificate)],
@@ -96,7 +109,7 @@ const healthy: Credentials = {
 };
 
 /** The only problem of the credentials, as one text. */
-function onlyProblem(credentials: Credentials): string {
+function onlyProblem(credentials: MeshStatus): string {
   const problems = problemsOf(credentials);
   assert.equal(problems.length, 1, JSON.stringify(problems));
   return describeFinding(problems[0]!);
@@ -186,7 +199,7 @@ suite("The verdict on the credentials", () => {
     );
     const only = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(2000) });
     const below = await authority({ commonName: "identity.linkerd.cluster.local", signer: only });
-    const early: Credentials = {
+    const early: MeshStatus = {
       ...healthy,
       trust: trusting(only.certificate),
       issuer: storing(below.certificate),
@@ -262,6 +275,40 @@ suite("The verdict on the credentials", () => {
     assert.match(
       onlyProblem({ ...healthy, webhooks: [{ ...webhook, serverName: "other.linkerd.svc" }] }),
       /The certificate is not for other\.linkerd\.svc/,
+    );
+  });
+});
+
+suite("What a webhook serves", () => {
+  const serving = (certificate: X509Certificate, stored = webhook.certificate!): MeshStatus => ({
+    ...healthy,
+    webhooks: [
+      { ...webhook, certificate: stored, served: [{ podName: "injector-1", chain: [parsed(certificate)] }] },
+    ],
+  });
+  const make = (notBefore: number, signer = webhookAuthority) =>
+    leaf({ commonName: serverName, signer, notBefore: hoursFromNow(notBefore), notAfter: hoursFromNow(9) });
+
+  test("is what is stored, or the one before it as long as the kubelet may take", async () => {
+    const before = await make(-5);
+    assert.deepEqual(problemsOf(serving(webhook.certificate!.x509)), []);
+    assert.deepEqual(problemsOf(serving(before, parsed(await make(0)))), []);
+    assert.match(
+      onlyProblem(serving(before, parsed(await make(-1)))),
+      /^Pod linkerd\/injector-1: The proxy injector serves certificate .* The API server accepts it until .*\n.*delete pod injector-1\n.*webhook-served/,
+    );
+  });
+
+  test("is a problem at once where the API server refuses it, or nothing is served", async () => {
+    const other = await authority({ commonName: "other" });
+    assert.match(
+      onlyProblem(serving(await make(-5, other), parsed(await make(0)))),
+      /The API server refuses it: .*leads to no trust anchor/,
+    );
+    const silent = { ...webhook, served: [{ podName: "injector-1", failure: "connect ECONNREFUSED" }] };
+    assert.match(
+      onlyProblem({ ...healthy, webhooks: [silent] }),
+      /does not answer with a certificate: connect ECONNREFUSED/,
     );
   });
 });
@@ -347,21 +394,38 @@ suite("What renews is a part of the verdict:", () => {
     const seen = { ...healthy, renewal: { ...renewal, programs: undefined }, unknown: reasons };
     const [finding, ...more] = problemsOf(seen);
     assert.deepEqual([finding?.severity, more], ["warning", []]);
-    assert.match(finding!.message, /is not known: Deployments of cert-manager .*forbidden/);
-    assert.match(credentialsTable(seen, [finding!]), /\ncert-manager: not known\n.*\nWarning: .*not known/s);
-    assert.equal(JSON.parse(credentialsJson(seen, [finding!])).verdict, "warning");
+    assert.match(
+      finding!.message,
+      /could not be seen, .* not known: Deployments of cert-manager .*forbidden/,
+    );
+    assert.match(statusTable(seen, [finding!]), /\ncert-manager: not known\n.*\nWarning: .*not known/s);
+    assert.equal(JSON.parse(statusJson(seen, [finding!])).verdict, "warning");
+  });
+
+  test("how many retries fit before the issuer's end, by how cert-manager is configured", () => {
+    const configured = { extraArgs: [], config: {} };
+    const told = (values: typeof configured) =>
+      statusTable({ ...healthy, renewal: { ...renewal, configured: values } }, []);
+    // 25 hours: after 1, 3, 7 and 15.
+    assert.match(
+      told(configured),
+      /last issuance of the identity issuer: succeeded \(revision 1, .* 4 retries fit/,
+    );
+    const hourly = { extraArgs: [], config: { certificateRequestMaximumBackoffDuration: "1h" } };
+    assert.match(told(hourly), /, 24 retries fit before the issuer's end/);
+    assert.doesNotMatch(statusTable(healthy, []), /retries/);
   });
 
   test("in the table and as JSON", () => {
-    const table = credentialsTable(healthy, []);
+    const table = statusTable(healthy, []);
     assert.match(
       table,
       /\ncert-manager: controller in cert-manager \(1 running\), .*\n {2}Issuer linkerd\/linkerd-trust-anchor: Ready, Secret linkerd\/linkerd-trust-anchor is there; signs linkerd-identity-issuer\n/,
     );
-    const shown = JSON.parse(credentialsJson(healthy, [])).renewal;
+    const shown = JSON.parse(statusJson(healthy, [])).renewal;
     assert.deepEqual(shown.certManager, programs);
     assert.equal(shown.issuers[0].ready, "True");
-    assert.doesNotMatch(credentialsTable({ ...healthy, renewal: undefined }, []), /cert-manager:/);
+    assert.doesNotMatch(statusTable({ ...healthy, renewal: undefined }, []), /cert-manager:/);
   });
 });
 
@@ -369,7 +433,7 @@ suite("The credentials are shown", () => {
   const wrong = broken("issuer-loaded", { field: "Here", message: "Something is wrong.", fix: "Mend it." });
 
   test("as a table with one row each, the evidence and the verdict", () => {
-    const lines = credentialsTable(healthy, []).split("\n");
+    const lines = statusTable(healthy, []).split("\n");
     assert.match(lines[2]!, /^CREDENTIAL +SUBJECT +SHA-256 +VALID FROM +VALID UNTIL +LEFT +NEXT RENEWAL$/);
     assert.match(
       lines[3]!,
@@ -379,24 +443,24 @@ suite("The credentials are shown", () => {
     assert.match(lines[5]!, /^proxy injector .* at the next upgrade of the chart$/);
     assert.ok(lines.includes(`Identity controller linkerd-identity-1 has loaded issuer ${serialOf(issuer)}`));
     assert.match(lines.at(-1)!, /^All right/);
-    const table = credentialsTable(healthy, [wrong]);
+    const table = statusTable(healthy, [wrong]);
     assert.match(table, /\nProblem: Here: Something is wrong\.\n {4}Fix: Mend it\.\n {4}Rule: issuer-loaded/);
   });
 
   test("as JSON", () => {
-    const shown = JSON.parse(credentialsJson(healthy, []));
+    const shown = JSON.parse(statusJson(healthy, []));
     assert.equal(shown.verdict, "ok");
     assert.equal(shown.issuer.serialNumber, serialOf(issuer));
     assert.equal(shown.loaded[0].issuer.serialNumber, serialOf(issuer));
     assert.equal(shown.anchors[0].notAfter, anchor.certificate.validToDate.toISOString());
-    const { verdict, problems } = JSON.parse(credentialsJson(healthy, [wrong]));
+    const { verdict, problems } = JSON.parse(statusJson(healthy, [wrong]));
     assert.equal(verdict, "problem");
     assert.deepEqual(problems, [{ what: "Here: Something is wrong.", ...wrong }]);
   });
 });
 
 suite("Where the anchor is kept on the cluster", () => {
-  const distributed: Credentials = {
+  const distributed: MeshStatus = {
     ...healthy,
     trust: { ...healthy.trust, distributedSha256: "present" },
     controllers: [{ ...loaded(issuer.certificate), bundleSha256: "present" }],
@@ -416,12 +480,12 @@ suite("Where the anchor is kept on the cluster", () => {
     const outgoing = await authority({ commonName: "root.linkerd.cluster.local" });
     const anchors = [anchor.certificate, outgoing.certificate].map(parsed);
     const both = { ...distributed, trust: { ...distributed.trust, anchors } };
-    const rows = credentialsTable(both, [])
+    const rows = statusTable(both, [])
       .split("\n")
       .filter((line) => line.startsWith("trust anchor"));
     assert.match(rows[0]!, /in 3643 d .*, unless rotated before$/);
     assert.match(rows[1]!, /none: an outgoing anchor$/);
-    const shown = JSON.parse(credentialsJson(both, [])) as { anchors: { nextRenewal?: string }[] };
+    const shown = JSON.parse(statusJson(both, [])) as { anchors: { nextRenewal?: string }[] };
     assert.deepEqual(
       shown.anchors.map(({ nextRenewal }) => nextRenewal),
       [hoursFromNow(87432).toISOString(), undefined],
