@@ -70,7 +70,11 @@ export function gatesOf(step: StepName, stage: Stage, evidence: Evidence, demand
     case "settle":
       return [loaded(evidence), ...everyoneHolds(newest, evidence, demands)];
     case "retire":
-      return [loaded(evidence), ...everyoneHolds(newest, evidence, demands), everyLeafIsBelow(newest, evidence)];
+      return [
+        loaded(evidence),
+        ...everyoneHolds(newest, evidence, demands),
+        everyLeafIsBelow(newest, evidence),
+      ];
     default:
       return [];
   }
@@ -86,14 +90,16 @@ function loaded({ controllers, stored }: Evidence): Gate {
   return {
     demand,
     isOpen: others.length === 0,
-    seen: others.length === 0 ? `${numberOf(controllers.length, "controller")} signed with it` : why.join("; "),
+    seen:
+      others.length === 0 ? `${numberOf(controllers.length, "controller")} signed with it` : why.join("; "),
   };
 }
 
 function lifeLeft(signing: number, { roots, time }: Evidence, { rotationAllowance }: Demands): Gate {
   const demand = `Generation ${signing} lasts for ${rotationAllowance} more, in which every pod is restarted once.`;
   const root = roots.get(signing);
-  if (root === undefined) return { demand, isOpen: false, seen: "it is not in the bundle of the running mesh" };
+  if (root === undefined)
+    return { demand, isOpen: false, seen: "it is not in the bundle of the running mesh" };
   const end = root.x509.validToDate;
   const left = end.getTime() - time.getTime();
   return { demand, isOpen: left >= milliseconds(rotationAllowance), seen: `it ends at ${end.toISOString()}` };
@@ -147,7 +153,11 @@ function everyLeafIsBelow(generation: number, { proxies, roots, time }: Evidence
     const vouched = own.length < intermediates.length;
     const { reason } = chainToAnchor(leaf, own, [root], time);
     if (reason !== undefined) return [`${holder}: ${reason}`];
-    return vouched ? [`${holder}: its certificate is still vouched for, and ends at ${leaf.x509.validToDate.toISOString()}`] : [];
+    return vouched
+      ? [
+          `${holder}: its certificate is still vouched for, and ends at ${leaf.x509.validToDate.toISOString()}`,
+        ]
+      : [];
   });
   return {
     demand,
@@ -187,7 +197,9 @@ export function checkIssued(
     const { reason } = chainToAnchor(leaf, intermediates, anchors, time);
     return reason === undefined
       ? []
-      : [`${numberOf(pods.length, "pod")} with ${anchors.map(quotedName).join(", ")} would refuse it: ${reason}`];
+      : [
+          `${numberOf(pods.length, "pod")} with ${anchors.map(quotedName).join(", ")} would refuse it: ${reason}`,
+        ];
   });
   return [...cut, ...refused];
 }

@@ -1,5 +1,5 @@
 /** The steps of a rotation: from which stage each starts, and the one edit of the stack's settings that it is. */
-import type { ProvidedTrustAnchor, Settings } from "../settings/settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Stage, StageName } from "./stage.ts";
 
 export type StepName = "begin" | "activate" | "settle" | "retire" | "recall" | "withdraw" | "drop";
@@ -9,11 +9,16 @@ export interface Edit {
   readonly generations?: readonly number[];
   readonly signing?: number;
   readonly crossSign?: boolean | undefined;
-  readonly provided?: Readonly<Record<string, ProvidedTrustAnchor>>;
+  /** Generations of which nothing is given any more; or what is given of one that is new. */
+  readonly provided?: Readonly<Record<string, NextAnchor | undefined>>;
 }
 
-/** An anchor that is given for the next generation, in place of one that Pulumi makes. */
-export type NextAnchor = ProvidedTrustAnchor | undefined;
+/** Files of an anchor that is given for the next generation, in place of one that Pulumi makes. */
+export interface NextAnchor {
+  readonly certificateFile: string;
+  readonly privateKeyFile?: string;
+  readonly crossCertificateFile?: string;
+}
 
 export interface Step {
   readonly name: StepName;
@@ -88,10 +93,9 @@ export function editOf(step: StepName, stage: Stage, settings: Settings, next?: 
   switch (step) {
     case "begin": {
       const newest = generations.at(-1)! + 1;
-      const provided = next && { ...settings.trustAnchor.provided, [newest]: next };
       return {
         generations: [...generations, newest],
-        ...(provided && { provided }),
+        ...(next && { provided: { [newest]: next } }),
         ...(canVouch(signing, settings, next) && { signing: newest }),
       };
     }
@@ -102,7 +106,10 @@ export function editOf(step: StepName, stage: Stage, settings: Settings, next?: 
     case "retire":
       return { ...keeping([signing], settings), crossSign: undefined };
     case "drop":
-      return keeping(generations.filter((generation) => generation <= signing), settings);
+      return keeping(
+        generations.filter((generation) => generation <= signing),
+        settings,
+      );
     case "recall":
       return { crossSign: undefined };
     case "withdraw":
@@ -112,15 +119,16 @@ export function editOf(step: StepName, stage: Stage, settings: Settings, next?: 
 
 /** These generations alone, with what is given of them. */
 function keeping(generations: readonly number[], { trustAnchor }: Settings): Edit {
-  const given = Object.entries(trustAnchor.provided);
-  const kept = given.filter(([generation]) => generations.includes(Number(generation)));
-  return { generations, ...(kept.length < given.length && { provided: Object.fromEntries(kept) }) };
+  const given = Object.keys(trustAnchor.provided);
+  const gone = given.filter((generation) => !generations.includes(Number(generation)));
+  const provided = Object.fromEntries(gone.map((generation) => [generation, undefined]));
+  return { generations, ...(gone.length > 0 && { provided }) };
 }
 
 /** Whether the signing generation can vouch for the next one: by its key, or by a cross certificate that is given. */
-function canVouch(signing: number, { trustAnchor }: Settings, next: NextAnchor): boolean {
+function canVouch(signing: number, { trustAnchor }: Settings, next: NextAnchor | undefined): boolean {
   const { provided, crossSign } = trustAnchor;
   const hasKey = provided[signing] === undefined || provided[signing].privateKeyPem !== undefined;
-  const nextSigns = next === undefined || next.privateKeyPem !== undefined;
-  return crossSign && nextSigns && (hasKey || next?.crossCertificatePem !== undefined);
+  const nextSigns = next === undefined || next.privateKeyFile !== undefined;
+  return crossSign && nextSigns && (hasKey || next?.crossCertificateFile !== undefined);
 }
