@@ -15,7 +15,7 @@ import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
 import { parseDuration } from "../../rules/lifetimes/duration.ts";
 import { type PlannedAnchors, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
-import { type Demands, type Gate, gatesOf } from "../../rules/rotation/gates.ts";
+import { type Demands, gatesOf } from "../../rules/rotation/gates.ts";
 import { describeStage, type Stage, stageOf } from "../../rules/rotation/stage.ts";
 import { type Edit, editOf, type NextAnchor, nextStep, stepBack } from "../../rules/rotation/steps.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
