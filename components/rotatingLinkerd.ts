@@ -19,6 +19,7 @@ import {
   withoutWebhooks,
 } from "../rules/linkerdNames.ts";
 import { cniEnabled, type PodSecurityLevel, podSecurityLevel } from "../rules/settings/controlPlane.ts";
+import { crossSignings } from "../rules/settings/crossSigning.ts";
 import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
 import { signingGeneration } from "../rules/settings/trustAnchor.ts";
 import { CertManager } from "./certManager.ts";
@@ -44,6 +45,13 @@ export interface TrustAnchorStatus extends CertificateFacts {
   readonly name: string;
   /** Whether it signs the identity issuer. */
   readonly signs: boolean;
+  /** The certificate by which an older generation vouches for it; absent if none does. */
+  readonly crossCertificate?: CrossCertificateStatus;
+}
+
+export interface CrossCertificateStatus extends CertificateFacts {
+  /** The generation whose key has signed it. */
+  readonly by: number;
 }
 
 /** The mesh's trust anchors, wherever they come from. */
@@ -218,34 +226,43 @@ function stackAnchors(
 ): TrustAnchorSource {
   const { trustDomain } = settings;
   const { generations, validityPeriodHours, provided, warnBefore, protect } = settings.trustAnchor;
-  const anchors = generations.map(
-    (generation) =>
-      new TrustAnchor(
-        `${name}-${trustAnchorObjectName(generation).replace(/^linkerd-/, "")}`,
-        {
-          namespace,
-          generation,
-          trustDomain,
-          validityPeriodHours,
-          warnBefore,
-          provided: provided[generation],
-        },
-        { ...after, protect },
-      ),
-  );
+  const signing = signingGeneration(settings);
+  const vouchers = new Map(crossSignings(settings).map(({ generation, by }) => [generation, by]));
+  const isVoucher = (generation: number) => [...vouchers.values()].includes(generation);
+  // The mesh lives on what signs and vouches. Any other generation joins the bundle, or leaves it.
+  const isNeeded = (generation: number) =>
+    signing === undefined || generation === signing || isVoucher(generation);
+  const anchors: TrustAnchor[] = [];
+  for (const generation of generations) {
+    const args = {
+      namespace,
+      generation,
+      trustDomain,
+      validityPeriodHours,
+      warnBefore,
+      provided: provided[generation],
+      vouchedForBy: anchors.find((anchor) => anchor.generation === vouchers.get(generation)),
+      signs: generation === signing,
+    };
+    const anchorName = `${name}-${trustAnchorObjectName(generation).replace(/^linkerd-/, "")}`;
+    anchors.push(new TrustAnchor(anchorName, args, { ...after, protect: protect && isNeeded(generation) }));
+  }
   const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
-  const signer = anchors.find(({ generation }) => generation === signingGeneration(settings));
+  const signer = anchors.find(({ generation }) => generation === signing);
   return {
     bundlePem,
     trustRoots: { pem: bundlePem },
     issuerRef: signer?.issuerRef,
     statuses: pulumi.all(
-      anchors.map((anchor) =>
-        anchor.certificatePem.apply((pem) => ({
-          generation: anchor.generation,
-          name: anchor.objectName,
-          signs: anchor === signer,
+      anchors.map(({ generation, objectName, certificatePem, crossCertificatePem }) =>
+        pulumi.all([certificatePem, crossCertificatePem]).apply(([pem, crossPem]) => ({
+          generation,
+          name: objectName,
+          signs: generation === signing,
           ...certificateFacts(pem),
+          ...(crossPem !== undefined && {
+            crossCertificate: { by: vouchers.get(generation)!, ...certificateFacts(crossPem) },
+          }),
         })),
       ),
     ),

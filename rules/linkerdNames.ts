@@ -109,6 +109,11 @@ export function trustAnchorObjectName(generation: number): string {
   return `${trustAnchorName}${suffixOf(generation)}`;
 }
 
+/** Name of the Secret and the Issuer with which a generation signs while older ones vouch for it. */
+export function crossSignedName(generation: number): string {
+  return `${trustAnchorObjectName(generation)}-cross-signed`;
+}
+
 function suffixOf(generation: number): string {
   return generation === 1 ? "" : `-${generation}`;
 }

@@ -161,7 +161,10 @@ function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): Finding
   const below = [issuer, ...intermediates];
   return below.flatMap((member, index) => {
     const twin = [...below.slice(index + 1), ...anchors].find(
-      ({ certificate }) => certificate.subjectDer === member.certificate.subjectDer,
+      ({ certificate }) =>
+        certificate.subjectDer === member.certificate.subjectDer &&
+        // One name with one key, signed twice, is one authority: the other certificate vouches for it.
+        !(member !== issuer && certificate.x509.publicKey.equals(member.certificate.x509.publicKey)),
     );
     if (twin === undefined) return [];
     return broken("distinct-issuer", {

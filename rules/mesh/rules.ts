@@ -73,9 +73,21 @@ export const meshRules = {
     source: "linkerd check looks for the Gateway API's definitions",
   },
   "signer-trusted": {
-    demand: "An anchor signs only after the running mesh has it in its bundle.",
-    fix: "List it beside the one that signs now, which goes on signing, and run pulumi up; restart the meshed pods; then let it sign, and run pulumi up again.",
+    demand:
+      "An anchor signs only if the running mesh has it in its bundle, or one there that vouches for it.",
+    fix: "List it beside the one that signs now, which then vouches for it if trustAnchor.crossSign is true and its key is at hand. Without that: let the old one go on signing, and run pulumi up; restart the meshed pods; then let the new one sign, and run pulumi up again.",
     source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
+  },
+  "signer-accepted": {
+    demand:
+      "Every pod of the mesh was started with the anchor that is to sign, or with one that vouches for it.",
+    fix: "Wait until these pods have been restarted, or restart them (kubectl rollout restart); npm run -s rotate -- plan lists them. Until then, leave the older generation in the list, and trustAnchor.crossSign true.",
+    source: "linkerd2-proxy app/src/env/identity.rs: a proxy reads its anchors once, when it starts",
+  },
+  "rotation-allowance": {
+    demand: "A generation that begins to vouch for the next one lasts until the rotation is done.",
+    fix: "If every pod of the mesh will have been restarted by then, set trustAnchor.rotationAllowance to that time. Else rotate without cross certificates: set trustAnchor.crossSign to false; let the new generation join the bundle first, restart the meshed pods, and then let it sign.",
+    source: "linkerd2 pkg/identity/service.go: no proxy's certificate outlives the issuer's chain",
   },
   "anchor-protected": {
     demand: "An anchor leaves the running mesh's bundle only after its protection has been lifted.",

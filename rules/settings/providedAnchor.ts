@@ -133,3 +133,12 @@ function millisecondsOf(duration: string | undefined): number | undefined {
     return undefined;
   }
 }
+
+/** The subject of a certificate, as the TLS provider takes it for a certificate request. */
+export function crossCertificateSubject(certificatePem: string): { readonly commonName: string } {
+  const [member] = readCertificates(
+    { field: "", text: normalised(certificatePem) },
+    parseCertificate,
+  ).members;
+  return { commonName: member!.certificate.commonName };
+}
