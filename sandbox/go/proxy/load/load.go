@@ -16,9 +16,10 @@ type load struct {
 	cluster *cluster
 	node    string // whose pods are simulated
 
-	mutex sync.Mutex
-	peers map[string]*peer // by the pod's UID
-	tally tally
+	mutex   sync.Mutex
+	peers   map[string]*peer // by the pod's UID
+	retired renewals         // of simulated pods that are gone
+	tally   tally
 }
 
 // peer is a proxy that others meet: one of a pod that runs, or one that is here
@@ -110,6 +111,9 @@ func (l *load) remove(uid string) {
 	defer l.mutex.Unlock()
 	if known := l.peers[uid]; known != nil {
 		known.stop()
+		if known.proxy != nil {
+			l.retired.add(known.proxy.Stats())
+		}
 		delete(l.peers, uid)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sandbox/proxy/credentials"
 )
 
 // status is what a test reads at /status.
@@ -18,11 +20,18 @@ type status struct {
 	Ended     int `json:"ended"`
 	// Pods that run, and are ready.
 	Running int `json:"running"`
-	// Renewals of the simulated ones' leaves.
-	Renewals struct {
-		OK     int `json:"ok"`
-		Failed int `json:"failed"`
-	} `json:"renewals"`
+	// Of the simulated ones' leaves, since the load began.
+	Renewals renewals `json:"renewals"`
+}
+
+type renewals struct {
+	OK     int `json:"ok"`
+	Failed int `json:"failed"`
+}
+
+func (r *renewals) add(stats credentials.Stats) {
+	r.OK += stats.OK
+	r.Failed += stats.Failures
 }
 
 // proxy is one of /proxies.
@@ -31,10 +40,9 @@ type proxy struct {
 	Identity string `json:"identity"`
 	// Of a pod that runs: where its proxy is called. Empty while it is not ready.
 	Address string `json:"address,omitempty"`
-	// Of a simulated one: the end of its leaf, and what became of its renewals.
+	// Of a simulated one: the end of its leaf, and its renewals.
 	Expiration *time.Time `json:"expiration,omitempty"`
-	OK         int        `json:"ok"`
-	Failed     int        `json:"failed"`
+	Renewals   renewals   `json:"renewals"`
 }
 
 func (l *load) handler() http.Handler {
@@ -68,7 +76,8 @@ func (l *load) proxies() []proxy {
 			one.Address = p.address
 		} else {
 			stats := p.proxy.Stats()
-			one.Expiration, one.OK, one.Failed = &stats.Expiration, stats.OK, stats.Failures
+			one.Expiration = &stats.Expiration
+			one.Renewals.add(stats)
 		}
 		all = append(all, one)
 	}
@@ -76,24 +85,26 @@ func (l *load) proxies() []proxy {
 	return all
 }
 
-func (l *load) status() (s status) {
-	for _, one := range l.proxies() {
-		if one.Expiration == nil {
-			if one.Address != "" {
+func (l *load) status() status {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	s := status{counts: l.tally.copy(), Renewals: l.retired}
+	for _, p := range l.peers {
+		if p.proxy == nil {
+			if p.isReady() {
 				s.Running++
 			}
 			continue
 		}
 		s.Simulated++
-		if one.OK > 0 {
+		stats := p.proxy.Stats()
+		s.Renewals.add(stats)
+		if stats.OK > 0 {
 			s.Ready++
-			if one.Expiration.Before(time.Now()) {
+			if stats.Expiration.Before(time.Now()) {
 				s.Ended++
 			}
 		}
-		s.Renewals.OK += one.OK
-		s.Renewals.Failed += one.Failed
 	}
-	s.counts = l.tally.copy()
 	return s
 }

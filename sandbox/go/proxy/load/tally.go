@@ -2,7 +2,6 @@ package main
 
 import (
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -71,6 +70,7 @@ func (t *tally) copy() counts {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	copied := t.counts
-	copied.Refused, copied.Last = maps.Clone(t.Refused), slices.Clone(t.Last)
+	copied.Refused, copied.Last = map[credentials.Refusal]int{}, append([]meeting{}, t.Last...)
+	maps.Copy(copied.Refused, t.Refused)
 	return copied
 }
