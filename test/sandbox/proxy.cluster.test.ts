@@ -115,7 +115,7 @@ test("with identity away until its leaf ends, a proxy never comes back; a restar
   const { expiration, errors } = await metricsOf("running-0");
   assert.ok(expiration < nowSeconds());
   assert.equal(errors, 0, "no metric tells");
-  assert.match(await logOf("running-0"), /failed to obtain identity.*tls: expired certificate/);
+  assert.match(await logOf("running-0"), /Failed to obtain identity.*tls: expired certificate/);
   const ready = await kubectl(
     "get",
     "pods",

@@ -107,7 +107,7 @@ func remindOfIdentity(proxy *credentials.Proxy, log *slog.Logger) {
 		case <-proxy.Ready():
 			return
 		case <-time.After(15 * time.Second):
-			log.Warn("waiting for identity to be initialized")
+			log.Warn("Waiting for identity to be initialized...")
 		}
 	}
 }

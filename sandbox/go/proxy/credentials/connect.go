@@ -40,7 +40,7 @@ func (p *Proxy) connectToIdentity(ctx context.Context) (net.Conn, error) {
 		}
 		if err.Error() != said {
 			said = err.Error()
-			p.log.Warn("failed to connect", "controller", p.Service, "error", err)
+			p.log.Warn("Failed to connect", "controller", p.Service, "error", err)
 		}
 		select {
 		case <-ctx.Done():

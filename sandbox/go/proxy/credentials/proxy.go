@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -39,7 +40,7 @@ func NewProxy(c Configuration, token func(context.Context) ([]byte, error), log 
 		return nil, err
 	}
 	if c.SkippedAnchors > 0 {
-		log.Warn("skipped invalid trust anchors", "count", c.SkippedAnchors)
+		log.Warn(fmt.Sprintf("Skipped %d invalid trust anchors", c.SkippedAnchors))
 	}
 	p := &Proxy{Configuration: c, Store: NewStore(c.Identity, c.Anchors), Key: key, SigningRequest: request, token: token, log: log}
 	p.certify = func(ctx context.Context, request Request) (Response, error) {
@@ -53,16 +54,17 @@ func NewProxy(c Configuration, token func(context.Context) ([]byte, error), log 
 }
 
 // Run has the leaf made and renewed until the context ends. What fails is tried
-// again when the leaf that is there is due, or after MinRefresh.
+// again when the leaf that is there is due, or after MinRefresh. The log has
+// linkerd2-proxy's own sentences.
 func (p *Proxy) Run(ctx context.Context) {
 	var expiration time.Time
 	for ctx.Err() == nil {
 		if renewed, err := p.renew(ctx); err == nil {
 			expiration = renewed
-			p.log.Info("certified identity", "id", p.Identity, "expiration", expiration)
+			p.log.Info("Certified identity", "id", p.Identity, "expiration", expiration)
 		} else if ctx.Err() == nil {
 			p.countFailure()
-			p.log.Error("failed to obtain identity", "error", err)
+			p.log.Error("Failed to obtain identity", "error", err)
 		}
 		select {
 		case <-ctx.Done():
