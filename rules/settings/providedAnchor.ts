@@ -1,8 +1,14 @@
 /** Trust anchors that are given: each by itself, and all of them as anchors of the issuer that is going to be made. */
+import { X509Certificate } from "node:crypto";
 import { checkAuthority } from "../credentials/authority.ts";
 import { joinBundle } from "../credentials/bundle.ts";
 import { isSameCertificate, type ParsedCertificate } from "../credentials/certificate.ts";
 import { checkMembers } from "../credentials/credentials.ts";
+import {
+  crossCertificateObstacle,
+  type SubjectArguments,
+  subjectArguments,
+} from "../credentials/crossCertificate.ts";
 import { parseCertificate } from "../credentials/parseCertificate.ts";
 import { type Member, readCertificates } from "../credentials/pemText.ts";
 import { checkKey } from "../credentials/privateKey.ts";
@@ -12,6 +18,7 @@ import { known } from "../known.ts";
 import { parseDuration } from "../lifetimes/duration.ts";
 import { identityIssuerCommonName } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
+import { crossSignings } from "./crossSigning.ts";
 import type { Settings } from "./settings.ts";
 
 const fieldOf = (generation: string) => `trustAnchor.provided.${generation}`;
@@ -67,6 +74,7 @@ export function* checkProvidedAnchors(
       });
     } else if (anchor !== undefined) anchors.push(anchor);
   }
+  yield* checkVouching(settings, anchors);
   const trustDomain = known(settings.trustDomain);
   const namespace = known(settings.controlPlane.namespace);
   const { duration, issuanceLifetime } = settings.identityIssuer;
@@ -105,6 +113,22 @@ export function* checkProvidedAnchors(
   }
 }
 
+/** Pulumi can make a cross certificate for each anchor that is given and has to be vouched for. */
+function* checkVouching(settings: Settings, anchors: readonly Member[]): Iterable<Finding> {
+  const { provided } = settings.trustAnchor;
+  for (const { generation } of crossSignings(settings)) {
+    const anchor = anchors.find(({ place }) => place === generation);
+    if (anchor === undefined || provided[generation]?.crossCertificatePem !== undefined) continue;
+    const obstacle = crossCertificateObstacle(anchor.certificate);
+    if (obstacle === undefined) continue;
+    yield broken("cross-certificate-made", {
+      field: anchor.field,
+      message: `The generation before is to vouch for generation ${generation}, whose anchor ${obstacle}.`,
+      fix: `Have its cross certificate made elsewhere, and give it as ${fieldOf(String(generation))}.crossCertificatePem; or set trustAnchor.crossSign to false.`,
+    });
+  }
+}
+
 /** Where someone else signs below one of these anchors: the one that lasts longest, which names its key as others do. */
 function lasting(
   { identityIssuer: { source } }: Settings,
@@ -135,10 +159,6 @@ function millisecondsOf(duration: string | undefined): number | undefined {
 }
 
 /** The subject of a certificate, as the TLS provider takes it for a certificate request. */
-export function crossCertificateSubject(certificatePem: string): { readonly commonName: string } {
-  const [member] = readCertificates(
-    { field: "", text: normalised(certificatePem) },
-    parseCertificate,
-  ).members;
-  return { commonName: member!.certificate.commonName };
+export function crossCertificateSubject(certificatePem: string): SubjectArguments {
+  return subjectArguments(parseCertificate(new X509Certificate(certificatePem).raw));
 }

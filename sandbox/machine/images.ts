@@ -2,7 +2,8 @@
 
 /**
  * An image whose containers run `program`, or a stand-in: one that answers probes on `ports`, or one that ends at once
- * (for init containers). `repository` is the end of the image's name, whatever the registry.
+ * (for init containers), or a program of our own that does a part of what the image's does. `repository` is the end of the
+ * image's name, whatever the registry.
  */
 export interface Image {
   readonly repository: string;
@@ -39,6 +40,8 @@ export const images: readonly Image[] = [
     command: "/usr/lib/linkerd/linkerd2-network-validator",
     standIn: { exits: true },
   },
-  { repository: "linkerd/proxy", standIn: { ports: [4191] } },
+  { repository: "linkerd/proxy", program: ["linkerd-proxy"], standIn: {} },
   { repository: "linkerd/proxy-init", standIn: { exits: true } },
+  // Only a sandbox that was asked for it has this one.
+  { repository: "sandbox/mesh-load", program: ["mesh-load"] },
 ];

@@ -32,13 +32,13 @@ const programDirectory = "/program"
 // config's port mappings would be those of all its containers.
 const portsAnnotation = "io.kubernetes.container.ports"
 
-// image says what stands for the images of a repository: a program, or else a
-// stand-in.
+// image says what stands for the images of a repository: a program, a stand-in,
+// or a program that is a stand-in itself.
 type image struct {
 	Repository string   `json:"repository"`
 	Command    string   `json:"command"` // if not empty, only of containers that run it
 	Program    []string `json:"program"` // a static executable, and its first arguments
-	StandIn    struct {
+	StandIn    *struct {
 		Ports []int `json:"ports"`
 		Exits bool  `json:"exits"`
 	} `json:"standIn"`
@@ -48,7 +48,7 @@ type command struct {
 	Executable string // on the machine
 	Path       string // of the same in the container
 	Arguments  []string
-	StandInFor string // the image, if no program stands for it
+	StandInFor string // the image, if what runs is not its own program
 }
 
 // imageRef becomes the pod's imageID, which thus tells stand-ins from programs.
@@ -71,6 +71,9 @@ func readImages(path string) ([]image, error) {
 	for i, image := range images {
 		if image.Repository == "" {
 			return nil, fmt.Errorf("%s: [%d].repository is empty, expected an image's name without tag", path, i)
+		}
+		if len(image.Program) == 0 && image.StandIn == nil {
+			return nil, fmt.Errorf("%s: [%d] has neither program nor standIn, expected one", path, i)
 		}
 		if len(image.Program) > 0 && !filepath.IsAbs(image.Program[0]) {
 			return nil, fmt.Errorf("%s: [%d].program[0] is %q, expected an absolute path", path, i, image.Program[0])
@@ -108,7 +111,11 @@ func (s *server) commandOf(config *cri.ContainerConfig) (command, error) {
 		if len(config.Command) > 0 {
 			entrypoint = config.Command
 		}
-		return command{Executable: image.Program[0], Path: path, Arguments: slices.Concat(entrypoint, config.Args)}, nil
+		program := command{Executable: image.Program[0], Path: path, Arguments: slices.Concat(entrypoint, config.Args)}
+		if image.StandIn != nil {
+			program.StandInFor = reference
+		}
+		return program, nil
 	}
 	var ports []int
 	if annotation := config.Annotations[portsAnnotation]; annotation != "" {
