@@ -161,7 +161,7 @@ export const meshRules = {
   "status-known": {
     severity: "warning",
     demand: "Whoever asks for the status may look at all that it is told by.",
-    fix: "Let this user read what is named (docs/checking.md), or ask as another one.",
+    fix: "Let this user read what is named (docs/status.md), or ask as another one.",
     source: "npm run status",
   },
   "webhook-name": {
@@ -237,7 +237,7 @@ export const meshRules = {
   },
   "leaf-known": {
     severity: "warning",
-    demand: "A running proxy shows its leaf on its admin port.",
+    demand: "A proxy that is ready shows its leaf on its admin port.",
     fix: "See the proxy's log. To ask it, a user needs get on pods, and get and create on pods/portforward, in every namespace.",
     source: "linkerd2 cli/cmd/identity.go reads it there",
   },
