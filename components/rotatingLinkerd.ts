@@ -21,7 +21,7 @@ import {
 import { cniEnabled, type PodSecurityLevel, podSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { crossSignings } from "../rules/settings/crossSigning.ts";
 import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
-import { signingGeneration } from "../rules/settings/trustAnchor.ts";
+import { signingGeneration } from "../rules/settings/settings.ts";
 import { CertManager } from "./certManager.ts";
 import { ClusterTrustAnchor } from "./clusterTrustAnchor.ts";
 import { IdentityIssuer } from "./identityIssuer.ts";
