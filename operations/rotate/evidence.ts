@@ -1,5 +1,5 @@
 /** What a cluster shows of a mesh whose trust anchor rotates. */
-import { certificates } from "../../mesh/certManager.ts";
+import { type Certificate, certificates } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { loadedIssuers } from "../../mesh/identityController.ts";
 import { countExternalWorkloads, listMeshedPods, readHeldBundles } from "../../mesh/meshedPods.ts";
@@ -42,7 +42,8 @@ export async function readEvidence(mesh: Mesh, planned: PlannedAnchors, asksProx
   const missing = found.filter(([, root]) => root === undefined).map(([generation]) => generation);
   const leaving = leavingAnchors(trust.bundle, planned);
   const signer = signerOf(planned);
-  const issuerRef = renewers.find(({ spec }) => spec.secretName === identityIssuerName)?.spec.issuerRef;
+  const renewedBy = renewers.find(({ spec }) => spec.secretName === identityIssuerName);
+  const issuerRef = renewedBy?.spec.issuerRef;
   return {
     time: new Date(),
     roots: new Map(found.flatMap(([generation, root]) => (root === undefined ? [] : [[generation, root]]))),
@@ -51,6 +52,7 @@ export async function readEvidence(mesh: Mesh, planned: PlannedAnchors, asksProx
     held,
     externalWorkloads,
     ...(proxies && { proxies }),
+    signerSetAt: renewedBy && issuerSetAt(renewedBy),
     pending: [
       ...missing.map((generation) => `generation ${generation} is not in the bundle of the mesh yet`),
       ...leaving.map((name) => `${name} is still in the bundle of the mesh`),
@@ -61,6 +63,17 @@ export async function readEvidence(mesh: Mesh, planned: PlannedAnchors, asksProx
           ]),
     ],
   };
+}
+
+/** The API server keeps who has set which field of an object, and when they last changed one of theirs. */
+function issuerSetAt({ metadata: { managedFields = [] } }: Certificate): Date | undefined {
+  const times = managedFields.flatMap(({ fieldsV1, time }) => {
+    const fields = fieldsV1 as { "f:spec"?: { "f:issuerRef"?: object } } | undefined;
+    return fields?.["f:spec"]?.["f:issuerRef"] === undefined || time === undefined
+      ? []
+      : [new Date(time).getTime()];
+  });
+  return times.length === 0 ? undefined : new Date(Math.max(...times));
 }
 
 /** Name of the Issuer that is to sign. */

@@ -75,10 +75,11 @@ async function readRotation(
       "No generation of this stack signs: the anchor is kept on the cluster, or someone else signs (docs/credentials.md). Whoever keeps it rotates it.",
     );
   }
-  const [namespace, rotationAllowance, issuanceLifetime] = [
+  const [namespace, rotationAllowance, issuanceLifetime, clockSkewAllowance] = [
     settings.controlPlane.namespace,
     settings.trustAnchor.rotationAllowance,
     settings.identityIssuer.issuanceLifetime,
+    settings.identityIssuer.clockSkewAllowance,
   ].map((value) => known(value)!);
   const cluster = connect({
     ...(configuration.kubeconfig !== undefined && { kubeconfig: configuration.kubeconfig }),
@@ -93,6 +94,7 @@ async function readRotation(
     demands: {
       rotationAllowance: rotationAllowance!,
       issuanceLifetime: issuanceLifetime!,
+      clockSkewAllowance: clockSkewAllowance!,
       externalConfirmed: externalWorkloadsHoldIt,
     },
     mesh: { ...cluster, namespace: namespace! },

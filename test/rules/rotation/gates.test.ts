@@ -40,7 +40,12 @@ const vouched: Stage = {
   signing: 2,
   crossSigned: [{ generation: 2, by: 1 }],
 };
-const demands = { rotationAllowance: "2160h", issuanceLifetime: "24h", externalConfirmed: false };
+const demands = {
+  rotationAllowance: "2160h",
+  issuanceLifetime: "24h",
+  clockSkewAllowance: "20s",
+  externalConfirmed: false,
+};
 
 const evidence = async (changes: Partial<Evidence> = {}): Promise<Evidence> => ({
   time: now,
@@ -134,6 +139,18 @@ test("the old root goes once every proxy has a certificate that leads to the new
     const told = shut(gatesOf("retire", alone, seenNow, demands));
     assert.equal(told.length, seen.length, told.join());
     for (const [place, pattern] of seen.entries()) assert.match(told[place]!, pattern);
+  }
+});
+
+test("of a proxy that does not answer, time tells", async () => {
+  const alone: Stage = { ...vouched, name: "alone", crossSigned: [] };
+  const proxies = [{ pod: pod("web-1"), intermediates: [], failure: "no answer" }];
+  for (const [hours, told] of [
+    [-24, ["shop/web-1: no answer"]],
+    [-24.2, []],
+  ] as const) {
+    const seenNow = await evidence({ proxies, signerSetAt: hoursFromNow(hours) });
+    assert.deepEqual(shut(gatesOf("retire", alone, seenNow, demands)), told);
   }
 });
 
