@@ -100,10 +100,15 @@ export async function countExternalWorkloads({
  */
 export async function readHeldBundles(
   mesh: Mesh,
-  { bundle, anchors }: Pick<Trust, "bundle" | "anchors">,
-  pods: readonly MeshedPod[],
+  { bundle, anchors, bundleWrittenAt }: Pick<Trust, "bundle" | "anchors" | "bundleWrittenAt">,
+  listed: readonly MeshedPod[],
   others: readonly ParsedCertificate[] = [],
 ): Promise<readonly HeldBundle[]> {
+  // A proxy of the control plane takes what the ConfigMap has at its start, whatever hash the chart has given to its pod.
+  const isNewer = ({ namespace, createdAt }: MeshedPod) =>
+    namespace === mesh.namespace && bundleWrittenAt !== undefined && createdAt > bundleWrittenAt;
+  const current = bundleSha256(bundle.text);
+  const pods = listed.map((pod) => (isNewer(pod) ? { ...pod, bundleSha256: current } : pod));
   const known = bundlesByHash(bundle.text, [...anchors, ...others]);
   const silent = pods.filter((pod) => pod.bundleSha256 === undefined);
   const texts = silent.length === 0 ? [] : await readAllTexts(mesh, silent);

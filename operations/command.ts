@@ -1,4 +1,5 @@
 /** What the commands that read a live cluster have in common. */
+import { setTimeout } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
@@ -12,6 +13,8 @@ export interface CommonOptions {
   readonly namespace: string;
   readonly timeout: number;
   readonly json: boolean;
+  /** Time between two looks, in milliseconds; absent: one look. */
+  readonly watch?: number;
 }
 
 export interface CommandDescription<Own> {
@@ -53,22 +56,27 @@ export async function runCommand<Own = object>({
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
   process.once("SIGTERM", () => interrupt.abort());
-  const deadline = AbortSignal.timeout(options.timeout);
-  const signal = AbortSignal.any([interrupt.signal, deadline]);
-  try {
-    const mesh = { ...connect({ ...options, signal }), namespace: options.namespace };
-    process.exitCode = exitCodes[await run(mesh, options)];
-  } catch (error) {
-    if (interrupt.signal.aborted) {
-      process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);
-      process.exitCode = exitInterrupted;
-    } else {
+  do {
+    const deadline = AbortSignal.timeout(options.timeout);
+    const signal = AbortSignal.any([interrupt.signal, deadline]);
+    try {
+      const mesh = { ...connect({ ...options, signal }), namespace: options.namespace };
+      process.exitCode = exitCodes[await run(mesh, options)];
+    } catch (error) {
+      if (interrupt.signal.aborted) break;
       const outOfTime = deadline.aborted
         ? `Out of time after ${formatSpan(options.timeout)} (--timeout): `
         : "";
       process.stderr.write(`${outOfTime}${(error as Error).message}\n`);
       process.exitCode = exitCodes.error;
     }
+    if (options.watch !== undefined) {
+      await setTimeout(options.watch, undefined, { signal: interrupt.signal }).catch(() => {});
+    }
+  } while (options.watch !== undefined && !interrupt.signal.aborted);
+  if (interrupt.signal.aborted) {
+    process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);
+    process.exitCode = exitInterrupted;
   }
 }
 

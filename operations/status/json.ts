@@ -12,7 +12,7 @@ import { isOf, retriesLeft } from "./table.ts";
 const verdicts = { ok: "ok", warning: "warning", error: "problem" } as const;
 
 /** Of a problem, `what` is its field and its message. */
-export function statusJson(status: MeshStatus, problems: readonly Finding[]): string {
+export function statusJson(status: MeshStatus, problems: readonly Finding[], indentation = 2): string {
   const { context, namespace, readAt, trust, anchorRenewedBy, issuer, webhooks, controllers, lastReload } =
     status;
   const { renewal } = status;
@@ -24,6 +24,7 @@ export function statusJson(status: MeshStatus, problems: readonly Finding[]): st
       namespace,
       trustDomain: trust.purpose.trustDomain,
       readAt,
+      unseen: status.unknown,
       distributedSha256: trust.distributedSha256,
       anchors: trust.anchors.map((anchor) => ({
         ...factsOf(anchor),
@@ -64,7 +65,12 @@ export function statusJson(status: MeshStatus, problems: readonly Finding[]): st
       })),
       lastReload,
       renewal: renewal && {
-        certManager: renewal.programs,
+        certManager: renewal.programs?.map(({ component, namespace, name, availableReplicas }) => ({
+          component,
+          namespace,
+          name,
+          availableReplicas,
+        })),
         issuers: renewal.signers.map(({ issuer: found, isKnown, secret, ...signer }) => ({
           ...signer,
           ready: found && conditionOf(found, "Ready")?.status,
@@ -74,7 +80,7 @@ export function statusJson(status: MeshStatus, problems: readonly Finding[]): st
       mesh: dataPlaneFacts(status),
     },
     undefined,
-    2,
+    indentation,
   );
 }
 

@@ -58,13 +58,18 @@ const issuerMetric = "issuer_cert_ttl_seconds";
  * error here; it is returned as what it is.
  */
 export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"): Promise<MeshStatus> {
-  const [trust, renewers] = await Promise.all([readTrust(mesh), listObjects(certificates(mesh))]);
-  const renewed = <Stored extends StoredCertificate>(stored: Stored): Stored & Credential => ({
-    ...stored,
-    renewedBy: renewers.find(({ spec }) => spec.secretName === stored.secretName),
-  });
   const unknown: string[] = [];
   const onForbidden = (reason: string) => unknown.push(reason);
+  const [trust, renewers] = await Promise.all([
+    readTrust(mesh),
+    ifAllowed(listObjects(certificates(mesh)), onForbidden),
+  ]);
+  const renewed = <Stored extends StoredCertificate>(stored: Stored): Stored & Credential => ({
+    ...stored,
+    // Whether its Certificate is still there cannot be said by someone who may not list them.
+    writtenFor: renewers && stored.writtenFor,
+    renewedBy: renewers?.find(({ spec }) => spec.secretName === stored.secretName),
+  });
   const { promise: others, resolve: foundOthers } = Promise.withResolvers<Generation["certificate"][]>();
   const dataPlane = readDataPlane(mesh, trust, others, leavesAsked, onForbidden);
   // What fails first is told; that this one then fails, too, is not.
@@ -76,7 +81,7 @@ export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"
     loadedIssuers(mesh, trust).then((loaded) =>
       Promise.all(loaded.map((controller) => withMetric(mesh, controller))),
     ),
-    listObjects(controllerEvents(mesh)),
+    ifAllowed(listObjects(controllerEvents(mesh)), onForbidden),
   ]);
   const renewedIssuer = renewed(issuer);
   const renewedWebhooks = webhooks.map(renewed);
@@ -87,7 +92,7 @@ export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"
   const isOfCertManager =
     certificatesOfMesh.length > 0 || credentials.some(({ writtenFor }) => writtenFor !== undefined);
   const renewal = isOfCertManager
-    ? await readRenewal(mesh, certificatesOfMesh, renewers, onForbidden)
+    ? await readRenewal(mesh, certificatesOfMesh, renewers ?? [], onForbidden)
     : undefined;
   const signer = renewal?.signers.find(({ signs }) => signs.includes(identityIssuerName));
   const generations = generationsOf({
@@ -109,7 +114,7 @@ export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"
     issuer: renewedIssuer,
     webhooks: renewedWebhooks,
     controllers,
-    lastReload: reloadEvents(events).at(-1),
+    lastReload: reloadEvents(events ?? []).at(-1),
   };
 }
 

@@ -93,7 +93,10 @@ function renewalOf(renewedBy: Certificate | undefined, readAt: Date): string | u
 }
 
 /** `generation 2`, or its name if this program has not given it one. */
-function nameOfGeneration({ number, certificate }: Pick<Generation, "number" | "certificate">): string {
+export function nameOfGeneration({
+  number,
+  certificate,
+}: Pick<Generation, "number" | "certificate">): string {
   return number === undefined ? factsOf(certificate).subject : `generation ${number}`;
 }
 

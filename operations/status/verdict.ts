@@ -251,9 +251,9 @@ function bundleProblem(
     pods.some((pod) => pod.namespace === namespace && pod.name === podName),
   );
   const isOther =
-    distributedSha256 === undefined || bundleSha256 === undefined
-      ? held !== undefined && ["overlapping", "stale"].includes(held.state)
-      : bundleSha256 !== distributedSha256;
+    held === undefined || held.state === "unknown"
+      ? distributedSha256 !== undefined && bundleSha256 !== undefined && bundleSha256 !== distributedSha256
+      : held.state !== "current";
   if (!isOther) return undefined;
   return broken("controller-anchors", {
     field: `Pod ${namespace}/${podName}`,

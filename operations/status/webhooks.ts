@@ -3,7 +3,7 @@ import type { V1MutatingWebhook, V1Pod, V1Service, V1ValidatingWebhook } from "@
 import { conditionOf } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { withPortForward } from "../../mesh/portForward.ts";
-import { found, requested } from "../../mesh/requests.ts";
+import { found, ifAllowed, requested } from "../../mesh/requests.ts";
 import { servedCertificates } from "../../mesh/servedCertificate.ts";
 import { readStoredCertificate } from "../../mesh/storedCertificate.ts";
 import { certificatesOf } from "../../mesh/trust.ts";
@@ -47,11 +47,14 @@ async function readWebhook(
   const field = `${kind}WebhookConfiguration ${name}`;
   const [stored, configuration] = await Promise.all([
     readStoredCertificate(mesh, secretName),
-    found<{ webhooks?: (V1MutatingWebhook | V1ValidatingWebhook)[] }>(
-      field,
-      kind === "Mutating"
-        ? admission.readMutatingWebhookConfiguration({ name })
-        : admission.readValidatingWebhookConfiguration({ name }),
+    ifAllowed(
+      found<{ webhooks?: (V1MutatingWebhook | V1ValidatingWebhook)[] }>(
+        field,
+        kind === "Mutating"
+          ? admission.readMutatingWebhookConfiguration({ name })
+          : admission.readValidatingWebhookConfiguration({ name }),
+      ),
+      onForbidden,
     ),
   ]);
   const clientConfig = configuration?.webhooks?.[0]?.clientConfig;

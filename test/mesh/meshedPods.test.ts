@@ -166,6 +166,22 @@ suite("The bundles that they hold", () => {
     assert.equal(api.requests.length, 1);
   });
 
+  test("are the mesh's own for pods of the control plane that have started since it was written", async () => {
+    const hash = bundleSha256(textOf(three));
+    api.objects = listing(
+      metadataOf("identity", { hash, namespace: "linkerd" }),
+      metadataOf("web", { hash }),
+    );
+    const states = async (bundleWrittenAt: Date) =>
+      (
+        await readHeldBundles(mesh, { ...trust(one), bundleWrittenAt }, await listMeshedPods(mesh), [
+          parsed(three),
+        ])
+      ).map(({ state, pods }) => `${state}: ${pods.map(({ name }) => name).join()}`);
+    assert.deepEqual(await states(new Date("2026-11-01T09:00:00Z")), ["current: identity", "stale: web"]);
+    assert.deepEqual(await states(new Date("2026-11-01T11:00:00Z")), ["stale: identity,web"]);
+  });
+
   test("are read from one pod where no hash tells them, and from another if that has gone", async () => {
     const text = `${textOf(one, three, two)}\n`;
     const hash = bundleSha256(text);
