@@ -2,7 +2,12 @@
 import { type Certificate, certificates } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { loadedIssuers } from "../../mesh/identityController.ts";
-import { countExternalWorkloads, listMeshedPods, readHeldBundles } from "../../mesh/meshedPods.ts";
+import {
+  countExternalWorkloads,
+  type HeldBundle,
+  listMeshedPods,
+  readHeldBundles,
+} from "../../mesh/meshedPods.ts";
 import { readLeaves } from "../../mesh/proxyLeaf.ts";
 import { readStoredCertificate } from "../../mesh/storedCertificate.ts";
 import { readTrust } from "../../mesh/trust.ts";
@@ -13,6 +18,7 @@ import type { Evidence } from "../../rules/rotation/gates.ts";
 
 /** What is seen, and how the cluster still differs from the stack's settings. */
 export interface Seen extends Evidence {
+  readonly held: readonly HeldBundle[];
   /** What `pulumi up` has still to do for the stack's anchors; empty if the cluster is as the stack says. */
   readonly pending: readonly string[];
 }

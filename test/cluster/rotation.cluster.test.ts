@@ -6,7 +6,17 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../../sandbox/until.ts";
 import { loadNamespace, loadStatus, meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
-import { kubectl, operation, refused, removeSandbox, set, startSandbox, unset, up, upChangesNothing } from "../stack.ts";
+import {
+  kubectl,
+  operation,
+  refused,
+  removeSandbox,
+  set,
+  startSandbox,
+  unset,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
 
 const simulated = 30;
 const running = 3;
@@ -76,7 +86,10 @@ test("it does not go on while pods hold the old root alone, by whatever way", as
   const { next } = await rotate("finish", 1);
   const shut = next.gates.filter(({ isOpen }) => !isOpen);
   assert.equal(shut.length, 1);
-  assert.match(shut[0]!.seen, new RegExp(`^${simulated + running - 2} of \\d+ pods were not: Deployment mesh-load/`));
+  assert.match(
+    shut[0]!.seen,
+    new RegExp(`^${simulated + running - 2} of \\d+ pods were not: Deployment mesh-load/`),
+  );
 
   await undisturbed(async () => {
     await set("crossSignTrustAnchors", "false");
@@ -118,7 +131,12 @@ test("once every pod has been restarted, it goes on to its end, and nobody notic
   });
   const { ended } = await loadStatus();
   assert.equal(ended, 0);
-  assert.equal((await kubectl("get", "secrets", "--namespace=linkerd", "--output=name")).includes("trust-anchor-2-cross"), false);
+  assert.equal(
+    (await kubectl("get", "secrets", "--namespace=linkerd", "--output=name")).includes(
+      "trust-anchor-2-cross",
+    ),
+    false,
+  );
 });
 
 test("the first generation's pods are gone, and a pod that starts now trusts the second alone", async () => {
