@@ -76,8 +76,9 @@ interface AfterCertManager {
  * issuer, the webhooks' credentials, Linkerd's CNI plugin if it is wanted, and Linkerd's two Helm releases – each only
  * when what it needs is ready, and removed in the opposite order.
  *
- * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs, with
- * restarts of the meshed pods between: list the next generation; let it sign; remove the one before.
+ * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs: list the
+ * next generation and let it sign, by the word of the one before; once every meshed pod has been restarted for whatever reason, let it sign
+ * alone; once every proxy has renewed its certificate, remove the one before.
  *
  * The Kubernetes provider comes from `opts`, and needs `enableSecretMutable: true`: without it, a changed anchor Secret
  * would be deleted and made again, and the mesh be without its signer in between.
