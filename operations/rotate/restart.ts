@@ -2,8 +2,7 @@
 import type { Mesh } from "../../mesh/cluster.ts";
 import type { HeldBundle, Workload } from "../../mesh/meshedPods.ts";
 import { canRestart, restart, rolledOut } from "../../mesh/restart.ts";
-import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
-import { isSameAnchor } from "../../rules/mesh/heldBundle.ts";
+import { isSameAuthority, type ParsedCertificate } from "../../rules/credentials/certificate.ts";
 
 /** Few enough for one identity controller, which issues five certificates a second. */
 const atOnce = 4;
@@ -20,7 +19,7 @@ const nameOf = ({ kind, namespace, name }: Workload) => `${kind} ${namespace}/${
 
 /** The workloads with pods that do not hold a root, those of the oldest pods first. */
 export function restartsFor(held: readonly HeldBundle[], root: ParsedCertificate): Restarts {
-  const lacking = held.filter(({ anchors }) => !anchors?.some((anchor) => isSameAnchor(anchor, root)));
+  const lacking = held.filter(({ anchors }) => !anchors?.some((anchor) => isSameAuthority(anchor, root)));
   const pods = lacking
     .flatMap((group) => group.pods)
     .toSorted((one, other) => one.createdAt.getTime() - other.createdAt.getTime());

@@ -1,9 +1,13 @@
 /** What has to be shown before a step of a rotation, and what is seen of it. */
-import { isSignedBy, type ParsedCertificate, quotedName } from "../credentials/certificate.ts";
+import {
+  isSameAuthority,
+  isSignedBy,
+  type ParsedCertificate,
+  quotedName,
+} from "../credentials/certificate.ts";
 import { chainToAnchor } from "../credentials/chain.ts";
 import { parseDuration } from "../lifetimes/duration.ts";
 import { describeWorkloads, type Holders } from "../mesh/anchorHolders.ts";
-import { isSameAnchor } from "../mesh/heldBundle.ts";
 import type { Stage } from "./stage.ts";
 import type { StepName } from "./steps.ts";
 
@@ -116,7 +120,7 @@ function everyoneHolds(
 ): readonly Gate[] {
   const root = roots.get(generation);
   const holds = ({ anchors }: Holders) =>
-    root !== undefined && anchors?.some((anchor) => isSameAnchor(anchor, root)) === true;
+    root !== undefined && anchors?.some((anchor) => isSameAuthority(anchor, root)) === true;
   const lacking = held.filter((group) => !holds(group));
   const all = held.flatMap(({ pods }) => pods).length;
   const without = lacking.flatMap(({ pods }) => pods).length;
@@ -184,7 +188,7 @@ function refusalBy(
   time: Date,
 ): string | undefined {
   if (leaf === undefined) return undefined;
-  const own = intermediates.filter((one) => !isSameAnchor(one, root));
+  const own = intermediates.filter((one) => !isSameAuthority(one, root));
   const { reason } = chainToAnchor(leaf, own, [root], time);
   if (reason !== undefined) return `${holderOf(pod)}: ${reason}`;
   if (own.length === intermediates.length) return undefined;
