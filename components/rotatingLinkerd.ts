@@ -9,6 +9,7 @@ import {
 } from "../rules/credentials/bundle.ts";
 import type { Finding } from "../rules/finding.ts";
 import { isLater } from "../rules/known.ts";
+import { checkCrossCertificateEnd } from "../rules/lifetimes/crossCertificate.ts";
 import { checkAnchorEnd } from "../rules/lifetimes/trustAnchor.ts";
 import {
   controlPlaneWebhooks,
@@ -136,9 +137,12 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
 
     const makeAnchors = settings.trustAnchor.source === "cluster" ? clusterAnchor : stackAnchors;
     const anchors = makeAnchors(name, settings, linkerdNamespace, afterCertManager);
-    pulumi.all([anchors.statuses, settings.trustAnchor.warnBefore]).apply(([statuses, warnBefore]) => {
-      requireSound(endsOf(statuses, settings, warnBefore).map(spellingOf(args)));
-    });
+    pulumi
+      .all([anchors.statuses, settings.trustAnchor.warnBefore, duration])
+      .apply(([statuses, warnBefore, issuerDuration]) => {
+        const ends = endsOf(statuses, settings, warnBefore);
+        requireSound([...ends, ...crossEndsOf(statuses, issuerDuration)].map(spellingOf(args)));
+      });
     const issuerRef = otherIssuer(name, settings, linkerdNamespace, afterCertManager) ?? anchors.issuerRef;
     const issuer =
       issuerRef === undefined || identityIssuer.source === "secret"
@@ -326,6 +330,16 @@ function endsOf(
         warnBefore,
       ),
     );
+}
+
+/** Refuses to go on with a cross certificate that is about to end. */
+function crossEndsOf(statuses: readonly TrustAnchorStatus[], issuerDuration: string): Finding[] {
+  return statuses.flatMap(({ generation, crossCertificate }) => {
+    if (crossCertificate === undefined || generation === undefined) return [];
+    const { by, notAfter } = crossCertificate;
+    const cross = { field: "trustAnchor.crossSign", generation, by, end: new Date(notAfter) };
+    return [...checkCrossCertificateEnd(cross, issuerDuration, new Date())];
+  });
 }
 
 /** The pod-security level of the mesh's namespaces. */
