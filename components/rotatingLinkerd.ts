@@ -9,6 +9,7 @@ import {
 } from "../rules/credentials/bundle.ts";
 import type { Finding } from "../rules/finding.ts";
 import { isLater } from "../rules/known.ts";
+import { checkCrossCertificateEnd } from "../rules/lifetimes/crossCertificate.ts";
 import { checkAnchorEnd } from "../rules/lifetimes/trustAnchor.ts";
 import {
   controlPlaneWebhooks,
@@ -21,7 +22,7 @@ import {
 import { cniEnabled, type PodSecurityLevel, podSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { crossSignings } from "../rules/settings/crossSigning.ts";
 import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
-import { signingGeneration } from "../rules/settings/trustAnchor.ts";
+import { signingGeneration } from "../rules/settings/settings.ts";
 import { CertManager } from "./certManager.ts";
 import { ClusterTrustAnchor } from "./clusterTrustAnchor.ts";
 import { IdentityIssuer } from "./identityIssuer.ts";
@@ -76,8 +77,9 @@ interface AfterCertManager {
  * issuer, the webhooks' credentials, Linkerd's CNI plugin if it is wanted, and Linkerd's two Helm releases – each only
  * when what it needs is ready, and removed in the opposite order.
  *
- * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs, with
- * restarts of the meshed pods between: list the next generation; let it sign; remove the one before.
+ * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs: list the
+ * next generation and let it sign, by the word of the one before; once every meshed pod has been restarted for whatever reason, let it sign
+ * alone; once every proxy has renewed its certificate, remove the one before.
  *
  * The Kubernetes provider comes from `opts`, and needs `enableSecretMutable: true`: without it, a changed anchor Secret
  * would be deleted and made again, and the mesh be without its signer in between.
@@ -135,9 +137,12 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
 
     const makeAnchors = settings.trustAnchor.source === "cluster" ? clusterAnchor : stackAnchors;
     const anchors = makeAnchors(name, settings, linkerdNamespace, afterCertManager);
-    pulumi.all([anchors.statuses, settings.trustAnchor.warnBefore]).apply(([statuses, warnBefore]) => {
-      requireSound(endsOf(statuses, settings, warnBefore).map(spellingOf(args)));
-    });
+    pulumi
+      .all([anchors.statuses, settings.trustAnchor.warnBefore, duration])
+      .apply(([statuses, warnBefore, issuerDuration]) => {
+        const ends = endsOf(statuses, settings, warnBefore);
+        requireSound([...ends, ...crossEndsOf(statuses, issuerDuration)].map(spellingOf(args)));
+      });
     const issuerRef = otherIssuer(name, settings, linkerdNamespace, afterCertManager) ?? anchors.issuerRef;
     const issuer =
       issuerRef === undefined || identityIssuer.source === "secret"
@@ -325,6 +330,16 @@ function endsOf(
         warnBefore,
       ),
     );
+}
+
+/** Refuses to go on with a cross certificate that is about to end. */
+function crossEndsOf(statuses: readonly TrustAnchorStatus[], issuerDuration: string): Finding[] {
+  return statuses.flatMap(({ generation, crossCertificate }) => {
+    if (crossCertificate === undefined || generation === undefined) return [];
+    const { by, notAfter } = crossCertificate;
+    const cross = { field: "trustAnchor.crossSign", generation, by, end: new Date(notAfter) };
+    return [...checkCrossCertificateEnd(cross, issuerDuration, new Date())];
+  });
 }
 
 /** The pod-security level of the mesh's namespaces. */

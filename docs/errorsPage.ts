@@ -1,7 +1,7 @@
 /** `docs/errors.md`: every rule, with what it demands and how to meet the demand. */
 import { withKeys } from "../infra/config.ts";
 import { chartRules } from "../rules/charts/rules.ts";
-import { credentialRules, storedIssuerRules } from "../rules/credentials/rules.ts";
+import { credentialRules, crossCertificateRules, storedIssuerRules } from "../rules/credentials/rules.ts";
 import type { Rule } from "../rules/finding.ts";
 import { lifetimeRules } from "../rules/lifetimes/rules.ts";
 import { meshRules } from "../rules/mesh/rules.ts";
@@ -11,7 +11,7 @@ const sections: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   Settings: settingRules,
   "Lifetimes and renewal": lifetimeRules,
   "Helm charts": chartRules,
-  "Certificates and keys": { ...credentialRules, ...storedIssuerRules },
+  "Certificates and keys": { ...credentialRules, ...crossCertificateRules, ...storedIssuerRules },
   "The cluster": meshRules,
 };
 

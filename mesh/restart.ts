@@ -47,25 +47,74 @@ export async function restart({ apps, custom }: Cluster, workload: Workload, tim
 
 const pollMilliseconds = 500;
 
+/** How far a workload's controller is. */
+interface Rollout {
+  readonly isSeen: boolean;
+  /** Pods that are wanted; that are of the newest template; that are available; and all of them. */
+  readonly counts: readonly (number | undefined)[];
+}
+
+async function rolloutOf({ apps, custom }: Cluster, { kind, namespace, name }: Workload): Promise<Rollout> {
+  const isSeen = (generation = 0, observed: number | string = 0) => Number(observed) >= generation;
+  switch (kind) {
+    case "StatefulSet": {
+      const { metadata, spec, status } = await apps.readNamespacedStatefulSet({ namespace, name });
+      const { updatedReplicas, availableReplicas, replicas } = status ?? {};
+      const counts = [spec?.replicas ?? 1, updatedReplicas, availableReplicas, replicas];
+      return { isSeen: isSeen(metadata?.generation, status?.observedGeneration), counts };
+    }
+    case "DaemonSet": {
+      const { metadata, status } = await apps.readNamespacedDaemonSet({ namespace, name });
+      const { desiredNumberScheduled, updatedNumberScheduled, numberAvailable } = status ?? {};
+      const counts = [desiredNumberScheduled, updatedNumberScheduled, numberAvailable];
+      return { isSeen: isSeen(metadata?.generation, status?.observedGeneration), counts };
+    }
+    case "Rollout": {
+      const object = { group: "argoproj.io", version: "v1alpha1", plural: "rollouts", namespace, name };
+      const { metadata, spec, status = {} } = (await custom.getNamespacedCustomObject(object)) as ArgoRollout;
+      const { observedGeneration, phase, restartedAt } = status;
+      // Its controller replaces the pods one by one, and says when it has begun with the last word it got.
+      const isThrough = phase === "Healthy" && restartedAt === spec.restartAt;
+      return { isSeen: isSeen(metadata.generation, observedGeneration), counts: [1, isThrough ? 1 : 0] };
+    }
+    default: {
+      const { metadata, spec, status } = await apps.readNamespacedDeployment({ namespace, name });
+      const { updatedReplicas, availableReplicas, replicas } = status ?? {};
+      const counts = [spec?.replicas ?? 1, updatedReplicas, availableReplicas, replicas];
+      return { isSeen: isSeen(metadata?.generation, status?.observedGeneration), counts };
+    }
+  }
+}
+
+/** What is read of a Rollout of Argo's. */
+interface ArgoRollout {
+  readonly metadata: { readonly generation?: number };
+  readonly spec: { readonly restartAt?: string };
+  readonly status?: {
+    readonly observedGeneration?: string;
+    readonly phase?: string;
+    readonly restartedAt?: string;
+  };
+}
+
 /**
- * Waits until a Deployment has no pod of an older template, and all of its new ones are available.
+ * Waits until a workload has no pod of an older template, and all of its new ones are available.
  *
- * @throws Error if it cannot be read, or the cluster's time runs out.
+ * @param signal ends the wait. Defaults to the cluster's.
+ * @throws Error if it cannot be read, or its time runs out.
  */
 export async function rolledOut(
-  { apps, signal }: Cluster,
-  { namespace, name }: Pick<Workload, "namespace" | "name">,
+  cluster: Cluster,
+  workload: Workload,
+  signal: AbortSignal = cluster.signal,
 ): Promise<void> {
+  const { kind, namespace, name } = workload;
   for (;;) {
     signal.throwIfAborted();
-    const { metadata, spec, status } = await requested(
-      `Deployment ${namespace}/${name}`,
-      apps.readNamespacedDeployment({ namespace, name }),
-    );
-    const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status ?? {};
-    const wanted = spec?.replicas ?? 1;
-    const isSeen = observedGeneration >= (metadata?.generation ?? 0);
-    if (isSeen && [replicas, updatedReplicas, availableReplicas].every((count) => count === wanted)) return;
+    const looked = rolloutOf(cluster, workload);
+    const { isSeen, counts } = await requested(`${kind} ${namespace}/${name}`, looked);
+    const [wanted = 0] = counts;
+    if (isSeen && counts.every((count = 0) => count === wanted)) return;
     await new Promise((next) => setTimeout(next, pollMilliseconds));
   }
 }

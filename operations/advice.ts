@@ -24,9 +24,7 @@ export function describeObjects(namespace: string, objects: string): string {
   return `See why: kubectl -n ${namespace} describe ${objects}`;
 }
 
-const rotateStack =
-  "add the next generation to trustAnchorGenerations (and to providedTrustAnchors, where anchors are given), run pulumi up, " +
-  "restart the meshed pods, let it sign (signingGeneration), restart them again, and take the old generation out.";
+const rotateStack = "npm run -s rotate -- plan says what comes first (docs/rotation.md).";
 const rotateCluster =
   "renew the Certificate linkerd-trust-anchor (cmctl renew), and go on as docs/credentials.md says (Rotating it).";
 const expiredStack =

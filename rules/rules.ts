@@ -1,6 +1,6 @@
 /** Every rule that settings, credentials and clusters must keep, from the tables of the rooms. */
 import { chartRules } from "./charts/rules.ts";
-import { credentialRules, storedIssuerRules } from "./credentials/rules.ts";
+import { credentialRules, crossCertificateRules, storedIssuerRules } from "./credentials/rules.ts";
 import type { Finding, Rule } from "./finding.ts";
 import { lifetimeRules } from "./lifetimes/rules.ts";
 import { meshRules } from "./mesh/rules.ts";
@@ -12,6 +12,7 @@ export const rules = {
   ...lifetimeRules,
   ...chartRules,
   ...credentialRules,
+  ...crossCertificateRules,
   ...storedIssuerRules,
   ...meshRules,
 };

@@ -1,8 +1,13 @@
 /** What a cluster shows of a mesh whose trust anchor rotates. */
-import { certificates } from "../../mesh/certManager.ts";
+import { type Certificate, certificates } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { loadedIssuers } from "../../mesh/identityController.ts";
-import { countExternalWorkloads, listMeshedPods, readHeldBundles } from "../../mesh/meshedPods.ts";
+import {
+  countExternalWorkloads,
+  type HeldBundle,
+  listMeshedPods,
+  readHeldBundles,
+} from "../../mesh/meshedPods.ts";
 import { readLeaves } from "../../mesh/proxyLeaf.ts";
 import { readStoredCertificate } from "../../mesh/storedCertificate.ts";
 import { readTrust } from "../../mesh/trust.ts";
@@ -13,6 +18,7 @@ import type { Evidence } from "../../rules/rotation/gates.ts";
 
 /** What is seen, and how the cluster still differs from the stack's settings. */
 export interface Seen extends Evidence {
+  readonly held: readonly HeldBundle[];
   /** What `pulumi up` has still to do for the stack's anchors; empty if the cluster is as the stack says. */
   readonly pending: readonly string[];
 }
@@ -42,7 +48,8 @@ export async function readEvidence(mesh: Mesh, planned: PlannedAnchors, asksProx
   const missing = found.filter(([, root]) => root === undefined).map(([generation]) => generation);
   const leaving = leavingAnchors(trust.bundle, planned);
   const signer = signerOf(planned);
-  const issuerRef = renewers.find(({ spec }) => spec.secretName === identityIssuerName)?.spec.issuerRef;
+  const renewedBy = renewers.find(({ spec }) => spec.secretName === identityIssuerName);
+  const issuerRef = renewedBy?.spec.issuerRef;
   return {
     time: new Date(),
     roots: new Map(found.flatMap(([generation, root]) => (root === undefined ? [] : [[generation, root]]))),
@@ -51,6 +58,7 @@ export async function readEvidence(mesh: Mesh, planned: PlannedAnchors, asksProx
     held,
     externalWorkloads,
     ...(proxies && { proxies }),
+    signerSetAt: renewedBy && issuerSetAt(renewedBy),
     pending: [
       ...missing.map((generation) => `generation ${generation} is not in the bundle of the mesh yet`),
       ...leaving.map((name) => `${name} is still in the bundle of the mesh`),
@@ -61,6 +69,17 @@ export async function readEvidence(mesh: Mesh, planned: PlannedAnchors, asksProx
           ]),
     ],
   };
+}
+
+/** The API server keeps who has set which field of an object, and when they last changed one of theirs. */
+function issuerSetAt({ metadata: { managedFields = [] } }: Certificate): Date | undefined {
+  const times = managedFields.flatMap(({ fieldsV1, time }) => {
+    const fields = fieldsV1 as { "f:spec"?: { "f:issuerRef"?: object } } | undefined;
+    return fields?.["f:spec"]?.["f:issuerRef"] === undefined || time === undefined
+      ? []
+      : [new Date(time).getTime()];
+  });
+  return times.length === 0 ? undefined : new Date(Math.max(...times));
 }
 
 /** Name of the Issuer that is to sign. */

@@ -27,12 +27,14 @@ import { readProject } from "../project.ts";
 import { awaitProof, runUpdate, stackFileOf, writeEdit } from "./apply.ts";
 import { readEvidence, type Seen } from "./evidence.ts";
 import { describePlan, isOpen, type Plan, planJson, planOf } from "./plan.ts";
+import { restartAll, restartsFor } from "./restart.ts";
 import { describeEdit } from "./stackEdit.ts";
 
 interface Options {
   readonly stack?: string;
   readonly yes: boolean;
   readonly edit: boolean;
+  readonly restart?: boolean;
   readonly json: boolean;
   readonly externalWorkloadsHoldIt: boolean;
   readonly startWhenLessThan?: string;
@@ -75,10 +77,11 @@ async function readRotation(
       "No generation of this stack signs: the anchor is kept on the cluster, or someone else signs (docs/credentials.md). Whoever keeps it rotates it.",
     );
   }
-  const [namespace, rotationAllowance, issuanceLifetime] = [
+  const [namespace, rotationAllowance, issuanceLifetime, clockSkewAllowance] = [
     settings.controlPlane.namespace,
     settings.trustAnchor.rotationAllowance,
     settings.identityIssuer.issuanceLifetime,
+    settings.identityIssuer.clockSkewAllowance,
   ].map((value) => known(value)!);
   const cluster = connect({
     ...(configuration.kubeconfig !== undefined && { kubeconfig: configuration.kubeconfig }),
@@ -93,6 +96,7 @@ async function readRotation(
     demands: {
       rotationAllowance: rotationAllowance!,
       issuanceLifetime: issuanceLifetime!,
+      clockSkewAllowance: clockSkewAllowance!,
       externalConfirmed: externalWorkloadsHoldIt,
     },
     mesh: { ...cluster, namespace: namespace! },
@@ -166,6 +170,7 @@ const forward =
   (...names: readonly string[]): Action =>
   async (options, signal) => {
     const stack = await readRotation(options, signal);
+    if (options.restart) await restartHolders(stack);
     const seen = await look(stack);
     if (!names.includes(seen.next.name)) {
       throw new Refused(
@@ -181,6 +186,20 @@ const forward =
     await take(stack, edit, seen.next.does, options, signal);
     return done(options, signal);
   };
+
+/** Has every pod take the newest generation, where that is trusted already. */
+async function restartHolders({ mesh, planned, stage }: Stack): Promise<void> {
+  const seen = await readEvidence(mesh, planned, false);
+  const root = seen.roots.get(stage.generations.at(-1)!);
+  if (root === undefined || stage.name === "idle") return;
+  const restarts = restartsFor(seen.held, root);
+  report(
+    restarts.workloads.length === 0
+      ? "No workload has to be restarted."
+      : `Restarting ${restarts.workloads.length} workloads whose pods were started before generation ${stage.generations.at(-1)}.`,
+  );
+  await restartAll(mesh, restarts, report);
+}
 
 function nextAnchor({
   certificateFile,
@@ -273,6 +292,10 @@ export async function main(): Promise<void> {
       .option("--yes", "do not ask", false)
       .option("--edit", "change the stack's file alone, for a pull request", false);
   };
+  const restarting = [
+    "--restart",
+    "first restart the workloads that were started before the newest generation, a few at a time",
+  ] as const;
   add("plan", "say where it stands, what comes next, and what that waits for; changes nothing", plan);
   add("begin", "add the next generation, by which the mesh is signed at once", forward("begin"))
     .option("--certificate-file <pem>", "a root of your own for it, from the project's folder")
@@ -282,12 +305,12 @@ export async function main(): Promise<void> {
     "activate",
     "let the newest generation sign, where the older one cannot vouch for it",
     forward("activate"),
-  );
+  ).option(...restarting);
   add(
     "finish",
     "stop vouching for the new generation; then, take the older one out",
     forward("settle", "retire"),
-  );
+  ).option(...restarting);
   add("abort", "go back to the older generation", abort);
   add("run", "go as far as the evidence allows, without asking", run).option(
     "--start-when-less-than <duration>",

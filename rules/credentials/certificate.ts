@@ -62,6 +62,14 @@ export function isSameCertificate(one: ParsedCertificate, other: ParsedCertifica
   return one.x509.raw.equals(other.x509.raw);
 }
 
+/**
+ * Whether two certificates are of one authority: with the same subject and key, what one of them has signed is signed by
+ * the other as well. A root that is renewed is one, and so is a root's cross certificate, which another root signed.
+ */
+export function isSameAuthority(one: ParsedCertificate, other: ParsedCertificate): boolean {
+  return one.subjectDer === other.subjectDer && one.x509.publicKey.equals(other.x509.publicKey);
+}
+
 /** Whether `authority` signed it, by name and by signature: Go finds a certificate's issuer by nothing else. */
 export function isSignedBy(certificate: ParsedCertificate, authority: ParsedCertificate): boolean {
   if (certificate.issuerDer !== authority.subjectDer) return false;

@@ -5,15 +5,9 @@ import { parseDuration } from "../lifetimes/duration.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "../settings/defaults.ts";
 import { called, checkAuthority } from "./authority.ts";
-import {
-  isSameCertificate,
-  isSignedBy,
-  type ParseCertificate,
-  type ParsedCertificate,
-  quoted,
-  quotedName,
-} from "./certificate.ts";
+import { isSameCertificate, isSignedBy, type ParseCertificate, quoted, quotedName } from "./certificate.ts";
 import { authoritiesAbove } from "./chain.ts";
+import { identifierDifference } from "./keyIdentifiers.ts";
 import { type Member, type PemText, readCertificates } from "./pemText.ts";
 import { checkKey } from "./privateKey.ts";
 
@@ -219,21 +213,6 @@ function checkKeyIdentifiers(members: readonly Member[]): Finding[] {
       message: `${called(member)} names ${difference.named} as ${difference.what} that signed it; certificate ${signer.place} of ${signer.field}, which did sign it, has ${difference.own}.`,
     });
   });
-}
-
-/** The first thing that a certificate says about its signer and that is not so; what either leaves out is not compared. */
-function identifierDifference(certificate: ParsedCertificate, signer: ParsedCertificate) {
-  const { authorityKeyIdentifier, authoritySerialNumber, authorityIssuerDer } = certificate;
-  const { subjectKeyIdentifier, serialNumber, issuerDer } = signer;
-  return [
-    {
-      what: "the identifier of the key",
-      named: authorityKeyIdentifier,
-      own: authorityKeyIdentifier && subjectKeyIdentifier,
-    },
-    { what: "the serial number of the certificate", named: authoritySerialNumber, own: serialNumber },
-    { what: "the issuer of the certificate", named: authorityIssuerDer, own: issuerDer },
-  ].find(({ named, own }) => named !== undefined && own !== undefined && named !== own);
 }
 
 function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap<Member, number>): Finding[] {

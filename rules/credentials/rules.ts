@@ -219,6 +219,12 @@ export const credentialRules = {
     source: "linkerd2 pkg/tls/ca.go",
     stricter: "it issues leaves that are shorter than they should be.",
   },
+  "chain-outlives-issuer": {
+    demand: "Every certificate that follows the issuer outlives it.",
+    fix: "Issue it again, or end the rotation that it is for: once every pod trusts the new root, nothing has to follow the issuer.",
+    source: "linkerd2 pkg/tls/ca.go limits leaves to the earliest end of the issuer's whole text",
+    stricter: "it issues leaves that end with it, and after its end leaves that have ended.",
+  },
   "trust-domain": {
     severity: "warning",
     demand:
@@ -249,6 +255,20 @@ export const credentialRules = {
     demand: "The key belongs to the certificate.",
     fix: "Give the key that the certificate was made for, or issue a certificate for this key.",
     source: "linkerd2 pkg/tls/cred.go ValidateAndCreateCreds",
+  },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+/** Rules about a cross certificate that is given. */
+export const crossCertificateRules = {
+  "cross-certificate-root": {
+    demand: "A cross certificate has the subject, the key and the key identifier of its generation's root.",
+    fix: "Make it of the root itself, all of whose extensions it keeps but one: openssl x509 -in ROOT -CA ROOT-BEFORE -CAkey KEY-BEFORE -days DAYS -extfile FILE, with authorityKeyIdentifier=keyid in FILE.",
+    source: "RFC 4949, cross-certificate; OpenSSL and BoringSSL compare key identifiers",
+  },
+  "cross-certificate-signer": {
+    demand: "A cross certificate is signed by the root of the generation before.",
+    fix: "Have the root of the generation before sign it: pods that have not been restarted yet trust that one alone.",
+    source: verification,
   },
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -10,7 +10,7 @@ import { trustAnchorCommonName } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
 import { type CrossSigning, crossSignings } from "../settings/crossSigning.ts";
 import type { Settings } from "../settings/settings.ts";
-import { signingGeneration } from "../settings/trustAnchor.ts";
+import { signingGeneration } from "../settings/settings.ts";
 
 /** The anchors that a stack is going to have, as far as they are known before they are made. Can be sent to a thread. */
 export interface PlannedAnchors {

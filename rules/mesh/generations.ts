@@ -1,7 +1,6 @@
 /** The generations of a mesh's trust anchor: which are trusted, which signs, and who vouches for which. */
-import { isSignedBy, type ParsedCertificate } from "../credentials/certificate.ts";
+import { isSameAuthority, isSignedBy, type ParsedCertificate } from "../credentials/certificate.ts";
 import { trustAnchorCommonName } from "../linkerdNames.ts";
-import { isSameAnchor } from "./heldBundle.ts";
 
 /** One name and key that signs or has signed for the mesh. */
 export interface Generation {
@@ -48,14 +47,14 @@ export function generationsOf({ anchors, issuer, others }: Authorities): readonl
   );
   const seen = [...anchors, ...others.filter((one) => isRoot(one)), ...crossed];
   return seen
-    .filter((one, place) => !seen.slice(0, place).some((earlier) => isSameAnchor(earlier, one)))
+    .filter((one, place) => !seen.slice(0, place).some((earlier) => isSameAuthority(earlier, one)))
     .map((certificate) => ({
       number: generationNumber(certificate),
       certificate,
       isInBundle: anchors.includes(certificate),
       signs: issuer !== undefined && isSignedBy(issuer, certificate),
       vouchers: crossed
-        .filter((one, place) => isSameAnchor(one, certificate) && place === placeOf(crossed, one))
+        .filter((one, place) => isSameAuthority(one, certificate) && place === placeOf(crossed, one))
         .map((one) => ({
           certificate: one,
           by: seen.find((other) => !isCross(other) && isSignedBy(one, other)),
@@ -66,7 +65,7 @@ export function generationsOf({ anchors, issuer, others }: Authorities): readonl
 const isRoot = ({ isCa, subjectDer, issuerDer }: ParsedCertificate) => isCa && subjectDer === issuerDer;
 const isCross = ({ isCa, subjectDer, issuerDer }: ParsedCertificate) => isCa && subjectDer !== issuerDer;
 const isRootOf = (root: ParsedCertificate, cross: ParsedCertificate) =>
-  isRoot(root) && isSameAnchor(root, cross);
+  isRoot(root) && isSameAuthority(root, cross);
 
 /** The chain and the Secret hold the same certificate. */
 const placeOf = (certificates: readonly ParsedCertificate[], { x509 }: ParsedCertificate) =>

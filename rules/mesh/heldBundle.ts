@@ -1,6 +1,6 @@
 /** Which trust anchors a proxy was started with, by the hash that its pod carries, and how they stand to the mesh's own. */
 import { bundleSha256, joinBundle } from "../credentials/bundle.ts";
-import type { ParsedCertificate } from "../credentials/certificate.ts";
+import { isSameAuthority, type ParsedCertificate } from "../credentials/certificate.ts";
 import { chainToAnchor } from "../credentials/chain.ts";
 
 /**
@@ -12,11 +12,6 @@ import { chainToAnchor } from "../credentials/chain.ts";
  */
 export type BundleState = "current" | "overlapping" | "stale" | "unknown";
 
-/** Whether two certificates are one trust anchor: who verifies goes by its name and its key alone. */
-export function isSameAnchor(one: ParsedCertificate, other: ParsedCertificate): boolean {
-  return one.subjectDer === other.subjectDer && one.x509.publicKey.equals(other.x509.publicKey);
-}
-
 /** @param held absent if they are not known. */
 export function bundleState(
   held: readonly ParsedCertificate[] | undefined,
@@ -24,7 +19,7 @@ export function bundleState(
 ): BundleState {
   if (held === undefined) return "unknown";
   const isIn = (anchors: readonly ParsedCertificate[]) => (one: ParsedCertificate) =>
-    anchors.some((anchor) => isSameAnchor(anchor, one));
+    anchors.some((anchor) => isSameAuthority(anchor, one));
   if (held.every(isIn(current)) && current.every(isIn(held))) return "current";
   return held.some(isIn(current)) ? "overlapping" : "stale";
 }

@@ -1,9 +1,13 @@
 /** What has to be shown before a step of a rotation, and what is seen of it. */
-import { isSignedBy, type ParsedCertificate, quotedName } from "../credentials/certificate.ts";
+import {
+  isSameAuthority,
+  isSignedBy,
+  type ParsedCertificate,
+  quotedName,
+} from "../credentials/certificate.ts";
 import { chainToAnchor } from "../credentials/chain.ts";
 import { parseDuration } from "../lifetimes/duration.ts";
 import { describeWorkloads, type Holders } from "../mesh/anchorHolders.ts";
-import { isSameAnchor } from "../mesh/heldBundle.ts";
 import type { Stage } from "./stage.ts";
 import type { StepName } from "./steps.ts";
 
@@ -40,6 +44,8 @@ export interface Evidence {
   readonly externalWorkloads: number;
   /** Every pod's proxy; absent if they have not been asked. */
   readonly proxies?: readonly ProxyAnswer[];
+  /** When the issuer that signs was set; absent if the cluster does not say. */
+  readonly signerSetAt?: Date | undefined;
 }
 
 /** What the stack asks of a rotation. */
@@ -47,6 +53,7 @@ export interface Demands {
   /** Go durations. */
   readonly rotationAllowance: string;
   readonly issuanceLifetime: string;
+  readonly clockSkewAllowance: string;
   /** Whether someone vouches for what cannot be seen: workloads outside of the cluster. */
   readonly externalConfirmed: boolean;
 }
@@ -73,7 +80,7 @@ export function gatesOf(step: StepName, stage: Stage, evidence: Evidence, demand
       return [
         loaded(evidence),
         ...everyoneHolds(newest, evidence, demands),
-        everyLeafIsBelow(newest, evidence),
+        everyLeafIsBelow(newest, evidence, demands),
       ];
     default:
       return [];
@@ -113,7 +120,7 @@ function everyoneHolds(
 ): readonly Gate[] {
   const root = roots.get(generation);
   const holds = ({ anchors }: Holders) =>
-    root !== undefined && anchors?.some((anchor) => isSameAnchor(anchor, root)) === true;
+    root !== undefined && anchors?.some((anchor) => isSameAuthority(anchor, root)) === true;
   const lacking = held.filter((group) => !holds(group));
   const all = held.flatMap(({ pods }) => pods).length;
   const without = lacking.flatMap(({ pods }) => pods).length;
@@ -138,33 +145,57 @@ function everyoneHolds(
   ];
 }
 
-/** Every proxy has a certificate that leads to a generation by itself: it has met the issuer that nobody vouches for. */
-function everyLeafIsBelow(generation: number, { proxies, roots, time }: Evidence): Gate {
-  const demand = `Every proxy has renewed its certificate since generation ${generation} signs alone, and none has failed to.`;
+/** How long an issuer may take from cert-manager to every identity controller: the kubelet delivers it within two minutes. */
+const deliveryMilliseconds = 150_000;
+
+/**
+ * Every proxy has a certificate that leads to a generation by itself: it has met the issuer that nobody vouches for. Of a
+ * proxy that does not answer, time tells: what was issued before that issuer ends.
+ */
+function everyLeafIsBelow(
+  generation: number,
+  { proxies, roots, time, signerSetAt }: Evidence,
+  { issuanceLifetime, clockSkewAllowance }: Demands,
+): Gate {
+  const demand = `Every proxy has renewed its certificate since generation ${generation} signs alone.`;
   const root = roots.get(generation);
   if (proxies === undefined || root === undefined) {
     return { demand, isOpen: false, seen: "the proxies have not been asked" };
   }
-  const open = proxies.flatMap(({ pod, leaf, intermediates, failure }) => {
-    const holder = `${pod.workload.namespace}/${pod.name}`;
-    if (leaf === undefined) return [`${holder}: ${failure}`];
-    // Its own chain, without what an older generation says of this one.
-    const own = intermediates.filter((one) => !isSameAnchor(one, root));
-    const vouched = own.length < intermediates.length;
-    const { reason } = chainToAnchor(leaf, own, [root], time);
-    if (reason !== undefined) return [`${holder}: ${reason}`];
-    return vouched
-      ? [
-          `${holder}: its certificate is still vouched for, and ends at ${leaf.x509.validToDate.toISOString()}`,
-        ]
-      : [];
-  });
+  const life = milliseconds(issuanceLifetime) + 2 * milliseconds(clockSkewAllowance) + deliveryMilliseconds;
+  const isOver = signerSetAt !== undefined && time.getTime() - signerSetAt.getTime() > life;
+  const silent = proxies.filter(({ leaf }) => leaf === undefined);
+  const open = [
+    ...proxies.flatMap((proxy) => refusalBy(proxy, root, time) ?? []),
+    ...(isOver ? [] : silent.map(({ pod, failure }) => `${holderOf(pod)}: ${failure}`)),
+  ];
+  if (open.length > 0) return { demand, isOpen: false, seen: some(open) };
+  const rest =
+    silent.length > 0
+      ? `; of ${silent.length} that did not answer, all that was issued before has ended`
+      : "";
   return {
     demand,
-    isOpen: open.length === 0,
-    seen: open.length === 0 ? numberOf(proxies.length, "proxy", "proxies") : some(open),
+    isOpen: true,
+    seen: `${numberOf(proxies.length - silent.length, "proxy", "proxies")}${rest}`,
   };
 }
+
+/** Why a proxy's own certificate would not do without what vouches for it; `undefined` if it would, or does not show. */
+function refusalBy(
+  { pod, leaf, intermediates }: ProxyAnswer,
+  root: ParsedCertificate,
+  time: Date,
+): string | undefined {
+  if (leaf === undefined) return undefined;
+  const own = intermediates.filter((one) => !isSameAuthority(one, root));
+  const { reason } = chainToAnchor(leaf, own, [root], time);
+  if (reason !== undefined) return `${holderOf(pod)}: ${reason}`;
+  if (own.length === intermediates.length) return undefined;
+  return `${holderOf(pod)}: its certificate is still vouched for, and ends at ${leaf.x509.validToDate.toISOString()}`;
+}
+
+const holderOf = ({ workload, name }: ProxyAnswer["pod"]) => `${workload.namespace}/${name}`;
 
 const mostTold = 5;
 

@@ -1,7 +1,7 @@
 /** Where a stack is in the rotation of its trust anchor. Nothing but its settings says so, and each step is one edit of them. */
 import { type CrossSigning, crossSignings } from "../settings/crossSigning.ts";
 import type { Settings } from "../settings/settings.ts";
-import { signingGeneration } from "../settings/trustAnchor.ts";
+import { signingGeneration } from "../settings/settings.ts";
 
 /**
  * - `idle`: one generation is trusted, and it signs.
@@ -40,8 +40,10 @@ export function describeStage({ name, generations, signing, crossSigned }: Stage
       return `generation ${signing} signs, and no rotation is under way`;
     case "distributed":
       return `generation ${signing} signs, and ${named(others)} is trusted as well`;
-    case "vouched":
-      return `generation ${signing} signs, and ${named(crossSigned.map(({ by }) => by).toReversed())} vouches for it`;
+    case "vouched": {
+      const vouchers = crossSigned.map(({ by }) => by).toReversed();
+      return `generation ${signing} signs, and ${named(vouchers)} ${vouchers.length === 1 ? "vouches" : "vouch"} for it`;
+    }
     case "alone":
       return `generation ${signing} signs alone, and ${named(others)} is still trusted`;
   }

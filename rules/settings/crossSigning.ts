@@ -6,7 +6,7 @@
  * same name and key.
  */
 import type { Settings } from "./settings.ts";
-import { signingGeneration } from "./trustAnchor.ts";
+import { signingGeneration } from "./settings.ts";
 
 /** A generation, and the one that vouches for it. */
 export interface CrossSigning {

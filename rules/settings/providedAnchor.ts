@@ -9,6 +9,7 @@ import {
   type SubjectArguments,
   subjectArguments,
 } from "../credentials/crossCertificate.ts";
+import { checkCrossCertificate } from "../credentials/givenCrossCertificate.ts";
 import { parseCertificate } from "../credentials/parseCertificate.ts";
 import { type Member, readCertificates } from "../credentials/pemText.ts";
 import { checkKey } from "../credentials/privateKey.ts";
@@ -75,6 +76,7 @@ export function* checkProvidedAnchors(
     } else if (anchor !== undefined) anchors.push(anchor);
   }
   yield* checkVouching(settings, anchors);
+  yield* checkCrossCertificates(settings, anchors, now);
   const trustDomain = known(settings.trustDomain);
   const namespace = known(settings.controlPlane.namespace);
   const { duration, issuanceLifetime } = settings.identityIssuer;
@@ -126,6 +128,31 @@ function* checkVouching(settings: Settings, anchors: readonly Member[]): Iterabl
       message: `The generation before is to vouch for generation ${generation}, whose anchor ${obstacle}.`,
       fix: `Have its cross certificate made elsewhere, and give it as ${fieldOf(String(generation))}.crossCertificatePem; or set trustAnchor.crossSign to false.`,
     });
+  }
+}
+
+/** Each cross certificate that is given vouches for its generation, in the name of the one before it in the list. */
+function* checkCrossCertificates(
+  { trustAnchor, identityIssuer }: Settings,
+  anchors: readonly Member[],
+  now: Date,
+): Iterable<Finding> {
+  const { generations, provided } = trustAnchor;
+  const rootOf = (generation: number | undefined) =>
+    anchors.find(({ place }) => place === generation)?.certificate;
+  const issuerEnd = new Date(now.getTime() + (millisecondsOf(known(identityIssuer.duration)) ?? 0));
+  for (const [generation, { crossCertificatePem }] of Object.entries(provided)) {
+    const pem = known(crossCertificatePem);
+    if (pem === undefined) continue;
+    const field = `${fieldOf(generation)}.crossCertificatePem`;
+    const { members, findings } = readCertificates({ field, text: normalised(pem) }, parseCertificate);
+    yield* findings;
+    const root = rootOf(Number(generation));
+    // One that Pulumi makes is not known before; what it would have to be the same as is.
+    const signer = rootOf(generations[generations.indexOf(Number(generation)) - 1]);
+    const [cross] = members;
+    if (cross === undefined || root === undefined || signer === undefined) continue;
+    yield* checkCrossCertificate(cross, { root, signer, issuerEnd, now });
   }
 }
 

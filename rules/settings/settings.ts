@@ -158,3 +158,9 @@ export function signedElsewhere({ identityIssuer }: Settings): string | undefine
   if (identityIssuer.issuerRef !== undefined) return "identityIssuer.issuerRef";
   return identityIssuer.source === "secret" ? "identityIssuer.source" : undefined;
 }
+
+/** The generation that signs the identity issuer; `undefined` if none of them does. */
+export function signingGeneration(settings: Settings): number | undefined {
+  const { source, signing } = settings.trustAnchor;
+  return source === "stack" && signedElsewhere(settings) === undefined ? signing : undefined;
+}

@@ -11,19 +11,13 @@ import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
 import type * as providedAnchor from "./providedAnchor.ts";
-import { type ProvidedTrustAnchor, type Settings, signedElsewhere } from "./settings.ts";
+import { type ProvidedTrustAnchor, type Settings, signedElsewhere, signingGeneration } from "./settings.ts";
 
 /** Settings that say how an anchor of one source lives, and nothing about one of the other. */
 const settingsOfSource = {
   stack: ["generations", "signing", "crossSign", "rotationAllowance", "validityPeriodHours", "provided"],
   cluster: ["duration", "renewBefore"],
 } as const;
-
-/** The generation that signs the identity issuer; `undefined` if none of them does. */
-export function signingGeneration(settings: Settings): number | undefined {
-  const { source, signing } = settings.trustAnchor;
-  return source === "stack" && signedElsewhere(settings) === undefined ? signing : undefined;
-}
 
 /** Checks where the anchors come from, by themselves and against who signs. */
 export function* checkTrustAnchor(settings: Settings, now: Date): Iterable<Finding> {

@@ -26,7 +26,10 @@ test("an edit changes its settings, and nothing else", () => {
   );
   const back = editStackText(edited, project, { generations: [2], crossSign: undefined });
   assert.deepEqual(parse(back).config["mesh:trustAnchorGenerations"], [2]);
-  assert.match(editStackText(text, project, { crossSign: false }), /^ {2}mesh:crossSignTrustAnchors: "false"$/m);
+  assert.match(
+    editStackText(text, project, { crossSign: false }),
+    /^ {2}mesh:crossSignTrustAnchors: "false"$/m,
+  );
 });
 
 test("a setting that gets its default is removed; one that has no project's name is found", () => {
@@ -42,7 +45,8 @@ test("what is given of a generation comes and goes with it", () => {
   const given = editStackText(text, project, { provided: { 2: files } });
   assert.deepEqual(parse(given).config["mesh:providedTrustAnchors"], { 2: files });
   assert.equal(editStackText(given, project, { provided: { 2: undefined } }), text);
-  const numbers = "config:\n  mesh:providedTrustAnchors:\n    1:\n      certificateFile: a\n    2:\n      certificateFile: b\n";
+  const numbers =
+    "config:\n  mesh:providedTrustAnchors:\n    1:\n      certificateFile: a\n    2:\n      certificateFile: b\n";
   assert.equal(
     editStackText(numbers, project, { provided: { 1: undefined } }),
     "config:\n  mesh:providedTrustAnchors:\n    2:\n      certificateFile: b\n",
@@ -51,13 +55,17 @@ test("what is given of a generation comes and goes with it", () => {
 
 test("a file without settings gets them, and what is no YAML is refused", () => {
   assert.equal(editStackText("", project, { signing: 2 }), 'config:\n  mesh:signingGeneration: "2"\n');
-  assert.equal(editStackText("config:\n", project, { signing: 2 }), 'config:\n  mesh:signingGeneration: "2"\n');
+  assert.equal(
+    editStackText("config:\n", project, { signing: 2 }),
+    'config:\n  mesh:signingGeneration: "2"\n',
+  );
   assert.throws(() => editStackText("config: [", project, { signing: 2 }), /Flow sequence/);
 });
 
 test("an edit is told as the lines of a stack's file", () => {
-  assert.deepEqual(
-    describeEdit({ generations: [2], crossSign: undefined, provided: { 1: undefined } }),
-    ["trustAnchorGenerations: [2]", "crossSignTrustAnchors: (removed)", "providedTrustAnchors.1: (removed)"],
-  );
+  assert.deepEqual(describeEdit({ generations: [2], crossSign: undefined, provided: { 1: undefined } }), [
+    "trustAnchorGenerations: [2]",
+    "crossSignTrustAnchors: (removed)",
+    "providedTrustAnchors.1: (removed)",
+  ]);
 });

@@ -20,7 +20,7 @@ for (const [values, name, words] of [
   [signs([7], 7), "idle", "generation 7 signs, and no rotation is under way"],
   [signs([1, 2], 1), "distributed", "generation 1 signs, and generation 2 is trusted as well"],
   [signs([1, 2], 2), "vouched", "generation 2 signs, and generation 1 vouches for it"],
-  [signs([1, 2, 3], 3), "vouched", "generation 3 signs, and generations 1 and 2 vouches for it"],
+  [signs([1, 2, 3], 3), "vouched", "generation 3 signs, and generations 1 and 2 vouch for it"],
   [signs([1, 2], 2, alone), "alone", "generation 2 signs alone, and generation 1 is still trusted"],
   [
     signs([1, 2], 2, { providedTrustAnchors: { 1: given } }),
@@ -90,5 +90,8 @@ test("each step back is one edit, until the older generation is alone", () => {
 
 test("a step starts from its own stage", () => {
   const settings = settingsOf({});
-  assert.throws(() => editOf("settle", stageOf(settings)!, settings), /settle starts from the stage vouched, .* is idle/);
+  assert.throws(
+    () => editOf("settle", stageOf(settings)!, settings),
+    /settle starts from the stage vouched, .* is idle/,
+  );
 });
