@@ -195,6 +195,11 @@ export const meshRules = {
     fix: "Restart the control plane before the issuer is renewed: pulumi up does, since the bundle has changed.",
     source: "linkerd2 controller/cmd/identity/main.go reads the anchors once, at its start",
   },
+  "leaf-life": {
+    demand: "Identity signs leaves that live as long as it is told to.",
+    fix: "Renew what ends first in their chain.",
+    source: `${identity}: a leaf ends with the first certificate of its chain that ends`,
+  },
   "pods-accept-issuer": {
     demand: "Every meshed pod trusts an anchor to which the leaves lead that identity hands out.",
     fix: "Restart the pods: npm run -s status -- --fix.",
