@@ -6,6 +6,7 @@
 import { get } from "node:http";
 import { text } from "node:stream/consumers";
 import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import { proxyContainerName } from "../rules/linkerdNames.ts";
 import type { Mesh } from "./cluster.ts";
 import type { MeshedPod } from "./meshedPods.ts";
 import { withPortForward } from "./portForward.ts";
@@ -26,6 +27,8 @@ export interface ProxyLeaf {
   readonly failedRefreshes?: number | undefined;
   /** Why there is no leaf. */
   readonly failure?: string;
+  /** Whether the proxy has said of itself that it is not ready: it need not have a leaf yet. */
+  readonly isStarting?: boolean;
 }
 
 /** Asks each of these pods' proxies, some at a time. */
@@ -48,20 +51,24 @@ export async function readLeaves(
 
 async function readLeaf(mesh: Mesh, trustDomain: string, pod: MeshedPod): Promise<ProxyLeaf> {
   const { namespace, name } = pod;
+  let isStarting = false;
   try {
     const read = mesh.core.readNamespacedPod({ name, namespace });
-    const { spec } = await requested(`Pod ${namespace}/${name}`, read);
+    const { spec, status } = await requested(`Pod ${namespace}/${name}`, read);
+    const containers = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+    isStarting = containers.find((one) => one.name === proxyContainerName)?.ready !== true;
     // The proxy answers by TLS to its own name alone.
     const account = spec?.serviceAccountName ?? "default";
     const identity = `${account}.${namespace}.serviceaccount.identity.${mesh.namespace}.${trustDomain}`;
     return await withPortForward({ ...mesh, namespace }, name, adminPort, async (localPort) => {
       const [leaf, ...intermediates] = await servedCertificates(localPort, identity, mesh.signal);
-      const metrics = await fetchText(`http://127.0.0.1:${localPort}/metrics`, mesh.signal);
+      // Without metrics, there is a leaf all the same.
+      const metrics = await fetchText(`http://127.0.0.1:${localPort}/metrics`, mesh.signal).catch(() => "");
       return { pod, leaf: leaf!, intermediates, failedRefreshes: failedRefreshes(metrics) };
     });
   } catch (error) {
     if (mesh.signal.aborted) throw error;
-    return { pod, intermediates: [], failure: (error as Error).message };
+    return { pod, intermediates: [], failure: (error as Error).message, isStarting };
   }
 }
 

@@ -104,7 +104,7 @@ function* leafProblems(status: MeshStatus, { leaves }: DataPlane): Iterable<Find
       message: `The leaves of ${count(failing)} should have been refreshed by now, and have not been.`,
     });
   }
-  const silent = leaves.filter(({ failure }) => failure !== undefined);
+  const silent = leaves.filter(({ failure, isStarting }) => failure !== undefined && !isStarting);
   if (silent.length > 0) {
     yield broken("leaf-known", {
       field: describePods(silent.map(({ pod }) => pod)),

@@ -1,10 +1,10 @@
 /** The status as JSON, by the schema in docs/status.schema.json: certificates as facts, times as RFC 3339. */
 import { conditionOf } from "../../mesh/certManager.ts";
-import { nameOfPod } from "../../mesh/meshedPods.ts";
+import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { signingGeneration } from "../../rules/mesh/leaves.ts";
 import { factsOf } from "../format.ts";
-import { stateOf, workloadsOf } from "./dataPlaneVerdict.ts";
+import { nameOfWorkload, stateOf, workloadsOf } from "./dataPlaneVerdict.ts";
 import type { MeshStatus } from "./read.ts";
 import type { Credential } from "./renewal.ts";
 import { isOf, retriesLeft } from "./table.ts";
@@ -108,14 +108,7 @@ function dataPlaneFacts(status: MeshStatus) {
       skipped,
       reason,
       pods: holders.length,
-      workloads: workloadsOf(holders).map((workload) => {
-        const own = holders.filter((pod) => nameOf(pod.workload) === nameOf(workload));
-        return {
-          ...workload,
-          pods: own.length,
-          oldest: new Date(Math.min(...own.map((pod) => pod.createdAt.getTime()))),
-        };
-      }),
+      workloads: workloadFacts(holders),
     })),
     leaves: leaves.map((one) => {
       const { pod, leaf, intermediates, failedRefreshes, failure } = one;
@@ -133,5 +126,12 @@ function dataPlaneFacts(status: MeshStatus) {
   };
 }
 
-const nameOf = ({ namespace, kind, name }: { namespace: string; kind: string; name: string }) =>
-  `${kind} ${namespace}/${name}`;
+/** Those with the oldest pods first. */
+function workloadFacts(pods: readonly MeshedPod[]) {
+  const byWorkload = Map.groupBy(pods, ({ workload }) => nameOfWorkload(workload));
+  return workloadsOf(pods).map((workload) => {
+    const own = byWorkload.get(nameOfWorkload(workload))!;
+    const oldest = own.reduce((one, other) => (other.createdAt < one.createdAt ? other : one));
+    return { ...workload, pods: own.length, oldest: oldest.createdAt };
+  });
+}

@@ -23,7 +23,7 @@ const descriptions: readonly (readonly [description: string, rules: RegExp])[] =
   ],
   [
     "every identity controller has loaded the issuer that is stored",
-    /^(controller-|issuer-(loaded|refused))/,
+    /^(controller-|issuer-(loaded|refused)|leaf-life)/,
   ],
   ["every webhook serves a certificate that the API server accepts", /^webhook-/],
   ["every meshed pod accepts what identity signs", /^pods-/],

@@ -1,11 +1,16 @@
 /** What is wrong with a mesh's status, and how to mend it. */
 import { type Certificate, certificateNamespace, conditionOf, isIssuing } from "../../mesh/certManager.ts";
 import { type CertManagerProgram, certManagerPrograms } from "../../mesh/certManagerPrograms.ts";
-import { isSameCertificate, type ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import {
+  isSameCertificate,
+  type ParsedCertificate,
+  quotedName,
+} from "../../rules/credentials/certificate.ts";
 import { chainToAnchor } from "../../rules/credentials/chain.ts";
 import { checkCredentials } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { Finding } from "../../rules/finding.ts";
+import { parseDuration } from "../../rules/lifetimes/duration.ts";
 import { identityDeploymentName, trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
 import { awaitReload, describeObjects, isDelivered, restartController, withAnchorAdvice } from "../advice.ts";
@@ -51,6 +56,7 @@ export function problemsOf(status: MeshStatus, warnBefore?: string): readonly Fi
     ...controllers.flatMap((controller) => [
       bundleProblem(status, controller),
       controllerProblem(status, controller),
+      leafLifeProblem(status, controller),
     ]),
     ...dataPlaneProblems(status),
     ...[...new Set(unknown)].map(notKnown),
@@ -239,6 +245,32 @@ function noController({ namespace }: MeshStatus): Finding {
     field: `Deployment ${namespace}/${identityDeploymentName}`,
     message: "No identity controller is running.",
     fix: describeObjects(namespace, `deployment ${identityDeploymentName}`),
+  });
+}
+
+/** Identity cuts every leaf to the earliest end in its chain, and says so nowhere. */
+function leafLifeProblem(
+  { namespace, trust }: MeshStatus,
+  { podName, proof }: IdentityController,
+): Finding | undefined {
+  if (proof === undefined) return undefined;
+  const { issuanceLifetime } = trust.purpose;
+  const { validFromDate, validToDate } = proof.leaf.x509;
+  const life = validToDate.getTime() - validFromDate.getTime();
+  if (life >= Number(parseDuration(issuanceLifetime) / 1_000_000n)) return undefined;
+  const first = proof.intermediates.toSorted(
+    (one, other) => one.x509.validToDate.getTime() - other.x509.validToDate.getTime(),
+  )[0];
+  const isIssuer = first === undefined || isSameCertificate(first, proof.issuer);
+  return broken("leaf-life", {
+    field: `Pod ${namespace}/${podName}`,
+    message:
+      `The leaves that identity signs live ${formatSpan(life)}, and not ${issuanceLifetime}: ` +
+      `they are cut to the end of ${isIssuer ? "the identity issuer" : `${quotedName(first)}, which is in their chain`}, at ${formatTime(validToDate)}. ` +
+      "All of them end then, and no proxy comes back without a restart.",
+    fix: isIssuer
+      ? "Renew the issuer: npm run -s renew."
+      : "Finish the rotation before, or have the older generation vouch anew (docs/rotation.md).",
   });
 }
 

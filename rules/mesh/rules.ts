@@ -161,7 +161,7 @@ export const meshRules = {
   "status-known": {
     severity: "warning",
     demand: "Whoever asks for the status may look at all that it is told by.",
-    fix: "Let this user read what is named (docs/checking.md), or ask as another one.",
+    fix: "Let this user read what is named (docs/status.md), or ask as another one.",
     source: "npm run status",
   },
   "webhook-name": {
@@ -194,6 +194,11 @@ export const meshRules = {
     demand: "Every identity controller was started with the trust anchors that the mesh has now.",
     fix: "Restart the control plane before the issuer is renewed: pulumi up does, since the bundle has changed.",
     source: "linkerd2 controller/cmd/identity/main.go reads the anchors once, at its start",
+  },
+  "leaf-life": {
+    demand: "Identity signs leaves that live as long as it is told to.",
+    fix: "Renew what ends first in their chain.",
+    source: `${identity}: a leaf ends with the first certificate of its chain that ends`,
   },
   "pods-accept-issuer": {
     demand: "Every meshed pod trusts an anchor to which the leaves lead that identity hands out.",
@@ -237,7 +242,7 @@ export const meshRules = {
   },
   "leaf-known": {
     severity: "warning",
-    demand: "A running proxy shows its leaf on its admin port.",
+    demand: "A proxy that is ready shows its leaf on its admin port.",
     fix: "See the proxy's log. To ask it, a user needs get on pods, and get and create on pods/portforward, in every namespace.",
     source: "linkerd2 cli/cmd/identity.go reads it there",
   },

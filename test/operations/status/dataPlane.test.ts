@@ -140,6 +140,7 @@ suite("Of the meshed pods, it is said", () => {
       /^warning: .*should have been refreshed/,
     );
     const silent = { pod: web, intermediates: [], failure: "Port 4191 cannot be reached" };
+    assert.deepEqual(dataPlaneProblems(having({ bundles, leaves: [{ ...silent, isStarting: true }] })), []);
     assert.match(
       onlyProblem(having({ bundles, leaves: [silent] })),
       /^warning: .*No leaf is shown by 1 of the 1 proxies .*: Port 4191/,

@@ -185,7 +185,7 @@ suite("The verdict on the credentials", () => {
     const five = { ...healthy, trust: trusting(anchor.certificate, await ending(5 * 86_400)) };
     const [finding, ...more] = problemsOf(five);
     assert.deepEqual([finding?.severity, finding?.rule, more], ["warning", "anchor-ends-soon", []]);
-    assert.match(finding!.fix, /^Rotate it now: add the next generation to trustAnchorGenerations/);
+    assert.match(finding!.fix, /^Rotate it now: npm run -s rotate -- plan/);
     assert.deepEqual(problemsOf(five, "48h"), []);
     const moment = { ...healthy, trust: trusting(anchor.certificate, await ending(82)) };
     assert.match(onlyProblem(moment), /anchor-ends-soon/);
@@ -240,6 +240,27 @@ suite("The verdict on the credentials", () => {
     const failed = { podName: "linkerd-identity-1", failure: "Certify failed with UNKNOWN: x509" };
     assert.match(onlyProblem({ ...healthy, controllers: [failed] }), /gave no certificate: Certify failed/);
     assert.match(onlyProblem({ ...healthy, controllers: [] }), /No identity controller is running/);
+  });
+
+  test("names leaves that are cut to the end of the issuer, or of a cross certificate", async () => {
+    const proof = healthy.controllers[0]!.proof!;
+    const short = parsed(
+      await leaf({ commonName: "default.linkerd", signer: issuer, notAfter: hoursFromNow(2) }),
+    );
+    const cut = (intermediates = proof.intermediates) =>
+      onlyProblem({
+        ...healthy,
+        controllers: [{ podName: "linkerd-identity-1", proof: { ...proof, leaf: short, intermediates } }],
+      });
+    assert.match(
+      cut(),
+      /live 3 h 0 min, and not 24h: they are cut to the end of the identity issuer, at .*\n.*renew\./,
+    );
+    const cross = await authority({ commonName: "root-2", signer: anchor, notAfter: hoursFromNow(2) });
+    assert.match(
+      cut([...proof.intermediates, parsed(cross.certificate)]),
+      /cut to the end of "root-2", which is in their chain.*\n.*Finish the rotation before/,
+    );
   });
 
   test("names a Certificate that is not ready, that fails, or whose renewal is overdue", () => {
