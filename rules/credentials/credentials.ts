@@ -5,8 +5,17 @@ import { parseDuration } from "../lifetimes/duration.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "../settings/defaults.ts";
 import { called, checkAuthority } from "./authority.ts";
-import { isSameCertificate, isSignedBy, type ParseCertificate, quoted, quotedName } from "./certificate.ts";
+import {
+  isSameAuthority,
+  isSameCertificate,
+  isSignedBy,
+  type ParseCertificate,
+  quoted,
+  quotedName,
+} from "./certificate.ts";
 import { authoritiesAbove } from "./chain.ts";
+import { checkChainEnd } from "./chainEnd.ts";
+import { firstWay } from "./firstWay.ts";
 import { identifierDifference } from "./keyIdentifiers.ts";
 import { type Member, type PemText, readCertificates } from "./pemText.ts";
 import { checkKey } from "./privateKey.ts";
@@ -140,28 +149,45 @@ function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
   const above = authoritiesAbove(issuer, intermediates, anchors);
   const levels = new Map([...above].map(([member, { level }]) => [member, level]));
   const signers = anchors.filter((anchor) => levels.has(anchor));
+  const identifiers = checkKeyIdentifiers([...levels.keys()]);
+  const way = firstWay(issuer, intermediates, anchors);
+  const isDeadEnd = signers.length > 0 && identifiers.length === 0 && !anchors.includes(way.at(-1)!);
+  // It may be longer than it has to be.
+  for (const [level, member] of way.entries()) levels.set(member, Math.max(level, levels.get(member) ?? 0));
   return [
     ...checkIssuerSubjects(chain),
     // An issuer that is itself an anchor is already refused for its subject.
     ...(chain.isComplete && signers.length === 0 && !includes(anchors, issuer) ? [noChain(chain)] : []),
     ...checkOrder(chain),
-    ...checkKeyIdentifiers([...levels.keys()]),
+    ...identifiers,
+    ...(isDeadEnd ? [deadEnd(issuer, way.at(-1)!)] : []),
     ...checkPathLengths(chain, levels),
     ...checkLifetimes(issuer, signers, purpose),
+    ...checkChainEnd(issuer.certificate.x509.validToDate, chain.following, purpose.now),
   ];
 }
 
+/** Several certificates of one authority are no harm above the issuer: one of them is a cross certificate. */
 function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): Finding[] {
   const below = [issuer, ...intermediates];
   return below.flatMap((member, index) => {
     const twin = [...below.slice(index + 1), ...anchors].find(
-      ({ certificate }) => certificate.subjectDer === member.certificate.subjectDer,
+      ({ certificate }) =>
+        certificate.subjectDer === member.certificate.subjectDer &&
+        (member === issuer || !isSameAuthority(certificate, member.certificate)),
     );
     if (twin === undefined) return [];
     return broken("distinct-issuer", {
       field: member.field,
       message: `${called(member)} and certificate ${twin.place} of ${twin.field} have the same subject, so nothing tells which of them signed a certificate.`,
     });
+  });
+}
+
+function deadEnd(issuer: Member, last: Member): Finding {
+  return broken("chain-dead-end", {
+    field: issuer.field,
+    message: `${called(last)} leads to no trust anchor, and whoever takes the first certificate that fits gets there from the issuer; there is another way.`,
   });
 }
 

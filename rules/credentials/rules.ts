@@ -169,7 +169,8 @@ export const credentialRules = {
     stricter: "OpenSSL picks one of the anchors, and rejects what the other signed.",
   },
   "distinct-issuer": {
-    demand: "The issuer, its intermediates and the trust anchors have different subjects.",
+    demand:
+      "The issuer, what follows it and the trust anchors have different subjects; a cross certificate shares its root's, and its key.",
     fix: "Give each authority a subject of its own: identity.linkerd.<trust domain> below root.linkerd.<trust domain>.",
     source: "RFC 5280, section 4.1.2.6; linkerd2#5350",
     stricter: "it issues, and OpenSSL refuses the leaves.",
@@ -185,6 +186,13 @@ export const credentialRules = {
     fix: "Have the authority sign it again with its current certificate.",
     source: "RFC 5280, section 4.2.1.1",
     stricter: "OpenSSL does not chain certificates whose identifiers differ.",
+  },
+  "chain-dead-end": {
+    demand:
+      "From the issuer, the first certificate that fits the one before it leads to a trust anchor, step by step.",
+    fix: "Put a cross certificate before any other of its subject, with its root's key identifier, and leave out roots and whatever leads to no trust anchor.",
+    source: "OpenSSL crypto/x509/x509_vfy.c build_chain",
+    stricter: "it tries every way, and so do Linkerd's proxies; OpenSSL and BoringSSL do not.",
   },
   "chain-order": {
     severity: "warning",

@@ -89,6 +89,18 @@ const around = (anchors: readonly Fabricated[], ...chain: readonly [Fabricated, 
 const below = async (signer: Fabricated, fabrication?: Partial<Authority>) =>
   around([signer], await makeIssuer(signer, fabrication));
 
+const lasting = { notAfter: hoursFromNow(8760) };
+/** A next root, an issuer below it, and the next root's cross certificate by `signer`. */
+const crossed = async (
+  commonName = "root-3.linkerd.cluster.local",
+  signer = anchor,
+  notAfter = lasting.notAfter,
+) => {
+  const next = await makeAnchor({ commonName });
+  const cross = await authority({ commonName, keys: next, signer, notAfter });
+  return { next, cross, issuer: await makeIssuer(next) };
+};
+
 /** A known trap by itself. */
 const trapped = (name: keyof typeof traps) => {
   const recipe = soundRecipe();
@@ -374,6 +386,8 @@ suite("Together,", () => {
     assert.match(check(around([anchor], lowest, lower))[0]!.message, /which leads no further/);
     breaks({ ...around([anchor], lowest, lower, upper), issuer: pemOf(lower, lowest, upper) }, [
       "chain-order",
+      "chain-outlives-issuer",
+      "chain-outlives-issuer",
       "trust-domain",
       "key-match",
     ]);
@@ -425,6 +439,68 @@ suite("Together,", () => {
     });
     breaks(around([renumbered], named), ["chain-key-identifiers"]);
     breaks(around([renumbered, first.made], named), []);
+  });
+
+  test("a cross certificate shares its root's subject and key, and the chain fits either root", async () => {
+    const { next, cross, issuer: lower } = await crossed();
+    for (const anchors of [[anchor], [anchor, next], [next, anchor], [next]]) {
+      breaks(around(anchors, lower, cross), []);
+      breaks(around(anchors, lower, cross, anchor), []);
+    }
+    breaks(around([other], lower, cross), ["chain"]);
+    breaks(around([anchor], lower), ["chain"]);
+    breaks(around([anchor], lower, cross, next), ["chain-order"]);
+    breaks(around([anchor, next], lower, cross, next), ["chain-order"]);
+    // The one that comes first is of use to nobody who trusts the old root alone.
+    breaks(around([anchor], lower, next, cross), ["chain-dead-end"]);
+    breaks(around([anchor, next], lower, next, cross), []);
+    const foreign = await authority({ ...lasting, commonName: next.commonName, keys: next, signer: other });
+    breaks(around([anchor], lower, foreign, cross), ["chain-order", "chain-dead-end"]);
+    breaks(around([anchor], lower, cross, foreign), ["chain-order"]);
+  });
+
+  test("two hops of cross certificates fit each of three roots", async () => {
+    const { next, cross } = await crossed();
+    const third = await crossed("root-4.linkerd.cluster.local", next);
+    for (const anchors of [[anchor], [next], [third.next], [anchor, next], [anchor, next, third.next]]) {
+      breaks(around(anchors, third.issuer, third.cross, cross), []);
+      breaks(around(anchors, third.issuer, third.cross, cross, anchor), []);
+    }
+    breaks(around([anchor], third.issuer, third.cross), ["chain"]);
+    breaks(around([anchor], third.issuer, cross, third.cross), ["chain-order"]);
+  });
+
+  test("a certificate of a root's subject with another key is no cross certificate", async () => {
+    const { next, issuer: lower } = await crossed();
+    const wrong = await authority({ ...lasting, commonName: next.commonName, signer: anchor });
+    breaks(around([anchor, next], lower, wrong), ["distinct-issuer", "chain-order"]);
+    breaks(around([anchor], lower, wrong), ["chain", "chain-order"]);
+    const own = await authority({ commonName: next.commonName, keys: next, signer: anchor });
+    breaks(around([next], own), ["distinct-issuer", "chain", "trust-domain"]);
+  });
+
+  test("path lengths leave room for a cross certificate", async () => {
+    const short = await makeAnchor({ keys: anchor, pathLength: 1 });
+    const long = await makeAnchor({ keys: anchor, pathLength: 2 });
+    const { cross, issuer: lower } = await crossed();
+    breaks(around([long], lower, cross), []);
+    breaks(around([short], lower, cross), ["path-length"]);
+  });
+
+  test("everything that follows the issuer outlives it", async () => {
+    const ending = async (hours: number) => {
+      const { next, issuer: lower, cross } = await crossed(undefined, anchor, hoursFromNow(hours));
+      return (...anchors: Fabricated[]) => around([...anchors, next], lower, cross);
+    };
+    breaks((await ending(49))(anchor), []);
+    breaks((await ending(47))(), ["chain-outlives-issuer"]);
+    breaks((await ending(47))(anchor), ["chain-outlives-issuer"]);
+    breaks((await ending(-0.5))(), ["expired"]);
+    // An anchor of the bundle ends it as well.
+    const short = await makeAnchor({ commonName: "short", notAfter: hoursFromNow(47) });
+    breaks(around([anchor, short], issuer, short), ["chain-order", "chain-outlives-issuer"], {
+      warnBefore: "0",
+    });
   });
 
   test("what the issuer says of the certificate that signed it is so", () => {
