@@ -14,11 +14,12 @@ import {
   quotedName,
 } from "./certificate.ts";
 import { authoritiesAbove } from "./chain.ts";
-import { checkChainEnd } from "./chainEnd.ts";
+import { checkChainEnd, checkCrossCertificateEnd } from "./chainEnd.ts";
 import { firstWay } from "./firstWay.ts";
 import { identifierDifference } from "./keyIdentifiers.ts";
 import { type Member, type PemText, readCertificates } from "./pemText.ts";
 import { checkKey } from "./privateKey.ts";
+import { checkVouching, crossCertificates, describeVouching } from "./vouching.ts";
 
 /** What Linkerd's identity controller is given. */
 export interface Credentials {
@@ -61,13 +62,7 @@ export function checkCredentials(
   purpose: Purpose,
   parse: ParseCertificate,
 ): Finding[] {
-  const bundle = readCertificates(credentials.bundle, parse);
-  const chain =
-    credentials.issuer === undefined
-      ? { members: [], findings: [] }
-      : readCertificates(credentials.issuer, parse);
-  const issuer = chain.members.find(({ place }) => place === 1);
-  const following = chain.members.filter((member) => member !== issuer);
+  const { bundle, chain, issuer, following } = read(credentials, parse);
   const isComplete = [...bundle.findings, ...chain.findings].every(
     ({ rule }) => rule !== "certificate-readable",
   );
@@ -79,6 +74,21 @@ export function checkCredentials(
       ? []
       : checkKey(credentials.key, issuer, [...following, ...withoutDuplicates(bundle.members)])),
   ];
+}
+
+/** What is worth knowing of credentials that are sound, as sentences. */
+export function notesOn(credentials: Credentials, parse: ParseCertificate): string[] {
+  const { bundle, issuer, following } = read(credentials, parse);
+  const anchors = withoutDuplicates(bundle.members);
+  return issuer === undefined ? [] : describeVouching({ issuer, following, anchors });
+}
+
+function read({ bundle, issuer: issuerText }: Credentials, parse: ParseCertificate) {
+  const chain =
+    issuerText === undefined ? { members: [], findings: [] } : readCertificates(issuerText, parse);
+  const issuer = chain.members.find(({ place }) => place === 1);
+  const following = chain.members.filter((member) => member !== issuer);
+  return { bundle: readCertificates(bundle, parse), chain, issuer, following };
 }
 
 /** Certificates that have been read. */
@@ -164,6 +174,8 @@ function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
     ...checkPathLengths(chain, levels),
     ...checkLifetimes(issuer, signers, purpose),
     ...checkChainEnd(issuer.certificate.x509.validToDate, chain.following, purpose.now),
+    ...checkCrossCertificateEnd(crossCertificates(chain), purpose.now, purpose.warnBefore),
+    ...(chain.isComplete ? checkVouching(chain) : []),
   ];
 }
 

@@ -233,6 +233,21 @@ export const credentialRules = {
     source: "linkerd2 pkg/tls/ca.go limits leaves to the earliest end of the issuer's whole text",
     stricter: "it issues leaves that end with it, and after its end leaves that have ended.",
   },
+  "cross-certificate-ends": {
+    severity: "warning",
+    demand:
+      "More than half a year (trustAnchor.warnBefore) is left of a cross certificate, or half of its life.",
+    fix: "End the rotation before: once every pod trusts the new root, take the cross certificate out of the chain, and renew the issuer.",
+    source: "linkerd2 pkg/tls/ca.go limits leaves to the earliest end of the issuer's whole text",
+    stricter: "a rotation that is left standing stops the whole mesh on that day.",
+  },
+  "anchors-vouch": {
+    severity: "warning",
+    demand: "Proxies that still trust only an older anchor of the bundle accept the issuer.",
+    fix: "Restart the pods that trust only the older anchor, and then take it out of the bundle; or have it vouch for the newer one, with a cross certificate after the issuer.",
+    source: "linkerd2-proxy reads its trust anchors once, at its start",
+    stricter: "it does not know which anchors the mesh's pods were started with.",
+  },
   "trust-domain": {
     severity: "warning",
     demand:
