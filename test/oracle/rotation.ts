@@ -6,6 +6,9 @@ import { type AuthorityRecipe, type Recipe, soundAnchor, soundAuthority } from "
 const generations = ["anchor", "anchor 2", "anchor 3"] as const;
 export type Generation = (typeof generations)[number];
 
+/** How the changes of a random rotation begin. */
+export const rotationBegins = "a rotation";
+
 const crossOf = (root: string) => `${root} crossed`;
 
 /** The cross certificate of a root: its subject and key, signed by another root. */
@@ -38,7 +41,7 @@ export function randomRotation(recipe: Recipe, draw: Draw): void {
   const roots = generations.slice(0, hops + 1);
   const bundle = draw(fc.shuffledSubarray([...roots], { minLength: 1 }));
   rotate(recipe, hops, bundle);
-  recipe.changes.push(`rotation over ${hops}, trusting ${bundle.join(" and ")}`);
+  recipe.changes.push(`${rotationBegins} over ${hops}, trusting ${bundle.join(" and ")}`);
   for (let left = draw(fc.constantFrom(0, 1, 1, 1, 2)); left > 0; left--) variation(recipe, draw);
 }
 
