@@ -9,6 +9,8 @@ const measuredFile = resolve(import.meta.dirname, "..", "test", "oracle", "measu
 /** What a run of the oracle came to. */
 export interface Report {
   readonly sets: number;
+  /** How many of them begin with a rotation, in which a cross certificate follows the issuer. */
+  readonly rotations: number;
   /** How many different bundles they have, each of which a controller of its own has read. */
   readonly bundles: number;
   /** How many sets the oracle and we agree on; `unexplained` are those that we refuse without saying why. */
@@ -48,6 +50,7 @@ export function readMeasured(): Measured {
 export function oraclePage(): string {
   const {
     sets,
+    rotations,
     traps,
     bundles,
     verdicts,
@@ -80,7 +83,10 @@ same set. A controller reads its bundle only when it starts, so sets with the sa
 after the other, as the kubelet does with a Secret that changes. (OpenSSL stands in for the proxies' TLS.)
 
 The sets are every known trap by itself (\`test/oracle/traps.ts\`), and random ones: a sound mesh of one to three anchors and
-up to two intermediates, and a few traps, faults and edits. Names, times, serial numbers, versions, extensions, usages, key
+up to two intermediates, or a rotation (\`test/oracle/rotation.ts\`), and a few traps, faults and edits. In a rotation, cross
+certificates over one hop or two follow the issuer; the bundle has the old anchor, the new one, or both; and the cross
+certificates may have ended or end early, be foreign, forged, missing, in another order, beside one of the roots, by or for
+an RSA key, or have another key, subject, key identifier or path length. Names, times, serial numbers, versions, extensions, usages, key
 identifiers, curves, hashes, paddings, signers and order vary; elements of certificates and keys are removed, repeated,
 exchanged or written as DER forbids, and signed again; texts are cut, indented, nested, commented, or have other line ends.
 
@@ -89,6 +95,7 @@ exchanged or written as DER forbids, and signed again; texts are cut, indented, 
 ${row("", "Sets")}
 |---|---|
 ${row("All", sets)}
+${row("Rotations among them", rotations)}
 ${row("We agree", verdicts.agreed)}
 ${row("We are stricter on purpose", verdicts.stricter)}
 ${row("We are laxer: a set that Linkerd refuses passes", verdicts.laxer)}

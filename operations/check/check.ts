@@ -6,7 +6,12 @@
 import { createReadStream } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { statusOf } from "../../mesh/requests.ts";
-import { checkCredentials, defaultPurpose, type Purpose } from "../../rules/credentials/credentials.ts";
+import {
+  checkCredentials,
+  defaultPurpose,
+  notesOn,
+  type Purpose,
+} from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import { longestPemBytes, type PemText } from "../../rules/credentials/pemText.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
@@ -16,6 +21,7 @@ import { exitCodes, exitForUsage } from "../exitCodes.ts";
 import { formatFindings } from "../format.ts";
 import { parseLifetime, warnBeforeOption } from "../lifetimes.ts";
 import { parseTrustDomain } from "../trustDomain.ts";
+import type { Checked } from "./checked.ts";
 
 type SecretName = Readonly<Record<"namespace" | "name", string>>;
 
@@ -134,56 +140,59 @@ async function readPem(field: string, path: string): Promise<PemText | Finding> 
   }
 }
 
-function check(options: Options): Promise<readonly Finding[]> {
+function check(options: Options): Promise<Checked> {
   if (options.secret !== undefined) return checkSecret(options, options.secret);
   return options.bundle === undefined ? checkConfiguration(options) : checkFiles(options);
 }
 
-async function checkFiles(options: Options): Promise<readonly Finding[]> {
+async function checkFiles(options: Options): Promise<Checked> {
   const [bundle, issuer, key] = await Promise.all([
     readPem("--bundle", options.bundle!),
     readPem("--issuer", options.issuer!),
     readPem("--key", options.key!),
   ]);
   if ("rule" in bundle || "rule" in issuer || "rule" in key) {
-    return [bundle, issuer, key].filter((input) => "rule" in input);
+    return withoutNotes([bundle, issuer, key].filter((input) => "rule" in input));
   }
-  return checkCredentials({ bundle, issuer, key }, purposeOf(options), parseCertificate);
+  return {
+    findings: checkCredentials({ bundle, issuer, key }, purposeOf(options), parseCertificate),
+    notes: notesOn({ bundle, issuer }, parseCertificate),
+  };
 }
 
-async function checkSecret(options: Options, { namespace, name }: SecretName): Promise<readonly Finding[]> {
+async function checkSecret(options: Options, { namespace, name }: SecretName): Promise<Checked> {
   const { checkHeldCredentials, readHeldCredentials } = await import("./cluster.ts");
   try {
     const held = await readHeldCredentials({ context: options.context }, namespace, name);
     return checkHeldCredentials(held, purposeOf(options, held.purpose));
   } catch (error) {
-    return [
+    return withoutNotes([
       broken("cluster-readable", {
         field: `--secret ${namespace}/${name}`,
         message: reasonOf(error),
         fix: "Set KUBECONFIG, or --context, to a cluster that answers and lets Secrets and ConfigMaps of this namespace be read.",
       }),
-    ];
+    ]);
   }
 }
 
-async function checkConfiguration(options: Options): Promise<readonly Finding[]> {
+async function checkConfiguration(options: Options): Promise<Checked> {
   const { checkStack, readStack, readStackFile } = await import("./stack.ts");
   const stack = options.config === undefined ? await readStack(options.stack) : readStackFile(options.config);
-  if ("rule" in stack) return [stack];
+  if ("rule" in stack) return withoutNotes([stack]);
   const { findings, kubeconfig, kubeContext, linkerdNamespace, purpose, bundle, checkChange } = checkStack(
     stack,
     options.now,
   );
-  if (options.offline) return findings;
+  if (options.offline) return withoutNotes(findings);
   const skip = (reason: string) => {
     process.stderr.write(`The cluster was not looked at: ${reason}\n`);
-    return findings;
+    return withoutNotes(findings);
   };
   const unread = (message: string, fix?: string) => {
     const named = kubeContext === undefined ? "kubeconfig" : "kubeContext";
     const field = options.context === undefined ? named : "--context";
-    return [...findings, broken("cluster-unread", { field, message, fix })];
+    return withoutNotes([...findings, broken("cluster-unread", { field, message, fix })]);
   };
   if (verdictOf(findings) === "error") return skip("the configuration must be right first.");
   if (purpose === undefined || linkerdNamespace === undefined) {
@@ -206,15 +215,20 @@ async function checkConfiguration(options: Options): Promise<readonly Finding[]>
     // An anchor that is given ends in the stack's settings and in the bundle: that is one finding.
     const isTold = ({ rule, message }: Finding) =>
       findings.some((told) => told.rule === rule && told.message === message);
-    return [
-      ...findings,
-      ...(held.bundle === undefined ? [] : checkChange(held.bundle)),
-      ...found.filter((finding) => !isTold(finding)),
-    ];
+    return {
+      findings: [
+        ...findings,
+        ...(held.bundle === undefined ? [] : checkChange(held.bundle)),
+        ...found.findings.filter((finding) => !isTold(finding)),
+      ],
+      notes: found.notes,
+    };
   } catch (error) {
     return unread(`The cluster could not be looked at: ${reasonOf(error)}`);
   }
 }
+
+const withoutNotes = (findings: readonly Finding[]): Checked => ({ findings, notes: [] });
 
 /** Why a cluster cannot be asked; of a server that does not answer, without the object that it was asked for. */
 function reasonOf(error: unknown): string {
@@ -235,16 +249,17 @@ function purposeOf(
   };
 }
 
-function describe(findings: readonly Finding[]): string {
-  return findings.length === 0 ? "All right: Linkerd can work with this." : formatFindings(findings);
+function describe({ findings, notes }: Checked): string {
+  const told = findings.length === 0 ? "All right: Linkerd can work with this." : formatFindings(findings);
+  return [told, ...notes].join("\n");
 }
 
 /** Runs the command with this process's arguments, and sets its exit code. */
 export async function main(): Promise<void> {
   const options = readOptions();
-  const findings = await check(options);
-  const verdict = verdictOf(findings);
-  console.log(options.json ? JSON.stringify({ verdict, findings }, undefined, 2) : describe(findings));
+  const checked = await check(options);
+  const verdict = verdictOf(checked.findings);
+  console.log(options.json ? JSON.stringify({ verdict, ...checked }, undefined, 2) : describe(checked));
   process.exitCode = exitCodes[verdict];
 }
 

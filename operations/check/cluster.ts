@@ -2,14 +2,14 @@
 import { type ConnectOptions, connect } from "../../mesh/cluster.ts";
 import { found } from "../../mesh/requests.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
-import type { Purpose } from "../../rules/credentials/credentials.ts";
+import { notesOn, type Purpose } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
-import { checkStoredIssuer } from "../../rules/credentials/storedIssuer.ts";
-import type { Finding } from "../../rules/finding.ts";
+import { checkStoredIssuer, textOf } from "../../rules/credentials/storedIssuer.ts";
 import { trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
 import { withAnchorAdvice } from "../advice.ts";
+import type { Checked } from "./checked.ts";
 
 /** How long the cluster may take to answer everything. */
 const timeoutMilliseconds = 10_000;
@@ -50,11 +50,12 @@ export async function readHeldCredentials(
 export function checkHeldCredentials(
   { namespace, secretName, secret, bundle, isDistributed }: HeldCredentials,
   purpose: Purpose,
-): Finding[] {
+): Checked {
   const field = `Secret ${namespace}/${secretName}`;
-  const missing = (of: string, message: string, fix: string) => [
-    broken("cluster-readable", { field: of, message, fix }),
-  ];
+  const missing = (of: string, message: string, fix: string) => ({
+    findings: [broken("cluster-readable", { field: of, message, fix })],
+    notes: [],
+  });
   if (secret === undefined) {
     return missing(
       field,
@@ -69,6 +70,10 @@ export function checkHeldCredentials(
       "Name a Secret in the namespace of a control plane, whose chart or trust-manager makes this ConfigMap.",
     );
   }
-  const findings = checkStoredIssuer({ field, data: secret }, bundle, purpose, parseCertificate);
-  return withAnchorAdvice(findings, bundle.field, isDistributed);
+  const stored = { field, data: secret };
+  const findings = checkStoredIssuer(stored, bundle, purpose, parseCertificate);
+  return {
+    findings: withAnchorAdvice(findings, bundle.field, isDistributed),
+    notes: notesOn({ bundle, issuer: textOf(stored, "tls.crt") }, parseCertificate),
+  };
 }

@@ -49,7 +49,7 @@ export type Chain =
   | { readonly chain: readonly ParsedCertificate[]; readonly reason?: never }
   | { readonly chain?: never; readonly reason: string };
 
-/** The chain of valid authorities from `certificate` over `intermediates` to one of `anchors`, as Go would verify it. */
+/** The shortest chain of valid authorities from `certificate` over `intermediates` to one of `anchors`, as Go would verify it. */
 export function chainToAnchor(
   certificate: ParsedCertificate,
   intermediates: readonly ParsedCertificate[],
@@ -71,7 +71,8 @@ export function chainToAnchor(
   else {
     const trusted = links(anchors);
     const above = authoritiesAbove({ certificate }, links(intermediates), trusted, isPassable);
-    let link = trusted.find((anchor) => above.has(anchor));
+    // Of several, the nearest: the others vouch for it by cross certificates.
+    let link = [...above.keys()].find((member) => trusted.includes(member));
     const chain: ParsedCertificate[] = [];
     for (; link !== undefined; link = above.get(link)?.below) chain.unshift(link.certificate);
     if (chain.length > 0) return { chain };

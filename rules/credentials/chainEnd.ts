@@ -3,6 +3,7 @@
  * issuer's text, and goes on issuing after it: leaves that have ended, which all proxies refuse.
  */
 import type { Finding } from "../finding.ts";
+import { anchorWarnBefore, isNearEnd } from "../lifetimes/trustAnchor.ts";
 import { broken } from "../rules.ts";
 import { called } from "./authority.ts";
 import type { Member } from "./pemText.ts";
@@ -19,6 +20,25 @@ export function checkChainEnd(issuerEnd: Date, following: readonly Member[], now
     return broken("chain-outlives-issuer", {
       field: member.field,
       message: `${called(member)} expires at ${end.toISOString()}; it follows the issuer, which expires at ${issuerEnd.toISOString()}, and must outlive it: from then on, every proxy's certificate has expired when it is issued.`,
+    });
+  });
+}
+
+/**
+ * Warns of a cross certificate's end: from `warnBefore` on, but not in the first half of its life. What has ended already
+ * is another rule's.
+ */
+export function checkCrossCertificateEnd(
+  crosses: readonly Member[],
+  now: Date,
+  warnBefore: string = anchorWarnBefore,
+): Finding[] {
+  return crosses.flatMap((member) => {
+    const { validFromDate: from, validToDate: end } = member.certificate.x509;
+    if (end < now || !isNearEnd({ from, end }, now, warnBefore)) return [];
+    return broken("cross-certificate-ends", {
+      field: member.field,
+      message: `${called(member)} is a cross certificate and expires at ${end.toISOString()}: at that time every proxy fails, with the new root as well, unless it is gone from the chain.`,
     });
   });
 }

@@ -5,11 +5,21 @@ import { parseDuration } from "../lifetimes/duration.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "../settings/defaults.ts";
 import { called, checkAuthority } from "./authority.ts";
-import { isSameCertificate, isSignedBy, type ParseCertificate, quoted, quotedName } from "./certificate.ts";
+import {
+  isSameAuthority,
+  isSameCertificate,
+  isSignedBy,
+  type ParseCertificate,
+  quoted,
+  quotedName,
+} from "./certificate.ts";
 import { authoritiesAbove } from "./chain.ts";
+import { checkChainEnd, checkCrossCertificateEnd } from "./chainEnd.ts";
+import { firstWay } from "./firstWay.ts";
 import { identifierDifference } from "./keyIdentifiers.ts";
 import { type Member, type PemText, readCertificates } from "./pemText.ts";
 import { checkKey } from "./privateKey.ts";
+import { checkVouching, crossCertificates, describeVouching } from "./vouching.ts";
 
 /** What Linkerd's identity controller is given. */
 export interface Credentials {
@@ -52,13 +62,7 @@ export function checkCredentials(
   purpose: Purpose,
   parse: ParseCertificate,
 ): Finding[] {
-  const bundle = readCertificates(credentials.bundle, parse);
-  const chain =
-    credentials.issuer === undefined
-      ? { members: [], findings: [] }
-      : readCertificates(credentials.issuer, parse);
-  const issuer = chain.members.find(({ place }) => place === 1);
-  const following = chain.members.filter((member) => member !== issuer);
+  const { bundle, chain, issuer, following } = read(credentials, parse);
   const isComplete = [...bundle.findings, ...chain.findings].every(
     ({ rule }) => rule !== "certificate-readable",
   );
@@ -70,6 +74,21 @@ export function checkCredentials(
       ? []
       : checkKey(credentials.key, issuer, [...following, ...withoutDuplicates(bundle.members)])),
   ];
+}
+
+/** What is worth knowing of credentials that are sound, as sentences. */
+export function notesOn(credentials: Credentials, parse: ParseCertificate): string[] {
+  const { bundle, issuer, following } = read(credentials, parse);
+  const anchors = withoutDuplicates(bundle.members);
+  return issuer === undefined ? [] : describeVouching({ issuer, following, anchors });
+}
+
+function read({ bundle, issuer: issuerText }: Credentials, parse: ParseCertificate) {
+  const chain =
+    issuerText === undefined ? { members: [], findings: [] } : readCertificates(issuerText, parse);
+  const issuer = chain.members.find(({ place }) => place === 1);
+  const following = chain.members.filter((member) => member !== issuer);
+  return { bundle: readCertificates(bundle, parse), chain, issuer, following };
 }
 
 /** Certificates that have been read. */
@@ -140,31 +159,47 @@ function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
   const above = authoritiesAbove(issuer, intermediates, anchors);
   const levels = new Map([...above].map(([member, { level }]) => [member, level]));
   const signers = anchors.filter((anchor) => levels.has(anchor));
+  const identifiers = checkKeyIdentifiers([...levels.keys()]);
+  const way = firstWay(issuer, intermediates, anchors);
+  const isDeadEnd = signers.length > 0 && identifiers.length === 0 && !anchors.includes(way.at(-1)!);
+  // It may be longer than it has to be.
+  for (const [level, member] of way.entries()) levels.set(member, Math.max(level, levels.get(member) ?? 0));
   return [
     ...checkIssuerSubjects(chain),
     // An issuer that is itself an anchor is already refused for its subject.
     ...(chain.isComplete && signers.length === 0 && !includes(anchors, issuer) ? [noChain(chain)] : []),
     ...checkOrder(chain),
-    ...checkKeyIdentifiers([...levels.keys()]),
+    ...identifiers,
+    ...(isDeadEnd ? [deadEnd(issuer, way.at(-1)!)] : []),
     ...checkPathLengths(chain, levels),
     ...checkLifetimes(issuer, signers, purpose),
+    ...checkChainEnd(issuer.certificate.x509.validToDate, chain.following, purpose.now),
+    ...checkCrossCertificateEnd(crossCertificates(chain), purpose.now, purpose.warnBefore),
+    ...(chain.isComplete ? checkVouching(chain) : []),
   ];
 }
 
+/** Several certificates of one authority are no harm above the issuer: one of them is a cross certificate. */
 function checkIssuerSubjects({ issuer, intermediates, anchors }: Chain): Finding[] {
   const below = [issuer, ...intermediates];
   return below.flatMap((member, index) => {
     const twin = [...below.slice(index + 1), ...anchors].find(
       ({ certificate }) =>
         certificate.subjectDer === member.certificate.subjectDer &&
-        // One name with one key, signed twice, is one authority: the other certificate vouches for it.
-        !(member !== issuer && certificate.x509.publicKey.equals(member.certificate.x509.publicKey)),
+        (member === issuer || !isSameAuthority(certificate, member.certificate)),
     );
     if (twin === undefined) return [];
     return broken("distinct-issuer", {
       field: member.field,
       message: `${called(member)} and certificate ${twin.place} of ${twin.field} have the same subject, so nothing tells which of them signed a certificate.`,
     });
+  });
+}
+
+function deadEnd(issuer: Member, last: Member): Finding {
+  return broken("chain-dead-end", {
+    field: issuer.field,
+    message: `${called(last)} leads to no trust anchor, and whoever takes the first certificate that fits gets there from the issuer; there is another way.`,
   });
 }
 

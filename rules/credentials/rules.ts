@@ -169,7 +169,8 @@ export const credentialRules = {
     stricter: "OpenSSL picks one of the anchors, and rejects what the other signed.",
   },
   "distinct-issuer": {
-    demand: "The issuer, its intermediates and the trust anchors have different subjects.",
+    demand:
+      "The issuer, what follows it and the trust anchors have different subjects; a cross certificate shares its root's, and its key.",
     fix: "Give each authority a subject of its own: identity.linkerd.<trust domain> below root.linkerd.<trust domain>.",
     source: "RFC 5280, section 4.1.2.6; linkerd2#5350",
     stricter: "it issues, and OpenSSL refuses the leaves.",
@@ -185,6 +186,13 @@ export const credentialRules = {
     fix: "Have the authority sign it again with its current certificate.",
     source: "RFC 5280, section 4.2.1.1",
     stricter: "OpenSSL does not chain certificates whose identifiers differ.",
+  },
+  "chain-dead-end": {
+    demand:
+      "From the issuer, the first certificate that fits the one before it leads to a trust anchor, step by step.",
+    fix: "Put a cross certificate before any other of its subject, with its root's key identifier, and leave out roots and whatever leads to no trust anchor.",
+    source: "OpenSSL crypto/x509/x509_vfy.c build_chain",
+    stricter: "it tries every way, and so do Linkerd's proxies; OpenSSL and BoringSSL do not.",
   },
   "chain-order": {
     severity: "warning",
@@ -224,6 +232,21 @@ export const credentialRules = {
     fix: "Issue it again, or end the rotation that it is for: once every pod trusts the new root, nothing has to follow the issuer.",
     source: "linkerd2 pkg/tls/ca.go limits leaves to the earliest end of the issuer's whole text",
     stricter: "it issues leaves that end with it, and after its end leaves that have ended.",
+  },
+  "cross-certificate-ends": {
+    severity: "warning",
+    demand:
+      "More than half a year (trustAnchor.warnBefore) is left of a cross certificate, or half of its life.",
+    fix: "End the rotation before: once every pod trusts the new root, take the cross certificate out of the chain, and renew the issuer.",
+    source: "linkerd2 pkg/tls/ca.go limits leaves to the earliest end of the issuer's whole text",
+    stricter: "a rotation that is left standing stops the whole mesh on that day.",
+  },
+  "anchors-vouch": {
+    severity: "warning",
+    demand: "Proxies that still trust only an older anchor of the bundle accept the issuer.",
+    fix: "Restart the pods that trust only the older anchor, and then take it out of the bundle; or have it vouch for the newer one, with a cross certificate after the issuer.",
+    source: "linkerd2-proxy reads its trust anchors once, at its start",
+    stricter: "it does not know which anchors the mesh's pods were started with.",
   },
   "trust-domain": {
     severity: "warning",

@@ -14,13 +14,19 @@ export interface StoredIssuer {
   readonly data: Readonly<Record<string, string>>;
 }
 
+/** A key of the Secret as a text in PEM; empty if it is not there. */
+export function textOf({ field, data }: StoredIssuer, key: string): PemText {
+  return { field: `${field}, ${key}`, text: Buffer.from(data[key] ?? "", "base64").toString() };
+}
+
 /** Everything about the Secret, together with the mesh's anchors, that would make Linkerd fail, now or later. */
 export function checkStoredIssuer(
-  { field, data }: StoredIssuer,
+  stored: StoredIssuer,
   bundle: PemText,
   purpose: Purpose,
   parse: ParseCertificate,
 ): Finding[] {
+  const { field, data } = stored;
   const missing = ["tls.crt", "tls.key"].filter((key) => data[key] === undefined);
   if (missing.length > 0) {
     return [
@@ -30,11 +36,7 @@ export function checkStoredIssuer(
       }),
     ];
   }
-  const textOf = (key: string): PemText => ({
-    field: `${field}, ${key}`,
-    text: Buffer.from(data[key]!, "base64").toString(),
-  });
-  const credentials = { bundle, issuer: textOf("tls.crt"), key: textOf("tls.key") };
+  const credentials = { bundle, issuer: textOf(stored, "tls.crt"), key: textOf(stored, "tls.key") };
   const findings = checkCredentials(credentials, purpose, parse);
   if (data["ca.crt"] !== undefined) return findings;
   return [

@@ -27,11 +27,9 @@ export function checkAnchorEnd(
   now: Date,
   warnBefore: string,
 ): Finding[] {
-  const left = end.getTime() - now.getTime();
-  const isWithin = (duration: string) => left <= Number(parseDuration(duration) / 1_000_000n);
   // What has ended already is another rule's.
-  if (left < 0 || !isWithin(warnBefore)) return [];
-  if (isWithin(soon)) {
+  if (end < now || !isWithin(warnBefore, end, now)) return [];
+  if (isWithin(soon, end, now)) {
     return [
       broken("anchor-ends-soon", {
         field,
@@ -39,11 +37,25 @@ export function checkAnchorEnd(
       }),
     ];
   }
-  if (left > (end.getTime() - from.getTime()) / 2) return [];
+  if (!isNearEnd({ from, end }, now, warnBefore)) return [];
   return [
     broken("anchor-ends", {
       field,
       message: `${name} ends at ${end.toISOString()}: less than ${warnBefore} is left, and its rotation takes until every pod of the mesh has been restarted once.`,
     }),
   ];
+}
+
+/** Whether no more than `warnBefore` is left, nor more than half of the life. */
+export function isNearEnd(
+  { from, end }: Pick<AnchorValidity, "from" | "end">,
+  now: Date,
+  warnBefore: string,
+): boolean {
+  const half = (end.getTime() - from.getTime()) / 2;
+  return isWithin(warnBefore, end, now) && end.getTime() - now.getTime() <= half;
+}
+
+function isWithin(duration: string, end: Date, now: Date): boolean {
+  return end.getTime() - now.getTime() <= Number(parseDuration(duration) / 1_000_000n);
 }

@@ -7,6 +7,7 @@ import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { Finding } from "../../rules/finding.ts";
 import type { IdentityOracle, Outcome, Stage } from "./identityController.ts";
 import { type CredentialTexts, make, type Recipe } from "./recipe.ts";
+import { rotationBegins } from "./rotation.ts";
 
 type Verdict = keyof Report["verdicts"];
 
@@ -126,6 +127,7 @@ export function reportOn(compared: readonly Compared[]): Report {
   }
   return {
     sets: compared.length,
+    rotations: compared.filter(({ changes }) => changes[0]?.startsWith(rotationBegins)).length,
     bundles: new Set(compared.map(({ texts }) => texts.bundle)).size,
     verdicts: count(["agreed", "stricter", "laxer", "unexplained"], ({ verdict }) => verdict),
     stages: count(["load", "certify", "proxies", "accepted"], ({ outcome }) => outcome.stage),

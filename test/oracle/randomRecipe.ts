@@ -1,4 +1,4 @@
-/** Credentials at random: a sound mesh of some shape, a few known traps, a few random faults, and damage to the texts. */
+/** Credentials at random: a sound mesh of some shape or a rotation, a few known traps, a few random faults, and damage to the texts. */
 import { Extension } from "@peculiar/x509";
 import * as fc from "fast-check";
 import { type Reshaping, reshapings } from "./der.ts";
@@ -14,6 +14,7 @@ import {
   type TextName,
   timeFormats,
 } from "./recipe.ts";
+import { randomRotation } from "./rotation.ts";
 import { addIntermediate, clientAuthentication, serverAuthentication, traps } from "./traps.ts";
 
 /** The same seed gives the same recipes; keys and signatures are new each time. */
@@ -27,9 +28,11 @@ export function randomRecipes(seed: number, count: number): Recipe[] {
 
 function randomRecipe(draw: Draw): Recipe {
   const recipe = soundRecipe();
-  shape(recipe, draw);
+  const isRotation = draw(fc.constantFrom(true, false, false));
+  isRotation ? randomRotation(recipe, draw) : shape(recipe, draw);
   // Every fault hides others behind it, so most sets have one or two, and some have none.
-  for (let left = draw(fc.constantFrom(0, 1, 1, 1, 1, 2, 2, 3)); left > 0; left--) {
+  const faults = isRotation ? [0, 0, 0, 1] : [0, 1, 1, 1, 1, 2, 2, 3];
+  for (let left = draw(fc.constantFrom(...faults)); left > 0; left--) {
     draw(fc.constantFrom(trap, fault, fault, edit))(recipe, draw);
   }
   return recipe;

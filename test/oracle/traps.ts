@@ -6,6 +6,7 @@ import * as x509 from "@peculiar/x509";
 import { type Element, holding, primitive, writeElement } from "./der.ts";
 import type { Stage } from "./identityController.ts";
 import { pemOf, type Recipe, soundAnchor, soundAuthority, soundRecipe } from "./recipe.ts";
+import { type Generation, rotate } from "./rotation.ts";
 
 interface Trap {
   readonly outcome: Stage;
@@ -50,6 +51,24 @@ export function addIntermediate(recipe: Recipe, label: "intermediate 1" | "inter
   issuerOf(recipe).signer = label;
   if (!recipe.chain.includes(label)) recipe.chain.splice(recipe.chain.indexOf("issuer") + 1, 0, label);
 }
+
+/** A rotation, with a change to it. */
+function rotation(
+  outcome: Stage,
+  hops: 1 | 2,
+  bundle: readonly Generation[],
+  change: (recipe: Recipe) => void = () => {},
+): Trap {
+  const apply = (recipe: Recipe) => {
+    rotate(recipe, hops, bundle);
+    for (const label of bundle) recipe.authorities[label] ??= soundAnchor(label);
+    change(recipe);
+  };
+  return { outcome, apply };
+}
+
+/** The second anchor's cross certificate, in a rotation. */
+const crossOf = ({ authorities }: Recipe) => authorities["anchor 2 crossed"]!;
 
 const unknownCritical = () => new x509.Extension("1.2.3.4", true, Buffer.from("0500", "hex"));
 /** NameConstraints that permit one DNS domain, or exclude it. */
@@ -466,19 +485,75 @@ export const traps = {
     },
   },
 
-  "the issuer's anchor is cross-signed by the one of the bundle": {
-    outcome: "accepted",
-    apply: (recipe) => {
-      recipe.authorities["anchor 2"] = soundAnchor("anchor 2");
-      recipe.authorities.crossed = {
-        ...soundAnchor("anchor 2"),
-        signer: "anchor",
-        authorityKeyIdentifier: "right",
-      };
-      issuerOf(recipe).signer = "anchor 2";
-      recipe.chain.push("crossed");
+  // Rotations
+  "the issuer's anchor is cross-signed by the one of the bundle": rotation("accepted", 1, ["anchor"]),
+  "a cross certificate beside both anchors": rotation("accepted", 1, ["anchor", "anchor 2"]),
+  "a cross certificate beside its own anchor": rotation("accepted", 1, ["anchor 2"]),
+  "a cross certificate beside neither anchor": rotation("load", 1, ["anchor 3"]),
+  "two hops of cross certificates to the first anchor": rotation("accepted", 2, ["anchor"]),
+  "two hops of cross certificates to the second anchor": rotation("accepted", 2, ["anchor 2"]),
+  "two hops of cross certificates to the last anchor": rotation("accepted", 2, ["anchor 3"]),
+  "two hops of cross certificates in another order": rotation("accepted", 2, ["anchor"], ({ chain }) => {
+    chain.push(...chain.splice(1, 1));
+  }),
+  "the second of two hops is missing": rotation("load", 2, ["anchor"], ({ chain }) => {
+    chain.pop();
+  }),
+  "the old anchor follows its cross certificate": rotation("accepted", 1, ["anchor 2"], ({ chain }) => {
+    chain.push("anchor");
+  }),
+  "the new anchor follows its cross certificate": rotation("accepted", 1, ["anchor"], ({ chain }) => {
+    chain.push("anchor 2");
+  }),
+  "the new anchor precedes its cross certificate": rotation("proxies", 1, ["anchor"], ({ chain }) => {
+    chain.splice(1, 0, "anchor 2");
+  }),
+  "a foreign cross certificate precedes the other": rotation("proxies", 1, ["anchor"], (recipe) => {
+    recipe.authorities.foreign = soundAuthority("root.example", "stranger", "foreign", 87_600);
+    recipe.authorities["foreign cross"] = { ...crossOf(recipe), signer: "foreign" };
+    recipe.chain.splice(1, 0, "foreign cross");
+  }),
+  "a cross certificate is foreign, beside its own anchor": rotation("accepted", 1, ["anchor 2"], (recipe) => {
+    recipe.authorities.foreign = soundAuthority("root.example", "stranger", "foreign", 87_600);
+    crossOf(recipe).signer = "foreign";
+  }),
+  "a cross certificate has another key": rotation("load", 1, ["anchor"], (recipe) => {
+    crossOf(recipe).key = "stranger";
+  }),
+  "a cross certificate has another key, beside its own anchor": rotation(
+    "accepted",
+    1,
+    ["anchor 2"],
+    (recipe) => {
+      crossOf(recipe).key = "stranger";
     },
-  },
+  ),
+  "a cross certificate has another key identifier": rotation("proxies", 1, ["anchor"], (recipe) => {
+    crossOf(recipe).subjectKeyIdentifier = "wrong";
+  }),
+  "a cross certificate has another key identifier, beside its own anchor": rotation(
+    "accepted",
+    1,
+    ["anchor 2"],
+    (recipe) => {
+      crossOf(recipe).subjectKeyIdentifier = "wrong";
+    },
+  ),
+  "a cross certificate has ended, beside its own anchor": rotation("proxies", 1, ["anchor 2"], (recipe) => {
+    crossOf(recipe).hours = [-100, -1];
+  }),
+  "a cross certificate ends before the issuer": rotation("accepted", 1, ["anchor", "anchor 2"], (recipe) => {
+    crossOf(recipe).hours = [-100, 20];
+  }),
+  "a cross certificate leaves no room in the old anchor": rotation("proxies", 1, ["anchor"], (recipe) => {
+    anchorOf(recipe).basicConstraints = { ca: true, pathLength: 1 };
+  }),
+  "a cross certificate by an RSA anchor": rotation("accepted", 1, ["anchor"], (recipe) => {
+    anchorOf(recipe).key = "RSA 2048";
+  }),
+  "a cross certificate for an RSA anchor": rotation("accepted", 1, ["anchor"], (recipe) => {
+    recipe.authorities["anchor 2"]!.key = crossOf(recipe).key = "RSA 2048";
+  }),
   "an intermediate has expired": {
     outcome: "load",
     apply: (recipe) => {

@@ -61,7 +61,7 @@ suite("npm run -s check", () => {
     });
     const { code, stdout } = await check(...files, "--json");
     assert.equal(code, 0);
-    assert.deepEqual(JSON.parse(stdout), { verdict: "ok", findings: [] });
+    assert.deepEqual(JSON.parse(stdout), { verdict: "ok", findings: [], notes: [] });
   });
 
   test("exits with 1 where there are warnings only", async () => {
@@ -76,6 +76,33 @@ suite("npm run -s check", () => {
     assert.match(
       cut.stdout,
       /^Warning: --issuer: Certificate 1, .*\n {4}Fix: .*\n {4}Rule: issuer-outlives-leaves/,
+    );
+  });
+
+  test("says whether two generations vouch for each other", async () => {
+    const commonName = "root-2.linkerd.cluster.local";
+    const year = { notAfter: hoursFromNow(8760) };
+    const next = await authority({ commonName, notBefore: hoursFromNow(-0.5), ...year });
+    const cross = await authority({ commonName, keys: next, signer: anchor, ...year });
+    const below = await authority({ commonName: "identity.linkerd.cluster.local", signer: next });
+    const pem = KeyObject.from(below.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
+    const rotating = (...chain: readonly (typeof below)[]) => [
+      ...["--bundle", write("both.pem", `${anchor.certificate}${next.certificate}`)],
+      ...["--issuer", write("chain.pem", chain.map(({ certificate }) => certificate.toString()).join(""))],
+      ...["--key", write("below.key", pem)],
+    ];
+    const accepted =
+      'Proxies that trust only "root.linkerd.cluster.local" accept this issuer as well: ' +
+      'the cross certificate of "root-2.linkerd.cluster.local" leads there.';
+    const { code, stdout } = await check(...rotating(below, cross));
+    assert.deepEqual([code, stdout], [0, `All right: Linkerd can work with this.\n${accepted}\n`]);
+    const json = await check(...rotating(below, cross), "--json");
+    assert.deepEqual(JSON.parse(json.stdout), { verdict: "ok", findings: [], notes: [accepted] });
+    const refused = await check(...rotating(below));
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.stdout,
+      /^Warning: --bundle: .* no cross certificate leads to it: proxies .*\n.*\n.* anchors-vouch/,
     );
   });
 

@@ -91,6 +91,30 @@ suite("A certificate's chain to a trust anchor", () => {
     );
   });
 
+  test("leads over cross certificates to whichever root is trusted, the shortest way", async () => {
+    const second = await authority({ commonName: "root 2" });
+    const third = await authority({ commonName: "root 3" });
+    const cross = async (root: typeof second, signer: typeof second) =>
+      (await authority({ commonName: root.commonName, keys: root, signer })).certificate;
+    const crosses = [await cross(third, second), await cross(second, anchor)];
+    const lower = await authority({ commonName: "identity 3", signer: third });
+    const below = await leaf({ commonName: "below", signer: lower });
+    const length = (...roots: readonly (typeof second)[]) =>
+      chain(
+        below,
+        [lower.certificate, ...crosses],
+        roots.map(({ certificate }) => certificate),
+      ).chain?.length;
+    assert.deepEqual([length(anchor), length(second), length(third)], [5, 4, 3]);
+    assert.equal(length(anchor, second, third), 3);
+    const backwards = await cross(anchor, second);
+    assert.match(
+      reason(below, [lower.certificate, backwards, ...crosses], []),
+      /no anchor or intermediate here signed/,
+      "it ends, though two cross certificates vouch for each other",
+    );
+  });
+
   test("does not go round in circles", async () => {
     const stranger = await authority({ commonName: "self-signed stranger" });
     const below = await leaf({ commonName: "below", signer: stranger });

@@ -9,7 +9,7 @@ import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import * as x509 from "@peculiar/x509";
 import * as fc from "fast-check";
 import type { ParsedCertificate } from "../../../rules/credentials/certificate.ts";
-import { checkCredentials, type Purpose } from "../../../rules/credentials/credentials.ts";
+import { checkCredentials, notesOn, type Purpose } from "../../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../../rules/credentials/parseCertificate.ts";
 import { longestPemBytes } from "../../../rules/credentials/pemText.ts";
 import { credentialRules } from "../../../rules/credentials/rules.ts";
@@ -88,6 +88,18 @@ const around = (anchors: readonly Fabricated[], ...chain: readonly [Fabricated, 
 });
 const below = async (signer: Fabricated, fabrication?: Partial<Authority>) =>
   around([signer], await makeIssuer(signer, fabrication));
+
+const lasting = { notAfter: hoursFromNow(8760) };
+/** A next root, an issuer below it, and the next root's cross certificate by `signer`. */
+const crossed = async (
+  commonName = "root-3.linkerd.cluster.local",
+  signer = anchor,
+  notAfter = lasting.notAfter,
+) => {
+  const next = await makeAnchor({ commonName });
+  const cross = await authority({ commonName, keys: next, signer, notAfter });
+  return { next, cross, issuer: await makeIssuer(next) };
+};
 
 /** A known trap by itself. */
 const trapped = (name: keyof typeof traps) => {
@@ -374,6 +386,8 @@ suite("Together,", () => {
     assert.match(check(around([anchor], lowest, lower))[0]!.message, /which leads no further/);
     breaks({ ...around([anchor], lowest, lower, upper), issuer: pemOf(lower, lowest, upper) }, [
       "chain-order",
+      "chain-outlives-issuer",
+      "chain-outlives-issuer",
       "trust-domain",
       "key-match",
     ]);
@@ -425,6 +439,109 @@ suite("Together,", () => {
     });
     breaks(around([renumbered], named), ["chain-key-identifiers"]);
     breaks(around([renumbered, first.made], named), []);
+  });
+
+  test("a cross certificate shares its root's subject and key, and the chain fits either root", async () => {
+    const { next, cross, issuer: lower } = await crossed();
+    for (const anchors of [[anchor], [anchor, next], [next, anchor], [next]]) {
+      breaks(around(anchors, lower, cross), []);
+      breaks(around(anchors, lower, cross, anchor), []);
+    }
+    breaks(around([other], lower, cross), ["chain"]);
+    breaks(around([anchor], lower), ["chain"]);
+    breaks(around([anchor], lower, cross, next), ["chain-order"]);
+    breaks(around([anchor, next], lower, cross, next), ["chain-order"]);
+    // The one that comes first is of use to nobody who trusts the old root alone.
+    breaks(around([anchor], lower, next, cross), ["chain-dead-end"]);
+    breaks(around([anchor, next], lower, next, cross), []);
+    const foreign = await authority({ ...lasting, commonName: next.commonName, keys: next, signer: other });
+    breaks(around([anchor], lower, foreign, cross), ["chain-order", "chain-dead-end"]);
+    breaks(around([anchor], lower, cross, foreign), ["chain-order"]);
+  });
+
+  test("two hops of cross certificates fit each of three roots", async () => {
+    const { next, cross } = await crossed();
+    const third = await crossed("root-4.linkerd.cluster.local", next);
+    for (const anchors of [[anchor], [next], [third.next], [anchor, next], [anchor, next, third.next]]) {
+      breaks(around(anchors, third.issuer, third.cross, cross), []);
+      breaks(around(anchors, third.issuer, third.cross, cross, anchor), []);
+    }
+    breaks(around([anchor], third.issuer, third.cross), ["chain"]);
+    breaks(around([anchor], third.issuer, cross, third.cross), ["chain-order"]);
+  });
+
+  test("a certificate of a root's subject with another key is no cross certificate", async () => {
+    const { next, issuer: lower } = await crossed();
+    const wrong = await authority({ ...lasting, commonName: next.commonName, signer: anchor });
+    breaks(around([anchor, next], lower, wrong), ["distinct-issuer", "chain-order"]);
+    breaks(around([anchor], lower, wrong), ["chain", "chain-order"]);
+    const own = await authority({ commonName: next.commonName, keys: next, signer: anchor });
+    breaks(around([next], own), ["distinct-issuer", "chain", "trust-domain"]);
+  });
+
+  test("path lengths leave room for a cross certificate", async () => {
+    const short = await makeAnchor({ keys: anchor, pathLength: 1 });
+    const long = await makeAnchor({ keys: anchor, pathLength: 2 });
+    const { cross, issuer: lower } = await crossed();
+    breaks(around([long], lower, cross), []);
+    breaks(around([short], lower, cross), ["path-length"]);
+  });
+
+  test("everything that follows the issuer outlives it", async () => {
+    const ending = async (hours: number) => {
+      const { next, issuer: lower, cross } = await crossed(undefined, anchor, hoursFromNow(hours));
+      return (...anchors: Fabricated[]) => around([...anchors, next], lower, cross);
+    };
+    breaks((await ending(49))(anchor), []);
+    breaks((await ending(47))(), ["chain-outlives-issuer"]);
+    breaks((await ending(47))(anchor), ["chain-outlives-issuer"]);
+    breaks((await ending(-0.5))(), ["expired"]);
+    // An anchor of the bundle ends it as well.
+    const short = await makeAnchor({ commonName: "short", notAfter: hoursFromNow(47) });
+    breaks(around([anchor, short], issuer, short), ["chain-order", "chain-outlives-issuer"], {
+      warnBefore: "0",
+    });
+  });
+
+  test("a cross certificate's end is warned of, in the second half of its life", async () => {
+    const { next, cross, issuer: lower } = await crossed(undefined, anchor, hoursFromNow(4000));
+    const late = await makeIssuer(next, { notAfter: hoursFromNow(3999) });
+    breaks(around([anchor, next], lower, cross), []);
+    breaks(around([anchor, next], late, cross), ["cross-certificate-ends"], { now: hoursFromNow(2000) });
+    breaks(around([next], late, cross), ["cross-certificate-ends"], { now: hoursFromNow(2000) });
+    const later = { now: hoursFromNow(2000), warnBefore: "1999h" };
+    breaks(around([anchor, next], late, cross), [], later);
+    // It is no cross certificate where nothing else has its subject and key.
+    breaks(around([anchor], late, cross), [], { now: hoursFromNow(2000) });
+  });
+
+  test("an older anchor vouches for the one that signs, or those that trust it alone are warned of", async () => {
+    const year = { notAfter: hoursFromNow(8760) };
+    const commonName = "root-3.linkerd.cluster.local";
+    const next = await makeAnchor({ commonName, notBefore: hoursFromNow(-0.5) });
+    const cross = await authority({ commonName, keys: next, signer: anchor, ...year });
+    const lower = await makeIssuer(next);
+    breaks(around([anchor, next], lower), ["anchors-vouch"]);
+    breaks(around([anchor, next], lower, cross), []);
+    breaks(around([anchor, next], await makeIssuer(anchor)), []);
+    breaks(around([anchor, other, next], lower, cross), ["anchors-vouch"]);
+    const [finding] = check(around([anchor, next], lower));
+    assert.match(finding?.message ?? "", /^Certificate 1, "root\.linkerd.* is older than "root-3\.linkerd/);
+    const notes = (texts: Texts) => {
+      const of = (field: string, text: string) => ({ field, text });
+      const { bundle, issuer: chain } = { ...sound, ...texts };
+      return notesOn({ bundle: of("bundle", bundle), issuer: of("issuer", chain) }, parseCertificate);
+    };
+    const accepted = [
+      'Proxies that trust only "root.linkerd.cluster.local" accept this issuer as well: ' +
+        'the cross certificate of "root-3.linkerd.cluster.local" leads there.',
+    ];
+    assert.deepEqual(notes(around([anchor, next], lower, cross)), accepted);
+    assert.deepEqual(notes(around([anchor, next], lower, cross, anchor)), accepted);
+    assert.deepEqual(notes(around([anchor, next], lower)), []);
+    assert.deepEqual(notes({}), []);
+    const short = await makeAnchor({ keys: anchor, pathLength: 1 });
+    breaks(around([short, next], lower, cross), ["path-length", "anchors-vouch"]);
   });
 
   test("what the issuer says of the certificate that signed it is so", () => {
