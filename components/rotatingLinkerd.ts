@@ -9,6 +9,7 @@ import {
 } from "../rules/credentials/bundle.ts";
 import type { Finding } from "../rules/finding.ts";
 import { isLater } from "../rules/known.ts";
+import { checkCrossCertificateEnd } from "../rules/lifetimes/crossCertificate.ts";
 import { checkAnchorEnd } from "../rules/lifetimes/trustAnchor.ts";
 import {
   controlPlaneWebhooks,
@@ -19,8 +20,9 @@ import {
   withoutWebhooks,
 } from "../rules/linkerdNames.ts";
 import { cniEnabled, type PodSecurityLevel, podSecurityLevel } from "../rules/settings/controlPlane.ts";
+import { crossSignings } from "../rules/settings/crossSigning.ts";
 import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
-import { signingGeneration } from "../rules/settings/trustAnchor.ts";
+import { signingGeneration } from "../rules/settings/settings.ts";
 import { CertManager } from "./certManager.ts";
 import { ClusterTrustAnchor } from "./clusterTrustAnchor.ts";
 import { IdentityIssuer } from "./identityIssuer.ts";
@@ -44,6 +46,13 @@ export interface TrustAnchorStatus extends CertificateFacts {
   readonly name: string;
   /** Whether it signs the identity issuer. */
   readonly signs: boolean;
+  /** The certificate by which an older generation vouches for it; absent if none does. */
+  readonly crossCertificate?: CrossCertificateStatus;
+}
+
+export interface CrossCertificateStatus extends CertificateFacts {
+  /** The generation whose key has signed it. */
+  readonly by: number;
 }
 
 /** The mesh's trust anchors, wherever they come from. */
@@ -68,8 +77,9 @@ interface AfterCertManager {
  * issuer, the webhooks' credentials, Linkerd's CNI plugin if it is wanted, and Linkerd's two Helm releases – each only
  * when what it needs is ready, and removed in the opposite order.
  *
- * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs, with
- * restarts of the meshed pods between: list the next generation; let it sign; remove the one before.
+ * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs: list the
+ * next generation and let it sign, by the word of the one before; once every meshed pod has been restarted for whatever reason, let it sign
+ * alone; once every proxy has renewed its certificate, remove the one before.
  *
  * The Kubernetes provider comes from `opts`, and needs `enableSecretMutable: true`: without it, a changed anchor Secret
  * would be deleted and made again, and the mesh be without its signer in between.
@@ -127,9 +137,12 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
 
     const makeAnchors = settings.trustAnchor.source === "cluster" ? clusterAnchor : stackAnchors;
     const anchors = makeAnchors(name, settings, linkerdNamespace, afterCertManager);
-    pulumi.all([anchors.statuses, settings.trustAnchor.warnBefore]).apply(([statuses, warnBefore]) => {
-      requireSound(endsOf(statuses, settings, warnBefore).map(spellingOf(args)));
-    });
+    pulumi
+      .all([anchors.statuses, settings.trustAnchor.warnBefore, duration])
+      .apply(([statuses, warnBefore, issuerDuration]) => {
+        const ends = endsOf(statuses, settings, warnBefore);
+        requireSound([...ends, ...crossEndsOf(statuses, issuerDuration)].map(spellingOf(args)));
+      });
     const issuerRef = otherIssuer(name, settings, linkerdNamespace, afterCertManager) ?? anchors.issuerRef;
     const issuer =
       issuerRef === undefined || identityIssuer.source === "secret"
@@ -218,34 +231,43 @@ function stackAnchors(
 ): TrustAnchorSource {
   const { trustDomain } = settings;
   const { generations, validityPeriodHours, provided, warnBefore, protect } = settings.trustAnchor;
-  const anchors = generations.map(
-    (generation) =>
-      new TrustAnchor(
-        `${name}-${trustAnchorObjectName(generation).replace(/^linkerd-/, "")}`,
-        {
-          namespace,
-          generation,
-          trustDomain,
-          validityPeriodHours,
-          warnBefore,
-          provided: provided[generation],
-        },
-        { ...after, protect },
-      ),
-  );
+  const signing = signingGeneration(settings);
+  const vouchers = new Map(crossSignings(settings).map(({ generation, by }) => [generation, by]));
+  const isVoucher = (generation: number) => [...vouchers.values()].includes(generation);
+  // The mesh lives on what signs and vouches. Any other generation joins the bundle, or leaves it.
+  const isNeeded = (generation: number) =>
+    signing === undefined || generation === signing || isVoucher(generation);
+  const anchors: TrustAnchor[] = [];
+  for (const generation of generations) {
+    const args = {
+      namespace,
+      generation,
+      trustDomain,
+      validityPeriodHours,
+      warnBefore,
+      provided: provided[generation],
+      vouchedForBy: anchors.find((anchor) => anchor.generation === vouchers.get(generation)),
+      signs: generation === signing,
+    };
+    const anchorName = `${name}-${trustAnchorObjectName(generation).replace(/^linkerd-/, "")}`;
+    anchors.push(new TrustAnchor(anchorName, args, { ...after, protect: protect && isNeeded(generation) }));
+  }
   const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
-  const signer = anchors.find(({ generation }) => generation === signingGeneration(settings));
+  const signer = anchors.find(({ generation }) => generation === signing);
   return {
     bundlePem,
     trustRoots: { pem: bundlePem },
     issuerRef: signer?.issuerRef,
     statuses: pulumi.all(
-      anchors.map((anchor) =>
-        anchor.certificatePem.apply((pem) => ({
-          generation: anchor.generation,
-          name: anchor.objectName,
-          signs: anchor === signer,
+      anchors.map(({ generation, objectName, certificatePem, crossCertificatePem }) =>
+        pulumi.all([certificatePem, crossCertificatePem]).apply(([pem, crossPem]) => ({
+          generation,
+          name: objectName,
+          signs: generation === signing,
           ...certificateFacts(pem),
+          ...(crossPem !== undefined && {
+            crossCertificate: { by: vouchers.get(generation)!, ...certificateFacts(crossPem) },
+          }),
         })),
       ),
     ),
@@ -308,6 +330,16 @@ function endsOf(
         warnBefore,
       ),
     );
+}
+
+/** Refuses to go on with a cross certificate that is about to end. */
+function crossEndsOf(statuses: readonly TrustAnchorStatus[], issuerDuration: string): Finding[] {
+  return statuses.flatMap(({ generation, crossCertificate }) => {
+    if (crossCertificate === undefined || generation === undefined) return [];
+    const { by, notAfter } = crossCertificate;
+    const cross = { field: "trustAnchor.crossSign", generation, by, end: new Date(notAfter) };
+    return [...checkCrossCertificateEnd(cross, issuerDuration, new Date())];
+  });
 }
 
 /** The pod-security level of the mesh's namespaces. */

@@ -43,9 +43,23 @@ export interface TrustAnchorSettings {
    * The generation that signs the identity issuer, one of `generations`. Defaults to 1. It has no effect if someone else
    * signs (`identityIssuer.issuerRef`, `identityIssuer.vault`, `identityIssuer.source: "secret"`).
    *
-   * Let a new generation sign only after every pod of the mesh has been restarted with it in its bundle.
+   * A new generation can sign at once if an older one that is listed vouches for it (`crossSign`); else only after every
+   * pod of the mesh has been restarted with it in its bundle.
    */
   readonly signing?: number | undefined;
+  /**
+   * Whether the generations before the signing one vouch for it: each that is listed signs the next one's subject and key,
+   * and these cross certificates go into every proxy's chain, so that whoever trusts one of the generations accepts what
+   * the newest signs. Defaults to true; no effect while the oldest generation signs. It takes the older one's key, or
+   * `provided.<generation>.crossCertificatePem`; where there is neither, nothing vouches.
+   */
+  readonly crossSign?: boolean | undefined;
+  /**
+   * Life that must be left of a generation that begins to vouch for the next one, as a Go duration: time for every pod of
+   * the mesh to be restarted once. Defaults to 2160h, 90 days. At the end of a cross certificate that is still in use, every
+   * proxy of the mesh fails.
+   */
+  readonly rotationAllowance?: pulumi.Input<string> | undefined;
   /**
    * Life of each anchor in hours. Defaults to 87600 (ten years); longer than the issuer's `duration` and
    * `issuanceLifetime` together. A change would replace every anchor, which protection refuses.
@@ -72,7 +86,11 @@ export interface TrustAnchorSettings {
    * `linkerd check` warns as well.
    */
   readonly warnBefore?: pulumi.Input<string> | undefined;
-  /** Whether Pulumi refuses to delete or replace anything of an anchor. Defaults to true. */
+  /**
+   * Whether Pulumi refuses to delete or replace anything of an anchor on which the mesh lives: of the generation that
+   * signs, and of those that vouch for it; of all, if someone else signs. Defaults to true. Any other generation is about to
+   * join the bundle or to leave it.
+   */
   readonly protect?: boolean | undefined;
 }
 

@@ -1,14 +1,14 @@
 import { createHash, X509Certificate } from "node:crypto";
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { joinBundle } from "../rules/credentials/bundle.ts";
 import { isLater } from "../rules/known.ts";
-import { trustAnchorCommonName, trustAnchorObjectName } from "../rules/linkerdNames.ts";
-import { checkProvidedAnchor } from "../rules/settings/trustAnchor.ts";
-import { Issuer, type IssuerReference } from "./objects/certManager.ts";
-import { deleteAtOnce } from "./objects/deletion.ts";
+import { crossSignedName, trustAnchorCommonName, trustAnchorObjectName } from "../rules/linkerdNames.ts";
+import { checkProvidedAnchor, crossCertificateSubject } from "../rules/settings/trustAnchor.ts";
+import { CrossCertificate } from "./crossCertificate.ts";
+import { caIssuer } from "./objects/caIssuer.ts";
+import type { IssuerReference } from "./objects/certManager.ts";
 import type { ProvidedTrustAnchor, ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 import { requireSound } from "./validation.ts";
 
@@ -21,6 +21,10 @@ export interface TrustAnchorArgs
   readonly generation: number;
   /** The certificate, and its key if it is to sign. Absent: both are made. */
   readonly provided?: ProvidedTrustAnchor | undefined;
+  /** An older generation that vouches for this one. Absent: none does. */
+  readonly vouchedForBy?: TrustAnchor | undefined;
+  /** Whether this generation signs the identity issuer. */
+  readonly signs: boolean;
 }
 
 /** What an anchor is, wherever it comes from. */
@@ -28,6 +32,8 @@ interface Pair {
   readonly certificatePem: pulumi.Output<string>;
   /** A secret. */
   readonly privateKeyPem: pulumi.Output<string> | undefined;
+  /** Of its certificate; read only where it is needed. */
+  readonly subject: () => pulumi.Input<tls.types.input.CertRequestSubject>;
 }
 
 /**
@@ -37,7 +43,12 @@ interface Pair {
  * Creates a random identifier, a key, a self-signed certificate, a Secret of type `kubernetes.io/tls`, and an Issuer; of
  * an anchor that is provided, no key and certificate, and without its key nothing but the identifier. Each generation
  * has its own of all of these, so that adding or removing one never touches another; a rotation adds the next
- * generation to the bundle, lets it sign, and then removes the one before.
+ * generation, which signs at once if the one before vouches for it, and then removes the one before.
+ *
+ * With an older generation that vouches for it, it has a cross certificate as well, and if it signs, a second Secret and
+ * Issuer, which sign with that certificate: what stands in a CA's Secret never changes, since cert-manager would not issue
+ * again for it; another Issuer makes it do so at once. The root itself is not in that Secret: cert-manager joins what is there by order
+ * of its bytes, and fails on both together in most cases.
  *
  * The key is in Pulumi's state, encrypted, and in the Secret. No output holds it.
  *
@@ -53,8 +64,16 @@ export class TrustAnchor extends pulumi.ComponentResource {
   /** Name of the Secret and of the Issuer: `linkerd-trust-anchor`, and `linkerd-trust-anchor-<N>` from 2 on. */
   readonly objectName: string;
   readonly certificatePem: pulumi.Output<string>;
-  /** Reference to the Issuer that signs with this anchor; absent for one that is provided without its key. */
+  /** By which the older generation vouches for it; absent if none does. */
+  readonly crossCertificatePem: pulumi.Output<string> | undefined;
+  /**
+   * Reference to the Issuer that signs with this anchor, with the cross certificate if there is one; absent for an anchor
+   * that is provided without its key.
+   */
   readonly issuerRef: IssuerReference | undefined;
+  readonly #pair: Pair;
+  /** The certificates that lead from this anchor to the oldest root that vouches for it; without one, its own root. */
+  readonly #chain: pulumi.Output<string>[];
 
   constructor(name: string, args: TrustAnchorArgs, opts?: pulumi.ComponentResourceOptions) {
     // The arguments are not handed on: the children's inputs say the same, and the engine would store them twice.
@@ -63,28 +82,30 @@ export class TrustAnchor extends pulumi.ComponentResource {
     this.generation = args.generation;
     this.objectName = trustAnchorObjectName(args.generation);
 
-    const { certificatePem, privateKeyPem } =
-      args.provided === undefined ? this.#make(name, args) : this.#take(name, args.provided, args);
+    this.#pair = args.provided === undefined ? this.#make(name, args) : this.#take(name, args.provided, args);
+    const { certificatePem, privateKeyPem } = this.#pair;
     this.certificatePem = certificatePem;
+    this.crossCertificatePem =
+      args.vouchedForBy && this.#crossCertificate(`${name}-cross`, args, args.vouchedForBy);
+    this.#chain =
+      this.crossCertificatePem === undefined
+        ? [certificatePem]
+        : [this.crossCertificatePem, ...args.vouchedForBy!.#chain];
 
     if (privateKeyPem !== undefined) {
-      const metadata = { name: this.objectName, namespace: args.namespace };
-      const secret = new kubernetes.core.v1.Secret(
-        name,
-        {
-          metadata: { ...metadata, annotations: deleteAtOnce },
-          type: "kubernetes.io/tls",
-          stringData: { "tls.crt": certificatePem, "tls.key": privateKeyPem },
-        },
-        child,
-      );
-      const issuer = new Issuer(
-        name,
-        metadata,
-        { ca: { secretName: secret.metadata.name } },
-        { ...child, dependsOn: opts?.dependsOn ?? [] },
-      );
-      this.issuerRef = issuer.reference;
+      const { namespace } = args;
+      const dependent = { ...child, dependsOn: opts?.dependsOn ?? [] };
+      const metadata = { name: this.objectName, namespace };
+      const ownIssuer = caIssuer(name, metadata, { certificatePem, privateKeyPem }, dependent);
+      this.issuerRef =
+        args.signs && this.crossCertificatePem !== undefined
+          ? caIssuer(
+              `${name}-cross-signed`,
+              { name: crossSignedName(this.generation), namespace },
+              { certificatePem: pulumi.all(this.#chain).apply(joinBundle), privateKeyPem },
+              { ...dependent, protect: false },
+            )
+          : ownIssuer;
     }
 
     this.registerOutputs({ certificatePem: this.certificatePem, issuerName: this.issuerRef?.name });
@@ -100,25 +121,26 @@ export class TrustAnchor extends pulumi.ComponentResource {
       { ...child, dependsOn: identifier },
     );
     const privateKeyPem = pulumi.secret(key.privateKeyPem);
+    const subject = {
+      commonName: pulumi
+        .output(args.trustDomain)
+        .apply((domain) => trustAnchorCommonName(args.generation, domain)),
+      // Verifiers that find an issuer by its subject alone fail on two roots of one name; joined bundles of several
+      // clusters would hold such.
+      serialNumber: identifier.hex,
+    };
     const certificate = new tls.SelfSignedCert(
       `${name}-certificate`,
       {
         privateKeyPem,
-        subject: {
-          commonName: pulumi
-            .output(args.trustDomain)
-            .apply((domain) => trustAnchorCommonName(args.generation, domain)),
-          // Verifiers that find an issuer by its subject alone fail on two roots of one name; joined bundles of several
-          // clusters would hold such.
-          serialNumber: identifier.hex,
-        },
+        subject,
         isCaCertificate: true,
         allowedUses: ["cert_signing", "crl_signing"],
         validityPeriodHours: args.validityPeriodHours,
       },
       child,
     );
-    return { certificatePem: certificate.certPem, privateKeyPem };
+    return { certificatePem: certificate.certPem, privateKeyPem, subject: () => subject };
   }
 
   #take(name: string, provided: ProvidedTrustAnchor, args: TrustAnchorArgs): Pair {
@@ -135,7 +157,28 @@ export class TrustAnchor extends pulumi.ComponentResource {
     return {
       certificatePem: behindIdentifier(certificatePem),
       privateKeyPem: privateKeyPem && behindIdentifier(privateKeyPem),
+      subject: () => certificatePem.apply(crossCertificateSubject),
     };
+  }
+
+  /** The one that is provided, or one that is made with both keys. */
+  #crossCertificate(name: string, { provided }: TrustAnchorArgs, signer: TrustAnchor): pulumi.Output<string> {
+    if (provided?.crossCertificatePem !== undefined) {
+      return pulumi.unsecret(pulumi.output(provided.crossCertificatePem)).apply((pem) => joinBundle([pem]));
+    }
+    const { subject, privateKeyPem } = this.#pair;
+    const { certificatePem, privateKeyPem: signerKeyPem } = signer.#pair;
+    if (privateKeyPem === undefined || signerKeyPem === undefined) {
+      throw new Error(
+        `A key is missing: generation ${signer.generation} cannot vouch for ${this.generation}.`,
+      );
+    }
+    const args = {
+      subject: subject(),
+      privateKeyPem,
+      signer: { certificatePem, privateKeyPem: signerKeyPem },
+    };
+    return new CrossCertificate(name, args, { parent: this }).certificatePem;
   }
 }
 
@@ -143,7 +186,7 @@ export class TrustAnchor extends pulumi.ComponentResource {
 function checked(
   { certificatePem, privateKeyPem }: ProvidedTrustAnchor,
   { generation }: TrustAnchorArgs,
-): Pair {
+): Omit<Pair, "subject"> {
   const parts = pulumi.all([certificatePem, privateKeyPem]).apply(([certificate, key]) => {
     // All else has been checked with the other settings.
     if (isLater(privateKeyPem)) {

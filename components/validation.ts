@@ -30,7 +30,7 @@ const judged = {
   clusterDomain: true,
   trustDomain: true,
   helmTimeoutSeconds: true,
-  trustAnchor: ["validityPeriodHours", "duration", "renewBefore", "warnBefore"],
+  trustAnchor: ["validityPeriodHours", "rotationAllowance", "duration", "renewBefore", "warnBefore"],
   identityIssuer: ["duration", "renewBefore", "issuanceLifetime", "clockSkewAllowance"],
   webhooks: ["certificateDuration", "certificateRenewBefore"],
   certManager: ["namespace", "chartVersion", "chartRepository"],

@@ -50,10 +50,13 @@ export const changes: Readonly<Record<string, Change>> = {
   signingGeneration: {
     to: 2,
     with: { trustAnchorGenerations: [1, 2] },
-    ...refused(
-      "signer-trusted",
-      "first `trustAnchorGenerations` alone, then restart the meshed pods, then this",
-    ),
+    does: ["linkerd-control-plane", "linkerd-identity-issuer", "linkerd-trust-anchor"],
+    note: "with `trustAnchorGenerations`: the older generation vouches for the new one",
+  },
+  crossSignTrustAnchors: { to: false, ...nothing("nobody has to be vouched for") },
+  trustAnchorRotationAllowance: {
+    to: "100h",
+    ...nothing("it is asked for when a generation begins to vouch"),
   },
   trustAnchorValidityPeriodHours: { to: 80_000, ...refused("setting-kept", "it would replace every anchor") },
   trustAnchorWarnBefore: { to: "100h", ...nothing("a warning comes at another time") },

@@ -62,13 +62,15 @@ export const settingExamples: Readonly<Record<string, SettingExample>> = {
     example: 2,
     with: { trustAnchorGenerations: [1, 2] },
   },
+  trustAnchorRotationAllowance: { range: "0 or more", example: "4380h" },
   trustAnchorValidityPeriodHours: {
     range: "1 to 2562047, above `issuerDuration` + `issuanceLifetime`",
     example: 43_800,
   },
   trustAnchorWarnBefore: { range: "0 or more", example: "2160h" },
   providedTrustAnchors: {
-    range: "by generation: `certificatePem` or `certificateFile`; `privateKeyPem` or `privateKeyFile`",
+    range:
+      "by generation: `certificatePem` or `certificateFile`; `privateKeyPem` or `privateKeyFile`; `crossCertificatePem` or `crossCertificateFile`",
     example: { 1: { certificateFile: "../pki/root.pem", privateKeyFile: "../pki/root.key" } },
   },
 

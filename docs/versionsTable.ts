@@ -106,7 +106,7 @@ ${[...cniValues].map(([name, range]) => line([`\`${name}\``, range === "" ? "all
 \`npm run test:legacy\` runs the chart \`linkerd2\` 2.10.2 with its own controllers on Kubernetes 1.24.17: installed, renewed
 and destroyed by this program. cert-manager is v1.21.2 there, too, and is installed before, with \`installCertManager\` set
 to false: the definitions of its newest chart have \`selectableFields\`, which Helm refuses on an API server that does not
-know them, unless it is told not to look (\`--disable-openapi-validation\`). \`npm run -s credentials\` and
+know them, unless it is told not to look (\`--disable-openapi-validation\`). \`npm run -s status\` and
 \`npm run -s renew\` read Linkerd 2.10's anchors from its values, and ask its identity controller with a token for the API
 server, as its proxies do.
 `;

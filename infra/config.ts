@@ -127,6 +127,8 @@ const argumentRows: Readonly<Record<string, Row>> = {
   clusterTrustAnchorRenewBefore: sets("trustAnchor.renewBefore", string),
   trustAnchorGenerations: sets("trustAnchor.generations", integers),
   signingGeneration: sets("trustAnchor.signing", integer),
+  crossSignTrustAnchors: sets("trustAnchor.crossSign", boolean),
+  trustAnchorRotationAllowance: sets("trustAnchor.rotationAllowance", string),
   trustAnchorValidityPeriodHours: sets("trustAnchor.validityPeriodHours", integer),
   trustAnchorWarnBefore: sets("trustAnchor.warnBefore", string),
   // Its files are read before it is one of the arguments.

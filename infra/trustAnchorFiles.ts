@@ -1,7 +1,7 @@
 /** Trust anchors that are given in files outside the repository, which the stack's configuration names. */
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
-import type { TrustAnchorSettings } from "../components/rotatingLinkerdArgs.ts";
+import type { ProvidedTrustAnchor, TrustAnchorSettings } from "../components/rotatingLinkerdArgs.ts";
 import { longestPemBytes, tooLong } from "../rules/credentials/pemText.ts";
 import type { Finding } from "../rules/finding.ts";
 import { isPlainObject } from "../rules/known.ts";
@@ -11,9 +11,10 @@ import { broken } from "../rules/rules.ts";
 export type TrustAnchorFiles = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** Which part the file of a name stands for. */
-const partOfFile: Readonly<Record<string, "certificatePem" | "privateKeyPem">> = {
+const partOfFile: Readonly<Record<string, keyof ProvidedTrustAnchor>> = {
   certificateFile: "certificatePem",
   privateKeyFile: "privateKeyPem",
+  crossCertificateFile: "crossCertificatePem",
 };
 
 /** The anchors with the contents of their files. Paths are relative to the project's directory. */

@@ -17,6 +17,9 @@ export interface CertManagerProgram {
   readonly availableReplicas: number;
   /** Where a controller looks for the Secrets of ClusterIssuers. */
   readonly clusterResourceNamespace: string;
+  /** Its arguments, and the ConfigMap with the rest of its configuration, if it has one. */
+  readonly args: readonly string[];
+  readonly configMap?: string | undefined;
 }
 
 export async function listCertManagerPrograms({
@@ -45,6 +48,8 @@ export async function listCertManagerPrograms({
       name: metadata!.name!,
       availableReplicas: status?.availableReplicas ?? 0,
       clusterResourceNamespace: option === undefined || option.startsWith("$") ? namespace : option,
+      args,
+      configMap: spec?.template.spec?.volumes?.find(({ name }) => name === "config")?.configMap?.name,
     };
   });
 }

@@ -36,6 +36,9 @@ export interface CertifyProof {
   /** The trust anchor that it leads to. */
   readonly anchor: ParsedCertificate;
   readonly identity: string;
+  /** The certificate itself, and what the controller sends behind it: every proxy gets the same. */
+  readonly leaf: ParsedCertificate;
+  readonly intermediates: readonly ParsedCertificate[];
 }
 
 export interface CertifyRequest {
@@ -123,7 +126,7 @@ function verifyResponse(
   }
   const { chain, reason } = chainToAnchor(leaf, intermediates, anchors, new Date());
   if (chain === undefined) throw new Error(reason);
-  return { issuer: chain[1]!, anchor: chain.at(-1)!, identity };
+  return { issuer: chain[1]!, anchor: chain.at(-1)!, identity, leaf, intermediates };
 }
 
 async function requestToken({ core, namespace }: Mesh, ownToken: boolean): Promise<string> {

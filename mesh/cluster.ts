@@ -35,6 +35,11 @@ export interface Cluster {
   readonly custom: CustomObjectsApi;
   /** Reads nothing but the metadata of the object at a path of the API: a Secret's data is not sent. */
   readonly metadata: (path: string) => Promise<V1ObjectMeta>;
+  /** Lists the metadata of all objects at a path, page by page, and nothing else of them. */
+  readonly metadataPages: (
+    path: string,
+    query?: Readonly<Record<string, string>>,
+  ) => AsyncIterable<readonly V1ObjectMeta[]>;
   readonly version: VersionApi;
 }
 
@@ -94,19 +99,48 @@ export function connect({ signal = new AbortController().signal, ...options }: C
     definitions: new ApiextensionsV1Api(configuration),
     groups: new ApisApi(configuration),
     custom: new CustomObjectsApi(configuration),
-    metadata: (path) => readMetadata(configuration, path),
+    metadata: async (path) => (await readMetadata<PartialObject>(configuration, path, "")).metadata,
+    metadataPages: (path, query) => listMetadata(configuration, path, query),
     version: new VersionApi(configuration),
   };
 }
 
-async function readMetadata(configuration: Configuration, path: string): Promise<V1ObjectMeta> {
+/** The API server's PartialObjectMetadata. */
+interface PartialObject {
+  readonly metadata: V1ObjectMeta;
+}
+
+interface PartialObjects {
+  readonly metadata: { readonly continue?: string };
+  readonly items: readonly PartialObject[];
+}
+
+/** Enough for few requests, and little enough for each to be answered and read at once. */
+const pageSize = 500;
+
+async function* listMetadata(
+  configuration: Configuration,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): AsyncGenerator<readonly V1ObjectMeta[]> {
+  let next: string | undefined;
+  do {
+    const page = { limit: `${pageSize}`, ...(next === undefined ? {} : { continue: next }) };
+    const url = `${path}?${new URLSearchParams({ ...query, ...page })}`;
+    const { metadata, items } = await readMetadata<PartialObjects>(configuration, url, "List");
+    yield items.map((item) => item.metadata);
+    next = metadata.continue;
+  } while (next !== undefined && next !== "");
+}
+
+async function readMetadata<T>(configuration: Configuration, path: string, kind: "" | "List"): Promise<T> {
   const request = configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
-  request.setHeaderParam("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+  request.setHeaderParam("Accept", `application/json;as=PartialObjectMetadata${kind};g=meta.k8s.io;v=v1`);
   await configuration.authMethods.default?.applySecurityAuthentication(request);
   const { httpStatusCode, headers, body } = await configuration.httpApi.send(request).toPromise();
   const text = await body.text();
   if (httpStatusCode !== 200) throw new ApiException(httpStatusCode, "", text, headers);
-  return (JSON.parse(text) as { metadata: V1ObjectMeta }).metadata;
+  return JSON.parse(text) as T;
 }
 
 /** Adds the user's credentials to a request. An exec plugin may wait for a person, but not longer than the signal. */

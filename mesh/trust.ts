@@ -1,4 +1,5 @@
 /** What a mesh trusts, and what its identity controllers are set to, by Linkerd's own ConfigMaps. */
+import type { V1ObjectMeta } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { bundleSha256 } from "../rules/credentials/bundle.ts";
 import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
@@ -15,6 +16,8 @@ export interface MeshSettings {
   readonly purpose: Omit<Purpose, "now">;
   /** The trust anchors; absent until Linkerd's chart or trust-manager has written them. */
   readonly bundle: PemText | undefined;
+  /** When its ConfigMap was last written; absent if it does not say. */
+  readonly bundleWrittenAt?: Date | undefined;
   /** Whether someone other than Linkerd's chart distributes them. */
   readonly isDistributed: boolean;
   /** Whether the identity controllers take tokens that are made for them alone, as from Linkerd 2.11 on. */
@@ -52,9 +55,19 @@ export async function readMeshSettings({
       clockSkewAllowance: issuer?.clockSkewAllowance || defaultPurpose.clockSkewAllowance,
     },
     bundle: text === undefined ? undefined : { field, text },
+    bundleWrittenAt: writtenAt((roots ?? config)?.metadata),
     isDistributed: externalCA === true,
     ownTokens: roots !== undefined,
   };
+}
+
+/** When the data of an object was last written. */
+function writtenAt({ creationTimestamp, managedFields = [] }: V1ObjectMeta = {}): Date | undefined {
+  const times = managedFields.flatMap(({ fieldsV1, time }) =>
+    time !== undefined && "f:data" in (fieldsV1 ?? {}) ? new Date(time).getTime() : [],
+  );
+  const created = creationTimestamp === undefined ? [] : [new Date(creationTimestamp).getTime()];
+  return times.length + created.length === 0 ? undefined : new Date(Math.max(...times, ...created));
 }
 
 /** @throws Error if Linkerd is not installed in the namespace, or has no trust anchor. */

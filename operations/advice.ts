@@ -1,4 +1,5 @@
 /** What to do about a mesh's credentials, for the commands that read a live cluster. */
+import type { Workload } from "../mesh/meshedPods.ts";
 import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
 import type { Finding } from "../rules/finding.ts";
 import { identityDeploymentName } from "../rules/linkerdNames.ts";
@@ -10,7 +11,12 @@ import { identityDeploymentName } from "../rules/linkerdNames.ts";
 const longestDeliveryMilliseconds = 2 * 60_000;
 
 export function restartController(namespace: string): string {
-  return `kubectl -n ${namespace} rollout restart deploy/${identityDeploymentName}`;
+  return restartWorkload({ namespace, kind: "deploy", name: identityDeploymentName });
+}
+
+/** The command that restarts a workload's pods. */
+function restartWorkload({ namespace, kind, name }: Workload): string {
+  return `kubectl -n ${namespace} rollout restart ${kind.toLowerCase()}/${name}`;
 }
 
 /** @param objects kinds, and a name if one object is meant, as `kubectl describe` takes them. */
@@ -18,9 +24,7 @@ export function describeObjects(namespace: string, objects: string): string {
   return `See why: kubectl -n ${namespace} describe ${objects}`;
 }
 
-const rotateStack =
-  "add the next generation to trustAnchorGenerations (and to providedTrustAnchors, where anchors are given), run pulumi up, " +
-  "restart the meshed pods, let it sign (signingGeneration), restart them again, and take the old generation out.";
+const rotateStack = "npm run -s rotate -- plan says what comes first (docs/rotation.md).";
 const rotateCluster =
   "renew the Certificate linkerd-trust-anchor (cmctl renew), and go on as docs/credentials.md says (Rotating it).";
 const expiredStack =
@@ -49,11 +53,15 @@ export function withAnchorAdvice(
   });
 }
 
+/** Whether what was issued then has reached the pods that mount it. */
+export function isDelivered({ x509 }: ParsedCertificate, time: Date): boolean {
+  return time.getTime() - x509.validFromDate.getTime() > longestDeliveryMilliseconds;
+}
+
 /** What to do about a controller that has not loaded the issuer in its Secret. */
-export function awaitReload(namespace: string, { x509 }: ParsedCertificate, time: Date): string {
-  const isDelivered = time.getTime() - x509.validFromDate.getTime() > longestDeliveryMilliseconds;
+export function awaitReload(namespace: string, certificate: ParsedCertificate, time: Date): string {
   const restart = restartController(namespace);
-  return isDelivered
+  return isDelivered(certificate, time)
     ? `The controller has missed its reload: it waits for its volume to change, and does not look again. Restart it: ${restart}`
     : `The kubelet delivers a changed Secret within about two minutes: look again then. If this lasts, restart it: ${restart}`;
 }

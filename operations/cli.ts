@@ -7,8 +7,9 @@ import { exitForUsage } from "./exitCodes.ts";
 /** Each is loaded only when it is run. */
 const commands = [
   ["check", "check credentials before they are used", () => import("./check/check.ts")],
-  ["credentials", "show what a mesh has and uses", () => import("./credentials/credentials.ts")],
+  ["status", "show what a mesh has and uses", () => import("./status/status.ts")],
   ["renew", "renew the identity issuer now", () => import("./renew/renew.ts")],
+  ["rotate", "rotate the trust anchor, a step at a time", () => import("./rotate/rotate.ts")],
   ["new-stack", "write the file of a new stack", () => import("./newStack/newStack.ts")],
   ["review", "say what a reviewer must know of a preview", () => import("./review/review.ts")],
 ] as const;

@@ -1,4 +1,5 @@
 /** What the commands that read a live cluster have in common. */
+import { setTimeout } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connect, type Mesh } from "../mesh/cluster.ts";
 import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
@@ -12,26 +13,31 @@ export interface CommonOptions {
   readonly namespace: string;
   readonly timeout: number;
   readonly json: boolean;
-  /** An option of `credentials`. */
-  readonly warnBefore?: string;
+  /** Time between two looks, in milliseconds; absent: one look. */
+  readonly watch?: number;
 }
 
-export interface CommandDescription {
+export interface CommandDescription<Own> {
   readonly name: string;
   readonly description: string;
   /** Default of `--timeout`, such as `3m`. */
   readonly timeout: string;
   readonly exitCodes: string;
-  /** An option of its own. */
-  readonly option?: Option;
+  /** Options of its own. */
+  readonly options?: readonly Option[];
   /** Does the work. */
-  readonly run: (mesh: Mesh, options: CommonOptions) => Promise<keyof typeof exitCodes>;
+  readonly run: (mesh: Mesh, options: CommonOptions & Own) => Promise<keyof typeof exitCodes>;
   /** What to know when Ctrl-C ended it. */
   readonly onInterrupt?: string;
 }
 
 /** Runs a command with this process's arguments, and sets its exit code. */
-export async function runCommand({ run, onInterrupt, option, ...about }: CommandDescription) {
+export async function runCommand<Own = object>({
+  run,
+  onInterrupt,
+  options: own = [],
+  ...about
+}: CommandDescription<Own>) {
   const command = new Command(about.name)
     .description(about.description)
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
@@ -44,28 +50,33 @@ export async function runCommand({ run, onInterrupt, option, ...about }: Command
     .option("--json", "print the result as JSON", false)
     .exitOverride(exitForUsage)
     .addHelpText("after", `\nExit code: ${about.exitCodes}`);
-  if (option !== undefined) command.addOption(option);
-  const options = command.parse().opts<CommonOptions>();
+  for (const option of own) command.addOption(option);
+  const options = command.parse().opts<CommonOptions & Own>();
 
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
   process.once("SIGTERM", () => interrupt.abort());
-  const deadline = AbortSignal.timeout(options.timeout);
-  const signal = AbortSignal.any([interrupt.signal, deadline]);
-  try {
-    const mesh = { ...connect({ ...options, signal }), namespace: options.namespace };
-    process.exitCode = exitCodes[await run(mesh, options)];
-  } catch (error) {
-    if (interrupt.signal.aborted) {
-      process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);
-      process.exitCode = exitInterrupted;
-    } else {
+  do {
+    const deadline = AbortSignal.timeout(options.timeout);
+    const signal = AbortSignal.any([interrupt.signal, deadline]);
+    try {
+      const mesh = { ...connect({ ...options, signal }), namespace: options.namespace };
+      process.exitCode = exitCodes[await run(mesh, options)];
+    } catch (error) {
+      if (interrupt.signal.aborted) break;
       const outOfTime = deadline.aborted
         ? `Out of time after ${formatSpan(options.timeout)} (--timeout): `
         : "";
       process.stderr.write(`${outOfTime}${(error as Error).message}\n`);
       process.exitCode = exitCodes.error;
     }
+    if (options.watch !== undefined) {
+      await setTimeout(options.watch, undefined, { signal: interrupt.signal }).catch(() => {});
+    }
+  } while (options.watch !== undefined && !interrupt.signal.aborted);
+  if (interrupt.signal.aborted) {
+    process.stderr.write(`Interrupted.${onInterrupt === undefined ? "" : ` ${onInterrupt}`}\n`);
+    process.exitCode = exitInterrupted;
   }
 }
 

@@ -14,6 +14,15 @@ export const trustRootsName = "linkerd-identity-trust-roots";
 export const trustRootsKey = "ca-bundle.crt";
 /** Annotation of the control plane's pods: hash of the bundle they were started with, if it is not the chart's own. */
 export const trustRootsAnnotation = "checksum/identity-trust-roots";
+/** Annotation of every meshed pod, from Linkerd 2.12 on: hash of the bundle that its proxy was started with. */
+export const heldBundleAnnotation = "linkerd.io/trust-root-sha256";
+/** Label of every meshed pod: the namespace of its control plane. */
+export const controlPlaneLabel = "linkerd.io/control-plane-ns";
+/** Annotation of every pod that has a proxy. */
+export const proxyVersionAnnotation = "linkerd.io/proxy-version";
+/** The proxy's container, and its variable with the trust anchors, which it reads once. */
+export const proxyContainerName = "linkerd-proxy";
+export const proxyAnchorsVariable = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
 /** Secret, Issuer and Certificate of a trust anchor, and the outgoing one that trust-manager distributes beside it. */
 export const trustAnchorName = "linkerd-trust-anchor";
 export const previousTrustAnchorName = "linkerd-previous-anchor";
@@ -98,6 +107,11 @@ export function trustAnchorCommonName(generation: number, trustDomain: string): 
 /** Name of a generation's Secret and Issuer: `linkerd-trust-anchor`, and `linkerd-trust-anchor-<N>` from 2 on. */
 export function trustAnchorObjectName(generation: number): string {
   return `${trustAnchorName}${suffixOf(generation)}`;
+}
+
+/** Name of the Secret and the Issuer with which a generation signs while older ones vouch for it. */
+export function crossSignedName(generation: number): string {
+  return `${trustAnchorObjectName(generation)}-cross-signed`;
 }
 
 function suffixOf(generation: number): string {

@@ -38,15 +38,15 @@ async function apply(): Promise<void> {
     );
   }
   await podsReady(sandbox);
-  console.log("\n$ npm run -s credentials");
-  const credentials = join(projectDirectory, "operations", "credentials", "credentials.ts");
-  if (!(await runVisibly(process.execPath, [credentials], env))) {
+  console.log("\n$ npm run -s status");
+  const status = join(projectDirectory, "operations", "status", "status.ts");
+  if (!(await runVisibly(process.execPath, [status], env))) {
     throw new Error("The cluster's credentials are not in order; the lines above say why.");
   }
   console.log(`
 Linkerd runs in the sandbox, and its credentials rotate by themselves. To look around:
   npm run -s renew                          renew the issuer now, and see the mesh load it
-  npm run -s credentials                    the table above, again
+  npm run -s status                         the table above, again
   npm run -s sandbox -- status              what runs, and what only stands in
   eval "$(npm run -s sandbox -- env)"       then plain pulumi, kubectl, helm and linkerd
   npm stop                                  stop the sandbox; its data stays`);

@@ -191,7 +191,7 @@ test("its commands run by their names", async () => {
   // The project's own stack, by the names of its keys.
   assert.deepEqual(await command("check", "--offline", "--stack", "dev"), sound);
 
-  const { code, stderr } = await command("credentials");
+  const { code, stderr } = await command("status");
   assert.equal(code, 2, stderr);
   assert.match(stderr, /The kubeconfig .* does not exist: set KUBECONFIG to the path of one/);
 });

@@ -124,6 +124,10 @@ async function computed(type: string, name: string, inputs: Record<string, unkno
       return { privateKeyPem: privateKeyOf(name) };
     case "tls:index/selfSignedCert:SelfSignedCert":
       return { certPem: await certificateOf(name, (inputs.subject as { commonName: string }).commonName) };
+    case "tls:index/certRequest:CertRequest":
+      return { certRequestPem: `request-of-${name}` };
+    case "tls:index/locallySignedCert:LocallySignedCert":
+      return { certPem: await certificateOf(name) };
     // Only read: trust-manager makes them.
     case "kubernetes:core/v1:ConfigMap": {
       const anchor = await certificateOf("linkerd-trust-anchor-certificate");

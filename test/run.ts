@@ -45,6 +45,7 @@ const extras: Extra[] = [
   "linkerd-viz",
   "trust-manager",
   "kwok",
+  "mesh-load",
   "workflows",
   "go-tests",
 ];

@@ -125,7 +125,7 @@ export async function refused(
   return stdout + stderr;
 }
 
-type Operation = "check" | "credentials" | "renew";
+type Operation = "check" | "status" | "renew" | "rotate";
 
 /** Runs one of the program's own commands, whatever its exit code. */
 export const operation = (name: Operation, ...options: string[]) =>
@@ -144,7 +144,7 @@ interface Renewal {
   readonly issuer: { readonly serialNumber: string };
 }
 
-interface Credentials {
+interface Status {
   readonly anchors: readonly unknown[];
   readonly issuer: { readonly serialNumber: string };
   readonly loaded: readonly {
@@ -174,13 +174,13 @@ export async function renew(): Promise<Renewal> {
 }
 
 /** The credentials, none of which may be a problem. */
-export async function soundCredentials(): Promise<Credentials> {
-  const report = await reportOf("credentials");
+export async function soundCredentials(): Promise<Status> {
+  const report = await reportOf("status");
   assert.equal(report.verdict, "ok");
   return report;
 }
 
 /** The credentials as they are, problems included: between two issuers there are some. */
-export async function credentials(): Promise<Credentials> {
-  return JSON.parse((await operation("credentials", "--json")).stdout);
+export async function credentials(): Promise<Status> {
+  return JSON.parse((await operation("status", "--json")).stdout);
 }

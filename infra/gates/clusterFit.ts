@@ -4,25 +4,22 @@ import { valueAt } from "../../rules/charts/values.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
-import { checkAnchorChange, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
+import { plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
 import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
+import { findAnchorMisfits } from "./anchorChange.ts";
+import { type ExportState, exportOwnState } from "./protectedGenerations.ts";
 import type { Run } from "./run.ts";
 
 /**
  * Passes if the cluster fits: its Kubernetes, its definitions, and what this stack has installed there before.
  *
+ * @param exportState gives the stack's state in JSON.
  * @throws pulumi.RunError with what does not fit.
  */
-export async function requireFit({
-  look,
-  namespace: before,
-  settings,
-  installer,
-  onUnseen,
-  spell,
-}: Run): Promise<void> {
+export async function requireFit(run: Run, exportState: ExportState = exportOwnState): Promise<void> {
+  const { look, namespace: before, settings, installer, onUnseen, onUnproven, spell } = run;
   const { controlPlane, certManager, crds, trustAnchor } = settings;
   const { family } = controlPlane;
   const seen = <Found>(looked: Promise<Found>) =>
@@ -45,7 +42,7 @@ export async function requireFit({
     family &&
       namespace &&
       seen(look("findDefinitionMisfits", { family, installGatewayApi, namespace, certManagerNamespace })),
-    family && namespace && planned && seen(look("findAnchorMisfits", planned, family, namespace)),
+    family && namespace && planned && seen(look("findRunningBundle", family, namespace)),
     trustAnchor.source === "cluster" &&
       anchorNamespace &&
       anchorDuration &&
@@ -63,7 +60,11 @@ export async function requireFit({
     text: valueAt(values, "identityTrustAnchorsPEM"),
   }));
   const bundle = bundles.find((one): one is PemText => typeof one.text === "string");
-  const anchors = bundle && planned ? [...checkAnchorChange(bundle, planned)] : inConfigMap;
+  const running = bundle ?? inConfigMap;
+  const anchors =
+    running && planned && namespace
+      ? await findAnchorMisfits({ look, onUnproven }, planned, running, namespace, exportState)
+      : [];
   const missing = named
     .filter(({ create }, index) => areMissing[index] && !create)
     .map(({ name, field }) => absentNamespace(name, field));

@@ -21,7 +21,7 @@ import { parseDuration } from "../../rules/lifetimes/duration.ts";
 import { identityIssuerName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
 import { plannedAnchors, plannedBundle } from "../../rules/mesh/anchorChange.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
-import { runningBundle } from "./misfits.ts";
+import { findRunningBundle } from "./misfits.ts";
 import { inputsOf, type ReleaseInputs, releaseType } from "./registration.ts";
 
 const pollMilliseconds = 1000;
@@ -113,7 +113,10 @@ export async function checkHeldIssuer(cluster: Promise<Core>, settings: Settings
   if (source !== "secret" || !planned || !namespace || !trustDomain || !issuance || !skew) return;
   const looked = cluster.then(async ({ core }) => ({
     stored: await readIssuer(core, namespace),
-    bundle: plannedBundle(await runningBundle(core, settings.controlPlane.family!, namespace), planned),
+    bundle: plannedBundle(
+      await findRunningBundle({ core }, settings.controlPlane.family!, namespace),
+      planned,
+    ),
   }));
   // What cannot be read now is read, and told of, before the control plane.
   const { stored, bundle } = await looked.catch(() => ({ stored: undefined, bundle: undefined }));

@@ -11,7 +11,6 @@ import { keepWhatIsOthers } from "./existingObjects.ts";
 import { checkHeldIssuer, IssuerGate } from "./identityIssuer.ts";
 import { continueInterruptedReleases } from "./interruptedReleases.ts";
 import { requireReferences } from "./issuerReferences.ts";
-import { requireLifted } from "./liftedProtection.ts";
 import { lookWith } from "./looks.ts";
 import { lookFromThread } from "./previewThread.ts";
 import { inputsOf } from "./registration.ts";
@@ -65,7 +64,8 @@ function previewGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Ga
   const look = lookFromThread(cluster, previewTimeoutMilliseconds);
   const unseen = new Set<string>();
   const onUnseen = ({ message }: Error) => void unseen.add(message);
-  const run = { look, namespace: namespacesBefore(look), settings, installer: installer(), onUnseen, spell };
+  const namespace = namespacesBefore(look);
+  const run = { look, namespace, settings, installer: installer(), onUnseen, onUnproven: onUnseen, spell };
   const fit = requireFit(run);
   // Whoever awaits it hears of its failure.
   fit.catch(() => {});
@@ -96,9 +96,16 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
       `The cluster cannot be asked, and nothing more is changed without that: ${error.message}`,
     );
   };
-  const run = { look, namespace: namespacesBefore(look), settings, installer: installer(), onUnseen, spell };
+  const onUnproven = ({ message }: Error) => {
+    throw new pulumi.RunError(
+      "Whether the pods of the mesh accept its trust anchors as they are going to be cannot be seen, and nothing is changed " +
+        `without that: ${message}`,
+    );
+  };
+  const namespace = namespacesBefore(look);
+  const run = { look, namespace, settings, installer: installer(), onUnseen, onUnproven, spell };
   await requireFit(run);
-  await Promise.all([requireLifted(connected, settings, spell), checkHeldIssuer(connected, settings)]);
+  await checkHeldIssuer(connected, settings);
   const trial = new SignerTrial(connected, settings, spell);
   await trial.first();
   const issuer = new IssuerGate(connected);

@@ -2,20 +2,22 @@
 import type { Cluster } from "../../mesh/cluster.ts";
 import { findRelease, listReleases } from "../../mesh/helmReleases.ts";
 import { findObject } from "../../mesh/objects.ts";
+import { findRefusingPods } from "./anchorHolders.ts";
 import {
   findAdmissionMisfits,
   findAnchorLifeMisfits,
-  findAnchorMisfits,
   findDefinitionMisfits,
   findKubernetesMisfits,
+  findRunningBundle,
 } from "./misfits.ts";
 
 const looks = {
   findKubernetesMisfits,
   findDefinitionMisfits,
-  findAnchorMisfits,
+  findRunningBundle,
   findAnchorLifeMisfits,
   findAdmissionMisfits,
+  findRefusingPods,
   findObject,
   findRelease,
   listReleases,

@@ -6,7 +6,6 @@ import { type ChartFamily, gatewayApiDefinitions, hasCrdsChart } from "../../rul
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { crdsReleaseName, trustRootsKey, trustRootsName, withoutWebhooks } from "../../rules/linkerdNames.ts";
-import { checkAnchorChange, type PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkAnchorLife } from "../../rules/mesh/kept.ts";
 import { broken } from "../../rules/rules.ts";
 
@@ -23,20 +22,9 @@ export interface WantedDefinitions {
   readonly certManagerNamespace: string | undefined;
 }
 
-/** What a change of the anchors would do to the mesh that runs. */
-export async function findAnchorMisfits(
-  { core }: Client,
-  anchors: PlannedAnchors,
-  family: ChartFamily,
-  namespace: string,
-): Promise<Finding[]> {
-  const running = await runningBundle(core, family, namespace);
-  return running === undefined ? [] : [...checkAnchorChange(running, anchors)];
-}
-
 /** The anchors of the mesh that runs; `undefined` if none does. */
-export async function runningBundle(
-  core: Cluster["core"],
+export async function findRunningBundle(
+  { core }: Pick<Cluster, "core">,
   { externalCA }: ChartFamily,
   namespace: string,
 ): Promise<PemText | undefined> {

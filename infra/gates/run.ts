@@ -13,6 +13,8 @@ export interface Run {
   readonly installer: string;
   /** Hears of a look that the cluster has not answered, or not allowed, and throws where that ends the run. */
   readonly onUnseen: (error: Error) => void;
+  /** The same of a look without which an anchor must not change, whatever this user may see. */
+  readonly onUnproven: (error: Error) => void;
   /** Puts findings into the words of the caller's own settings. */
   readonly spell: Spelling;
 }

@@ -18,7 +18,7 @@ import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import { type Settings, signedElsewhere } from "../../rules/settings/settings.ts";
 import { purposeFor } from "./identityIssuer.ts";
 import { findMissing, type Referring } from "./issuerReferences.ts";
-import { runningBundle } from "./misfits.ts";
+import { findRunningBundle } from "./misfits.ts";
 import { certificateType, inputsOf, issuerType } from "./registration.ts";
 
 type Client = Pick<Cluster, "core" | "custom" | "groups">;
@@ -85,7 +85,7 @@ export class SignerTrial {
     const spec = vault === undefined ? { issuerRef: wanted } : { vault };
     const referring = { metadata: { name: identityIssuerName, namespace }, spec } as Referring;
     requireSound((await findMissing(this.#cluster, referring, certManager.install)).map(this.#spell));
-    const running = await runningBundle(client.core, controlPlane.family!, namespace).catch(() => undefined);
+    const running = await findRunningBundle(client, controlPlane.family!, namespace).catch(() => undefined);
     if (vault === undefined && running !== undefined) await this.#tryOut(wanted as Reference);
   }
 
@@ -121,7 +121,7 @@ export class SignerTrial {
     });
     const { namespace } = mesh;
     const { core, custom } = await this.#cluster;
-    const running = await runningBundle(core, controlPlane.family!, namespace);
+    const running = await findRunningBundle({ core }, controlPlane.family!, namespace);
     const planned = plannedAnchors(this.#settings);
     const kept = running && planned ? keptBundle(running, planned) : running;
     const bundle = kept ?? (planned && plannedBundle(undefined, planned));

@@ -169,7 +169,7 @@ export const main = () =>
       "loaded the new one.",
     timeout: "3m",
     exitCodes: "0 if every identity controller has loaded the new issuer; 2 otherwise.",
-    onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s credentials",
+    onInterrupt: "The renewal goes on in the cluster; see how it ends with: npm run -s status",
     run: async (mesh, { json }) => {
       const print = ({ what, elapsedMilliseconds }: Evidence) =>
         console.log(`${formatSpan(elapsedMilliseconds).padStart(10)}  ${what}`);

@@ -69,8 +69,12 @@ const controlPlaneOf = (changes: readonly Change[]) =>
 const issuerOf = (changes: readonly Change[]) =>
   typed(of(changes, "linkerd-identity-issuer"), certificateType)[0];
 
-/** A generation of the trust anchor, by the name of its component or of its Issuer. */
-const generationIn = (name: string) => Number(/trust-anchor(?:-(\d+))?$/.exec(name)?.[1] ?? 1);
+/** A generation of the trust anchor, by the name of its component or of its Issuers. */
+const generationIn = (name: string) =>
+  Number(/trust-anchor(?:-(\d+))?(?:-cross-signed)?$/.exec(name)?.[1] ?? 1);
+
+/** What belongs to a cross certificate, which may come, go and change: no proxy trusts it by itself. */
+const isOfCross = ({ name }: Change) => /-cross(?:-\w+)?$/.test(name);
 
 const generations = (changes: readonly Change[], operation: Change["operation"]) =>
   typed(changes, anchorType)
@@ -152,7 +156,9 @@ function removals(changes: readonly Change[]): { readonly part: Part | undefined
 
 /** Anchors that stay in the list, and are not the same afterwards. */
 function changedAnchors(changes: readonly Change[]): Topic[] {
-  const anchors = of(changes, "linkerd-trust-anchor").filter(({ type }) => type !== anchorType);
+  const anchors = of(changes, "linkerd-trust-anchor").filter(
+    (change) => change.type !== anchorType && !isOfCross(change),
+  );
   const replaced = anchors.filter(({ operation }) => operation === "replace");
   const updated = anchors.filter(
     ({ operation, type }) => operation === "update" && type === "kubernetes:core/v1:Secret",
@@ -181,12 +187,16 @@ function changedAnchors(changes: readonly Change[]): Topic[] {
 function joiningAnchors(changes: readonly Change[]): Topic[] {
   const joining = generations(changes, "create");
   if (joining.length === 0) return [];
+  const signsNow = joining.find((generation) => generation === signers(changes).after?.generation);
   return [
     {
       title: say`${named(joining)} of the trust anchor ${verb(joining, "join")} the bundle`,
       decide: say`May the mesh trust ${named(joining)} from now on? Whoever has its key can make any identity of this mesh for those pods that have started since.`,
       credentials: say`A new trust anchor, ${named(joining)}, beside those before it. Pods that start after the update trust both; those that run trust the old ones alone.`,
-      rotation: say`step 1 of 3: ${named(joining)} ${verb(joining, "join")} the bundle, and the signer stays. After \`pulumi up\`, restart the meshed pods, since a proxy reads the bundle once; then step 2, \`signingGeneration: ${joining.at(-1)!}\`, in a change of its own.`,
+      // Where it signs at once, that says which step this is.
+      ...(signsNow === undefined && {
+        rotation: say`step 1 of 3: ${named(joining)} ${verb(joining, "join")} the bundle, and the signer stays. After \`pulumi up\`, restart the meshed pods, since a proxy reads the bundle once; then step 2, \`signingGeneration: ${joining.at(-1)!}\`, in a change of its own.`,
+      }),
       gate: "signer-trusted",
     },
   ];
@@ -218,21 +228,40 @@ function unprotectedAnchors(changes: readonly Change[]): Topic[] {
   ];
 }
 
-/** Generation of the stack's own trust anchor that an issuer signs with; `undefined` for any other issuer. */
-function signingGeneration(issuerRef: unknown): number | undefined {
+/** A generation of the stack's own trust anchor that signs. */
+interface Signer {
+  readonly generation: number;
+  /** Whether older generations vouch for it. */
+  readonly isVouchedFor: boolean;
+}
+
+/** The generation that an issuer signs with; `undefined` for an issuer that is not the stack's own. */
+function signerOf(issuerRef: unknown): Signer | undefined {
   const name = textAt(issuerRef, "name");
   const isOwn =
     valueAtPath(issuerRef, "kind") === "Issuer" &&
     valueAtPath(issuerRef, "group") === certManagerGroup &&
-    /^linkerd-trust-anchor(-\d+)?$/.test(name);
-  return isOwn ? generationIn(name) : undefined;
+    /^linkerd-trust-anchor(-\d+)?(-cross-signed)?$/.test(name);
+  return isOwn ? { generation: generationIn(name), isVouchedFor: name.endsWith("-cross-signed") } : undefined;
+}
+
+/** The generations that sign before and after the changes. */
+function signers(changes: readonly Change[]): { readonly before?: Signer; readonly after?: Signer } {
+  const certificate = issuerOf(changes);
+  const [before, after] = [certificate?.before, certificate?.after].map((one) =>
+    signerOf(valueAtPath(one, "spec.issuerRef")),
+  );
+  return { ...(before && { before }), ...(after && { after }) };
 }
 
 /** The issuer that signs a Certificate: a generation, or kind and name. */
 function reference(certificate: unknown): Sentence {
   const issuerRef = valueAtPath(certificate, "spec.issuerRef");
-  const generation = signingGeneration(issuerRef);
-  if (generation !== undefined) return say`${named([generation])} of the trust anchor`;
+  const signer = signerOf(issuerRef);
+  if (signer !== undefined) {
+    const word = signer.isVouchedFor ? own(", for which the one before vouches,") : own("");
+    return say`${named([signer.generation])} of the trust anchor${word}`;
+  }
   const kind = [textAt(issuerRef, "kind"), textAt(issuerRef, "group")].join(".");
   return say`${kind} ${textAt(issuerRef, "name")}`;
 }
@@ -266,20 +295,16 @@ function signer(changes: readonly Change[]): Topic[] {
     ];
   }
   if (!changesAt(certificate, "spec.issuerRef")) return [];
-  const after = signingGeneration(valueAtPath(certificate.after, "spec.issuerRef"));
-  const before = signingGeneration(valueAtPath(certificate.before, "spec.issuerRef"));
+  const { before, after } = signers(changes);
   const from = say`Signed by ${reference(certificate.before)} until now, and by ${reference(certificate.after)} after the update`;
   if (after !== undefined && before !== undefined) {
-    const joinsNow = generations(changes, "create").includes(after);
+    const joinsNow = generations(changes, "create").includes(after.generation);
     return [
       {
-        title: say`${named([after])} of the trust anchor signs`,
-        decide: joinsNow
-          ? say`Refuse this: ${named([after])} would sign in the run in which it joins the bundle, when no pod trusts it yet. Let it join first, in a change of its own.`
-          : say`Has every meshed pod been restarted since ${named([after])} joined the bundle? One that has not refuses all that is signed from now on, and its connections break. No preview can see that.`,
-        credentials: say`A new identity issuer. ${from}; the bundle does not change.`,
-        rotation: say`${own(after > before ? "step 2 of 3" : "a step back")}: ${named([after])} signs in place of ${named([before])}. After \`pulumi up\`, restart the meshed pods, or wait for \`issuanceLifetime\`; then step 3, in which ${named([before])} leaves the bundle, in a change of its own.`,
+        title: say`${named([after.generation])} of the trust anchor signs`,
+        credentials: say`A new identity issuer. ${from}${own(joinsNow ? "." : "; the bundle does not change.")}`,
         gate: "signer-trusted",
+        ...changeOfGeneration(before, after, joinsNow),
       },
     ];
   }
@@ -291,6 +316,38 @@ function signer(changes: readonly Change[]): Topic[] {
       gate: after === undefined ? "signer-trial" : "signer-trusted",
     },
   ];
+}
+
+/** What to decide about another generation that signs, and which step of a rotation that is. */
+function changeOfGeneration(
+  before: Signer,
+  after: Signer,
+  joinsNow: boolean,
+): Pick<Topic, "decide" | "rotation"> {
+  const [old, next] = [named([before.generation]), named([after.generation])];
+  const restarted = say`Has every meshed pod been restarted since ${next} joined the bundle? One that has not refuses all that is signed from now on, and its connections break. No preview can see that.`;
+  const then = say`then the last step, in which the generations before it leave the bundle, in a change of its own.`;
+  if (after.isVouchedFor) {
+    return {
+      decide: say`May ${next} sign for this mesh? No pod has to be restarted for it: the generation before vouches for it, with a certificate in every proxy's chain. At that certificate's end, every proxy fails, so the rotation has to be finished before.`,
+      rotation: say`step 1 of 3: ${next} signs, by the word of the generation before it. Once every meshed pod has been restarted, for whatever reason: step 2, \`crossSignTrustAnchors: false\`; ${then}`,
+    };
+  }
+  if (before.isVouchedFor && before.generation === after.generation) {
+    return {
+      decide: restarted,
+      rotation: say`step 2 of 3: ${next} signs without the word of the generation before it. If a proxy's renewal fails after \`pulumi up\`, take this back; if none has for as long as \`issuanceLifetime\`, ${then}`,
+    };
+  }
+  if (joinsNow) {
+    return {
+      decide: say`Refuse this: ${next} would sign in the run in which it joins the bundle, when no pod trusts it yet, and no generation before it vouches for it. Let it join first, in a change of its own.`,
+    };
+  }
+  return {
+    decide: restarted,
+    rotation: say`${own(after.generation > before.generation ? "step 2 of 3" : "a step back")}: ${next} signs in place of ${old}. After \`pulumi up\`, restart the meshed pods, or wait for \`issuanceLifetime\`; ${then}`,
+  };
 }
 
 /** The identity issuer's lifetime. */

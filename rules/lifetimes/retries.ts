@@ -43,6 +43,22 @@ function waitOf(values: HelmValues, bound: keyof typeof standardWaits): bigint |
 }
 
 /**
+ * How often cert-manager, with these values, tries again within a span after a first failure; `undefined` if that is not
+ * known.
+ */
+export function retriesWithin(span: bigint, values: HelmValues): number | undefined {
+  const [shortest, longest] = [waitOf(values, "Minimum"), waitOf(values, "Maximum")];
+  if (shortest === undefined || longest === undefined) return undefined;
+  let [retries, time, wait] = [0, shortest, shortest];
+  while (time < span) {
+    retries += 1;
+    wait = wait * 2n < longest ? wait * 2n : longest;
+    time += wait;
+  }
+  return retries;
+}
+
+/**
  * Warns where a failed renewal is not tried again in time: where fewer than two failures are survived, or where the last try
  * comes more than an hour before the certificate's end, so that its issuer can be back for longer and is not asked.
  */

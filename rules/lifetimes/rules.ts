@@ -5,7 +5,7 @@ import { durationSyntax } from "./duration.ts";
 const certManagerTypes = "cert-manager pkg/apis/certmanager/v1/types_certificate.go";
 
 const rotation =
-  "the next generation joins the bundle, then signs, then stays alone, with restarts of the meshed pods between.";
+  "npm run -s rotate -- plan says what comes first; without that command, the next generation joins trustAnchor.generations and signs, and the old one leaves once every meshed pod has been restarted (docs/rotation.md).";
 
 export const lifetimeRules = {
   "duration-syntax": {
@@ -60,7 +60,7 @@ export const lifetimeRules = {
     severity: "warning",
     demand: "More than half a year (trustAnchor.warnBefore) is left of a trust anchor, or half of its life.",
     fix: `Plan its rotation: ${rotation}`,
-    source: "this program: a rotation restarts every pod of the mesh twice",
+    source: "this program: a rotation takes until every pod of the mesh has been restarted once",
   },
   "anchor-ends-soon": {
     severity: "warning",

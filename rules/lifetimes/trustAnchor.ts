@@ -3,7 +3,7 @@ import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { parseDuration } from "./duration.ts";
 
-/** Half a year: every pod of the mesh is restarted twice before an anchor has been replaced, which is a project. */
+/** Half a year: twice the time that a rotation is allowed by default, in which every pod of the mesh is restarted once. */
 export const anchorWarnBefore = "4380h";
 
 /** 60 days, as `linkerd check` has it. */
@@ -41,7 +41,7 @@ export function checkAnchorEnd(
   return [
     broken("anchor-ends", {
       field,
-      message: `${name} ends at ${end.toISOString()}: less than ${warnBefore} is left, and its rotation restarts every pod of the mesh twice.`,
+      message: `${name} ends at ${end.toISOString()}: less than ${warnBefore} is left, and its rotation takes until every pod of the mesh has been restarted once.`,
     }),
   ];
 }

@@ -5,10 +5,12 @@ import { quoted } from "../credentials/certificate.ts";
 import type { PemText } from "../credentials/pemText.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
+import { parseDuration } from "../lifetimes/duration.ts";
 import { trustAnchorCommonName } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
+import { type CrossSigning, crossSignings } from "../settings/crossSigning.ts";
 import type { Settings } from "../settings/settings.ts";
-import { signingGeneration } from "../settings/trustAnchor.ts";
+import { signingGeneration } from "../settings/settings.ts";
 
 /** The anchors that a stack is going to have, as far as they are known before they are made. Can be sent to a thread. */
 export interface PlannedAnchors {
@@ -21,6 +23,10 @@ export interface PlannedAnchors {
   readonly validityPeriodHours: number | undefined;
   /** Why none may be deleted; absent if they may. */
   readonly protection: string | undefined;
+  /** Who vouches for the signing generation, and who for that one. */
+  readonly crossSigned: readonly CrossSigning[];
+  /** Life that must be left of one that begins to vouch; `undefined` if only the engine knows. */
+  readonly rotationAllowance: string | undefined;
 }
 
 /** `undefined` where the cluster keeps the anchor, and where only the engine will know all that is given. */
@@ -35,25 +41,26 @@ export function plannedAnchors(settings: Settings): PlannedAnchors | undefined {
   }
   const signing = signingGeneration(settings);
   const protection = protect ? "trustAnchor.protect is true" : undefined;
+  const rotationAllowance = known(settings.trustAnchor.rotationAllowance);
+  const crossSigned = crossSignings(settings);
   return source === "cluster"
     ? undefined
-    : { generations, signing, provided, validityPeriodHours, protection };
+    : { generations, signing, provided, validityPeriodHours, protection, crossSigned, rotationAllowance };
 }
 
 /** Checks what is planned against the bundle of the mesh that runs. One that cannot be read is for the run to mend. */
-export function* checkAnchorChange({ field, text }: PemText, planned: PlannedAnchors): Iterable<Finding> {
-  const { generations, signing, provided, validityPeriodHours, protection } = planned;
+export function* checkAnchorChange(
+  bundle: PemText,
+  planned: PlannedAnchors,
+  now = new Date(),
+): Iterable<Finding> {
+  const { generations, provided, validityPeriodHours } = planned;
+  const { field, text } = bundle;
   const running = readBundle(text);
   if (running.length === 0) return;
-  const listed = running.map((anchor) => quoted(nameOf(anchor))).join(", ");
-  if (signing !== undefined && !running.some((anchor) => isOf(anchor, signing, planned))) {
-    yield broken("signer-trusted", {
-      field: "trustAnchor.signing",
-      message: `Generation ${signing} is to sign, and it is not in the bundle of the running mesh (${field}: ${listed}): identity controllers and proxies that run would refuse what it signs.`,
-    });
-  }
+  yield* checkSigner(field, running, planned, now);
   const made = running.filter((anchor) =>
-    generations.some((one) => provided[one] === undefined && isOf(anchor, one, planned)),
+    generations.some((one) => provided[one] === undefined && isGeneration(anchor, one, planned)),
   );
   const other = made.find((anchor) => ![undefined, hoursOf(anchor)].includes(validityPeriodHours));
   if (other !== undefined) {
@@ -63,12 +70,55 @@ export function* checkAnchorChange({ field, text }: PemText, planned: PlannedAnc
       fix: `Set it back to ${hoursOf(other)}.`,
     });
   }
-  const gone = running.filter((anchor) => !generations.some((one) => isOf(anchor, one, planned)));
-  if (protection === undefined || gone.length === 0) return;
-  yield broken("anchor-protected", {
-    field: "trustAnchor.generations",
-    message: `[${generations.join(", ")}] would take ${gone.map((anchor) => quoted(nameOf(anchor))).join(", ")} out of the bundle of the running mesh (${field}), and ${protection}: Pulumi would refuse to delete an anchor that the mesh no longer trusts.`,
+}
+
+/** The names of the running mesh's anchors that are not planned any more, in quotes. */
+export function leavingAnchors({ text }: PemText, planned: PlannedAnchors): readonly string[] {
+  return readBundle(text)
+    .filter((anchor) => !planned.generations.some((one) => isGeneration(anchor, one, planned)))
+    .map((anchor) => quoted(nameOf(anchor)));
+}
+
+/** Whoever signs is trusted by the mesh that runs, itself or by the word of an older generation that lasts long enough. */
+function* checkSigner(
+  field: string,
+  running: readonly X509Certificate[],
+  planned: PlannedAnchors,
+  now: Date,
+): Iterable<Finding> {
+  const { signing, crossSigned, rotationAllowance } = planned;
+  const rootOf = (generation: number) => running.find((anchor) => isGeneration(anchor, generation, planned));
+  if (signing === undefined || rootOf(signing) !== undefined) return;
+  const [voucher] = crossSigned.flatMap(({ by }) => rootOf(by) ?? []);
+  if (voucher === undefined) {
+    const listed = running.map((anchor) => quoted(nameOf(anchor))).join(", ");
+    yield broken("signer-trusted", {
+      field: "trustAnchor.signing",
+      message: `Generation ${signing} is to sign. It is not in the bundle of the running mesh (${field}: ${listed}), and no generation that is vouches for it: identity controllers and proxies that run would refuse what it signs.`,
+    });
+    return;
+  }
+  const left = voucher.validToDate.getTime() - now.getTime();
+  if (rotationAllowance === undefined || left >= millisecondsOf(rotationAllowance)) return;
+  yield broken("rotation-allowance", {
+    field: "trustAnchor.signing",
+    message: `Generation ${signing} is to sign by the word of ${quoted(nameOf(voucher))}, which ends at ${voucher.validToDate.toISOString()}. Less than ${rotationAllowance} is left until then (trustAnchor.rotationAllowance), and all proxies fail if it is still in use at its end.`,
   });
+}
+
+const millisecondsOf = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
+
+/**
+ * Whether pods of the running mesh may refuse what is going to sign: where each anchor of its bundle signs or vouches, and
+ * stays, every pod that was started with one of them accepts it.
+ */
+export function needsHolders({ text }: PemText, planned: PlannedAnchors): boolean {
+  const { signing, crossSigned } = planned;
+  if (signing === undefined) return false;
+  const accepted = [signing, ...crossSigned.map(({ by }) => by)];
+  return readBundle(text).some(
+    (anchor) => !accepted.some((generation) => isGeneration(anchor, generation, planned)),
+  );
 }
 
 /** The anchors that the running mesh has, and keeps. */
@@ -100,12 +150,16 @@ function readBundle(text: string): X509Certificate[] {
 
 function keptOf(running: string, planned: PlannedAnchors): string[] {
   return readBundle(running)
-    .filter((anchor) => planned.generations.some((one) => isOf(anchor, one, planned)))
+    .filter((anchor) => planned.generations.some((one) => isGeneration(anchor, one, planned)))
     .map((anchor) => anchor.toString().trimEnd());
 }
 
 /** Whether an anchor of the running mesh is that generation, or has its subject and key. */
-function isOf(running: X509Certificate, generation: number, { provided }: PlannedAnchors): boolean {
+export function isGeneration(
+  running: X509Certificate,
+  generation: number,
+  { provided }: PlannedAnchors,
+): boolean {
   const pem = provided[generation];
   // One that is made is called by its generation, in whichever trust domain.
   if (pem === undefined) return nameOf(running).startsWith(trustAnchorCommonName(generation, ""));

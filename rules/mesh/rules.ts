@@ -4,6 +4,7 @@ import type { Rule } from "../finding.ts";
 const identity = "linkerd2 pkg/identity/service.go";
 const reload = "linkerd2 pkg/tls/creds_watcher.go";
 const certificateStatus = "cert-manager pkg/apis/certmanager/v1/types_certificate.go CertificateStatus";
+const proxyAnchors = "linkerd2-proxy app/src/env: a proxy reads its anchors once, when it starts";
 const reissueWebhook = "Let cert-manager, or an upgrade of the chart, issue the webhook's certificate again.";
 
 export const meshRules = {
@@ -72,9 +73,21 @@ export const meshRules = {
     source: "linkerd check looks for the Gateway API's definitions",
   },
   "signer-trusted": {
-    demand: "An anchor signs only after the running mesh has it in its bundle.",
-    fix: "List it beside the one that signs now, which goes on signing, and run pulumi up; restart the meshed pods; then let it sign, and run pulumi up again.",
+    demand:
+      "An anchor signs only if the running mesh has it in its bundle, or one there that vouches for it.",
+    fix: "List it beside the one that signs now, which then vouches for it if trustAnchor.crossSign is true and its key is at hand. Without that: let the old one go on signing, and run pulumi up; restart the meshed pods; then let the new one sign, and run pulumi up again.",
     source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
+  },
+  "signer-accepted": {
+    demand:
+      "Every pod of the mesh was started with the anchor that is to sign, or with one that vouches for it.",
+    fix: "Wait until these pods have been restarted, or restart them (kubectl rollout restart); npm run -s rotate -- plan lists them. Until then, leave the older generation in the list, and trustAnchor.crossSign true.",
+    source: "linkerd2-proxy app/src/env/identity.rs: a proxy reads its anchors once, when it starts",
+  },
+  "rotation-allowance": {
+    demand: "A generation that begins to vouch for the next one lasts until the rotation is done.",
+    fix: "If every pod of the mesh will have been restarted by then, set trustAnchor.rotationAllowance to that time. Else rotate without cross certificates: set trustAnchor.crossSign to false; let the new generation join the bundle first, restart the meshed pods, and then let it sign.",
+    source: "linkerd2 pkg/identity/service.go: no proxy's certificate outlives the issuer's chain",
   },
   "anchor-protected": {
     demand: "An anchor leaves the running mesh's bundle only after its protection has been lifted.",
@@ -145,11 +158,11 @@ export const meshRules = {
     fix: "See why they are not: kubectl get pods --all-namespaces --selector app.kubernetes.io/instance=cert-manager",
     source: "cert-manager's chart: three Deployments, without which nothing is issued",
   },
-  "renewal-known": {
+  "status-known": {
     severity: "warning",
-    demand: "Whoever asks whether the credentials are right may look at what renews them.",
-    fix: "Let this user read what is named (docs/checking.md), or ask as another one.",
-    source: "npm run credentials",
+    demand: "Whoever asks for the status may look at all that it is told by.",
+    fix: "Let this user read what is named (docs/status.md), or ask as another one.",
+    source: "npm run status",
   },
   "webhook-name": {
     demand: "A webhook's certificate is for the name by which the API server calls it.",
@@ -160,6 +173,12 @@ export const meshRules = {
     demand: "A webhook's certificate leads to the caBundle of its configuration.",
     fix: reissueWebhook,
     source: "Go crypto/x509 Verify, with which the API server verifies webhooks",
+  },
+  "webhook-served": {
+    demand:
+      "Every pod of a webhook answers the API server with the certificate that is in its Secret, as soon as the kubelet has delivered it.",
+    fix: "Restart the webhook's Deployment: kubectl rollout restart.",
+    source: "linkerd2 controller/webhook: the server reads its certificate again when its volume changes",
   },
   "controller-running": {
     demand: "An identity controller is running.",
@@ -175,6 +194,57 @@ export const meshRules = {
     demand: "Every identity controller was started with the trust anchors that the mesh has now.",
     fix: "Restart the control plane before the issuer is renewed: pulumi up does, since the bundle has changed.",
     source: "linkerd2 controller/cmd/identity/main.go reads the anchors once, at its start",
+  },
+  "leaf-life": {
+    demand: "Identity signs leaves that live as long as it is told to.",
+    fix: "Renew what ends first in their chain.",
+    source: `${identity}: a leaf ends with the first certificate of its chain that ends`,
+  },
+  "pods-accept-issuer": {
+    demand: "Every meshed pod trusts an anchor to which the leaves lead that identity hands out.",
+    fix: "Restart the pods: npm run -s status -- --fix.",
+    source: `${proxyAnchors}; it refuses every pod whose leaf leads elsewhere, and its own next leaf`,
+  },
+  "pods-hold-anchor": {
+    severity: "warning",
+    demand: "Every meshed pod was started with one of the anchors that the mesh has now.",
+    fix: "Restart the pods before the cross certificate ends by which they still accept what is signed.",
+    source: proxyAnchors,
+  },
+  "pods-bundle-known": {
+    severity: "warning",
+    demand: "Which anchors a meshed pod was started with can be told.",
+    fix: "Restart the pods, which then carry the hash of their bundle; or let this user read them.",
+    source: "linkerd2 pkg/inject: the annotation linkerd.io/trust-root-sha256",
+  },
+  "pods-read-bundle": {
+    demand: "A proxy can read every certificate of the bundle that it was started with.",
+    fix: "Mend the bundle (npm run -s check says what is wrong with it), and restart the pods.",
+    source:
+      "linkerd2-proxy: it warns of invalid trust anchors in its log, skips them, and runs with the others",
+  },
+  "leaf-ended": {
+    demand: "No proxy has a leaf that has ended.",
+    fix: "Restart the pods: npm run -s status -- --fix. Nothing else helps, however healthy identity is.",
+    source:
+      "linkerd2-proxy: identity's own proxy refuses an ended leaf, with which a new one would have to be asked for",
+  },
+  "leaf-trusted": {
+    demand: "Every proxy's leaf leads to one of the mesh's anchors.",
+    fix: "Restart the pods: npm run -s status -- --fix.",
+    source: proxyAnchors,
+  },
+  "leaf-refreshed": {
+    severity: "warning",
+    demand: "Every proxy refreshes its leaf when 70 % of its life is over, and no refresh fails.",
+    fix: "See the proxy's log, and whether identity answers (above); the pod has to be restarted once its leaf has ended.",
+    source: "linkerd2-proxy linkerd/proxy/identity-client: control_identity_cert_refreshes_total",
+  },
+  "leaf-known": {
+    severity: "warning",
+    demand: "A proxy that is ready shows its leaf on its admin port.",
+    fix: "See the proxy's log. To ask it, a user needs get on pods, and get and create on pods/portforward, in every namespace.",
+    source: "linkerd2 cli/cmd/identity.go reads it there",
   },
   "issuer-loaded": {
     demand: "Every identity controller has loaded the issuer that is in the Secret.",

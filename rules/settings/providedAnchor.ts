@@ -1,8 +1,15 @@
 /** Trust anchors that are given: each by itself, and all of them as anchors of the issuer that is going to be made. */
+import { X509Certificate } from "node:crypto";
 import { checkAuthority } from "../credentials/authority.ts";
 import { joinBundle } from "../credentials/bundle.ts";
 import { isSameCertificate, type ParsedCertificate } from "../credentials/certificate.ts";
 import { checkMembers } from "../credentials/credentials.ts";
+import {
+  crossCertificateObstacle,
+  type SubjectArguments,
+  subjectArguments,
+} from "../credentials/crossCertificate.ts";
+import { checkCrossCertificate } from "../credentials/givenCrossCertificate.ts";
 import { parseCertificate } from "../credentials/parseCertificate.ts";
 import { type Member, readCertificates } from "../credentials/pemText.ts";
 import { checkKey } from "../credentials/privateKey.ts";
@@ -12,6 +19,7 @@ import { known } from "../known.ts";
 import { parseDuration } from "../lifetimes/duration.ts";
 import { identityIssuerCommonName } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
+import { crossSignings } from "./crossSigning.ts";
 import type { Settings } from "./settings.ts";
 
 const fieldOf = (generation: string) => `trustAnchor.provided.${generation}`;
@@ -67,6 +75,8 @@ export function* checkProvidedAnchors(
       });
     } else if (anchor !== undefined) anchors.push(anchor);
   }
+  yield* checkVouching(settings, anchors);
+  yield* checkCrossCertificates(settings, anchors, now);
   const trustDomain = known(settings.trustDomain);
   const namespace = known(settings.controlPlane.namespace);
   const { duration, issuanceLifetime } = settings.identityIssuer;
@@ -105,6 +115,47 @@ export function* checkProvidedAnchors(
   }
 }
 
+/** Pulumi can make a cross certificate for each anchor that is given and has to be vouched for. */
+function* checkVouching(settings: Settings, anchors: readonly Member[]): Iterable<Finding> {
+  const { provided } = settings.trustAnchor;
+  for (const { generation } of crossSignings(settings)) {
+    const anchor = anchors.find(({ place }) => place === generation);
+    if (anchor === undefined || provided[generation]?.crossCertificatePem !== undefined) continue;
+    const obstacle = crossCertificateObstacle(anchor.certificate);
+    if (obstacle === undefined) continue;
+    yield broken("cross-certificate-made", {
+      field: anchor.field,
+      message: `The generation before is to vouch for generation ${generation}, whose anchor ${obstacle}.`,
+      fix: `Have its cross certificate made elsewhere, and give it as ${fieldOf(String(generation))}.crossCertificatePem; or set trustAnchor.crossSign to false.`,
+    });
+  }
+}
+
+/** Each cross certificate that is given vouches for its generation, in the name of the one before it in the list. */
+function* checkCrossCertificates(
+  { trustAnchor, identityIssuer }: Settings,
+  anchors: readonly Member[],
+  now: Date,
+): Iterable<Finding> {
+  const { generations, provided } = trustAnchor;
+  const rootOf = (generation: number | undefined) =>
+    anchors.find(({ place }) => place === generation)?.certificate;
+  const issuerEnd = new Date(now.getTime() + (millisecondsOf(known(identityIssuer.duration)) ?? 0));
+  for (const [generation, { crossCertificatePem }] of Object.entries(provided)) {
+    const pem = known(crossCertificatePem);
+    if (pem === undefined) continue;
+    const field = `${fieldOf(generation)}.crossCertificatePem`;
+    const { members, findings } = readCertificates({ field, text: normalised(pem) }, parseCertificate);
+    yield* findings;
+    const root = rootOf(Number(generation));
+    // One that Pulumi makes is not known before; what it would have to be the same as is.
+    const signer = rootOf(generations[generations.indexOf(Number(generation)) - 1]);
+    const [cross] = members;
+    if (cross === undefined || root === undefined || signer === undefined) continue;
+    yield* checkCrossCertificate(cross, { root, signer, issuerEnd, now });
+  }
+}
+
 /** Where someone else signs below one of these anchors: the one that lasts longest, which names its key as others do. */
 function lasting(
   { identityIssuer: { source } }: Settings,
@@ -132,4 +183,9 @@ function millisecondsOf(duration: string | undefined): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The subject of a certificate, as the TLS provider takes it for a certificate request. */
+export function crossCertificateSubject(certificatePem: string): SubjectArguments {
+  return subjectArguments(parseCertificate(new X509Certificate(certificatePem).raw));
 }

@@ -113,6 +113,13 @@ export const settingRules = {
     fix: "Add its generation, or remove the anchor.",
     source: "this program: an anchor that is not listed is in no bundle",
   },
+  "cross-certificate-made": {
+    demand:
+      "Pulumi's TLS provider can write the subject and the key identifier of a provided anchor that is vouched for.",
+    fix: "Give its cross certificate, or let nobody vouch for it.",
+    source:
+      "Go crypto/x509 and rustls-webpki chain certificates by names in DER, OpenSSL by key identifiers as well",
+  },
   "provided-anchor": {
     demand: "A provided anchor is a single certificate, and no other generation's.",
     fix: "Give each anchor a generation of its own; authorities below it belong to the issuer's chain.",

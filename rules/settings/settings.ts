@@ -27,6 +27,11 @@ export interface ProvidedTrustAnchor<Later extends object = object> {
   readonly certificatePem: string | Later;
   /** Its private key in PEM, which becomes a secret. Absent: the anchor is trusted, but cannot sign. */
   readonly privateKeyPem?: string | Later | undefined;
+  /**
+   * Its cross certificate in PEM: the same subject and key, signed by the generation before it in the list. Absent: made
+   * with that one's key, if that is at hand.
+   */
+  readonly crossCertificatePem?: string | Later | undefined;
 }
 
 /** A cert-manager issuer that is there already, of any group and kind. */
@@ -89,6 +94,8 @@ export interface Settings<Later extends object = object> {
     readonly source: "stack" | "cluster";
     readonly generations: readonly number[];
     readonly signing: number;
+    readonly crossSign: boolean;
+    readonly rotationAllowance: string | Later;
     readonly validityPeriodHours: number | Later;
     readonly provided: Readonly<Record<string, ProvidedTrustAnchor<Later>>>;
     readonly duration: string | Later;
@@ -150,4 +157,10 @@ export function signedElsewhere({ identityIssuer }: Settings): string | undefine
   if (identityIssuer.vault !== undefined) return "identityIssuer.vault";
   if (identityIssuer.issuerRef !== undefined) return "identityIssuer.issuerRef";
   return identityIssuer.source === "secret" ? "identityIssuer.source" : undefined;
+}
+
+/** The generation that signs the identity issuer; `undefined` if none of them does. */
+export function signingGeneration(settings: Settings): number | undefined {
+  const { source, signing } = settings.trustAnchor;
+  return source === "stack" && signedElsewhere(settings) === undefined ? signing : undefined;
 }

@@ -10,20 +10,14 @@ import { readDuration } from "../lifetimes/renewal.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
-import type { checkProvidedAnchors as all, checkProvidedAnchor as one } from "./providedAnchor.ts";
-import { type ProvidedTrustAnchor, type Settings, signedElsewhere } from "./settings.ts";
+import type * as providedAnchor from "./providedAnchor.ts";
+import { type ProvidedTrustAnchor, type Settings, signedElsewhere, signingGeneration } from "./settings.ts";
 
 /** Settings that say how an anchor of one source lives, and nothing about one of the other. */
 const settingsOfSource = {
-  stack: ["generations", "signing", "validityPeriodHours", "provided"],
+  stack: ["generations", "signing", "crossSign", "rotationAllowance", "validityPeriodHours", "provided"],
   cluster: ["duration", "renewBefore"],
 } as const;
-
-/** The generation that signs the identity issuer; `undefined` if none of them does. */
-export function signingGeneration(settings: Settings): number | undefined {
-  const { source, signing } = settings.trustAnchor;
-  return source === "stack" && signedElsewhere(settings) === undefined ? signing : undefined;
-}
 
 /** Checks where the anchors come from, by themselves and against who signs. */
 export function* checkTrustAnchor(settings: Settings, now: Date): Iterable<Finding> {
@@ -32,6 +26,7 @@ export function* checkTrustAnchor(settings: Settings, now: Date): Iterable<Findi
   yield* choice;
   if (choice.length > 0) return;
   yield* checkUnused(settings.trustAnchor);
+  yield* readDuration("trustAnchor.rotationAllowance", settings.trustAnchor.rotationAllowance);
   // While it is not known, nothing is warned of; once it is, everything is looked at again.
   const { text = "0" } =
     (yield* readDuration("trustAnchor.warnBefore", settings.trustAnchor.warnBefore)) ?? {};
@@ -99,7 +94,7 @@ function* checkProvided(
   const sound: [string, ProvidedTrustAnchor][] = [];
   for (const [generation, anchor] of Object.entries(provided)) {
     const field = `trustAnchor.provided.${generation}`;
-    const shape = checkParts(field, anchor, ["certificatePem"], ["privateKeyPem"]);
+    const shape = checkParts(field, anchor, ["certificatePem"], ["privateKeyPem", "crossCertificatePem"]);
     yield* shape;
     if (shape.length > 0) continue;
     sound.push([generation, anchor]);
@@ -121,13 +116,20 @@ const require = createRequire(import.meta.url);
  * What reads certificates, which is more code than all other rules, and most meshes make their anchors: so it is loaded
  * when it is called. In the package the module is JavaScript, as this one is.
  */
-function readers(): { readonly checkProvidedAnchor: typeof one; readonly checkProvidedAnchors: typeof all } {
+function readers(): typeof providedAnchor {
   return require(`./providedAnchor${extname(import.meta.filename)}`);
 }
 
 /** Checks the texts of one anchor that is given, as far as they are known. */
-export function checkProvidedAnchor(...anchor: Parameters<typeof one>): Finding[] {
+export function checkProvidedAnchor(
+  ...anchor: Parameters<typeof providedAnchor.checkProvidedAnchor>
+): Finding[] {
   return [...readers().checkProvidedAnchor(...anchor)];
+}
+
+/** The subject of a certificate, as the TLS provider takes it for a certificate request. */
+export function crossCertificateSubject(certificatePem: string) {
+  return readers().crossCertificateSubject(certificatePem);
 }
 
 function* checkClusterAnchor(settings: Settings): Iterable<Finding> {

@@ -45,7 +45,10 @@ function* withoutEffect(settings: Settings): Iterable<readonly [why: string, ...
   if (source === "stack") {
     yield ['trustAnchor.source is "stack"', "trustManager.install", ...ofChart("trustManager")];
     const signer = signedElsewhere(settings);
-    if (signer !== undefined) yield [`${signer} says who signs`, "trustAnchor.signing"];
+    if (signer !== undefined) {
+      const ofSigner = ["signing", "crossSign", "rotationAllowance"].map((name) => `trustAnchor.${name}`);
+      yield [`${signer} says who signs`, ...ofSigner];
+    }
     if (generations.every((generation) => provided[generation] !== undefined)) {
       yield ["every generation of the trust anchor is provided", "trustAnchor.validityPeriodHours"];
     }

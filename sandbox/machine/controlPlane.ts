@@ -174,6 +174,8 @@ export async function writeConfiguration(directory: string): Promise<void> {
     kubeAPIQPS: 500,
     kubeAPIBurst: 1000,
     resolvConf: "",
+    clusterDNS: [machineAddress],
+    clusterDomain: "cluster.local",
     // The machine is a guest: it has no control groups, swap or disk quota of its own to manage.
     cgroupsPerQOS: false,
     enforceNodeAllocatable: [],

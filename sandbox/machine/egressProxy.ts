@@ -8,17 +8,17 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { BlockList, connect, isIPv4 } from "node:net";
-import { CoreV1Api, DiscoveryV1Api, type KubeConfig, makeInformer } from "@kubernetes/client-node";
 import { serviceCidr } from "./network.ts";
+import type { Services } from "./services.ts";
 
 const serviceAddresses = new BlockList();
 const [serviceNetwork = "", servicePrefix] = serviceCidr.split("/");
 serviceAddresses.addSubnet(serviceNetwork, Number(servicePrefix));
 const isServiceAddress = (host: string) => isIPv4(host) && serviceAddresses.check(host);
 
-/** Starts the proxy on a Unix socket, and follows Services and EndpointSlices until the process ends. */
-export async function startEgressProxy(config: KubeConfig, socket: string): Promise<void> {
-  const findTarget = await followServices(config);
+/** Starts the proxy on a Unix socket. */
+export async function startEgressProxy(services: Services, socket: string): Promise<void> {
+  const findTarget = targetFinder(services);
   const server = createServer((_, response) => response.writeHead(405).end());
   let turn = 0;
   server.on("connect", (request, client, head) => {
@@ -42,34 +42,18 @@ export async function startEgressProxy(config: KubeConfig, socket: string): Prom
   await once(server.listen(socket), "listening");
 }
 
-async function followServices(config: KubeConfig) {
-  const core = config.makeApiClient(CoreV1Api);
-  const discovery = config.makeApiClient(DiscoveryV1Api);
-  const services = makeInformer(config, "/api/v1/services", () => core.listServiceForAllNamespaces());
-  const slices = makeInformer(config, "/apis/discovery.k8s.io/v1/endpointslices", () =>
-    discovery.listEndpointSliceForAllNamespaces(),
-  );
-  for (const informer of [services, slices]) {
-    // The API server ends watches now and then; a watch that ends is started again.
-    informer.on("error", () => setTimeout(() => void informer.start(), 1000));
-    await informer.start();
-  }
-
+/** Gives a function that says where a connection to `<address>:<port>` leads; `turn` chooses among the ready endpoints. */
+function targetFinder(services: Services) {
   return (authority: string, turn: number): { address: string; port: number } | undefined => {
     const [host = "", portText = ""] = authority.split(":");
     const port = Number(portText);
     const service = services.list().find(({ spec }) => spec?.clusterIP === host);
     if (!service) return isServiceAddress(host) ? undefined : { address: host, port };
     const name = service.spec?.ports?.find((candidate) => candidate.port === port)?.name ?? "";
-    const targets = slices
-      .list(service.metadata?.namespace)
-      .filter(({ metadata }) => metadata?.labels?.["kubernetes.io/service-name"] === service.metadata?.name)
-      .flatMap((slice) => {
-        const targetPort = slice.ports?.find((candidate) => (candidate.name ?? "") === name)?.port;
-        if (targetPort === undefined) return [];
-        const ready = (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false);
-        return ready.map(({ addresses }) => ({ address: addresses[0]!, port: targetPort }));
-      });
+    const targets = services.endpoints(service).flatMap(({ address, ports }) => {
+      const targetPort = ports.find((candidate) => (candidate.name ?? "") === name)?.port;
+      return targetPort === undefined ? [] : [{ address, port: targetPort }];
+    });
     return targets[turn % targets.length];
   };
 }

@@ -16,7 +16,9 @@ import { processIds } from "../processes.ts";
 import { until } from "../until.ts";
 import { type Component, components, egressSocket, runtimeSocket } from "./controlPlane.ts";
 import { startEgressProxy } from "./egressProxy.ts";
+import { startNameServer } from "./nameServer.ts";
 import { apiServerPort } from "./network.ts";
+import { followServices } from "./services.ts";
 
 const relayListener = 3;
 /** What ends right after its start is restarted after a pause that doubles up to this. */
@@ -110,7 +112,9 @@ async function start(): Promise<void> {
   keepRunning(part.scheduler);
   keepRunning(part.processRuntime);
   if (existsSync(part.kwok.command[0])) keepRunning(part.kwok);
-  await startEgressProxy(config, egressSocket);
+  const services = await followServices(config);
+  await startEgressProxy(services, egressSocket);
+  await startNameServer(services);
   await until("the container runtime to listen", 20_000, async () => existsSync(runtimeSocket));
   keepRunning(part.kubelet);
 }

@@ -12,6 +12,7 @@ export const extras = [
   "linkerd-viz",
   "trust-manager",
   "kwok",
+  "mesh-load",
   "vault",
   "linkerd-2.10",
   "workflows",
@@ -206,6 +207,15 @@ export const tools: readonly Tool[] = [
   { ...linkerdTool("linkerd", "cli", 25), extra: "linkerd" },
   { name: "machine", module: "machine", package: ".", ownSources: ".", cpuSeconds: 5 },
   { name: "process-runtime", module: "process-runtime", package: ".", ownSources: ".", cpuSeconds: 15 },
+  { name: "linkerd-proxy", module: "proxy", package: ".", ownSources: ".", cpuSeconds: 3 },
+  {
+    name: "mesh-load",
+    module: "proxy",
+    package: "./load",
+    ownSources: ".",
+    cpuSeconds: 3,
+    extra: "mesh-load",
+  },
   {
     name: "vault",
     module: "vault",
@@ -256,7 +266,7 @@ export const tools: readonly Tool[] = [
 ];
 
 /** Folders of our own whose Go tests are vetted and compiled, each into a program `<folder>.test`. */
-export const testedFolders = ["process-runtime", "pulumi/language-host"] as const;
+export const testedFolders = ["process-runtime", "pulumi/language-host", "proxy/credentials"] as const;
 
 function linkerdChart(name: string, version: string, appVersion = linkerdVersion): ChartPackage {
   return {

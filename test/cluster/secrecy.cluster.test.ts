@@ -52,9 +52,9 @@ before(async () => {
   assert.equal(renewal.code, 0, renewal.stdout + renewal.stderr);
   texts.set("renew's output", renewal.stdout + renewal.stderr);
   keys.push(...(await readKeys("after renew")));
-  const credentials = await operation("credentials");
-  assert.equal(credentials.code, 0, credentials.stdout + credentials.stderr);
-  texts.set("credentials' output", credentials.stdout + credentials.stderr);
+  const status = await operation("status");
+  assert.equal(status.code, 0, status.stdout + status.stderr);
+  texts.set("status's output", status.stdout + status.stderr);
   for (const [title, ...args] of [
     ["the stack's outputs", "stack", "output", "--json"],
     ["the exported state", "stack", "export"],

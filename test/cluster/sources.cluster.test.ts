@@ -349,7 +349,7 @@ test("anchor of Pulumi beside it, issuer by reference, then of a third party", a
   await refer({});
   await set("identityIssuerSource", "secret");
   await upTwice();
-  const { code, stdout } = await operation("credentials");
+  const { code, stdout } = await operation("status");
   assert.equal(code, 1, stdout);
   assert.match(stdout, /Warning: Certificate linkerd\/linkerd-identity-issuer: .* nobody else has written/);
 });

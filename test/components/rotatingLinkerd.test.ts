@@ -3,6 +3,7 @@ import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { RotatingLinkerd } from "../../components/index.ts";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
+import { certificateFacts } from "../../rules/credentials/bundle.ts";
 import { authority, hoursFromNow } from "../certificates.ts";
 import { build, findingsOf, type Values } from "../configured.ts";
 import { certificateOf, privateKeyOf, type Recorded, record, resolved } from "../registrations.ts";
@@ -14,6 +15,7 @@ const issuer = "kubernetes:cert-manager.io/v1:Issuer";
 const certificate = "kubernetes:cert-manager.io/v1:Certificate";
 const mutatingPatch = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfigurationPatch";
 const validatingPatch = "kubernetes:admissionregistration.k8s.io/v1:ValidatingWebhookConfigurationPatch";
+const locallySigned = "tls:index/locallySignedCert:LocallySignedCert";
 const certificateMade = "tls:index/selfSignedCert:SelfSignedCert";
 
 let installed: Recorded<RotatingLinkerd>;
@@ -369,11 +371,22 @@ test("a later generation has a subject and names of its own", async () => {
   }
 });
 
-test("another signing generation changes the Certificate's issuer and nothing else", async () => {
+test("another signing generation that nobody vouches for changes the Certificate's issuer and nothing else", async () => {
   const before = await build({ trustAnchorGenerations: [1, 2] });
-  const after = await build({ trustAnchorGenerations: [1, 2], signingGeneration: 2 });
+  const after = await build({
+    trustAnchorGenerations: [1, 2],
+    signingGeneration: 2,
+    crossSignTrustAnchors: false,
+  });
   for (const registration of before.registrations) {
-    const { type, name, inputs } = registration;
+    const { type, name, inputs, parent } = registration;
+    const generation = [name, parent].find((one) => /^linkerd-trust-anchor(-2)?$/.test(one));
+    if (generation !== undefined) {
+      // The mesh lives on what signs, and no longer on what neither signs nor vouches.
+      const protect = generation === "linkerd-trust-anchor-2";
+      assert.deepEqual(after.find(type, name), { ...registration, protect }, `${type} ${name}`);
+      continue;
+    }
     if (type !== certificate || name !== "linkerd-identity-issuer") {
       // Components take part in the order of things, too: the control plane's waits for the same Certificate.
       assert.deepEqual(after.find(type, name), registration, `${type} ${name}`);
@@ -386,10 +399,90 @@ test("another signing generation changes the Certificate's issuer and nothing el
   assert.equal(after.registrations.length, before.registrations.length);
 });
 
-test("a first generation that is gone takes all of its own along, and nothing else", async () => {
+const crossCertificate = (name: string) => [
+  `linkerd-rotating-tls:index:CrossCertificate ${name}-cross in ${name}`,
+  `tls:index/certRequest:CertRequest ${name}-cross-request in ${name}-cross`,
+  `${locallySigned} ${name}-cross in ${name}-cross`,
+];
+const crossSigned = (name: string) => [
+  `${issuer} ${name}-cross-signed in ${name}`,
+  `${secret} ${name}-cross-signed in ${name}`,
+];
+
+test("a generation that the one before vouches for signs with its cross certificate, by an Issuer of its own", async () => {
+  const before = await build({ trustAnchorGenerations: [1, 2] });
+  const after = await build({ trustAnchorGenerations: [1, 2], signingGeneration: 2 });
+  const name = "linkerd-trust-anchor-2";
+  const added = [...crossCertificate(name), ...crossSigned(name)];
+  assert.deepEqual(listOf(after), [...listOf(before), ...added].sort());
+  for (const registration of before.registrations) {
+    const { type, name: other, parent } = registration;
+    if (other === "linkerd-identity-issuer") continue;
+    const protect = registration.protect || [other, parent].includes(name);
+    assert.deepEqual(after.find(type, other), { ...registration, protect }, `${type} ${other}`);
+  }
+
+  const { subject } = after.find(certificateMade, `${name}-certificate`).inputs;
+  const request = after.find("tls:index/certRequest:CertRequest", `${name}-cross-request`);
+  assert.deepEqual(request.inputs, { subject, privateKeyPem: { secret: privateKeyOf(`${name}-key`) } });
+  const root = await certificateOf("linkerd-trust-anchor-certificate");
+  const cross = after.find(locallySigned, `${name}-cross`);
+  const { validityPeriodHours, ...inputs } = cross.inputs;
+  assert.deepEqual(inputs, {
+    certRequestPem: `request-of-${name}-cross-request`,
+    caCertPem: root,
+    caPrivateKeyPem: { secret: privateKeyOf("linkerd-trust-anchor-key") },
+    isCaCertificate: true,
+    allowedUses: ["cert_signing", "crl_signing"],
+  });
+  // The root is of this minute, and lives ten years.
+  assert.ok([87_597, 87_598, 87_599].includes(validityPeriodHours as number), String(validityPeriodHours));
+  assert.deepEqual(
+    after.registrations.filter(
+      ({ parent, name: own, protect }) => protect && `${parent} ${own}`.includes("cross"),
+    ),
+    [],
+  );
+  const certificatePem = await certificateOf(`${name}-cross`);
+  assert.deepEqual(after.find(secret, `${name}-cross-signed`).inputs.stringData, {
+    secret: {
+      "tls.crt": `${certificatePem.trim()}\n${root.trim()}`,
+      "tls.key": privateKeyOf(`${name}-key`),
+    },
+  });
+  const { spec } = after.find(certificate, "linkerd-identity-issuer").inputs;
+  assert.equal((spec as { issuerRef: { name: string } }).issuerRef.name, `${name}-cross-signed`);
+  const [, status] = await resolved(after.result.trustAnchors);
+  assert.deepEqual(status!.crossCertificate, { by: 1, ...certificateFacts(certificatePem) });
+});
+
+test("over two generations, both cross certificates stand in the Secret, and the oldest root", async () => {
+  const { find, registrations } = await build({ trustAnchorGenerations: [1, 2, 3], signingGeneration: 3 });
+  const [third, second] = ["linkerd-trust-anchor-3", "linkerd-trust-anchor-2"];
+  const pems = await Promise.all(
+    [`${third}-cross`, `${second}-cross`, "linkerd-trust-anchor-certificate"].map((one) =>
+      certificateOf(one),
+    ),
+  );
+  const { stringData } = find(secret, `${third}-cross-signed`).inputs;
+  assert.deepEqual(stringData, {
+    secret: {
+      "tls.crt": pems.map((pem) => pem.trim()).join("\n"),
+      "tls.key": privateKeyOf(`${third}-key`),
+    },
+  });
+  assert.ok(!registrations.some(({ name }) => name === `${second}-cross-signed`));
+});
+
+test("a first generation that is gone takes all of its own along, and its word for the next", async () => {
   const before = await build({ trustAnchorGenerations: [1, 2], signingGeneration: 2 });
   const after = await build({ trustAnchorGenerations: [2], signingGeneration: 2 });
-  const gone = anchorObjects("linkerd-trust-anchor");
+  const second = "linkerd-trust-anchor-2";
+  const gone = [
+    ...anchorObjects("linkerd-trust-anchor"),
+    ...crossCertificate(second),
+    ...crossSigned(second),
+  ];
   assert.deepEqual(
     listOf(after),
     listOf(before).filter((line) => !gone.includes(line)),

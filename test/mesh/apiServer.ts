@@ -24,7 +24,7 @@ export interface ApiServer {
   readonly directory: string;
   readonly kubeconfig: string;
   readonly cluster: Cluster;
-  /** What there is at each path: an object or list, a {@link Refusal}, or a function that gives one; all else is not found. */
+  /** What there is at each path: an object or list, a {@link Refusal}, or a function of the query that gives one; all else is not found. */
   objects: Readonly<Record<string, unknown>>;
   /** Method, path and query of each request since this was emptied, and the headers of the last one. */
   requests: string[];
@@ -37,7 +37,7 @@ export async function startApiServer(): Promise<ApiServer> {
     api.requests.push(`${method} ${decodeURIComponent(url)}`);
     api.headers = headers;
     const held = api.objects[url.split("?")[0]!] ?? new Refusal(404, "not found");
-    const answer = typeof held === "function" ? await held() : held;
+    const answer = typeof held === "function" ? await held(new URL(url, "http://test").searchParams) : held;
     const { code, message } = answer instanceof Refusal ? answer : { code: 200, message: "" };
     response.writeHead(code, { "Content-Type": "application/json" });
     response.end(JSON.stringify(answer instanceof Refusal ? { kind: "Status", code, message } : answer));

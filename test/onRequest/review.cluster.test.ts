@@ -119,20 +119,21 @@ test("with a mesh that runs", async () => {
 test("through a rotation", async () => {
   await set("trustAnchorGenerations[0]", "1");
   await set("trustAnchorGenerations[1]", "2");
-  await keepWith({ signingGeneration: "2" }, () => keepRefused("refused-signer"));
+  const alone = { signingGeneration: "2", crossSignTrustAnchors: "false" };
+  await keepWith(alone, () => keepRefused("refused-signer"));
   await keep("anchor-joins");
-  await up();
+  await keepWith({ protectTrustAnchors: "false" }, () => keep("anchor-unprotected"));
   await set("signingGeneration", "2");
-  await keep("anchor-signs");
+  await keep("anchor-joins-and-signs");
   await up();
-  await set("protectTrustAnchors", "false");
-  await keep("anchor-unprotected");
-  await unset("protectTrustAnchors");
+  await set("crossSignTrustAnchors", "false");
+  await keep("anchor-signs-alone");
+  await unset("crossSignTrustAnchors");
   await unset("trustAnchorGenerations");
   await keepWith({ "trustAnchorGenerations[0]": "2" }, () => keepRefused("refused-anchor"));
   await set("trustAnchorGenerations[0]", "1");
   await set("trustAnchorGenerations[1]", "2");
-  await set("protectTrustAnchors", "false");
+  await set("crossSignTrustAnchors", "false");
   await up();
   await unset("trustAnchorGenerations");
   await keepWith({ "trustAnchorGenerations[0]": "2" }, () => keep("anchor-leaves"));

@@ -4,8 +4,8 @@ import { resolve } from "node:path";
 import { suite, test } from "node:test";
 import { type Certificate, withIssuing } from "../../mesh/certManager.ts";
 import { parseTimeout } from "../../operations/command.ts";
-import { metricValue } from "../../operations/credentials/read.ts";
 import { factsOf, formatSpan, formatTable, formatTime } from "../../operations/format.ts";
+import { metricValue } from "../../operations/status/read.ts";
 import { certificateFacts } from "../../rules/credentials/bundle.ts";
 import { authority, parsed } from "../certificates.ts";
 
@@ -43,8 +43,8 @@ test("Asking to renew sets the condition that cmctl sets, and keeps all else", (
 test("A command that is called wrongly ends like one that fails, with 2, and says why", () => {
   const operations = resolve(import.meta.dirname, "../../operations");
   for (const [program, ...options] of [
-    ["credentials/credentials.ts", "--timeout", "25h"],
-    ["credentials/credentials.ts", "--context"],
+    ["status/status.ts", "--timeout", "25h"],
+    ["status/status.ts", "--context"],
     ["renew/renew.ts", "--unknown"],
     ["review/review.ts", "--unknown"],
     ["review/review.ts", "one.json", "more.json"],

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -32,23 +33,29 @@ const programDirectory = "/program"
 // config's port mappings would be those of all its containers.
 const portsAnnotation = "io.kubernetes.container.ports"
 
-// image says what stands for the images of a repository: a program, or else a
-// stand-in.
+// image says what stands for the images of a repository: a program, a stand-in,
+// or a program that is a stand-in itself.
 type image struct {
-	Repository string   `json:"repository"`
-	Command    string   `json:"command"` // if not empty, only of containers that run it
-	Program    []string `json:"program"` // a static executable, and its first arguments
-	StandIn    struct {
-		Ports []int `json:"ports"`
-		Exits bool  `json:"exits"`
-	} `json:"standIn"`
+	Repository string          `json:"repository"`
+	Command    string          `json:"command"` // if not empty, only of containers that run it
+	Program    []string        `json:"program"` // a static executable, and its first arguments
+	StandIn    *standInOptions `json:"standIn"`
+}
+
+type standInOptions struct {
+	Ports []int `json:"ports"`
+	Exits bool  `json:"exits"`
+	TLS   *struct {
+		Port      int    `json:"port"`
+		Directory string `json:"directory"` // in the container; it has tls.crt and tls.key
+	} `json:"tls"`
 }
 
 type command struct {
 	Executable string // on the machine
 	Path       string // of the same in the container
 	Arguments  []string
-	StandInFor string // the image, if no program stands for it
+	StandInFor string // the image, if what runs is not its own program
 }
 
 // imageRef becomes the pod's imageID, which thus tells stand-ins from programs.
@@ -71,6 +78,9 @@ func readImages(path string) ([]image, error) {
 	for i, image := range images {
 		if image.Repository == "" {
 			return nil, fmt.Errorf("%s: [%d].repository is empty, expected an image's name without tag", path, i)
+		}
+		if len(image.Program) == 0 && image.StandIn == nil {
+			return nil, fmt.Errorf("%s: [%d] has neither program nor standIn, expected one", path, i)
 		}
 		if len(image.Program) > 0 && !filepath.IsAbs(image.Program[0]) {
 			return nil, fmt.Errorf("%s: [%d].program[0] is %q, expected an absolute path", path, i, image.Program[0])
@@ -101,14 +111,18 @@ func (s *server) commandOf(config *cri.ContainerConfig) (command, error) {
 			continue
 		}
 		if len(image.Program) == 0 {
-			return standInCommand(reference, image.StandIn.Ports, image.StandIn.Exits)
+			return standInCommand(reference, *image.StandIn)
 		}
 		path := filepath.Join(programDirectory, filepath.Base(image.Program[0]))
 		entrypoint := slices.Concat([]string{path}, image.Program[1:])
 		if len(config.Command) > 0 {
 			entrypoint = config.Command
 		}
-		return command{Executable: image.Program[0], Path: path, Arguments: slices.Concat(entrypoint, config.Args)}, nil
+		program := command{Executable: image.Program[0], Path: path, Arguments: slices.Concat(entrypoint, config.Args)}
+		if image.StandIn != nil {
+			program.StandInFor = reference
+		}
+		return program, nil
 	}
 	var ports []int
 	if annotation := config.Annotations[portsAnnotation]; annotation != "" {
@@ -126,31 +140,33 @@ func (s *server) commandOf(config *cri.ContainerConfig) (command, error) {
 		}
 	}
 	// Its name is the only sign of an init container that a runtime is given.
-	return standInCommand(reference, ports, strings.Contains(config.GetMetadata().GetName(), "init"))
+	return standInCommand(reference, standInOptions{Ports: ports, Exits: strings.Contains(config.GetMetadata().GetName(), "init")})
 }
 
-func standInCommand(reference string, ports []int, exits bool) (command, error) {
+func standInCommand(reference string, options standInOptions) (command, error) {
 	const path = programDirectory + "/stand-in"
 	self, err := os.Executable()
 	var list []string
-	for _, port := range ports {
+	for _, port := range options.Ports {
 		list = append(list, strconv.Itoa(port))
 	}
-	return command{
-		Executable: self,
-		Path:       path,
-		Arguments:  []string{path, "stand-in", "--ports=" + strings.Join(list, ","), fmt.Sprintf("--exit=%t", exits)},
-		StandInFor: reference,
-	}, err
+	arguments := []string{path, "stand-in", "--ports=" + strings.Join(list, ","), fmt.Sprintf("--exit=%t", options.Exits)}
+	if options.TLS != nil {
+		arguments = append(arguments, fmt.Sprintf("--tls-port=%d", options.TLS.Port), "--tls-directory="+options.TLS.Directory)
+	}
+	return command{Executable: self, Path: path, Arguments: arguments, StandInFor: reference}, err
 }
 
 // standIn runs in place of an image that has no program here: it answers 200
 // to every HTTP request on the given ports, so that probes of the container
-// succeed, until it is told to stop.
+// succeed, until it is told to stop. On a port of its own it answers by TLS, with
+// the certificate that a directory has at that moment, and does nothing else there.
 func standIn(arguments []string) error {
 	flags := flag.NewFlagSet("stand-in", flag.ContinueOnError)
 	ports := flags.String("ports", "", "ports to listen on, separated by commas")
 	exit := flags.Bool("exit", false, "end at once, as an init container that has done its work")
+	tlsPort := flags.String("tls-port", "", "port to answer on by TLS")
+	tlsDirectory := flags.String("tls-directory", "", "directory with tls.crt and tls.key")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -173,7 +189,31 @@ func standIn(arguments []string) error {
 		fmt.Println("stand-in: answering on port", port)
 		go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") }))
 	}
+	if *tlsPort != "" {
+		if err := serveCertificate(*tlsPort, *tlsDirectory); err != nil {
+			return err
+		}
+	}
 	fmt.Println("stand-in: ended by signal", <-stop)
+	return nil
+}
+
+// serveCertificate answers by TLS as a server does that reads its certificate
+// again when its volume changes. What is asked over it is not done.
+func serveCertificate(port, directory string) error {
+	listener, err := tls.Listen("tcp", ":"+port, &tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			certificate, err := tls.LoadX509KeyPair(filepath.Join(directory, "tls.crt"), filepath.Join(directory, "tls.key"))
+			return &certificate, err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println("stand-in: answering by TLS on port", port)
+	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the program of this container does not run here", http.StatusNotImplemented)
+	}))
 	return nil
 }
 

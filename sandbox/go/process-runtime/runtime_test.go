@@ -135,6 +135,7 @@ func startMachine(t *testing.T) *machine {
 	images := `[
 		{"repository": "shell", "program": ["/bin/sh", "-c"]},
 		{"repository": "broken", "program": ["/absent"]},
+		{"repository": "likeness", "program": ["/bin/sh", "-c"], "standIn": {}},
 		{"repository": "linkerd/proxy", "command": "/validate", "standIn": {"exits": true}},
 		{"repository": "linkerd/proxy", "standIn": {"ports": [4191]}},
 		{"repository": "linkerd/proxy-init", "standIn": {"exits": true}}
@@ -594,6 +595,10 @@ func testStandIn(t *testing.T, m *machine) {
 	}
 	expect(t, "imageRef", m.status(t, id).ImageRef, "stand-in:docker.io/library/unknown@sha256:0123")
 	expect(t, "a hook", m.exec(t, id, "/usr/lib/linkerd/linkerd-await", "--timeout=2m"), executed{"", 0})
+	likeness := m.start(t, podID, "likeness", func(config *cri.ContainerConfig) { config.Args = []string{"sleep 1000"} })
+	expect(t, "imageRef of a program", m.status(t, likeness).ImageRef, "stand-in:likeness")
+	expect(t, "a command of its", m.exec(t, likeness, "echo", "here"), executed{"here\n", 0})
+	expect(t, "a hook", m.exec(t, likeness, "/usr/lib/linkerd/linkerd-await", "--timeout=2m"), executed{"", 0})
 	begin := time.Now()
 	must(m.StopContainer(t.Context(), &cri.StopContainerRequest{ContainerId: id, Timeout: 30}))(t)
 	if exit := m.status(t, id); exit.ExitCode != 0 || time.Since(begin) > 5*time.Second {

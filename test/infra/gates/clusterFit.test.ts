@@ -36,6 +36,7 @@ function fit(wanted: RotatingLinkerdArgs, cluster = Promise.resolve(api.cluster)
     ...run,
     installer: "Pulumi stack o/p/dev",
     onUnseen: ({ message }) => unseen.push(message),
+    onUnproven: ({ message }) => unseen.push(message),
     spell: inConfiguration,
   });
 }
@@ -174,7 +175,7 @@ test("a user who may not see definitions still hears of a Kubernetes that is too
 test("a generation that the running mesh does not trust is refused if it is to sign, wherever Linkerd has its bundle", async () => {
   const anchor = async (name: string) => (await authority({ commonName: name })).certificate.toString();
   const [first, second] = await Promise.all(["root", "root-2"].map((name) => anchor(`${name}.linkerd.x`)));
-  const signing = { generations: [1, 2], signing: 2, validityPeriodHours: 49 };
+  const signing = { generations: [1, 2], signing: 2, crossSign: false, validityPeriodHours: 49 };
   const old = { chart: "linkerd2", chartVersion: "2.10.2", namespace: "mesh" };
   const at = (name: string) => `/api/v1/namespaces/mesh/configmaps/${name}`;
   for (const [wanted, minor, running] of [
@@ -199,7 +200,7 @@ test("a generation that the running mesh does not trust is refused if it is to s
     };
     await assert.rejects(
       check(first!),
-      /signingGeneration: Generation 2 is to sign, and it is not in the bundle/,
+      /signingGeneration: Generation 2 is to sign\. It is not in the bundle/,
     );
     await check(`${first}${second}`.trimEnd());
     await look(args, minor, [{ name: httpRoutes }]);

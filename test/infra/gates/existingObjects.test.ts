@@ -31,6 +31,7 @@ const transform = keepWhatIsOthers({
   settings: resolve({}),
   installer: "Pulumi stack o/p/dev",
   onUnseen: ({ message }) => void unseen.push(message),
+  onUnproven: ({ message }) => void unseen.push(message),
   spell: (finding) => finding,
 });
 

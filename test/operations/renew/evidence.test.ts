@@ -53,7 +53,13 @@ const event = (reason: ReloadEvent["reason"], count: number): ReloadEvent => ({
 const approved: Condition = { type: "Approved", status: "True", reason: "cert-manager.io", message: "" };
 const loaded = (issuer: typeof oldIssuer, podName = "identity-1") => ({
   podName,
-  proof: { issuer, anchor: parsed(anchor.certificate), identity: "default" },
+  proof: {
+    issuer,
+    anchor: parsed(anchor.certificate),
+    identity: "default",
+    leaf: oldIssuer,
+    intermediates: [issuer],
+  },
 });
 
 const before: Before = {

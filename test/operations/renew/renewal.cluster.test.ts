@@ -30,14 +30,10 @@ after(removeSandbox);
 
 /** Every test leaves a mesh that is right. */
 afterEach(async () => {
-  await run("credentials", 0);
+  await run("status", 0);
 });
 
-async function run(
-  command: "credentials" | "renew",
-  exitCode: number,
-  ...args: string[]
-): Promise<CommandResult> {
+async function run(command: "status" | "renew", exitCode: number, ...args: string[]): Promise<CommandResult> {
   const result = await operation(command, ...args);
   assert.equal(result.code, exitCode, result.stdout + result.stderr);
   return result;
@@ -107,9 +103,9 @@ suite("A renewal", () => {
       const { stdout } = await run("renew", 2, "--timeout=5s");
       assert.match(stdout, /Waited .* for a CertificateRequest .* seen: Issuing=True \(ManuallyTriggered/);
       assert.match(stdout, /Fix: Is cert-manager running\?/);
-      const credentials = await run("credentials", 2);
+      const status = await run("status", 2);
       assert.match(
-        credentials.stdout,
+        status.stdout,
         /Problem: Deployment cert-manager\/cert-manager: cert-manager's controller is not running/,
       );
       const joining = await execute(process.execPath, ["operations/renew/renew.ts"], () => {
@@ -148,15 +144,12 @@ suite("What is not right is named, with its reason and the fix:", () => {
       const { stdout } = await run("renew", 2, "--timeout=60s");
       assert.match(stdout, /IssuerUpdateSkipped: .*x509: certificate signed by unknown authority/);
       assert.match(stdout, /kubectl -n linkerd rollout restart deploy\/linkerd-identity/);
-      const credentials = await run("credentials", 2);
+      const status = await run("status", 2);
       assert.match(
-        credentials.stdout,
+        status.stdout,
         /Problem: Secret linkerd\/linkerd-identity-issuer, tls\.crt: .* leads to no trust anchor/,
       );
-      assert.match(
-        credentials.stdout,
-        /Problem: .* has loaded issuer .*, which it refused: .*unknown authority/,
-      );
+      assert.match(status.stdout, /Problem: .* has loaded issuer .*, which it refused: .*unknown authority/);
     } finally {
       await signWith("linkerd-trust-anchor");
       await inLinkerd("delete", "--filename=test/operations/renew/stranger.yaml");
@@ -177,22 +170,22 @@ suite("What is not right is named, with its reason and the fix:", () => {
     assert.match(stdout, /for the identity controllers to load the new issuer; seen: .* still signs with/);
     const restart = /Fix: .*kubectl -n linkerd rollout restart deploy\/linkerd-identity/;
     assert.match(stdout, restart);
-    const credentials = await run("credentials", 2);
-    assert.match(credentials.stdout, /Problem: .* has loaded issuer .*, but Secret .* holds/);
-    assert.match(credentials.stdout, restart);
+    const status = await run("status", 2);
+    assert.match(status.stdout, /Problem: .* has loaded issuer .*, but Secret .* holds/);
+    assert.match(status.stdout, restart);
     await inLinkerd("rollout", "undo", "deploy/linkerd-identity");
     await rolledOut("linkerd-identity");
   });
 
   test("a trust anchor's Secret that is gone, and the advice brings it back", async () => {
     await inLinkerd("delete", "secret", "linkerd-trust-anchor");
-    const { stdout } = await run("credentials", 2);
+    const { stdout } = await run("status", 2);
     assert.match(
       stdout,
       /Problem: Secret linkerd\/linkerd-trust-anchor: The Secret does not exist, .*\n.*Fix: .*pulumi up --refresh/,
     );
     await until("cert-manager to say that the issuer is not ready", 30_000, async () => {
-      const shown = await operation("credentials");
+      const shown = await operation("status");
       return /Issuer linkerd\/linkerd-trust-anchor: not Ready/.test(shown.stdout) || shown.stdout;
     });
     await up("--refresh");
@@ -204,7 +197,7 @@ suite("What is not right is named, with its reason and the fix:", () => {
     const { items } = await apps.listNamespacedDeployment({ namespace });
     await kubectl("delete", "deploy", "-n=cert-manager", "--all");
     try {
-      const { stdout } = await run("credentials", 2);
+      const { stdout } = await run("status", 2);
       assert.match(stdout, /\ncert-manager: not on the cluster\n/);
       assert.match(stdout, /Problem: cert-manager: cert-manager is not on the cluster/);
     } finally {
@@ -225,7 +218,7 @@ suite("What is not right is named, with its reason and the fix:", () => {
   });
 
   test("a mesh that is not there", async () => {
-    for (const command of ["credentials", "renew"] as const) {
+    for (const command of ["status", "renew"] as const) {
       const { stderr } = await run(command, 2, "--namespace=elsewhere");
       assert.match(stderr, /elsewhere.*--namespace/);
       assert.match((await run(command, 2, "--context=elsewhere")).stderr, /Context "elsewhere" is not in/);

@@ -5,6 +5,7 @@ import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
 import {
   checkAnchorChange,
   keptBundle,
+  needsHolders,
   plannedAnchors,
   plannedBundle,
 } from "../../../rules/mesh/anchorChange.ts";
@@ -19,6 +20,8 @@ const [first, second, tenth, given] = await Promise.all(
     anchor(name),
   ),
 );
+const ending = await anchor("root.linkerd.cluster.local", { notAfter: hoursFromNow(1000) });
+const endingToo = await anchor("root-2.linkerd.cluster.local", { notAfter: hoursFromNow(1000) });
 const renewed = await anchor("company", { keys: given, notAfter: hoursFromNow(99_000) });
 const stranger = await anchor("company");
 
@@ -33,7 +36,8 @@ const check = (running: (Fabricated | undefined)[], values: Values) =>
     .map(({ rule, field }) => `${rule} ${field}`);
 
 const untrusted = "signer-trusted signingGeneration";
-const guarded = "anchor-protected trustAnchorGenerations";
+const short = { trustAnchorValidityPeriodHours: 1000 };
+const late = "rotation-allowance signingGeneration";
 const providing = (one: Fabricated | undefined, generation = 1) => ({
   providedTrustAnchors: { [generation]: { certificatePem: `Text\r\n${pemOf(one!)}\r\n` } },
 });
@@ -51,25 +55,46 @@ for (const [what, running, values, findings] of [
     ["setting-kept trustAnchorValidityPeriodHours"],
   ],
   ["another generation joins", [first], signs([1, 2], 1), []],
-  ["it signs at once", [first], signs([1, 2], 2), [untrusted]],
+  ["it signs at once, by the word of the one before", [first], signs([1, 2], 2), []],
+  [
+    "it signs at once, by the word of one that has too little time",
+    [ending],
+    { ...signs([1, 2], 2), ...short },
+    [late],
+  ],
+  [
+    "it signs at once, and that time is enough",
+    [ending],
+    { ...signs([1, 2], 2), ...short, trustAnchorRotationAllowance: "999h" },
+    [],
+  ],
+  ["what vouches for it goes on doing so", [ending, endingToo], { ...signs([1, 2], 2), ...short }, []],
+  ["two sign at once, over two hops", [first], signs([1, 2, 3], 3), []],
+  ["one signs that only the newest vouches for", [first], signs([2, 3], 3), [untrusted]],
+  [
+    "it signs at once, and nobody vouches for it",
+    [first],
+    { ...signs([1, 2], 2), crossSignTrustAnchors: false },
+    [untrusted],
+  ],
   ["it signs, once it is trusted", [first, second], signs([1, 2], 2), []],
-  ["the second takes the first one's place at once", [first], signs([2], 2), [untrusted, guarded]],
-  ["one goes that is protected", [first, second], signs([2], 2), [guarded]],
+  ["the second takes the first one's place at once", [first], signs([2], 2), [untrusted]],
+  ["one goes that is protected", [first, second], signs([2], 2), []],
   ["one goes that is not", [first, second], { ...signs([2], 2), protectTrustAnchors: false }, []],
   [
     "one goes, and someone else signs",
     [first, second],
     { ...signs([2], 1), identityIssuerSource: "secret" },
-    [guarded],
+    [],
   ],
-  ["a number that begins like another's", [tenth], signs([1], 1), [untrusted, guarded]],
+  ["a number that begins like another's", [tenth], signs([1], 1), [untrusted]],
   ["a trust domain changes, which is another's to refuse", [first], { trustDomain: "example.com" }, []],
   ["one that is given", [given], providing(given), []],
   ["its certificate is renewed", [given], providing(renewed), []],
-  ["it becomes one with its name", [given], providing(stranger), [untrusted, guarded]],
-  ["it becomes one that is made", [given], {}, [untrusted, guarded]],
+  ["it becomes one with its name", [given], providing(stranger), [untrusted]],
+  ["it becomes one that is made", [given], {}, [untrusted]],
   [
-    "one that is given joins, and signs",
+    "one that is given without its key joins, and signs",
     [first],
     { ...providing(given, 2), ...signs([1, 2], 2) },
     [untrusted],
@@ -84,18 +109,32 @@ test("a bundle that cannot be read is no reason to refuse the run that mends it"
     "not a certificate\n",
     "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
   ]) {
-    assert.deepEqual([...checkAnchorChange({ field: "ConfigMap", text }, planned(signs([1, 2], 2)))], []);
+    assert.deepEqual([...checkAnchorChange({ field: "ConfigMap", text }, planned(signs([2], 2)))], []);
   }
 });
 
-test("a refusal names what is trusted, what would go, and how", () => {
-  const [trust, protection] = checkAnchorChange(bundleOf(first), planned(signs([2], 2)));
+test("a refusal names what is trusted, and how it gets there", () => {
+  const [trust] = checkAnchorChange(bundleOf(first), planned(signs([2], 2)));
   assert.match(trust!.message, /^Generation 2 .*\(ConfigMap: "root\.linkerd\.cluster\.local"\)/);
-  assert.match(trust!.fix, /beside the one that signs now.*restart the meshed pods; then let it sign/);
   assert.match(
-    protection!.message,
-    /^\[2\] would take "root\.linkerd\.cluster\.local" out of .*\(ConfigMap\)/,
+    trust!.fix,
+    /beside the one that signs now.*vouches for it.*restart the meshed pods; then let the new one sign/,
   );
+});
+
+test("pods are asked where one of them may hold an anchor that neither signs nor vouches", () => {
+  for (const [running, values, needs] of [
+    [[first], {}, false],
+    [[first], signs([1, 2], 2), false],
+    [[first, second], signs([1, 2], 2), false],
+    [[first, second], { ...signs([1, 2], 2), crossSignTrustAnchors: false }, true],
+    [[first, second], signs([1, 2], 1), true],
+    [[first, second], signs([2], 2), true],
+    [[first, second], signs([2, 3], 3), true],
+    [[first, second], { ...signs([2], 2), identityIssuerSource: "secret" }, false],
+  ] as const) {
+    assert.equal(needsHolders(bundleOf(...running), planned(values)), needs, JSON.stringify(values));
+  }
 });
 
 test("an anchor of the cluster's, and one that only the engine knows, are not judged", () => {

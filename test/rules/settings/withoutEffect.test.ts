@@ -61,6 +61,8 @@ const cases: readonly (readonly [key: string, value: unknown, without: Values, e
     { trustAnchorGenerations: [1, 2] },
   ],
   ["signingGeneration", 2, { trustAnchorGenerations: [1, 2], identityIssuerSource: "secret" }, {}],
+  ["crossSignTrustAnchors", false, { vaultIssuer }, {}],
+  ["trustAnchorRotationAllowance", "100h", { identityIssuerSource: "secret" }, {}],
   ["trustAnchorValidityPeriodHours", 99999, { providedTrustAnchors: { 1: pem } }, {}],
   ["webhookCertificateDuration", "30h", { rotateWebhookCredentials: false }, {}],
   ["webhookCertificateRenewBefore", "3h", { rotateWebhookCredentials: false }, {}],

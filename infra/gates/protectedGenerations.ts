@@ -1,0 +1,48 @@
+/**
+ * Which generations of the trust anchor are in the stack's state, and protected there.
+ *
+ * Pulumi goes by the state, not by the configuration of a run that no longer has the anchor, and refuses to delete it only
+ * when everything else has been changed: by then the mesh does not trust it any more.
+ */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import * as pulumi from "@pulumi/pulumi";
+
+/** What is read of a stack's state. */
+interface Exported {
+  readonly deployment: {
+    readonly resources?: readonly {
+      readonly urn: string;
+      readonly type: string;
+      readonly protect?: boolean;
+    }[];
+  };
+}
+
+/** Gives the stack's state in JSON. */
+export type ExportState = () => Promise<string>;
+
+/** Whether each generation of the state is protected; `undefined` if the state cannot be read: then Pulumi has the last word. */
+export async function protectedGenerations(
+  exportState: ExportState,
+): Promise<ReadonlyMap<number, boolean> | undefined> {
+  try {
+    const { resources = [] } = (JSON.parse(await exportState()) as Exported).deployment;
+    const anchors = resources.filter(({ type }) => type === "linkerd-rotating-tls:index:TrustAnchor");
+    return new Map(
+      anchors.map(({ urn, protect = false }) => {
+        const [, generation = "1"] = /trust-anchor(?:-(\d+))?$/.exec(urn) ?? [];
+        return [Number(generation), protect];
+      }),
+    );
+  } catch (error) {
+    pulumi.log.debug(`Whether an anchor is protected is not known: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+/** As it is kept, so with every secret encrypted. */
+export async function exportOwnState(): Promise<string> {
+  const args = ["stack", "export", "--non-interactive", "--stack", pulumi.getStack()];
+  return (await promisify(execFile)("pulumi", args, { maxBuffer: 256 * 1024 * 1024 })).stdout;
+}

@@ -1,0 +1,120 @@
+/** Restarts of workloads, as `kubectl rollout restart` does them: by an annotation of their template. */
+import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import type { Cluster } from "./cluster.ts";
+import type { Workload } from "./meshedPods.ts";
+import { requested } from "./requests.ts";
+
+/** Kinds that can be restarted; a Job or a pod of its own has to be made anew by whoever has made it. */
+const restartable = ["Deployment", "StatefulSet", "DaemonSet", "Rollout"];
+
+export function canRestart({ kind }: Workload): boolean {
+  return restartable.includes(kind);
+}
+
+/**
+ * Has a workload make all its pods anew, at its own pace. Does not wait for it.
+ *
+ * @throws Error if it cannot be restarted, does not exist, or may not be changed.
+ */
+export async function restart({ apps, custom }: Cluster, workload: Workload, time: Date): Promise<void> {
+  const { kind, namespace, name } = workload;
+  const restartedAt = time.toISOString();
+  const annotations = { "kubectl.kubernetes.io/restartedAt": restartedAt };
+  const request = { namespace, name, body: { spec: { template: { metadata: { annotations } } } } };
+  const merge = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
+  const patch = (): Promise<unknown> => {
+    switch (kind) {
+      case "Deployment":
+        return apps.patchNamespacedDeployment(request, merge);
+      case "StatefulSet":
+        return apps.patchNamespacedStatefulSet(request, merge);
+      case "DaemonSet":
+        return apps.patchNamespacedDaemonSet(request, merge);
+      case "Rollout":
+        return custom.patchNamespacedCustomObject(
+          {
+            ...{ group: "argoproj.io", version: "v1alpha1", plural: "rollouts", namespace, name },
+            body: { spec: { restartAt: restartedAt } },
+          },
+          setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+        );
+      default:
+        throw new Error(`A ${kind} cannot be restarted.`);
+    }
+  };
+  await requested(`${kind} ${namespace}/${name}`, patch());
+}
+
+const pollMilliseconds = 500;
+
+/** How far a workload's controller is. */
+interface Rollout {
+  readonly isSeen: boolean;
+  /** Pods that are wanted; that are of the newest template; that are available; and all of them. */
+  readonly counts: readonly (number | undefined)[];
+}
+
+async function rolloutOf({ apps, custom }: Cluster, { kind, namespace, name }: Workload): Promise<Rollout> {
+  const isSeen = (generation = 0, observed: number | string = 0) => Number(observed) >= generation;
+  switch (kind) {
+    case "StatefulSet": {
+      const { metadata, spec, status } = await apps.readNamespacedStatefulSet({ namespace, name });
+      const { updatedReplicas, availableReplicas, replicas } = status ?? {};
+      const counts = [spec?.replicas ?? 1, updatedReplicas, availableReplicas, replicas];
+      return { isSeen: isSeen(metadata?.generation, status?.observedGeneration), counts };
+    }
+    case "DaemonSet": {
+      const { metadata, status } = await apps.readNamespacedDaemonSet({ namespace, name });
+      const { desiredNumberScheduled, updatedNumberScheduled, numberAvailable } = status ?? {};
+      const counts = [desiredNumberScheduled, updatedNumberScheduled, numberAvailable];
+      return { isSeen: isSeen(metadata?.generation, status?.observedGeneration), counts };
+    }
+    case "Rollout": {
+      const object = { group: "argoproj.io", version: "v1alpha1", plural: "rollouts", namespace, name };
+      const { metadata, spec, status = {} } = (await custom.getNamespacedCustomObject(object)) as ArgoRollout;
+      const { observedGeneration, phase, restartedAt } = status;
+      // Its controller replaces the pods one by one, and says when it has begun with the last word it got.
+      const isThrough = phase === "Healthy" && restartedAt === spec.restartAt;
+      return { isSeen: isSeen(metadata.generation, observedGeneration), counts: [1, isThrough ? 1 : 0] };
+    }
+    default: {
+      const { metadata, spec, status } = await apps.readNamespacedDeployment({ namespace, name });
+      const { updatedReplicas, availableReplicas, replicas } = status ?? {};
+      const counts = [spec?.replicas ?? 1, updatedReplicas, availableReplicas, replicas];
+      return { isSeen: isSeen(metadata?.generation, status?.observedGeneration), counts };
+    }
+  }
+}
+
+/** What is read of a Rollout of Argo's. */
+interface ArgoRollout {
+  readonly metadata: { readonly generation?: number };
+  readonly spec: { readonly restartAt?: string };
+  readonly status?: {
+    readonly observedGeneration?: string;
+    readonly phase?: string;
+    readonly restartedAt?: string;
+  };
+}
+
+/**
+ * Waits until a workload has no pod of an older template, and all of its new ones are available.
+ *
+ * @param signal ends the wait. Defaults to the cluster's.
+ * @throws Error if it cannot be read, or its time runs out.
+ */
+export async function rolledOut(
+  cluster: Cluster,
+  workload: Workload,
+  signal: AbortSignal = cluster.signal,
+): Promise<void> {
+  const { kind, namespace, name } = workload;
+  for (;;) {
+    signal.throwIfAborted();
+    const looked = rolloutOf(cluster, workload);
+    const { isSeen, counts } = await requested(`${kind} ${namespace}/${name}`, looked);
+    const [wanted = 0] = counts;
+    if (isSeen && counts.every((count = 0) => count === wanted)) return;
+    await new Promise((next) => setTimeout(next, pollMilliseconds));
+  }
+}

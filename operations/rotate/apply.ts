@@ -1,0 +1,102 @@
+/** Takes a step: one edit of the stack's file, `pulumi up`, and proof of what every proxy gets after it. */
+import { spawn } from "node:child_process";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import type { Mesh } from "../../mesh/cluster.ts";
+import type { PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
+import { checkIssued, crossCertificatesIn, type Demands } from "../../rules/rotation/gates.ts";
+import type { Edit } from "../../rules/rotation/steps.ts";
+import { formatSpan } from "../format.ts";
+import type { Project } from "../project.ts";
+import { readEvidence, type Seen } from "./evidence.ts";
+import { editStackText } from "./stackEdit.ts";
+
+const pollMilliseconds = 2000;
+/** The kubelet delivers a changed Secret within two minutes, and the control plane may be rolled out meanwhile. */
+const proofMilliseconds = 5 * 60_000;
+
+/** The file of a stack, whatever organisation its name begins with. */
+export function stackFileOf({ folder, stackConfigDir }: Project, stack: string): string {
+  return join(folder, stackConfigDir, `Pulumi.${stack.split("/").at(-1)}.yaml`);
+}
+
+/** Changes the stack's file, all at once: whoever reads it meanwhile gets the old one or the new one. */
+export function writeEdit(project: Project, stack: string, edit: Edit): void {
+  const file = stackFileOf(project, stack);
+  const draft = `${file}.new`;
+  writeFileSync(draft, editStackText(readFileSync(file, "utf8"), project.name, edit));
+  renameSync(draft, file);
+}
+
+/**
+ * Runs `pulumi up`, whose progress goes to standard error.
+ *
+ * @throws Error if it fails; what it has said then stands above.
+ */
+export async function runUpdate(stack: string): Promise<void> {
+  const args = ["up", "--yes", "--stack", stack];
+  const child = spawn("pulumi", args, { stdio: ["ignore", process.stderr, process.stderr] });
+  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+  child.on("error", reject);
+  child.on("close", resolve);
+  const code = await promise;
+  if (code !== 0) {
+    throw new Error(
+      `pulumi up has failed (exit code ${code}). The stack's file stays as it is; the same command goes on from there.`,
+    );
+  }
+}
+
+/**
+ * Waits until every identity controller gives certificates that every pod of the mesh accepts, below what is to sign.
+ *
+ * @throws Error with what was awaited and what was seen, after five minutes.
+ */
+export async function awaitProof(
+  mesh: Mesh,
+  planned: PlannedAnchors,
+  demands: Demands,
+  report: (line: string) => void,
+): Promise<Seen> {
+  const begun = performance.now();
+  let told = "";
+  for (;;) {
+    const seen = await readEvidence(mesh, planned, false);
+    const missing = unproven(seen, planned, demands);
+    const elapsed = performance.now() - begun;
+    if (missing.length === 0) {
+      report(`${formatSpan(elapsed)}: every identity controller gives certificates that every pod accepts.`);
+      return seen;
+    }
+    if (missing.join() !== told) report(`${formatSpan(elapsed)}: waiting: ${missing.join("; ")}`);
+    told = missing.join();
+    if (elapsed > proofMilliseconds) {
+      throw new Error(
+        `Waited ${formatSpan(elapsed)} for every identity controller to give certificates that every pod accepts; seen: ${told}. ` +
+          "See npm run -s status; npm run -s rotate -- abort goes back.",
+      );
+    }
+    await setTimeout(pollMilliseconds, undefined, { signal: mesh.signal });
+  }
+}
+
+/** What is still missing of the proof. */
+function unproven(seen: Seen, { crossSigned }: PlannedAnchors, demands: Demands): readonly string[] {
+  if (seen.controllers.length === 0) return ["no identity controller is running"];
+  return [
+    ...seen.pending,
+    ...seen.controllers.flatMap((controller) => {
+      const { podName, proof } = controller;
+      if (proof !== undefined && seen.stored && !proof.issuer.x509.raw.equals(seen.stored.x509.raw)) {
+        return [`${podName} has not loaded the issuer that is stored`];
+      }
+      const vouched = crossCertificatesIn(controller).length > 0;
+      const wrong =
+        proof !== undefined && vouched !== crossSigned.length > 0
+          ? [`${podName} gives certificates ${vouched ? "with" : "without"} a cross certificate`]
+          : [];
+      return [...wrong, ...checkIssued(controller, seen, demands)];
+    }),
+  ];
+}

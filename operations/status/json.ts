@@ -1,0 +1,137 @@
+/** The status as JSON, by the schema in docs/status.schema.json: certificates as facts, times as RFC 3339. */
+import { conditionOf } from "../../mesh/certManager.ts";
+import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
+import { type Finding, verdictOf } from "../../rules/finding.ts";
+import { signingGeneration } from "../../rules/mesh/leaves.ts";
+import { factsOf } from "../format.ts";
+import { nameOfWorkload, stateOf, workloadsOf } from "./dataPlaneVerdict.ts";
+import type { MeshStatus } from "./read.ts";
+import type { Credential } from "./renewal.ts";
+import { isOf, retriesLeft } from "./table.ts";
+
+const verdicts = { ok: "ok", warning: "warning", error: "problem" } as const;
+
+/** Of a problem, `what` is its field and its message. */
+export function statusJson(status: MeshStatus, problems: readonly Finding[], indentation = 2): string {
+  const { context, namespace, readAt, trust, anchorRenewedBy, issuer, webhooks, controllers, lastReload } =
+    status;
+  const { renewal } = status;
+  return JSON.stringify(
+    {
+      verdict: verdicts[verdictOf(problems)],
+      problems: problems.map((finding) => ({ what: `${finding.field}: ${finding.message}`, ...finding })),
+      context,
+      namespace,
+      trustDomain: trust.purpose.trustDomain,
+      readAt,
+      unseen: status.unknown,
+      distributedSha256: trust.distributedSha256,
+      anchors: trust.anchors.map((anchor) => ({
+        ...factsOf(anchor),
+        ...(anchorRenewedBy !== undefined && isOf(anchorRenewedBy, anchor)
+          ? { nextRenewal: anchorRenewedBy.status?.renewalTime }
+          : {}),
+      })),
+      generations: status.generations.map(({ number, certificate, isInBundle, signs, vouchers }) => ({
+        generation: number,
+        ...factsOf(certificate),
+        isInBundle,
+        signs,
+        vouchers: vouchers.map(({ certificate: cross, by }) => ({
+          ...factsOf(cross),
+          by: by && factsOf(by).fingerprintSha256,
+        })),
+      })),
+      issuer: {
+        ...credentialFacts(issuer),
+        chain: issuer.intermediates.map(factsOf),
+        failedAttempts: issuer.renewedBy?.status?.failedIssuanceAttempts ?? 0,
+        retriesBeforeEnd: renewal && retriesLeft(status, renewal),
+      },
+      webhooks: webhooks.map((webhook) => ({
+        name: webhook.name,
+        ...credentialFacts(webhook),
+        served: webhook.served.map(({ podName, chain, failure }) => ({
+          podName,
+          ...(chain && factsOf(chain[0]!)),
+          failure,
+        })),
+      })),
+      loaded: controllers.map(({ proof, ...controller }) => ({
+        ...controller,
+        issuer: proof && factsOf(proof.issuer),
+        anchor: proof && factsOf(proof.anchor),
+        leaf: proof && factsOf(proof.leaf),
+      })),
+      lastReload,
+      renewal: renewal && {
+        certManager: renewal.programs?.map(({ component, namespace, name, availableReplicas }) => ({
+          component,
+          namespace,
+          name,
+          availableReplicas,
+        })),
+        issuers: renewal.signers.map(({ issuer: found, isKnown, secret, ...signer }) => ({
+          ...signer,
+          ready: found && conditionOf(found, "Ready")?.status,
+          secret: secret && { ...secret, certificates: secret.certificates.map(factsOf) },
+        })),
+      },
+      mesh: dataPlaneFacts(status),
+    },
+    undefined,
+    indentation,
+  );
+}
+
+function credentialFacts({ secretName, certificate, unreadable, renewedBy }: Credential) {
+  return {
+    secretName,
+    ...(certificate && factsOf(certificate)),
+    unreadable,
+    certificateName: renewedBy?.metadata.name,
+    nextRenewal: renewedBy?.status?.renewalTime,
+  };
+}
+
+function dataPlaneFacts(status: MeshStatus) {
+  const { dataPlane } = status;
+  if (dataPlane === undefined) return undefined;
+  const { pods, externalWorkloads, bundles, leaves, reports } = dataPlane;
+  return {
+    pods,
+    externalWorkloads,
+    bundles: bundles.map(({ state, sha256, anchors, skipped, reason, pods: holders }) => ({
+      state,
+      sha256,
+      anchors: anchors?.map((anchor) => factsOf(anchor).fingerprintSha256),
+      skipped,
+      reason,
+      pods: holders.length,
+      workloads: workloadFacts(holders),
+    })),
+    leaves: leaves.map((one) => {
+      const { pod, leaf, intermediates, failedRefreshes, failure } = one;
+      const signer = leaf && signingGeneration(leaf, intermediates, status.generations);
+      return {
+        pod: nameOfPod(pod),
+        state: stateOf(one, status),
+        ...(leaf && factsOf(leaf)),
+        generation: signer?.number,
+        failedRefreshes,
+        failure,
+      };
+    }),
+    reported: reports && { leaves: reports.reports.length, failure: reports.failure },
+  };
+}
+
+/** Those with the oldest pods first. */
+function workloadFacts(pods: readonly MeshedPod[]) {
+  const byWorkload = Map.groupBy(pods, ({ workload }) => nameOfWorkload(workload));
+  return workloadsOf(pods).map((workload) => {
+    const own = byWorkload.get(nameOfWorkload(workload))!;
+    const oldest = own.reduce((one, other) => (other.createdAt < one.createdAt ? other : one));
+    return { ...workload, pods: own.length, oldest: oldest.createdAt };
+  });
+}

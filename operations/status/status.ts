@@ -1,0 +1,65 @@
+/** `npm run -s status`. */
+import { writeFileSync } from "node:fs";
+import { Option } from "commander";
+import type { Mesh } from "../../mesh/cluster.ts";
+import { verdictOf } from "../../rules/finding.ts";
+import { coloured } from "../colour.ts";
+import { parseTimeout, runCommand } from "../command.ts";
+import { warnBeforeOption } from "../lifetimes.ts";
+import { carryOut, describePlan, planOf } from "./fix.ts";
+import { statusJson } from "./json.ts";
+import { statusPage } from "./page.ts";
+import { readStatus } from "./read.ts";
+import { statusTable } from "./table.ts";
+import { problemsOf } from "./verdict.ts";
+
+interface StatusOptions {
+  readonly warnBefore?: string;
+  readonly leaves: boolean;
+  readonly fix: boolean;
+  readonly html?: string;
+}
+
+export const main = () =>
+  runCommand<StatusOptions>({
+    name: "status",
+    description:
+      "Shows what a mesh has and really uses: trust anchors by generation, the identity issuer as stored and as each controller " +
+      "has loaded it, the webhooks' certificates as stored and served, what renews them, and what every meshed pod trusts.",
+    timeout: "30s",
+    exitCodes:
+      "0 if everything is valid and used, every meshed pod accepts what is signed, and what renews is there; 1 with warnings only; 2 otherwise.",
+    options: [
+      warnBeforeOption(),
+      new Option("--leaves", "ask every proxy for its leaf, not a sample").default(false),
+      new Option("--html <file>", "write a page with a timeline of every certificate's life, too"),
+      new Option("--watch [interval]", "look again and again, such as every 10s; --timeout is for each look")
+        .argParser(parseTimeout)
+        .preset("30s"),
+      new Option("--fix", "restart what only a restart helps, and say first what that is")
+        .default(false)
+        .conflicts(["json", "watch"]),
+    ],
+    run: async (mesh, options) => {
+      const status = await readStatus(mesh, options.leaves ? "all" : "sample");
+      const problems = problemsOf(status, options.warnBefore);
+      // A terminal shows the last look alone; of JSON, each look is a line.
+      if (options.watch !== undefined && !options.json && process.stdout.isTTY) console.clear();
+      const indentation = options.watch === undefined ? 2 : 0;
+      console.log(
+        options.json ? statusJson(status, problems, indentation) : coloured(statusTable(status, problems)),
+      );
+      if (options.html !== undefined) writeFileSync(options.html, statusPage(status, problems));
+      if (options.fix) await fix(mesh, status, problems);
+      return verdictOf(problems);
+    },
+  });
+
+async function fix(mesh: Mesh, ...seen: Parameters<typeof planOf>): Promise<void> {
+  const plan = planOf(...seen);
+  console.log(`\n${describePlan(plan)}`);
+  await carryOut(mesh, plan);
+  if (plan.restarts.length > 0) console.log("See what they have come to: npm run -s status");
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,78 @@
+/**
+ * Whether the pods of a mesh accept what is going to sign for it: a proxy reads its trust anchors once, when it starts, and
+ * so a pod may live for months on a bundle that the mesh no longer has.
+ */
+import { type ParsedCertificate, quotedName } from "../credentials/certificate.ts";
+import type { Finding } from "../finding.ts";
+import { broken } from "../rules.ts";
+import { isGeneration, type PlannedAnchors } from "./anchorChange.ts";
+
+/** Pods whose proxies were started with the same bundle. */
+export interface Holders {
+  /** The anchors in it; absent if they are not known. */
+  readonly anchors?: readonly ParsedCertificate[];
+  /** Why they are not known. */
+  readonly reason?: string;
+  readonly pods: readonly {
+    readonly workload: { readonly namespace: string; readonly kind: string; readonly name: string };
+  }[];
+}
+
+/** The generations by which a pod accepts what signs: the one that signs, and those that vouch for it. */
+export function acceptedBy({ signing, crossSigned }: PlannedAnchors): readonly number[] {
+  return signing === undefined ? [] : [signing, ...crossSigned.map(({ by }) => by)];
+}
+
+/** The pods that would refuse every certificate of the mesh, once they meet one that is issued then. */
+export function refusing(planned: PlannedAnchors, held: readonly Holders[]): readonly Holders[] {
+  const accepted = acceptedBy(planned);
+  if (accepted.length === 0) return [];
+  return held.filter(
+    ({ anchors }) =>
+      anchors !== undefined &&
+      !anchors.some(({ x509 }) => accepted.some((generation) => isGeneration(x509, generation, planned))),
+  );
+}
+
+const mostNamed = 5;
+
+/** `Deployment shop/web (3 pods), Job shop/once and 4 more`, those of most pods first. */
+export function describeWorkloads(holders: readonly Holders[]): string {
+  const counts = new Map<string, number>();
+  for (const { workload } of holders.flatMap(({ pods }) => pods)) {
+    const name = `${workload.kind} ${workload.namespace}/${workload.name}`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort(([, one], [, other]) => other - one);
+  const named = sorted
+    .slice(0, mostNamed)
+    .map(([name, count]) => (count === 1 ? name : `${name} (${count} pods)`));
+  const others = sorted.length - named.length;
+  return `${named.join(", ")}${others > 0 ? ` and ${others} more` : ""}`;
+}
+
+/** Refuses what would break the mesh for pods that run, and names them. */
+export function* checkHolders(planned: PlannedAnchors, held: readonly Holders[]): Iterable<Finding> {
+  const { signing, crossSigned } = planned;
+  const word = crossSigned.length === 0 ? "with nobody to vouch for it" : "by the word of those before it";
+  const refused = refusing(planned, held);
+  if (refused.length > 0) {
+    const bundles = refused.map(({ anchors = [] }) => anchors.map(quotedName).join(", "));
+    yield broken("signer-accepted", {
+      field: "trustAnchor.signing",
+      message: `Generation ${signing} is to sign, ${word}, and ${numberOf(refused)} would refuse all that it signs: they were started with ${[...new Set(bundles)].join("; or ")}. They are of ${describeWorkloads(refused)}.`,
+    });
+  }
+  const unknown = held.filter(({ anchors }) => anchors === undefined);
+  if (unknown.length > 0 && acceptedBy(planned).length > 0) {
+    yield broken("signer-accepted", {
+      field: "trustAnchor.signing",
+      message: `Generation ${signing} is to sign, ${word}. Whether ${numberOf(unknown)} would accept that is not known, of ${describeWorkloads(unknown)}: ${unknown[0]!.reason}.`,
+    });
+  }
+}
+
+function numberOf(holders: readonly Holders[]): string {
+  const count = holders.reduce((sum, { pods }) => sum + pods.length, 0);
+  return count === 1 ? "1 pod" : `${count} pods`;
+}

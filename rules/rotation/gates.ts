@@ -1,0 +1,244 @@
+/** What has to be shown before a step of a rotation, and what is seen of it. */
+import {
+  isSameAuthority,
+  isSignedBy,
+  type ParsedCertificate,
+  quotedName,
+} from "../credentials/certificate.ts";
+import { chainToAnchor } from "../credentials/chain.ts";
+import { parseDuration } from "../lifetimes/duration.ts";
+import { describeWorkloads, type Holders } from "../mesh/anchorHolders.ts";
+import type { Stage } from "./stage.ts";
+import type { StepName } from "./steps.ts";
+
+/** What an identity controller has answered, or why it has not. */
+export interface Answer {
+  readonly podName: string;
+  readonly proof?: {
+    readonly issuer: ParsedCertificate;
+    readonly leaf: ParsedCertificate;
+    readonly intermediates: readonly ParsedCertificate[];
+  };
+  readonly failure?: string;
+}
+
+/** What a proxy says of its own certificate, or why it does not. */
+export interface ProxyAnswer {
+  readonly pod: Holders["pods"][number] & { readonly name: string };
+  readonly leaf?: ParsedCertificate;
+  readonly intermediates: readonly ParsedCertificate[];
+  readonly failedRefreshes?: number | undefined;
+  readonly failure?: string;
+}
+
+/** What the cluster shows of a mesh whose trust anchor rotates. */
+export interface Evidence {
+  readonly time: Date;
+  /** The anchors of the live bundle by their generation, as far as they are generations of the stack. */
+  readonly roots: ReadonlyMap<number, ParsedCertificate>;
+  /** The identity issuer in its Secret; absent if there is none that can be read. */
+  readonly stored?: ParsedCertificate | undefined;
+  readonly controllers: readonly Answer[];
+  readonly held: readonly Holders[];
+  /** Workloads outside of the cluster, whose bundles nobody sees from here. */
+  readonly externalWorkloads: number;
+  /** Every pod's proxy; absent if they have not been asked. */
+  readonly proxies?: readonly ProxyAnswer[];
+  /** When the issuer that signs was set; absent if the cluster does not say. */
+  readonly signerSetAt?: Date | undefined;
+}
+
+/** What the stack asks of a rotation. */
+export interface Demands {
+  /** Go durations. */
+  readonly rotationAllowance: string;
+  readonly issuanceLifetime: string;
+  readonly clockSkewAllowance: string;
+  /** Whether someone vouches for what cannot be seen: workloads outside of the cluster. */
+  readonly externalConfirmed: boolean;
+}
+
+/** One thing that has to be so before a step. */
+export interface Gate {
+  /** What has to be so, as a sentence. */
+  readonly demand: string;
+  readonly isOpen: boolean;
+  /** What shows it, or what stands against it. */
+  readonly seen: string;
+}
+
+/** Every gate of a step, in the order in which they are told. Going back is never barred. */
+export function gatesOf(step: StepName, stage: Stage, evidence: Evidence, demands: Demands): readonly Gate[] {
+  const newest = stage.generations.at(-1)!;
+  switch (step) {
+    case "begin":
+      return [loaded(evidence), lifeLeft(stage.signing, evidence, demands)];
+    case "activate":
+    case "settle":
+      return [loaded(evidence), ...everyoneHolds(newest, evidence, demands)];
+    case "retire":
+      return [
+        loaded(evidence),
+        ...everyoneHolds(newest, evidence, demands),
+        everyLeafIsBelow(newest, evidence, demands),
+      ];
+    default:
+      return [];
+  }
+}
+
+/** Every identity controller signs with what is stored. */
+function loaded({ controllers, stored }: Evidence): Gate {
+  const demand = "Every identity controller has loaded the issuer that is stored.";
+  if (controllers.length === 0) return { demand, isOpen: false, seen: "no identity controller is running" };
+  if (stored === undefined) return { demand, isOpen: false, seen: "there is no issuer that can be read" };
+  const others = controllers.filter(({ proof }) => !proof?.issuer.x509.raw.equals(stored.x509.raw));
+  const why = others.map(({ podName, failure }) => `${podName}: ${failure ?? "it signs with another one"}`);
+  return {
+    demand,
+    isOpen: others.length === 0,
+    seen:
+      others.length === 0 ? `${numberOf(controllers.length, "controller")} signed with it` : why.join("; "),
+  };
+}
+
+function lifeLeft(signing: number, { roots, time }: Evidence, { rotationAllowance }: Demands): Gate {
+  const demand = `Generation ${signing} lasts for ${rotationAllowance} more, in which every pod is restarted once.`;
+  const root = roots.get(signing);
+  if (root === undefined)
+    return { demand, isOpen: false, seen: "it is not in the bundle of the running mesh" };
+  const end = root.x509.validToDate;
+  const left = end.getTime() - time.getTime();
+  return { demand, isOpen: left >= milliseconds(rotationAllowance), seen: `it ends at ${end.toISOString()}` };
+}
+
+/** The evidence that nobody refuses what a generation signs alone. */
+function everyoneHolds(
+  generation: number,
+  { held, roots, externalWorkloads }: Evidence,
+  { externalConfirmed }: Demands,
+): readonly Gate[] {
+  const root = roots.get(generation);
+  const holds = ({ anchors }: Holders) =>
+    root !== undefined && anchors?.some((anchor) => isSameAuthority(anchor, root)) === true;
+  const lacking = held.filter((group) => !holds(group));
+  const all = held.flatMap(({ pods }) => pods).length;
+  const without = lacking.flatMap(({ pods }) => pods).length;
+  const gates = [
+    {
+      demand: `Every pod of the mesh was started with generation ${generation}.`,
+      isOpen: without === 0,
+      seen:
+        without === 0
+          ? `${numberOf(all, "pod")}`
+          : `${without} of ${numberOf(all, "pod")} ${without === 1 ? "was" : "were"} not: ${describeWorkloads(lacking)}`,
+    },
+  ];
+  if (externalWorkloads === 0) return gates;
+  return [
+    ...gates,
+    {
+      demand: `Every workload outside of the cluster was started with generation ${generation}.`,
+      isOpen: externalConfirmed,
+      seen: `${numberOf(externalWorkloads, "ExternalWorkload")}, of which only whoever runs them can say so (--external-workloads-hold-it)`,
+    },
+  ];
+}
+
+/** How long an issuer may take from cert-manager to every identity controller: the kubelet delivers it within two minutes. */
+const deliveryMilliseconds = 150_000;
+
+/**
+ * Every proxy has a certificate that leads to a generation by itself: it has met the issuer that nobody vouches for. Of a
+ * proxy that does not answer, time tells: what was issued before that issuer ends.
+ */
+function everyLeafIsBelow(
+  generation: number,
+  { proxies, roots, time, signerSetAt }: Evidence,
+  { issuanceLifetime, clockSkewAllowance }: Demands,
+): Gate {
+  const demand = `Every proxy has renewed its certificate since generation ${generation} signs alone.`;
+  const root = roots.get(generation);
+  if (proxies === undefined || root === undefined) {
+    return { demand, isOpen: false, seen: "the proxies have not been asked" };
+  }
+  const life = milliseconds(issuanceLifetime) + 2 * milliseconds(clockSkewAllowance) + deliveryMilliseconds;
+  const isOver = signerSetAt !== undefined && time.getTime() - signerSetAt.getTime() > life;
+  const silent = proxies.filter(({ leaf }) => leaf === undefined);
+  const open = [
+    ...proxies.flatMap((proxy) => refusalBy(proxy, root, time) ?? []),
+    ...(isOver ? [] : silent.map(({ pod, failure }) => `${holderOf(pod)}: ${failure}`)),
+  ];
+  if (open.length > 0) return { demand, isOpen: false, seen: some(open) };
+  const rest =
+    silent.length > 0
+      ? `; of ${silent.length} that did not answer, all that was issued before has ended`
+      : "";
+  return {
+    demand,
+    isOpen: true,
+    seen: `${numberOf(proxies.length - silent.length, "proxy", "proxies")}${rest}`,
+  };
+}
+
+/** Why a proxy's own certificate would not do without what vouches for it; `undefined` if it would, or does not show. */
+function refusalBy(
+  { pod, leaf, intermediates }: ProxyAnswer,
+  root: ParsedCertificate,
+  time: Date,
+): string | undefined {
+  if (leaf === undefined) return undefined;
+  const own = intermediates.filter((one) => !isSameAuthority(one, root));
+  const { reason } = chainToAnchor(leaf, own, [root], time);
+  if (reason !== undefined) return `${holderOf(pod)}: ${reason}`;
+  if (own.length === intermediates.length) return undefined;
+  return `${holderOf(pod)}: its certificate is still vouched for, and ends at ${leaf.x509.validToDate.toISOString()}`;
+}
+
+const holderOf = ({ workload, name }: ProxyAnswer["pod"]) => `${workload.namespace}/${name}`;
+
+const mostTold = 5;
+
+function some(texts: readonly string[]): string {
+  const rest = texts.length - mostTold;
+  return `${texts.slice(0, mostTold).join("; ")}${rest > 0 ? `; and ${rest} more` : ""}`;
+}
+
+const numberOf = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+const milliseconds = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
+
+/**
+ * What every proxy gets now, as one of the identity controllers has answered: it is whole if the leaf has its full life, and
+ * every bundle that some pod holds leads to it.
+ */
+export function checkIssued(
+  { podName, proof, failure }: Answer,
+  { held, time }: Pick<Evidence, "held" | "time">,
+  { issuanceLifetime }: Pick<Demands, "issuanceLifetime">,
+): readonly string[] {
+  if (proof === undefined) return [`${podName} gives no certificate: ${failure}`];
+  const { leaf, intermediates } = proof;
+  const life = leaf.x509.validToDate.getTime() - leaf.x509.validFromDate.getTime();
+  const cut =
+    life < milliseconds(issuanceLifetime)
+      ? [`${podName} gives certificates of ${Math.round(life / 1000)} s, less than ${issuanceLifetime}`]
+      : [];
+  const refused = held.flatMap(({ anchors = [], pods }) => {
+    const { reason } = chainToAnchor(leaf, intermediates, anchors, time);
+    return reason === undefined
+      ? []
+      : [
+          `${numberOf(pods.length, "pod")} with ${anchors.map(quotedName).join(", ")} would refuse it: ${reason}`,
+        ];
+  });
+  return [...cut, ...refused];
+}
+
+/** The certificates that vouch for the issuer that a controller has loaded, and end before its own root does. */
+export function crossCertificatesIn({ proof }: Answer): readonly ParsedCertificate[] {
+  if (proof === undefined) return [];
+  return proof.intermediates.filter(
+    (one) => one.subjectDer !== one.issuerDer && isSignedBy(proof.issuer, one),
+  );
+}

@@ -1,0 +1,148 @@
+/**
+ * The trust anchor rotates under a load: proxies that were started before, during and after it open connections to each
+ * other all the time, and none of them is refused.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { until } from "../../sandbox/until.ts";
+import { loadNamespace, loadStatus, meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
+import {
+  kubectl,
+  operation,
+  refused,
+  removeSandbox,
+  set,
+  startSandbox,
+  unset,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
+
+const simulated = 30;
+const running = 3;
+
+before(async () => {
+  await startSandbox("kwok", "mesh-load");
+  await set("issuanceLifetime", "60s");
+  await set("clockSkewAllowance", "10s");
+  await up();
+  await startLoad({ simulated, running });
+});
+after(removeSandbox);
+
+interface Plan {
+  readonly stage: string;
+  readonly generations: readonly number[];
+  readonly signingGeneration: number;
+  readonly pending: readonly string[];
+  readonly next: {
+    readonly step: string;
+    readonly isOpen: boolean;
+    readonly gates: readonly { readonly demand: string; readonly isOpen: boolean; readonly seen: string }[];
+  };
+}
+
+/** Runs a command of the rotation, and gives where it stands then. */
+async function rotate(command: string, expected: number, ...options: string[]): Promise<Plan> {
+  const confirmed = command === "plan" ? [] : ["--yes"];
+  const { code, stdout, stderr } = await operation("rotate", command, "--json", ...confirmed, ...options);
+  assert.equal(code, expected, stdout + stderr);
+  return JSON.parse(stdout) as Plan;
+}
+
+/** While it is done, no connection is refused, no renewal fails, and no pod of the load is restarted. */
+async function undisturbed(work: () => Promise<void>): Promise<void> {
+  const podsBefore = await pods();
+  const { handshakes, refused: refusals, renewals, last } = await meanwhile(work);
+  assert.deepEqual(refusals, {}, JSON.stringify(last.slice(-5)));
+  assert.equal(renewals.failed, 0, JSON.stringify(renewals));
+  assert.ok(handshakes > 0);
+  assert.equal(await pods(), podsBefore);
+}
+
+const pods = () =>
+  kubectl("get", "pods", `--namespace=${loadNamespace}`, "--output=jsonpath={.items[*].metadata.uid}");
+
+test("before it begins, the plan says what comes next", async () => {
+  const plan = await rotate("plan", 0);
+  assert.equal(plan.stage, "idle");
+  assert.deepEqual(plan.generations, [1]);
+  assert.equal(plan.next.step, "begin");
+  assert.ok(plan.next.isOpen, JSON.stringify(plan.next.gates));
+});
+
+test("it begins: the new generation signs at once, and nobody notices", async () => {
+  await undisturbed(async () => {
+    const plan = await rotate("begin", 0);
+    assert.equal(plan.stage, "vouched");
+    assert.equal(plan.signingGeneration, 2);
+    assert.deepEqual(plan.pending, []);
+    await upChangesNothing();
+  });
+});
+
+test("it does not go on while pods hold the old root alone, by whatever way", async () => {
+  await restartWorkloads("simulated-0", "running-0");
+  const { next } = await rotate("finish", 1);
+  const shut = next.gates.filter(({ isOpen }) => !isOpen);
+  assert.equal(shut.length, 1);
+  assert.match(
+    shut[0]!.seen,
+    new RegExp(`^${simulated + running - 2} of \\d+ pods were not: Deployment mesh-load/`),
+  );
+
+  await undisturbed(async () => {
+    await set("crossSignTrustAnchors", "false");
+    for (const command of ["preview", "up"] as const) {
+      assert.match(await refused(command), /signingGeneration: .*31 pods would refuse all that it signs/);
+    }
+    await unset("crossSignTrustAnchors");
+    await unset("trustAnchorGenerations");
+    await set("trustAnchorGenerations[0]", "2");
+    for (const command of ["preview", "up"] as const) {
+      assert.match(await refused(command), /anchor-protected|signer-accepted/);
+    }
+    await set("trustAnchorGenerations[0]", "1");
+    await set("trustAnchorGenerations[1]", "2");
+    await upChangesNothing();
+  });
+});
+
+test("it can be taken back at any time, and begun again", async () => {
+  await undisturbed(async () => {
+    const back = await rotate("abort", 0);
+    assert.equal(back.stage, "idle");
+    assert.deepEqual(back.generations, [1]);
+    await upChangesNothing();
+    assert.equal((await rotate("begin", 0)).stage, "vouched");
+  });
+});
+
+test("once every pod has been restarted, it goes on to its end, and nobody notices", async () => {
+  await restartWorkloads();
+  await undisturbed(async () => {
+    await until("the rotation to end", 8 * 60_000, async () => {
+      const plan = await rotate("run", 0);
+      return plan.stage === "idle" || JSON.stringify(plan.next.gates);
+    });
+    const plan = await rotate("plan", 0);
+    assert.deepEqual(plan.generations, [2]);
+    await upChangesNothing();
+  });
+  const { ended } = await loadStatus();
+  assert.equal(ended, 0);
+  assert.equal(
+    (await kubectl("get", "secrets", "--namespace=linkerd", "--output=name")).includes(
+      "trust-anchor-2-cross",
+    ),
+    false,
+  );
+});
+
+test("the first generation's pods are gone, and a pod that starts now trusts the second alone", async () => {
+  await restartWorkloads("simulated-1", "running-1");
+  const seen = await meanwhile(async () => {
+    await until("connections of the new pods", 60_000, async () => (await loadStatus()).ended === 0);
+  });
+  assert.deepEqual(seen.refused, {});
+});

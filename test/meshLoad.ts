@@ -1,0 +1,229 @@
+/**
+ * A mesh under load: proxies that open connections to each other all the time, each with its own leaf and the anchors that
+ * it was started with. Some are those of pods that run; the others belong to pods that KWOK simulates, and one process
+ * holds them. The sandbox needs the extras `kwok` and `mesh-load`.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { V1PodSpec, V1PodTemplateSpec } from "@kubernetes/client-node";
+import { sandboxPaths } from "../sandbox/directories.ts";
+import { until } from "../sandbox/until.ts";
+import { kubectl, sandboxName } from "./stack.ts";
+
+/** Where all of it is. */
+export const loadNamespace = "mesh-load";
+
+const simulatedNode = "simulated";
+const image = "sandbox/mesh-load:1";
+const port = 8080;
+const meets = { "mesh-load": "true" };
+/** One identity controller issues five leaves a second. */
+const readyTimeoutMilliseconds = 300_000;
+
+export interface LoadSize {
+  /** Workloads whose pods are simulated, each with a ServiceAccount of its own: `simulated-0` and so on. */
+  readonly simulated: number;
+  /** Workloads whose pods run, likewise: `running-0` and so on. */
+  readonly running: number;
+  /** Pods of each workload. Default: 1. */
+  readonly replicas?: number;
+  /** Connections a second that the simulated pods open together; each that runs opens one. Default: 50. */
+  readonly rate?: number;
+}
+
+type Refusal = "UnknownIssuer" | "BadSignature" | "Expired" | "NotValidYet" | "NotValidForName" | "Other";
+
+interface LoadStatus {
+  /** Connections for which each proxy accepted the other. */
+  readonly handshakes: number;
+  /** Connections that one of the two refused, by the reason in rustls' words. */
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+  /** Connections that did not come to that, such as those to a pod that has just gone. */
+  readonly unreachable: number;
+  /** The last hundred that failed. */
+  readonly last: readonly {
+    readonly time: string;
+    readonly client: string;
+    readonly server: string;
+    readonly reason?: Refusal;
+    readonly error: string;
+  }[];
+  /** Proxies of simulated pods; those of them that have had a leaf; those whose leaf has ended. */
+  readonly simulated: number;
+  readonly ready: number;
+  readonly ended: number;
+  /** Pods that run and are ready. */
+  readonly running: number;
+  /** Of the simulated pods' leaves. */
+  readonly renewals: Renewals;
+}
+
+interface Renewals {
+  readonly ok: number;
+  /** For whatever reason: nobody answers, nobody is let in, or the new leaf leads nowhere. */
+  readonly failed: number;
+}
+
+interface LoadProxy {
+  /** Namespace and name of the pod. */
+  readonly pod: string;
+  readonly identity: string;
+  /** Of a simulated pod: the end of its leaf, and its renewals. */
+  readonly expiration?: string;
+  readonly renewals: Renewals;
+}
+
+/** Makes the load, and waits until every proxy has its leaf and the first connections have been made. */
+export async function startLoad(size: LoadSize): Promise<void> {
+  const { simulated, running, replicas = 1, rate = 50 } = size;
+  const names = (kind: string, count: number) =>
+    Array.from({ length: count }, (_, index) => `${kind}-${index}`);
+  const objects = [
+    ...holder(rate),
+    ...names("simulated", simulated).flatMap((name) => workload(name, replicas, simulatedPod)),
+    ...names("running", running).flatMap((name) => workload(name, replicas, runningPod)),
+  ];
+  const file = join(sandboxPaths(sandboxName).directory, "load.json");
+  writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+  await kubectl("apply", "--server-side", "--filename", file);
+  await kubectl("rollout", "status", "deployment/holder", `--namespace=${loadNamespace}`, "--timeout=120s");
+  await until("every proxy of the load to have its leaf", readyTimeoutMilliseconds, async () => {
+    const status = await loadStatus();
+    const all = status.ready === simulated * replicas && status.running === running * replicas;
+    return (all && status.handshakes > 0) || JSON.stringify({ ...status, last: status.last.at(-1) });
+  });
+}
+
+const ask = async (path: string) =>
+  JSON.parse(
+    await kubectl("get", "--raw", `/api/v1/namespaces/${loadNamespace}/services/load:${port}/proxy/${path}`),
+  );
+
+export const loadStatus = (): Promise<LoadStatus> => ask("status");
+/** Every proxy of the load, in the order of the pods' names. */
+export const loadProxies = (): Promise<LoadProxy[]> => ask("proxies");
+
+/** What became of the connections that were made while `work` was done. */
+export async function meanwhile(work: () => Promise<void>) {
+  const begun = Date.now();
+  const before = await loadStatus();
+  await work();
+  const after = await loadStatus();
+  const reasons = Object.entries(after.refused) as [Refusal, number][];
+  const counts = reasons.map(([reason, count]) => [reason, count - (before.refused[reason] ?? 0)] as const);
+  return {
+    handshakes: after.handshakes - before.handshakes,
+    refused: Object.fromEntries(counts.filter(([, count]) => count > 0)) as LoadStatus["refused"],
+    renewals: {
+      ok: after.renewals.ok - before.renewals.ok,
+      failed: after.renewals.failed - before.renewals.failed,
+    },
+    last: after.last.filter(({ time }) => Date.parse(time) >= begun),
+  };
+}
+
+/** Replaces the pods of workloads, all by default: their new proxies take the anchors of now. */
+export async function restartWorkloads(...names: string[]): Promise<void> {
+  const inNamespace = `--namespace=${loadNamespace}`;
+  const chosen =
+    names.length > 0
+      ? names.map((name) => `deployment/${name}`)
+      : ["deployment", "--selector=mesh-load=true"];
+  await kubectl("rollout", "restart", ...chosen, inNamespace);
+  await kubectl("rollout", "status", ...chosen, inNamespace, "--timeout=300s");
+}
+
+/** The node, and the process that holds the proxies of its pods. */
+function holder(rate: number): object[] {
+  const name = "holder";
+  const account = { name, namespace: loadNamespace };
+  const rbac = "rbac.authorization.k8s.io";
+  return [
+    {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: simulatedNode, annotations: { "kwok.x-k8s.io/node": "fake" } },
+      spec: { taints: [{ key: "simulated", effect: "NoSchedule" }] },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: loadNamespace, annotations: { "linkerd.io/inject": "enabled" } },
+    },
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: account },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: "ClusterRole",
+      metadata: { name: loadNamespace },
+      rules: [
+        { apiGroups: [""], resources: ["pods"], verbs: ["list", "watch"] },
+        { apiGroups: [""], resources: ["configmaps"], verbs: ["get"] },
+        { apiGroups: [""], resources: ["serviceaccounts/token"], verbs: ["create"] },
+      ],
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: "ClusterRoleBinding",
+      metadata: { name: loadNamespace },
+      roleRef: { apiGroup: rbac, kind: "ClusterRole", name: loadNamespace },
+      subjects: [{ kind: "ServiceAccount", ...account }],
+    },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "load", namespace: loadNamespace },
+      spec: { clusterIP: "None", selector: { app: name }, ports: [{ port }] },
+    },
+    deployment(name, 1, {
+      metadata: { labels: { app: name }, annotations: { "linkerd.io/inject": "disabled" } },
+      spec: {
+        serviceAccountName: name,
+        containers: [
+          {
+            name,
+            image,
+            args: ["hold", `--node=${simulatedNode}`, `--rate=${rate}`],
+            readinessProbe: { httpGet: { path: "/status", port }, periodSeconds: 1 },
+          },
+        ],
+      },
+    }),
+  ];
+}
+
+function workload(name: string, replicas: number, spec: V1PodSpec): object[] {
+  return [
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace: loadNamespace } },
+    deployment(name, replicas, {
+      metadata: { labels: { ...meets, app: name } },
+      spec: { serviceAccountName: name, ...spec },
+    }),
+  ];
+}
+
+const deployment = (name: string, replicas: number, template: V1PodTemplateSpec) => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name, namespace: loadNamespace, labels: template.metadata!.labels },
+  spec: { replicas, selector: { matchLabels: { app: name } }, template },
+});
+
+const simulatedPod = {
+  nodeName: simulatedNode,
+  containers: [{ name: "workload", image: "example.com/workload:1" }],
+};
+
+const fieldOf = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+
+const runningPod = {
+  // It would otherwise wait for its end.
+  terminationGracePeriodSeconds: 1,
+  containers: [
+    {
+      name: "caller",
+      image,
+      args: ["call", `--load=http://load.${loadNamespace}.svc:${port}`],
+      env: [fieldOf("POD_NAMESPACE", "metadata.namespace"), fieldOf("POD_NAME", "metadata.name")],
+    },
+  ],
+};
