@@ -8,8 +8,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { statusOf } from "../../mesh/requests.ts";
 import {
   checkCredentials,
+  checkGenerations,
   defaultPurpose,
-  notesOn,
   type Purpose,
 } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
@@ -21,7 +21,7 @@ import { exitCodes, exitForUsage } from "../exitCodes.ts";
 import { formatFindings } from "../format.ts";
 import { parseLifetime, warnBeforeOption } from "../lifetimes.ts";
 import { parseTrustDomain } from "../trustDomain.ts";
-import type { Checked } from "./checked.ts";
+import { type Checked, withVouching } from "./checked.ts";
 
 type SecretName = Readonly<Record<"namespace" | "name", string>>;
 
@@ -154,10 +154,8 @@ async function checkFiles(options: Options): Promise<Checked> {
   if ("rule" in bundle || "rule" in issuer || "rule" in key) {
     return withoutNotes([bundle, issuer, key].filter((input) => "rule" in input));
   }
-  return {
-    findings: checkCredentials({ bundle, issuer, key }, purposeOf(options), parseCertificate),
-    notes: notesOn({ bundle, issuer }, parseCertificate),
-  };
+  const findings = checkCredentials({ bundle, issuer, key }, purposeOf(options), parseCertificate);
+  return withVouching(findings, checkGenerations({ bundle, issuer }, parseCertificate));
 }
 
 async function checkSecret(options: Options, { namespace, name }: SecretName): Promise<Checked> {

@@ -2,14 +2,14 @@
 import { type ConnectOptions, connect } from "../../mesh/cluster.ts";
 import { found } from "../../mesh/requests.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
-import { notesOn, type Purpose } from "../../rules/credentials/credentials.ts";
+import { checkGenerations, type Purpose } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import { checkStoredIssuer, textOf } from "../../rules/credentials/storedIssuer.ts";
 import { trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
 import { withAnchorAdvice } from "../advice.ts";
-import type { Checked } from "./checked.ts";
+import { type Checked, withVouching } from "./checked.ts";
 
 /** How long the cluster may take to answer everything. */
 const timeoutMilliseconds = 10_000;
@@ -72,8 +72,8 @@ export function checkHeldCredentials(
   }
   const stored = { field, data: secret };
   const findings = checkStoredIssuer(stored, bundle, purpose, parseCertificate);
-  return {
-    findings: withAnchorAdvice(findings, bundle.field, isDistributed),
-    notes: notesOn({ bundle, issuer: textOf(stored, "tls.crt") }, parseCertificate),
-  };
+  return withVouching(
+    withAnchorAdvice(findings, bundle.field, isDistributed),
+    checkGenerations({ bundle, issuer: textOf(stored, "tls.crt") }, parseCertificate),
+  );
 }

@@ -28,7 +28,7 @@ export function checkChainEnd(issuerEnd: Date, following: readonly Member[], now
  * Warns of a cross certificate's end: from `warnBefore` on, but not in the first half of its life. What has ended already
  * is another rule's.
  */
-export function checkCrossCertificateEnd(
+export function warnOfCrossCertificateEnd(
   crosses: readonly Member[],
   now: Date,
   warnBefore: string = anchorWarnBefore,

@@ -14,12 +14,12 @@ import {
   quotedName,
 } from "./certificate.ts";
 import { authoritiesAbove } from "./chain.ts";
-import { checkChainEnd, checkCrossCertificateEnd } from "./chainEnd.ts";
+import { checkChainEnd, warnOfCrossCertificateEnd } from "./chainEnd.ts";
 import { firstWay } from "./firstWay.ts";
 import { identifierDifference } from "./keyIdentifiers.ts";
 import { type Member, type PemText, readCertificates } from "./pemText.ts";
 import { checkKey } from "./privateKey.ts";
-import { checkVouching, crossCertificates, describeVouching } from "./vouching.ts";
+import { checkVouching, crossCertificates, type Vouching } from "./vouching.ts";
 
 /** What Linkerd's identity controller is given. */
 export interface Credentials {
@@ -76,11 +76,11 @@ export function checkCredentials(
   ];
 }
 
-/** What is worth knowing of credentials that are sound, as sentences. */
-export function notesOn(credentials: Credentials, parse: ParseCertificate): string[] {
+/** Whether the anchors vouch for each other, of credentials that are sound otherwise. */
+export function checkGenerations(credentials: Credentials, parse: ParseCertificate): Vouching {
   const { bundle, issuer, following } = read(credentials, parse);
-  const anchors = withoutDuplicates(bundle.members);
-  return issuer === undefined ? [] : describeVouching({ issuer, following, anchors });
+  if (issuer === undefined) return { findings: [], notes: [] };
+  return checkVouching({ issuer, following, anchors: withoutDuplicates(bundle.members) });
 }
 
 function read({ bundle, issuer: issuerText }: Credentials, parse: ParseCertificate) {
@@ -174,8 +174,7 @@ function checkIssuer(chain: Chain, purpose: Purpose): Finding[] {
     ...checkPathLengths(chain, levels),
     ...checkLifetimes(issuer, signers, purpose),
     ...checkChainEnd(issuer.certificate.x509.validToDate, chain.following, purpose.now),
-    ...checkCrossCertificateEnd(crossCertificates(chain), purpose.now, purpose.warnBefore),
-    ...(chain.isComplete ? checkVouching(chain) : []),
+    ...warnOfCrossCertificateEnd(crossCertificates(chain), purpose.now, purpose.warnBefore),
   ];
 }
 

@@ -241,13 +241,6 @@ export const credentialRules = {
     source: "linkerd2 pkg/tls/ca.go limits leaves to the earliest end of the issuer's whole text",
     stricter: "a rotation that is left standing stops the whole mesh on that day.",
   },
-  "anchors-vouch": {
-    severity: "warning",
-    demand: "Proxies that still trust only an older anchor of the bundle accept the issuer.",
-    fix: "Restart the pods that trust only the older anchor, and then take it out of the bundle; or have it vouch for the newer one, with a cross certificate after the issuer.",
-    source: "linkerd2-proxy reads its trust anchors once, at its start",
-    stricter: "it does not know which anchors the mesh's pods were started with.",
-  },
   "trust-domain": {
     severity: "warning",
     demand:
@@ -281,8 +274,15 @@ export const credentialRules = {
   },
 } as const satisfies Readonly<Record<string, Rule>>;
 
-/** Rules about a cross certificate that is given. */
+/** Rules about generations that vouch for each other, and a cross certificate that is given. */
 export const crossCertificateRules = {
+  "anchors-vouch": {
+    severity: "warning",
+    demand: "Proxies that still trust only an older anchor of the bundle accept the issuer.",
+    fix: "Restart the pods that trust only the older anchor, and then take it out of the bundle; or have it vouch for the newer one, with a cross certificate after the issuer.",
+    source: "linkerd2-proxy reads its trust anchors once, at its start",
+    stricter: "it does not know which anchors the mesh's pods were started with.",
+  },
   "cross-certificate-root": {
     demand: "A cross certificate has the subject, the key and the key identifier of its generation's root.",
     fix: "Make it of the root itself, all of whose extensions it keeps but one: openssl x509 -in ROOT -CA ROOT-BEFORE -CAkey KEY-BEFORE -days DAYS -extfile FILE, with authorityKeyIdentifier=keyid in FILE.",

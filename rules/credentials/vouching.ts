@@ -13,12 +13,12 @@ interface Chain {
   readonly anchors: readonly Member[];
 }
 
-/** What proxies that trust only `anchor` make of the issuer. */
-interface Vouching {
-  readonly anchor: Member;
-  readonly isAccepted: boolean;
-  /** The cross certificate that leads there; absent if there is none on the way. */
-  readonly cross: Member | undefined;
+/** What proxies make of an issuer that still trust only one of the anchors. */
+export interface Vouching {
+  /** Warnings: who refuses it. */
+  readonly findings: readonly Finding[];
+  /** Who accepts it thanks to a cross certificate, as sentences. */
+  readonly notes: readonly string[];
 }
 
 /** Those that follow an issuer and have the subject and key of another certificate here, but did not sign themselves. */
@@ -33,46 +33,38 @@ export function crossCertificates({ following, anchors }: Omit<Chain, "issuer">)
   );
 }
 
-function vouchings(chain: Chain): Vouching[] {
-  const { issuer, following, anchors } = chain;
-  const crosses = crossCertificates(chain);
-  return anchors.map((anchor) => {
-    const way = firstWay(issuer, following, [anchor]);
-    const hasRoom = ({ certificate: { pathLength = Number.POSITIVE_INFINITY } }: Member, level: number) =>
-      level === 0 || level <= pathLength;
-    return {
-      anchor,
-      isAccepted: way.at(-1) === anchor && way.every(hasRoom),
-      cross: way.find((member) => crosses.includes(member)),
-    };
-  });
-}
-
 /**
  * Warns of anchors that are older than the one that signs, if proxies that trust only them refuse the issuer. Nobody
  * trusts only a newer one before it signs.
  */
-export function checkVouching(chain: Chain): Finding[] {
-  const all = vouchings(chain);
-  const signing = all.filter(({ isAccepted, cross }) => isAccepted && cross === undefined);
-  const newest = Math.max(...signing.map(({ anchor }) => beginOf(anchor)));
-  return all.flatMap(({ anchor, isAccepted }) => {
-    if (isAccepted || beginOf(anchor) >= newest) return [];
-    const signer = signing.find((one) => beginOf(one.anchor) === newest)!.anchor;
-    return broken("anchors-vouch", {
-      field: anchor.field,
-      message: `${called(anchor)} is older than ${quotedName(signer.certificate)}, which signs the issuer, and no cross certificate leads to it: proxies that trust only the older one refuse all that have a certificate of this issuer.`,
-    });
+export function checkVouching({ issuer, following, anchors }: Chain): Vouching {
+  const crosses = crossCertificates({ following, anchors });
+  const ways = anchors.map((anchor) => {
+    const way = firstWay(issuer, following, [anchor]);
+    const isAccepted = way.at(-1) === anchor && way.every(hasRoom);
+    return { anchor, isAccepted, cross: way.find((member) => crosses.includes(member)) };
   });
+  const signers = ways.flatMap(({ anchor, isAccepted, cross }) => (isAccepted && !cross ? anchor : []));
+  const [signer] = signers.sort((one, other) => beginOf(other) - beginOf(one));
+  return {
+    findings: ways.flatMap(({ anchor, isAccepted }) => {
+      if (isAccepted || signer === undefined || beginOf(anchor) >= beginOf(signer)) return [];
+      return broken("anchors-vouch", {
+        field: anchor.field,
+        message: `${called(anchor)} is older than ${quotedName(signer.certificate)}, which signs the issuer, and no cross certificate leads to it: proxies that trust only the older one refuse all that have a certificate of this issuer.`,
+      });
+    }),
+    notes: ways.flatMap(({ anchor, isAccepted, cross }) =>
+      isAccepted && cross !== undefined
+        ? `Proxies that trust only ${quotedName(anchor.certificate)} accept this issuer as well: the cross certificate of ${quotedName(cross.certificate)} leads there.`
+        : [],
+    ),
+  };
 }
 
 const beginOf = ({ certificate }: Member) => certificate.x509.validFromDate.getTime();
 
-/** Who accepts the issuer thanks to a cross certificate, as sentences. */
-export function describeVouching(chain: Chain): string[] {
-  return vouchings(chain).flatMap(({ anchor, isAccepted, cross }) =>
-    isAccepted && cross !== undefined
-      ? `Proxies that trust only ${quotedName(anchor.certificate)} accept this issuer as well: the cross certificate of ${quotedName(cross.certificate)} leads there.`
-      : [],
-  );
+/** Whether its path length allows so many authorities below it; the issuer's own is about leaves. */
+function hasRoom({ certificate: { pathLength } }: Member, authoritiesBelow: number): boolean {
+  return authoritiesBelow === 0 || pathLength === undefined || authoritiesBelow <= pathLength;
 }

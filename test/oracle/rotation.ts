@@ -12,7 +12,7 @@ export const rotationBegins = "a rotation";
 const crossOf = (root: string) => `${root} crossed`;
 
 /** The cross certificate of a root: its subject and key, signed by another root. */
-export function addCross({ authorities }: Recipe, root: string, signer: string): string {
+function addCross({ authorities }: Recipe, root: string, signer: string): string {
   const label = crossOf(root);
   authorities[label] = {
     ...authorities[root]!,

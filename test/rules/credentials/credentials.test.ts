@@ -9,7 +9,7 @@ import "reflect-metadata"; // @peculiar/x509 expects it to be there
 import * as x509 from "@peculiar/x509";
 import * as fc from "fast-check";
 import type { ParsedCertificate } from "../../../rules/credentials/certificate.ts";
-import { checkCredentials, notesOn, type Purpose } from "../../../rules/credentials/credentials.ts";
+import { checkCredentials, type Purpose } from "../../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../../rules/credentials/parseCertificate.ts";
 import { longestPemBytes } from "../../../rules/credentials/pemText.ts";
 import { credentialRules } from "../../../rules/credentials/rules.ts";
@@ -513,35 +513,6 @@ suite("Together,", () => {
     breaks(around([anchor, next], late, cross), [], later);
     // It is no cross certificate where nothing else has its subject and key.
     breaks(around([anchor], late, cross), [], { now: hoursFromNow(2000) });
-  });
-
-  test("an older anchor vouches for the one that signs, or those that trust it alone are warned of", async () => {
-    const year = { notAfter: hoursFromNow(8760) };
-    const commonName = "root-3.linkerd.cluster.local";
-    const next = await makeAnchor({ commonName, notBefore: hoursFromNow(-0.5) });
-    const cross = await authority({ commonName, keys: next, signer: anchor, ...year });
-    const lower = await makeIssuer(next);
-    breaks(around([anchor, next], lower), ["anchors-vouch"]);
-    breaks(around([anchor, next], lower, cross), []);
-    breaks(around([anchor, next], await makeIssuer(anchor)), []);
-    breaks(around([anchor, other, next], lower, cross), ["anchors-vouch"]);
-    const [finding] = check(around([anchor, next], lower));
-    assert.match(finding?.message ?? "", /^Certificate 1, "root\.linkerd.* is older than "root-3\.linkerd/);
-    const notes = (texts: Texts) => {
-      const of = (field: string, text: string) => ({ field, text });
-      const { bundle, issuer: chain } = { ...sound, ...texts };
-      return notesOn({ bundle: of("bundle", bundle), issuer: of("issuer", chain) }, parseCertificate);
-    };
-    const accepted = [
-      'Proxies that trust only "root.linkerd.cluster.local" accept this issuer as well: ' +
-        'the cross certificate of "root-3.linkerd.cluster.local" leads there.',
-    ];
-    assert.deepEqual(notes(around([anchor, next], lower, cross)), accepted);
-    assert.deepEqual(notes(around([anchor, next], lower, cross, anchor)), accepted);
-    assert.deepEqual(notes(around([anchor, next], lower)), []);
-    assert.deepEqual(notes({}), []);
-    const short = await makeAnchor({ keys: anchor, pathLength: 1 });
-    breaks(around([short, next], lower, cross), ["path-length", "anchors-vouch"]);
   });
 
   test("what the issuer says of the certificate that signed it is so", () => {
