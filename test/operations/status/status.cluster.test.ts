@@ -6,7 +6,6 @@ import { after, before, suite, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
-import { sandboxPaths } from "../../../sandbox/directories.ts";
 import { until } from "../../../sandbox/until.ts";
 import { authority, hoursFromNow } from "../../certificates.ts";
 import {
@@ -17,7 +16,6 @@ import {
   projectDirectory,
   removeSandbox,
   run,
-  sandboxName,
   set,
   startSandbox,
   temporaryFolder,
@@ -291,24 +289,30 @@ async function addAnchor(make: (pem: string) => string): Promise<() => Promise<v
 
 /** Mounts a copy of what identity has loaded over its issuer's directory: what the kubelet delivers is not seen any more. */
 async function blind(): Promise<void> {
-  const { directory } = sandboxPaths(sandboxName);
-  const own = readdirSync("/proc").find((pid) => {
+  const uid = await kubectl(
+    "get",
+    "pod",
+    inLinkerd,
+    "--selector=linkerd.io/control-plane-component=identity",
+    "--output=jsonpath={.items[0].metadata.uid}",
+  );
+  const isIdentity = (pid: string) => {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8");
-      return (
-        /identity\0.*-issuance|\0identity\0/.test(command) &&
-        mounts.includes(directory) &&
-        mounts.includes("/identity/issuer")
-      );
+      return command.includes("\0identity\0") && readFileSync(`/proc/${pid}/mountinfo`, "utf8").includes(uid);
     } catch {
       return false; // It has ended.
     }
-  });
-  assert.ok(own, "the identity controller's process");
-  const path = "/var/run/linkerd/identity/issuer";
-  const script = `mkdir -p /dev/shm/blind && cp -rL ${path}/. /dev/shm/blind/ && mount --bind /dev/shm/blind ${path}`;
-  await run("nsenter", "--target", own, "--mount", "sh", "-c", script);
+  };
+  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIdentity(name));
+  assert.ok(pid, "the identity controller's process");
+  const path = "/run/linkerd/identity/issuer";
+  // The container has no tools: those of this machine act in its mount namespace.
+  const files = ["tls.crt", "tls.key"].map((name) => readFileSync(`/proc/${pid}/root${path}/${name}`));
+  await run("nsenter", "--target", pid, "--mount", "mount", "-t", "tmpfs", "tmpfs", path);
+  for (const [index, name] of ["tls.crt", "tls.key"].entries()) {
+    writeFileSync(`/proc/${pid}/root${path}/${name}`, files[index]!);
+  }
 }
 
 suite("A user with the documented Role", () => {
