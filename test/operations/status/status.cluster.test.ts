@@ -1,6 +1,6 @@
 /** What nobody else sees, on a real mesh: each failure is made, and found in one call of `status`. */
 import assert from "node:assert/strict";
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -8,6 +8,7 @@ import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { until } from "../../../sandbox/until.ts";
 import { authority, hoursFromNow } from "../../certificates.ts";
+import { commandBlocks } from "../../docs/commandBlocks.ts";
 import {
   environment,
   execute,
@@ -126,6 +127,19 @@ test("a mesh that is right: every pod's bundle, every leaf, and what the webhook
   }
 });
 
+test("the commands of docs/status.md do what the page says", async () => {
+  const scripts = commandBlocks("docs/status.md").filter(({ remark }) => remark?.startsWith("run by"));
+  const written = ["status.json", "status.html"].map((name) => join(projectDirectory, name));
+  try {
+    for (const { script } of scripts) await run("bash", "-c", `set -e -o pipefail\n${script}`);
+    const [json, html] = written.map((file) => readFileSync(file, "utf8"));
+    assert.equal(JSON.parse(json!).verdict, "ok");
+    assert.match(html!, /<title>All right: /);
+  } finally {
+    for (const file of written) rmSync(file, { force: true });
+  }
+});
+
 test("linkerd check shows the verdicts as its own, and fails with them", async () => {
   const folder = temporaryFolder();
   const executable = join(folder, "linkerd-credentials");
@@ -152,21 +166,18 @@ test("linkerd check shows the verdicts as its own, and fails with them", async (
     right.categories[0].checks.every(({ result }) => result === "success"),
     JSON.stringify(right),
   );
-  await kubectl("scale", inLinkerd, "deployment/linkerd-identity", "--replicas=0");
-  await kubectl(
-    "wait",
-    inLinkerd,
-    "pod",
-    "--selector=linkerd.io/control-plane-component=identity",
-    "--for=delete",
-  );
-  const wrong = await check();
-  assert.equal(wrong.success, false);
-  assert.ok(
-    wrong.categories[0]!.checks.some(({ error }) => error?.includes("No identity controller is running")),
-  );
-  await kubectl("scale", inLinkerd, "deployment/linkerd-identity", "--replicas=1");
-  await kubectl("rollout", "status", inLinkerd, "deployment/linkerd-identity", "--timeout=120s");
+  const scale = (replicas: number) =>
+    kubectl("scale", "deployment/cert-manager", "--namespace=cert-manager", `--replicas=${replicas}`);
+  await scale(0);
+  try {
+    await until("linkerd check to fail", 60_000, async () => {
+      const { success, categories } = await check();
+      const errors = categories[0]!.checks.map(({ error }) => error).join();
+      return (!success && errors.includes("cert-manager's controller is not running")) || errors;
+    });
+  } finally {
+    await scale(1);
+  }
   await soundAgain();
 });
 
