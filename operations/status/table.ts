@@ -219,16 +219,16 @@ function describeDataPlane(status: MeshStatus): string[] {
 }
 
 const meanings = {
-  current: "have the mesh's anchors",
-  overlapping: "have an older or newer bundle that shares an anchor with the mesh's",
-  stale: "have none of the mesh's anchors",
-  unknown: "do not say which anchors they have",
+  current: "with the mesh's anchors",
+  overlapping: "with an older or newer bundle that shares an anchor with the mesh's",
+  stale: "with none of the mesh's anchors",
+  unknown: "of which nobody can say which anchors they have",
 } as const;
 
 function describeBundle({ state, pods, anchors = [] }: HeldBundle): string {
   const names =
     state === "current" ? "" : ` (${anchors.map((one) => factsOf(one).subject).join(", ") || "not known"})`;
-  return `${state}: ${pods.length} ${meanings[state]}${names}${state === "current" ? "" : `: ${describePods(pods)}`}`;
+  return `${state}: ${pods.length === 1 ? "1 pod" : `${pods.length} pods`} ${meanings[state]}${names}${state === "current" ? "" : `: ${describePods(pods)}`}`;
 }
 
 function describeLeaves(status: MeshStatus, { leaves, reports }: DataPlane): string[] {
