@@ -50,7 +50,7 @@ export interface TrustAnchorStatus extends CertificateFacts {
   readonly crossCertificate?: CrossCertificateStatus;
 }
 
-export interface CrossCertificateStatus extends CertificateFacts {
+interface CrossCertificateStatus extends CertificateFacts {
   /** The generation whose key has signed it. */
   readonly by: number;
 }

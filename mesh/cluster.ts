@@ -115,8 +115,8 @@ interface PartialObjects {
   readonly items: readonly PartialObject[];
 }
 
-/** Enough for few requests, and little enough for each to be answered and read at once. */
-const pageSize = 500;
+/** Few enough that what has been read is not in memory several times over, and enough for few requests. */
+const pageSize = 200;
 
 async function* listMetadata(
   configuration: Configuration,

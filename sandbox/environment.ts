@@ -35,7 +35,9 @@ function sandboxVariables(name: string): Record<string, string | undefined> {
   return {
     KUBECONFIG: paths.kubeconfig,
     PULUMI_HOME: paths.pulumiHome,
-    PULUMI_BACKEND_URL: `file://${paths.pulumiState}`,
+    // Without files of metadata beside the state: unlike that, they are not written at once, and a Pulumi that is killed
+    // meanwhile leaves one that ends in the middle, with which the state cannot be read any more.
+    PULUMI_BACKEND_URL: `file://${paths.pulumiState}?metadata=skip`,
     // It would win over the stack that is selected.
     PULUMI_STACK: undefined,
     PULUMI_CONFIG_PASSPHRASE: undefined,

@@ -34,7 +34,7 @@ export const isOpen = ({ gates, seen }: Plan) =>
   seen.pending.length === 0 && gates.every((gate) => gate.isOpen);
 
 /** By when a rotation has to be over: every proxy fails at the end of what vouches for the issuer. */
-export function deadlineOf({ stage, seen }: Pick<Plan, "stage" | "seen">): Date | undefined {
+function deadlineOf({ stage, seen }: Pick<Plan, "stage" | "seen">): Date | undefined {
   const ends = stage.crossSigned.flatMap(({ by }) => seen.roots.get(by)?.x509.validToDate ?? []);
   return ends.toSorted((one, other) => one.getTime() - other.getTime())[0];
 }

@@ -19,12 +19,12 @@ export interface Holders {
 }
 
 /** The generations by which a pod accepts what signs: the one that signs, and those that vouch for it. */
-export function acceptedBy({ signing, crossSigned }: PlannedAnchors): readonly number[] {
+function acceptedBy({ signing, crossSigned }: PlannedAnchors): readonly number[] {
   return signing === undefined ? [] : [signing, ...crossSigned.map(({ by }) => by)];
 }
 
 /** The pods that would refuse every certificate of the mesh, once they meet one that is issued then. */
-export function refusing(planned: PlannedAnchors, held: readonly Holders[]): readonly Holders[] {
+function refusing(planned: PlannedAnchors, held: readonly Holders[]): readonly Holders[] {
   const accepted = acceptedBy(planned);
   if (accepted.length === 0) return [];
   return held.filter(

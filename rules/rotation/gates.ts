@@ -23,7 +23,7 @@ export interface Answer {
 }
 
 /** What a proxy says of its own certificate, or why it does not. */
-export interface ProxyAnswer {
+interface ProxyAnswer {
   readonly pod: Holders["pods"][number] & { readonly name: string };
   readonly leaf?: ParsedCertificate;
   readonly intermediates: readonly ParsedCertificate[];

@@ -50,7 +50,7 @@ export function describeStage({ name, generations, signing, crossSigned }: Stage
 }
 
 /** `generation 1`, or `generations 1 and 2`. */
-export function named(generations: readonly number[]): string {
+function named(generations: readonly number[]): string {
   return generations.length === 1
     ? `generation ${generations[0]}`
     : `generations ${generations.join(" and ")}`;

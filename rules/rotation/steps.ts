@@ -28,7 +28,7 @@ export interface Step {
 }
 
 /** In their order, the way forward and then the way back. */
-export const steps: Readonly<Record<StepName, Step>> = {
+const steps: Readonly<Record<StepName, Step>> = {
   begin: {
     name: "begin",
     from: "idle",

@@ -10,7 +10,11 @@ import { readDuration } from "../lifetimes/renewal.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "./defaults.ts";
 import { checkChoice, checkParts } from "./parts.ts";
-import type * as providedAnchor from "./providedAnchor.ts";
+import type {
+  checkProvidedAnchors as all,
+  checkProvidedAnchor as one,
+  crossCertificateSubject as subject,
+} from "./providedAnchor.ts";
 import { type ProvidedTrustAnchor, type Settings, signedElsewhere, signingGeneration } from "./settings.ts";
 
 /** Settings that say how an anchor of one source lives, and nothing about one of the other. */
@@ -116,14 +120,16 @@ const require = createRequire(import.meta.url);
  * What reads certificates, which is more code than all other rules, and most meshes make their anchors: so it is loaded
  * when it is called. In the package the module is JavaScript, as this one is.
  */
-function readers(): typeof providedAnchor {
+function readers(): {
+  readonly checkProvidedAnchor: typeof one;
+  readonly checkProvidedAnchors: typeof all;
+  readonly crossCertificateSubject: typeof subject;
+} {
   return require(`./providedAnchor${extname(import.meta.filename)}`);
 }
 
 /** Checks the texts of one anchor that is given, as far as they are known. */
-export function checkProvidedAnchor(
-  ...anchor: Parameters<typeof providedAnchor.checkProvidedAnchor>
-): Finding[] {
+export function checkProvidedAnchor(...anchor: Parameters<typeof one>): Finding[] {
   return [...readers().checkProvidedAnchor(...anchor)];
 }
 

@@ -9,7 +9,7 @@ import {
 } from "@kubernetes/client-node";
 
 /** A ready pod of a Service, with the ports that the Service names. */
-export interface Endpoint {
+interface Endpoint {
   readonly address: string;
   readonly ports: readonly DiscoveryV1EndpointPort[];
 }

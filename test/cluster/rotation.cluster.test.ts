@@ -5,12 +5,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../../sandbox/until.ts";
+import { commandBlocks } from "../docs/commandBlocks.ts";
 import { loadNamespace, loadStatus, meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
 import {
   kubectl,
   operation,
   refused,
   removeSandbox,
+  run,
   set,
   startSandbox,
   unset,
@@ -50,6 +52,15 @@ async function rotate(command: string, expected: number, ...options: string[]): 
   return JSON.parse(stdout) as Plan;
 }
 
+const remark = "run by test/cluster/rotation.cluster.test.ts";
+const scripts = commandBlocks("docs/rotation.md").filter((block) => block.remark === remark);
+
+/** Runs the commands of docs/rotation.md that begin like that, as a reader would. */
+async function follow(command: string): Promise<string> {
+  const { script } = scripts.find((one) => one.script.startsWith(`npm run -s rotate -- ${command}`))!;
+  return run("bash", "-c", `set -e -o pipefail\n${script}`);
+}
+
 /** While it is done, no connection is refused, no renewal fails, and no pod of the load is restarted. */
 async function undisturbed(work: () => Promise<void>): Promise<void> {
   const podsBefore = await pods();
@@ -69,11 +80,13 @@ test("before it begins, the plan says what comes next", async () => {
   assert.deepEqual(plan.generations, [1]);
   assert.equal(plan.next.step, "begin");
   assert.ok(plan.next.isOpen, JSON.stringify(plan.next.gates));
+  assert.match(await follow("plan"), /Nothing stands against it\. Type: npm run -s rotate -- begin$/m);
 });
 
 test("it begins: the new generation signs at once, and nobody notices", async () => {
   await undisturbed(async () => {
-    const plan = await rotate("begin", 0);
+    await follow("begin");
+    const plan = await rotate("plan", 0);
     assert.equal(plan.stage, "vouched");
     assert.equal(plan.signingGeneration, 2);
     assert.deepEqual(plan.pending, []);
@@ -121,8 +134,10 @@ test("it can be taken back at any time, and begun again", async () => {
 test("once every pod has been restarted, it goes on to its end, and nobody notices", async () => {
   await restartWorkloads();
   await undisturbed(async () => {
+    assert.match(await follow("finish"), /generation 2 signs alone, and generation 1 is still trusted/);
     await until("the rotation to end", 8 * 60_000, async () => {
-      const plan = await rotate("run", 0);
+      await follow("run");
+      const plan = await rotate("plan", 0);
       return plan.stage === "idle" || JSON.stringify(plan.next.gates);
     });
     const plan = await rotate("plan", 0);

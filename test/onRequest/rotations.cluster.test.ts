@@ -57,7 +57,10 @@ async function beginKilledAt(line: RegExp): Promise<void> {
     killed = true;
     kill();
   });
-  assert.ok(killed || seen.includes("every identity controller"), `the line ${line} did not appear:\n${seen}`);
+  assert.ok(
+    killed || seen.includes("every identity controller"),
+    `the line ${line} did not appear:\n${seen}`,
+  );
   // A killed engine cannot take its lock back.
   await ensureStack(sandboxName, console.log);
 }
