@@ -104,10 +104,10 @@ section { border-left: 4px solid; background: var(--plate); padding: .5rem .8rem
 section.error { border-color: var(--bad); } section.warning { border-color: var(--warn); }
 small, .key, .axis { color: var(--soft); font-size: .85rem; }
 .timeline { overflow-x: auto; } .timeline > * { min-width: 44rem; }
-.row, .axis { display: grid; grid-template-columns: 19rem 1fr; align-items: center; }
+.row, .axis { display: grid; grid-template-columns: 21rem 1fr; align-items: center; }
 .name { padding-right: 1rem; overflow-wrap: anywhere; line-height: 1.25; } .name small { display: block; }
-.track { position: relative; height: 2.4rem; }
-.axis .track { height: 1.3rem; } .axis span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+.track { position: relative; min-height: 2.4rem; align-self: stretch; }
+.axis .track { min-height: 1.3rem; } .axis span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
 .axis span.now { color: var(--ink); font-weight: 600; }
 i { position: absolute; top: 0; bottom: 0; border-left: 1px dotted var(--line); } i.now { border-left: 2px solid var(--ink); }
 .bar { position: absolute; top: .7rem; height: 1rem; min-width: 3px; border-radius: 3px; background: var(--bar); opacity: .85; }

@@ -3,8 +3,7 @@
 import { nameOfPod } from "../../mesh/meshedPods.ts";
 import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { isSameCertificate } from "../../rules/credentials/certificate.ts";
-import { parseDuration } from "../../rules/lifetimes/duration.ts";
-import { anchorWarnBefore } from "../../rules/lifetimes/trustAnchor.ts";
+import { warnedFrom } from "../../rules/lifetimes/trustAnchor.ts";
 import { factsOf } from "../format.ts";
 import { stateOf } from "./dataPlaneVerdict.ts";
 import type { MeshStatus } from "./read.ts";
@@ -41,15 +40,14 @@ export function timelineOf(status: MeshStatus): readonly Group[] {
 }
 
 function anchorRows({ generations }: MeshStatus): readonly Row[] {
-  const earlier = Number(parseDuration(anchorWarnBefore) / 1_000_000n);
   return generations.flatMap((generation) => {
     const { certificate, isInBundle, signs, vouchers } = generation;
-    const end = certificate.x509.validToDate;
+    const { validFromDate, validToDate } = certificate.x509;
     const name = nameOfGeneration(generation);
     const note = [isInBundle ? "in the bundle" : "not in the bundle", ...(signs ? ["signs"] : [])].join(", ");
     const warning = {
       kind: "warning",
-      time: new Date(end.getTime() - earlier),
+      time: warnedFrom(validFromDate, validToDate),
       text: "its end is warned of",
     } as const;
     return [
@@ -112,7 +110,9 @@ function leafRows(status: MeshStatus): readonly Row[] {
     const { pod, leaf } = one;
     if (leaf === undefined) return [];
     const state = stateOf(one, status);
-    return [{ name: nameOfPod(pod), certificate: leaf, note: state!, isBroken: state !== "live", marks: [] }];
+    // That it has ended is said of every certificate.
+    const note = state === undefined || state === "ended" ? {} : { note: state };
+    return [{ name: nameOfPod(pod), certificate: leaf, ...note, isBroken: state !== "live", marks: [] }];
   });
 }
 

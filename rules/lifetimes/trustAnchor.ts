@@ -9,6 +9,13 @@ export const anchorWarnBefore = "4380h";
 /** 60 days, as `linkerd check` has it. */
 const soon = "1440h";
 
+/** From when on an anchor's end is warned of, by default; see {@link checkAnchorEnd}. */
+export function warnedFrom(from: Date, end: Date): Date {
+  const before = (duration: string) => end.getTime() - Number(parseDuration(duration) / 1_000_000n);
+  const half = (from.getTime() + end.getTime()) / 2;
+  return new Date(Math.max(from.getTime(), Math.min(Math.max(half, before(anchorWarnBefore)), before(soon))));
+}
+
 export interface AnchorValidity {
   readonly field: string;
   /** What to call it at the beginning of a sentence. */

@@ -38,10 +38,11 @@ export async function followServices(config: KubeConfig): Promise<Services> {
       slices
         .list(metadata?.namespace)
         .filter((slice) => slice.metadata?.labels?.["kubernetes.io/service-name"] === metadata?.name)
-        .flatMap(({ endpoints = [], ports = [] }) =>
-          endpoints
+        // A Service without pods has null in the place of both.
+        .flatMap(({ endpoints, ports }) =>
+          (endpoints ?? [])
             .filter(({ conditions }) => conditions?.ready !== false)
-            .map(({ addresses }) => ({ address: addresses[0]!, ports })),
+            .map(({ addresses }) => ({ address: addresses[0]!, ports: ports ?? [] })),
         ),
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { anchorWarnBefore, checkAnchorEnd } from "../../../rules/lifetimes/trustAnchor.ts";
+import { anchorWarnBefore, checkAnchorEnd, warnedFrom } from "../../../rules/lifetimes/trustAnchor.ts";
 import { hoursFromNow, now } from "../../certificates.ts";
 
 /** What is said of an anchor that lives so many hours, when so many are left. */
@@ -49,5 +49,15 @@ test("earlier, later or never, where that is set", () => {
     ["0", 1, []],
   ] as const) {
     assert.deepEqual(rulesOf(87_600, left, warnBefore), rules, `${left}h, ${warnBefore}`);
+  }
+});
+
+test("from when on an anchor is warned of is when the first warning comes", () => {
+  for (const life of [100, 1440, 2000, 8760, 20_000, 87_600]) {
+    const end = hoursFromNow(life);
+    const left = (end.getTime() - warnedFrom(now, end).getTime()) / 3_600_000;
+    assert.ok(left <= life);
+    assert.notDeepEqual(rulesOf(life, left - 0.01), []);
+    if (left < life) assert.deepEqual(rulesOf(life, left + 0.01), []);
   }
 });
