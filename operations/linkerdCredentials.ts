@@ -74,7 +74,8 @@ async function look({
 }: CheckOptions): Promise<CheckOutput> {
   const { checkOutput, failedCheck } = await import("./status/linkerdCheck.ts");
   if (pre) return { success: true, categories: [] };
-  if (as !== undefined || asGroup !== undefined) {
+  // It hands over both, empty, where none was given.
+  if (![as, asGroup].every((one) => one === undefined || ["", "[]"].includes(one))) {
     return failedCheck("--as and --as-group are not supported: choose a context of that user (--context).");
   }
   const [{ connect }, { parseTimeout }, { readStatus }, { problemsOf }] = await Promise.all([

@@ -1,14 +1,14 @@
 /** What nobody else sees, on a real mesh: each failure is made, and found in one call of `status`. */
 import assert from "node:assert/strict";
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
-import { sandboxPaths } from "../../../sandbox/directories.ts";
 import { until } from "../../../sandbox/until.ts";
 import { authority, hoursFromNow } from "../../certificates.ts";
+import { commandBlocks } from "../../docs/commandBlocks.ts";
 import {
   environment,
   execute,
@@ -17,7 +17,6 @@ import {
   projectDirectory,
   removeSandbox,
   run,
-  sandboxName,
   set,
   startSandbox,
   temporaryFolder,
@@ -128,6 +127,19 @@ test("a mesh that is right: every pod's bundle, every leaf, and what the webhook
   }
 });
 
+test("the commands of docs/status.md do what the page says", async () => {
+  const scripts = commandBlocks("docs/status.md").filter(({ remark }) => remark?.startsWith("run by"));
+  const written = ["status.json", "status.html"].map((name) => join(projectDirectory, name));
+  try {
+    for (const { script } of scripts) await run("bash", "-c", `set -e -o pipefail\n${script}`);
+    const [json, html] = written.map((file) => readFileSync(file, "utf8"));
+    assert.equal(JSON.parse(json!).verdict, "ok");
+    assert.match(html!, /<title>All right: /);
+  } finally {
+    for (const file of written) rmSync(file, { force: true });
+  }
+});
+
 test("linkerd check shows the verdicts as its own, and fails with them", async () => {
   const folder = temporaryFolder();
   const executable = join(folder, "linkerd-credentials");
@@ -154,21 +166,18 @@ test("linkerd check shows the verdicts as its own, and fails with them", async (
     right.categories[0].checks.every(({ result }) => result === "success"),
     JSON.stringify(right),
   );
-  await kubectl("scale", inLinkerd, "deployment/linkerd-identity", "--replicas=0");
-  await kubectl(
-    "wait",
-    inLinkerd,
-    "pod",
-    "--selector=linkerd.io/control-plane-component=identity",
-    "--for=delete",
-  );
-  const wrong = await check();
-  assert.equal(wrong.success, false);
-  assert.ok(
-    wrong.categories[0]!.checks.some(({ error }) => error?.includes("No identity controller is running")),
-  );
-  await kubectl("scale", inLinkerd, "deployment/linkerd-identity", "--replicas=1");
-  await kubectl("rollout", "status", inLinkerd, "deployment/linkerd-identity", "--timeout=120s");
+  const scale = (replicas: number) =>
+    kubectl("scale", "deployment/cert-manager", "--namespace=cert-manager", `--replicas=${replicas}`);
+  await scale(0);
+  try {
+    await until("linkerd check to fail", 60_000, async () => {
+      const { success, categories } = await check();
+      const errors = categories[0]!.checks.map(({ error }) => error).join();
+      return (!success && errors.includes("cert-manager's controller is not running")) || errors;
+    });
+  } finally {
+    await scale(1);
+  }
   await soundAgain();
 });
 
@@ -291,24 +300,30 @@ async function addAnchor(make: (pem: string) => string): Promise<() => Promise<v
 
 /** Mounts a copy of what identity has loaded over its issuer's directory: what the kubelet delivers is not seen any more. */
 async function blind(): Promise<void> {
-  const { directory } = sandboxPaths(sandboxName);
-  const own = readdirSync("/proc").find((pid) => {
+  const uid = await kubectl(
+    "get",
+    "pod",
+    inLinkerd,
+    "--selector=linkerd.io/control-plane-component=identity",
+    "--output=jsonpath={.items[0].metadata.uid}",
+  );
+  const isIdentity = (pid: string) => {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8");
-      return (
-        /identity\0.*-issuance|\0identity\0/.test(command) &&
-        mounts.includes(directory) &&
-        mounts.includes("/identity/issuer")
-      );
+      return command.includes("\0identity\0") && readFileSync(`/proc/${pid}/mountinfo`, "utf8").includes(uid);
     } catch {
       return false; // It has ended.
     }
-  });
-  assert.ok(own, "the identity controller's process");
-  const path = "/var/run/linkerd/identity/issuer";
-  const script = `mkdir -p /dev/shm/blind && cp -rL ${path}/. /dev/shm/blind/ && mount --bind /dev/shm/blind ${path}`;
-  await run("nsenter", "--target", own, "--mount", "sh", "-c", script);
+  };
+  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIdentity(name));
+  assert.ok(pid, "the identity controller's process");
+  const path = "/run/linkerd/identity/issuer";
+  // The container has no tools: those of this machine act in its mount namespace.
+  const files = ["tls.crt", "tls.key"].map((name) => readFileSync(`/proc/${pid}/root${path}/${name}`));
+  await run("nsenter", "--target", pid, "--mount", "mount", "-t", "tmpfs", "tmpfs", path);
+  for (const [index, name] of ["tls.crt", "tls.key"].entries()) {
+    writeFileSync(`/proc/${pid}/root${path}/${name}`, files[index]!);
+  }
 }
 
 suite("A user with the documented Role", () => {
