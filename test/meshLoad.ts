@@ -23,7 +23,11 @@ const readyTimeoutMilliseconds = 300_000;
 export interface LoadSize {
   /** Workloads whose pods are simulated, each with a ServiceAccount of its own: `simulated-0` and so on. */
   readonly simulated: number;
-  /** Workloads whose pods run, likewise: `running-0` and so on. */
+  /**
+   * Workloads whose pods run, likewise: `running-0` and so on. The init container that each is given asks for a tenth of a
+   * processor, so that a node of two has no place for more than 17 beside the control plane, and none for a new pod of that;
+   * `linkerdControlPlaneValues.proxyInit.resources.cpu` changes it.
+   */
   readonly running: number;
   /** Pods of each workload. Default: 1. */
   readonly replicas?: number;

@@ -76,7 +76,7 @@ async function run({ sets, seed, json }: Options): Promise<void> {
 
 await new Command("test:oracle")
   .description("Compare our verdict on credentials with that of Linkerd's identity controller.")
-  .option("--sets <number>", "how many random sets", wholeNumber, 15_000)
+  .option("--sets <number>", "how many random sets", wholeNumber, 10_000)
   .option(
     "--seed <number>",
     "what the random sets come from",

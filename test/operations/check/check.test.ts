@@ -166,7 +166,7 @@ ${more}`,
     const cluster = await check("--config", write("Pulumi.cluster.yaml", `config:\n${kubeconfig}`), "--json");
     const [finding, ...more] = JSON.parse(cluster.stdout).findings;
     assert.deepEqual([finding.rule, more], ["anchor-ends-soon", []]);
-    assert.match(finding.fix, /trustAnchorGenerations/);
+    assert.match(finding.fix, /npm run -s rotate -- plan/);
   });
 
   test("exits with 2 where there are errors", async () => {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { KeyObject } from "node:crypto";
 import { suite, test } from "node:test";
 import { checkGenerations } from "../../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../../rules/credentials/parseCertificate.ts";
-import { authority, type Fabricated, hoursFromNow } from "../../certificates.ts";
+import { authority, type Fabricated, hoursFromNow, keysOf, leaf } from "../../certificates.ts";
+import { handshake } from "../../oracle/proxies.ts";
 import { assertWellFormed } from "../wellFormed.ts";
 
 const lasting = { notAfter: hoursFromNow(8760) };
@@ -17,15 +19,40 @@ const cross = (root: Fabricated, signer: Fabricated) =>
 const [one, two, three] = [await makeRoot(1), await makeRoot(2), await makeRoot(3)];
 const [twoByOne, threeByTwo] = [await cross(two, one), await cross(three, two)];
 
-/** Who is warned of, and who accepts the issuer over which cross certificate, by the numbers of the generations. */
-function check(anchors: readonly Fabricated[], ...chain: readonly Fabricated[]) {
-  const of = (field: string, members: readonly Fabricated[]) => ({
-    field,
-    text: members.map(({ certificate }) => certificate.toString()).join(""),
-  });
-  const credentials = { bundle: of("bundle", anchors), issuer: of("issuer", chain) };
+const pemOf = (...members: readonly Pick<Fabricated, "certificate">[]) =>
+  members.map(({ certificate }) => certificate.toString()).join("");
+
+/** Whether two proxies with a certificate of the issuer accept each other if both trust only that anchor. */
+async function meet(anchor: Fabricated, chain: readonly [Fabricated, ...Fabricated[]]): Promise<boolean> {
+  const name = "default.linkerd.serviceaccount.identity.linkerd.cluster.local";
+  const { publicKey, privateKey } = await keysOf();
+  const certificate = await leaf({ commonName: name, signer: chain[0], publicKey });
+  const key = KeyObject.from(privateKey).export({ format: "pem", type: "pkcs8" }).toString();
+  const texts = { chain: pemOf({ certificate }, ...chain), bundle: pemOf(anchor) };
+  return handshake({ ...texts, key, name }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Who is warned of, and who accepts the issuer over which cross certificate, by the numbers of the generations. Fails if
+ * proxies see it otherwise.
+ */
+async function check(anchors: readonly Fabricated[], ...chain: readonly [Fabricated, ...Fabricated[]]) {
+  const credentials = {
+    bundle: { field: "bundle", text: pemOf(...anchors) },
+    issuer: { field: "issuer", text: pemOf(...chain) },
+  };
   const { findings, notes } = checkGenerations(credentials, parseCertificate);
   findings.forEach(assertWellFormed);
+  for (const [index, anchor] of anchors.entries()) {
+    const isAccepted = notes.some((note) =>
+      note.startsWith(`Proxies that trust only "${anchor.commonName}"`),
+    );
+    const isRefused = findings.some(({ message }) => message.startsWith(`Certificate ${index + 1},`));
+    if (isAccepted || isRefused) assert.equal(await meet(anchor, chain), isAccepted, anchor.commonName);
+  }
   const generations = (text: string) =>
     [...text.matchAll(/"root-(\d)\.linkerd/g)].map(([, number]) => number);
   return {
@@ -38,36 +65,39 @@ suite("Generations of the trust anchor", () => {
   test("vouch for each other over a cross certificate", async () => {
     const issuer = await below(two);
     for (const following of [[twoByOne], [twoByOne, one], [twoByOne, two]]) {
-      assert.deepEqual(check([one, two], issuer, ...following), { refused: [], accepted: ["1 over 2"] });
+      assert.deepEqual(await check([one, two], issuer, ...following), {
+        refused: [],
+        accepted: ["1 over 2"],
+      });
     }
-    assert.deepEqual(check([two], issuer, twoByOne), { refused: [], accepted: [] });
+    assert.deepEqual(await check([two], issuer, twoByOne), { refused: [], accepted: [] });
   });
 
   test("vouch for each other over two", async () => {
     const issuer = await below(three);
     const accepted = ["1 over 3", "2 over 3"];
-    assert.deepEqual(check([one, two, three], issuer, threeByTwo, twoByOne), { refused: [], accepted });
-    assert.deepEqual(check([one, two, three], issuer, threeByTwo), {
+    assert.deepEqual(await check([one, two, three], issuer, threeByTwo, twoByOne), { refused: [], accepted });
+    assert.deepEqual(await check([one, two, three], issuer, threeByTwo), {
       refused: ["anchors-vouch: 1 for 3"],
       accepted: ["2 over 3"],
     });
   });
 
   test("without it, those that trust only the older one are warned of", async () => {
-    assert.deepEqual(check([one, two], await below(two)), {
+    assert.deepEqual(await check([one, two], await below(two)), {
       refused: ["anchors-vouch: 1 for 2"],
       accepted: [],
     });
-    assert.deepEqual(check([two, one], await below(two), await cross(two, three)), {
+    assert.deepEqual(await check([two, one], await below(two), await cross(two, three)), {
       refused: ["anchors-vouch: 1 for 2"],
       accepted: [],
     });
   });
 
   test("need no word about a newer one, which nobody trusts alone yet", async () => {
-    assert.deepEqual(check([one, two], await below(one)), { refused: [], accepted: [] });
-    assert.deepEqual(check([one], await below(one)), { refused: [], accepted: [] });
-    assert.deepEqual(check([one, two], await below(three)), { refused: [], accepted: [] });
+    assert.deepEqual(await check([one, two], await below(one)), { refused: [], accepted: [] });
+    assert.deepEqual(await check([one], await below(one)), { refused: [], accepted: [] });
+    assert.deepEqual(await check([one, two], await below(three)), { refused: [], accepted: [] });
   });
 
   test("vouch only with room for the cross certificate", async () => {
@@ -79,7 +109,7 @@ suite("Generations of the trust anchor", () => {
       pathLength: 1,
       notBefore: hoursFromNow(-30),
     });
-    assert.deepEqual(check([root, two], await below(two), twoByOne), {
+    assert.deepEqual(await check([root, two], await below(two), twoByOne), {
       refused: ["anchors-vouch: 1 for 2"],
       accepted: [],
     });

@@ -155,7 +155,10 @@ test("of a proxy that does not answer, time tells", async () => {
 });
 
 test("what proxies get is whole if it has its full life and every pod accepts it", async () => {
-  const held = [{ anchors: [one(old)], pods: [pod("db-1")] }];
+  const held = [
+    { anchors: [one(old)], pods: [pod("db-1")] },
+    { reason: "forbidden", pods: [pod("job-1")] },
+  ];
   const seen = await evidence({ held });
   assert.deepEqual(checkIssued(await controller([cross]), seen, demands), []);
   const [refused, ...others] = checkIssued(await controller([]), seen, demands);

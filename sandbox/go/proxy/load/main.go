@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -74,6 +75,7 @@ func call(ctx context.Context, arguments []string) error {
 	if *load == "" {
 		return errors.New("--load is required: URL of the mesh-load that holds")
 	}
+	debug.SetGCPercent(25) // there is one in each pod
 	caller{load: *load, pod: os.Getenv("POD_NAMESPACE") + "/" + os.Getenv("POD_NAME")}.run(ctx, *pause)
 	return nil
 }
