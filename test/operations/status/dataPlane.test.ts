@@ -162,7 +162,10 @@ suite("Of the meshed pods, it is said", () => {
     const table = statusTable(status, []);
     assert.match(table, /Meshed pods: 9 of 8 workloads; 3 external workloads, of which nothing is proven/);
     assert.match(table, /\n {2}current: 2 pods with the mesh's anchors\n/);
-    assert.match(table, /\n {2}stale: 7 pods with none .*\(root-9.*\): Deployment shop\/old-0, .* and 2 more\n/);
+    assert.match(
+      table,
+      /\n {2}stale: 7 pods with none .*\(root-9.*\): Deployment shop\/old-0, .* and 2 more\n/,
+    );
     assert.match(table, /leaves: shown by 1 of 1 proxies .*, signed by generation 1; .* ends in 22 h 59 min/);
     const { mesh } = JSON.parse(statusJson(status, []));
     assert.deepEqual(mesh.bundles[0].workloads, [

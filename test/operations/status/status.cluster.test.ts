@@ -255,7 +255,10 @@ suite("Found in one call, and mended by --fix, is", () => {
       await injected((pod) => pod.includes("AAAA"));
       await restartWeb();
       const skipped = (await shown()).problems.find(({ rule }) => rule === "pods-read-bundle");
-      assert.match(skipped?.message ?? "", /Of the bundle with which 1 pod started, 1 of 2 certificates cannot be read/);
+      assert.match(
+        skipped?.message ?? "",
+        /Of the bundle with which 1 pod started, 1 of 2 certificates cannot be read/,
+      );
       assert.equal(skipped?.field, "Deployment shop/web");
     } finally {
       await restore();
