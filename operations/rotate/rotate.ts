@@ -152,11 +152,6 @@ async function confirm(stack: string): Promise<void> {
   }
 }
 
-/** Tells the gates that are shut. */
-function shut(plan: Plan): string {
-  return describePlan(plan);
-}
-
 type Action = (options: Options, signal: AbortSignal) => Promise<Verdict>;
 
 const plan: Action = async (options, signal) => {
@@ -178,7 +173,7 @@ const forward =
       );
     }
     if (!isOpen(seen)) {
-      console.log(options.json ? planJson(seen) : shut(seen));
+      console.log(options.json ? planJson(seen) : describePlan(seen));
       return "warning";
     }
     const next = nextAnchor(options);
