@@ -266,7 +266,12 @@ export const tools: readonly Tool[] = [
 ];
 
 /** Folders of our own whose Go tests are vetted and compiled, each into a program `<folder>.test`. */
-export const testedFolders = ["process-runtime", "pulumi/language-host", "proxy/credentials"] as const;
+export const testedFolders = [
+  "process-runtime",
+  "pulumi/language-host",
+  "proxy/credentials",
+  "proxy/load",
+] as const;
 
 function linkerdChart(name: string, version: string, appVersion = linkerdVersion): ChartPackage {
   return {

@@ -49,11 +49,11 @@ func (p *Proxy) connectToIdentity(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// dialIdentity differs from linkerd2-proxy in the port. That one calls the
-// service's own, and iptables in identity's pod lead it to the proxy there, which
-// knows from them where it goes on; here are no iptables, so the proxy is called
-// at its own port, which is the same in every pod, and it passes all that comes
-// there to the identity controller.
+// dialIdentity differs from linkerd2-proxy in the port: that one calls the
+// service's own, and iptables in identity's pod lead the call to the proxy there.
+// There are none here, so it calls the proxy at its inbound port, which is the
+// same in every pod; that proxy passes on what comes there to the identity
+// controller.
 func (p *Proxy) dialIdentity(ctx context.Context) (net.Conn, error) {
 	if p.ServiceIdentity == "" {
 		return Dialer.DialContext(ctx, "tcp", p.Service)

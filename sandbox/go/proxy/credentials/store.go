@@ -11,8 +11,8 @@ import (
 )
 
 // Store holds a proxy's leaf, and makes of it and of the anchors what its
-// connections need. The zero leaf is none: no client certificate is sent, and
-// no connection is accepted.
+// connections need. Before the first leaf, it sends no client certificate, and
+// accepts no connection.
 type Store struct {
 	identity string
 	anchors  *x509.CertPool
