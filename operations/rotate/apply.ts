@@ -1,6 +1,6 @@
 /** Takes a step: one edit of the stack's file, `pulumi up`, and proof of what every proxy gets after it. */
 import { spawn } from "node:child_process";
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Mesh } from "../../mesh/cluster.ts";
@@ -25,7 +25,10 @@ export function stackFileOf({ folder, stackConfigDir }: Project, stack: string):
 export function writeEdit(project: Project, stack: string, edit: Edit): void {
   const file = stackFileOf(project, stack);
   const draft = `${file}.new`;
-  writeFileSync(draft, editStackText(readFileSync(file, "utf8"), project.name, edit));
+  // A stack whose settings are all defaults has no file yet.
+  const isThere = existsSync(file);
+  const text = editStackText(isThere ? readFileSync(file, "utf8") : "", project.name, edit);
+  writeFileSync(draft, text, isThere ? { mode: statSync(file).mode } : {});
   renameSync(draft, file);
 }
 

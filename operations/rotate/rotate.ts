@@ -125,7 +125,7 @@ async function take(
   const project = readProject();
   const lines = describeEdit(edit);
   report(`To ${does}:\n${lines.map((line) => `  ${line}`).join("\n")}`);
-  if (!options.yes && !options.edit) await confirm(stack.name);
+  if (!options.yes && !options.edit) await confirm(`Change stack ${stack.name}, and run pulumi up?`);
   writeEdit(project, stack.name, edit);
   if (options.edit) {
     report(`${stackFileOf(project, stack.name)} is changed. It takes effect with pulumi up.`);
@@ -141,20 +141,15 @@ async function update(options: Options, signal: AbortSignal): Promise<void> {
   await awaitProof(mesh, planned, demands, report);
 }
 
-async function confirm(stack: string): Promise<void> {
+async function confirm(question: string): Promise<void> {
   if (!process.stdin.isTTY) throw new Refused("There is no terminal to ask on: give --yes, or --edit.");
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`Change stack ${stack}, and run pulumi up? (yes/no) `);
-    if (answer.trim() !== "yes") throw new Refused("Nothing is changed.");
+    const answer = await terminal.question(`${question} (yes/no) `);
+    if (answer.trim() !== "yes") throw new Refused("Nothing more is done.");
   } finally {
     terminal.close();
   }
-}
-
-/** Tells the gates that are shut. */
-function shut(plan: Plan): string {
-  return describePlan(plan);
 }
 
 type Action = (options: Options, signal: AbortSignal) => Promise<Verdict>;
@@ -170,7 +165,7 @@ const forward =
   (...names: readonly string[]): Action =>
   async (options, signal) => {
     const stack = await readRotation(options, signal);
-    if (options.restart) await restartHolders(stack);
+    if (options.restart) await restartHolders(stack, options);
     const seen = await look(stack);
     if (!names.includes(seen.next.name)) {
       throw new Refused(
@@ -178,7 +173,7 @@ const forward =
       );
     }
     if (!isOpen(seen)) {
-      console.log(options.json ? planJson(seen) : shut(seen));
+      console.log(options.json ? planJson(seen) : describePlan(seen));
       return "warning";
     }
     const next = nextAnchor(options);
@@ -188,16 +183,17 @@ const forward =
   };
 
 /** Has every pod take the newest generation, where that is trusted already. */
-async function restartHolders({ mesh, planned, stage }: Stack): Promise<void> {
+async function restartHolders({ mesh, planned, stage }: Stack, options: Options): Promise<void> {
   const seen = await readEvidence(mesh, planned, false);
   const root = seen.roots.get(stage.generations.at(-1)!);
   if (root === undefined || stage.name === "idle") return;
   const restarts = restartsFor(seen.held, root);
-  report(
-    restarts.workloads.length === 0
-      ? "No workload has to be restarted."
-      : `Restarting ${restarts.workloads.length} workloads whose pods were started before generation ${stage.generations.at(-1)}.`,
-  );
+  if (restarts.workloads.length > 0) {
+    report(
+      `To restart ${restarts.workloads.length} workloads whose pods were started before generation ${stage.generations.at(-1)}.`,
+    );
+    if (!options.yes) await confirm("Restart them?");
+  }
   await restartAll(mesh, restarts, report);
 }
 
@@ -225,6 +221,13 @@ const abort: Action = async (options, signal) => {
     const stack = await readRotation(options, signal);
     const back = stepBack(stack.stage);
     if (back === undefined) return done(options, signal);
+    const seen = await readEvidence(stack.mesh, stack.planned, back.name === "drop");
+    const gates = gatesOf(back.name, stack.stage, seen, stack.demands);
+    if (gates.some(({ isOpen }) => !isOpen)) {
+      const waiting = planOf(stack.name, stack.stage, stack.settings, seen, back, gates);
+      console.log(options.json ? planJson(waiting) : describePlan(waiting));
+      return "warning";
+    }
     await take(stack, editOf(back.name, stack.stage, stack.settings), back.does, options, signal);
     if (options.edit) return "ok";
   }

@@ -67,7 +67,7 @@ export interface Gate {
   readonly seen: string;
 }
 
-/** Every gate of a step, in the order in which they are told. Going back is never barred. */
+/** Every gate of a step, in the order in which they are told. Going back is barred only where something would be deleted. */
 export function gatesOf(step: StepName, stage: Stage, evidence: Evidence, demands: Demands): readonly Gate[] {
   const newest = stage.generations.at(-1)!;
   switch (step) {
@@ -80,8 +80,10 @@ export function gatesOf(step: StepName, stage: Stage, evidence: Evidence, demand
       return [
         loaded(evidence),
         ...everyoneHolds(newest, evidence, demands),
-        everyLeafIsBelow(newest, evidence, demands),
+        everyLeaf(newest, "alone", evidence, demands),
       ];
+    case "drop":
+      return [everyLeaf(stage.signing, "vouched", evidence, demands)];
     default:
       return [];
   }
@@ -149,15 +151,19 @@ function everyoneHolds(
 const deliveryMilliseconds = 150_000;
 
 /**
- * Every proxy has a certificate that leads to a generation by itself: it has met the issuer that nobody vouches for. Of a
- * proxy that does not answer, time tells: what was issued before that issuer ends.
+ * Every proxy has a certificate that leads to a generation: by itself (`alone`), or also by what vouches for another one
+ * (`vouched`). Of a proxy that does not answer, time tells: what was issued before the present signer was set has ended.
  */
-function everyLeafIsBelow(
+function everyLeaf(
   generation: number,
+  how: "alone" | "vouched",
   { proxies, roots, time, signerSetAt }: Evidence,
   { issuanceLifetime, clockSkewAllowance }: Demands,
 ): Gate {
-  const demand = `Every proxy has renewed its certificate since generation ${generation} signs alone.`;
+  const demand =
+    how === "alone"
+      ? `Every proxy has renewed its certificate since generation ${generation} signs alone.`
+      : `Every proxy's certificate leads to generation ${generation}.`;
   const root = roots.get(generation);
   if (proxies === undefined || root === undefined) {
     return { demand, isOpen: false, seen: "the proxies have not been asked" };
@@ -166,7 +172,7 @@ function everyLeafIsBelow(
   const isOver = signerSetAt !== undefined && time.getTime() - signerSetAt.getTime() > life;
   const silent = proxies.filter(({ leaf }) => leaf === undefined);
   const open = [
-    ...proxies.flatMap((proxy) => refusalBy(proxy, root, time) ?? []),
+    ...proxies.flatMap((proxy) => refusalBy(proxy, root, how, time) ?? []),
     ...(isOver ? [] : silent.map(({ pod, failure }) => `${holderOf(pod)}: ${failure}`)),
   ];
   if (open.length > 0) return { demand, isOpen: false, seen: some(open) };
@@ -181,14 +187,15 @@ function everyLeafIsBelow(
   };
 }
 
-/** Why a proxy's own certificate would not do without what vouches for it; `undefined` if it would, or does not show. */
+/** Why a proxy's own certificate would not do; `undefined` if it would, or does not show. */
 function refusalBy(
   { pod, leaf, intermediates }: ProxyAnswer,
   root: ParsedCertificate,
+  how: "alone" | "vouched",
   time: Date,
 ): string | undefined {
   if (leaf === undefined) return undefined;
-  const own = intermediates.filter((one) => !isSameAuthority(one, root));
+  const own = intermediates.filter((one) => how === "vouched" || !isSameAuthority(one, root));
   const { reason } = chainToAnchor(leaf, own, [root], time);
   if (reason !== undefined) return `${holderOf(pod)}: ${reason}`;
   if (own.length === intermediates.length) return undefined;

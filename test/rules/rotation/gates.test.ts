@@ -142,6 +142,26 @@ test("the old root goes once every proxy has a certificate that leads to the new
   }
 });
 
+test("a generation is dropped once every proxy has a certificate that leads to the one before", async () => {
+  const distributed: Stage = { name: "distributed", generations: [1, 2], signing: 1, crossSigned: [] };
+  const proxy = async (signer: Fabricated, ...following: Fabricated[]) => ({
+    pod: pod("web-1"),
+    leaf: await certified(signer),
+    intermediates: following.map(one),
+  });
+  for (const [proxies, isOpen] of [
+    [[await proxy(oldIssuer, oldIssuer)], true],
+    [[await proxy(issuer, issuer, cross)], true],
+    [[await proxy(issuer, issuer)], false],
+  ] as const) {
+    const gates = gatesOf("drop", distributed, await evidence({ proxies }), demands);
+    assert.deepEqual(
+      gates.map((gate) => gate.isOpen),
+      [isOpen],
+    );
+  }
+});
+
 test("of a proxy that does not answer, time tells", async () => {
   const alone: Stage = { ...vouched, name: "alone", crossSigned: [] };
   const proxies = [{ pod: pod("web-1"), intermediates: [], failure: "no answer" }];
