@@ -17,6 +17,7 @@ import {
   trustRootsAnnotation,
 } from "../rules/linkerdNames.ts";
 import { type BundleState, bundleState, bundlesByHash } from "../rules/mesh/heldBundle.ts";
+import { isProxyAnchor } from "../rules/mesh/proxyAnchor.ts";
 import type { Mesh } from "./cluster.ts";
 import { found, requested } from "./requests.ts";
 import { certificatesOf, type Trust } from "./trust.ts";
@@ -127,7 +128,7 @@ export async function readHeldBundles(
       const text = known.get(sha256) ?? read.get(sha256) ?? (await readText(mesh, sha256, holders));
       if (text instanceof Error) return { ...group, ...unknown(text.message) };
       const field = `${proxyAnchorsVariable} of pod ${nameOfPod(holders[0]!)}`;
-      const members = certificatesOf({ field, text });
+      const members = certificatesOf({ field, text }).filter(isProxyAnchor);
       const skipped = decodePem(text).blocks.length - members.length;
       return { ...group, state: bundleState(members, anchors), anchors: members, skipped };
     }),

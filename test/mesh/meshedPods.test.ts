@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, suite, test } from "node:test";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import { Extension } from "@peculiar/x509";
 import { countExternalWorkloads, listMeshedPods, readHeldBundles } from "../../mesh/meshedPods.ts";
 import { bundleSha256, joinBundle } from "../../rules/credentials/bundle.ts";
-import { authority, hoursFromNow, parsed } from "../certificates.ts";
+import { authority, authorityExtensions, hoursFromNow, parsed } from "../certificates.ts";
 import { Refusal, startApiServer } from "./apiServer.ts";
 
 const api = await startApiServer();
@@ -212,15 +214,20 @@ suite("The bundles that they hold", () => {
   });
 
   test("count what a proxy cannot read, and goes without", async () => {
-    const damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
-    const text = `${textOf(one)}\n${damaged}`;
+    const unknown = new Extension("1.2.3.4.5", true, new Uint8Array([5, 0]));
+    const extensions = [...authorityExtensions(), unknown];
+    const { certificate } = await authority({ commonName: "skipped", extensions });
+    const text = textOf(one, certificate);
     const hash = bundleSha256(text);
     api.objects = {
       ...listing(metadataOf("web", { hash })),
       "/api/v1/namespaces/shop/pods/web": podOf("web", { hash }, text),
     };
     const [bundle] = await held([one, two]);
-    assert.deepEqual([bundle?.state, bundle?.skipped], ["overlapping", 1]);
+    assert.deepEqual([bundle?.state, bundle?.anchors?.length, bundle?.skipped], ["overlapping", 1, 1]);
+    // Though it is what the mesh has, it is not what its proxy holds.
+    const [own] = await held([one, certificate]);
+    assert.deepEqual([own?.state, own?.skipped], ["overlapping", 1]);
   });
 
   test("are read from whole pods where these carry no hash, as of old versions of Linkerd", async () => {
