@@ -26,6 +26,7 @@ const longest = [
   "cluster/life",
   "package",
   "docs/readme",
+  "operations/status/status",
   "operations/renew/renewal",
   "cluster/existing",
   "cluster/issuer",
