@@ -121,22 +121,6 @@ test("it does not go on while pods hold the old root alone, by whatever way", as
   });
 });
 
-test("it can be taken back at any time, and begun again", async () => {
-  await undisturbed(async () => {
-    // Proxies of simulated pods cannot be asked; what was issued before has to end.
-    await until("the rotation to be taken back", 8 * 60_000, async () => {
-      const { code, stdout, stderr } = await operation("rotate", "abort", "--json", "--yes");
-      assert.ok(code === 0 || code === 1, stdout + stderr);
-      return code === 0 || stdout;
-    });
-    const back = await rotate("plan", 0);
-    assert.equal(back.stage, "idle");
-    assert.deepEqual(back.generations, [1]);
-    await upChangesNothing();
-    assert.equal((await rotate("begin", 0)).stage, "vouched");
-  });
-});
-
 test("once every pod has been restarted, it goes on to its end, and nobody notices", async () => {
   await restartWorkloads();
   await undisturbed(async () => {

@@ -87,6 +87,21 @@ async function undisturbed(what: string, work: () => Promise<void>): Promise<voi
   console.log(`${what}: ${seconds} s, ${handshakes} connections and ${renewals.ok} renewals, none refused.`);
 }
 
+test("a rotation can be taken back at any time", async () => {
+  await undisturbed("a rotation that is taken back", async () => {
+    assert.equal((await operation("rotate", "begin", "--yes")).code, 0);
+    // Proxies of simulated pods cannot be asked; what was issued before has to end.
+    await until("the rotation to be taken back", 10 * 60_000, async () => {
+      const { code, stdout, stderr } = await operation("rotate", "abort", "--json", "--yes");
+      assert.ok(code === 0 || code === 1, stdout + stderr);
+      return code === 0 || stdout;
+    });
+    const { stage, generations } = await run();
+    assert.deepEqual({ stage, generations }, { stage: "idle", generations: [1] });
+    await upChangesNothing();
+  });
+});
+
 for (let number = 1; number <= rotations; number++) {
   const line = points[(number - 1) % points.length]!;
   test(`rotation ${number} of ${rotations}, killed at ${line.source}`, async () => {
