@@ -324,19 +324,21 @@ test("an anchor that no issuer can be below is refused as another generation, by
   await unset("providedTrustAnchors.2");
 });
 
-test("a generation does not sign before the mesh trusts it, with or without a preview", async () => {
+test("a generation that nobody vouches for does not sign before the mesh trusts it, with or without a preview", async () => {
   await set("signingGeneration", "2");
+  await set("crossSignTrustAnchors", "false");
   await untouched(async () => {
     for (const command of ["preview", "up"] as const) {
       assert.match(
         await refused(command),
-        /signingGeneration: Generation 2 is to sign, and it is not in the bundle of the running mesh .*"company root"/,
+        /signingGeneration: Generation 2 is to sign\. It is not in the bundle of the running mesh .*"company root"/,
       );
     }
   });
   const { code, findings } = await check();
   assert.deepEqual([code, findings.map(({ rule }) => rule)], [2, ["signer-trusted"]]);
   await unset("signingGeneration");
+  await unset("crossSignTrustAnchors");
 });
 
 test("anchor of Pulumi beside it, issuer by reference, then of a third party", async () => {

@@ -51,7 +51,7 @@ func (a admin) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	const prefix = "control_identity_cert_"
 	gauge := func(name, help string, at time.Time) {
-		fmt.Fprintf(w, "# HELP %[1]s%[2]s %[3]s\n# TYPE %[1]s%[2]s gauge\n%[1]s%[2]s %[4].3f\n", prefix, name, help, seconds(at))
+		fmt.Fprintf(w, "# HELP %[1]s%[2]s %[3]s\n# TYPE %[1]s%[2]s gauge\n%[1]s%[2]s %.3[4]f\n", prefix, name, help, seconds(at))
 	}
 	gauge("expiration_timestamp_seconds",
 		"Time when this proxy's current mTLS identity certificate will expire (in seconds since the UNIX epoch)", stats.Expiration)
