@@ -361,16 +361,11 @@ test("an anchor does not leave the bundle before a run has lifted its protection
   await unset("providedTrustAnchors");
   await set("trustAnchorGenerations[0]", "2");
   await untouched(async () => {
-    for (const [protect, was] of [
-      ["true", "is true"],
-      ["false", "was true in the run before"],
-    ] as const) {
+    for (const protect of ["true", "false"]) {
       await set("protectTrustAnchors", protect);
       assert.match(
         await refused("up"),
-        new RegExp(
-          `trustAnchorGenerations: \\[2\\] would take "company root" out .*protectTrustAnchors ${was}`,
-        ),
+        /trustAnchorGenerations: \[2\] would take "company root" out .* generation 1 is protected in the stack's state/,
       );
     }
   });
