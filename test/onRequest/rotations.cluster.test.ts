@@ -1,6 +1,6 @@
 /**
  * `npm run test:rotation`: several rotations in a row under the load of two hundred proxies, each begun by a command that is
- * killed on its way. That the load can be refused, test/sandbox/proxy.cluster.test.ts shows.
+ * killed on its way. That the load can be refused, test/onRequest/proxy.cluster.test.ts shows.
  *
  * How many rotations there are, ROTATIONS says: three by default.
  */
