@@ -22,29 +22,22 @@ const running = 3;
 const inLinkerd = "--namespace=linkerd";
 const inLoad = `--namespace=${loadNamespace}`;
 /** How long an issued leaf is good, and when it is renewed: both allowances are part of its life. */
-const leafSeconds = 50;
+const leafSeconds = 70;
 
 before(async () => {
   await startSandbox("kwok", "linkerd", "mesh-load");
-  await set("issuanceLifetime", "40s");
+  await set("issuanceLifetime", "60s");
   await set("clockSkewAllowance", "10s");
   await up();
   await startLoad({ simulated, running });
 });
 after(removeSandbox);
 
-/** The name of a workload's one pod: the newest, since one before it may be on its way out. */
+/** The name of a workload's one pod. */
 const podOf = (app: string) =>
-  kubectl(
-    "get",
-    "pods",
-    inLoad,
-    `--selector=app=${app}`,
-    "--sort-by=.metadata.creationTimestamp",
-    "--output=jsonpath={.items[-1:].metadata.name}",
-  );
+  kubectl("get", "pods", inLoad, `--selector=app=${app}`, "--output=jsonpath={.items[0].metadata.name}");
 
-const logOf = async (app: string) => kubectl("logs", inLoad, await podOf(app), "--container=linkerd-proxy");
+const logOf = (app: string) => kubectl("logs", inLoad, `deployment/${app}`, "--container=linkerd-proxy");
 
 /** The metrics of a pod's leaf. */
 async function metricsOf(app: string) {
@@ -152,23 +145,23 @@ const allAccept = () =>
 
 test("a naive swap of the trust anchor: who was not restarted is refused, and gets no leaf; a restart helps", async () => {
   await swapAnchor();
-  await restartWorkloads("simulated-0", "simulated-1", "running-0");
-  const isNew = (pod: string) => /\/(simulated-[01]|running-0)-/.test(pod);
-  const { refused, last } = await meanwhile(() => pause(5_000));
-  assert.ok(refused.UnknownIssuer! > 0, JSON.stringify(refused));
-  for (const { client, server } of last.filter(({ reason }) => reason === "UnknownIssuer")) {
+  await restartWorkloads("simulated-0", "running-0");
+  // Every leaf is alive yet: they are refused for their issuer.
+  const seen = await meanwhile(() => pause(5_000));
+  assert.ok(seen.handshakes > 0, "the others accept each other still");
+  assert.deepEqual(Object.keys(seen.refused), ["UnknownIssuer"], JSON.stringify(seen.last.slice(-5)));
+  for (const { client, server } of seen.last.filter(({ reason }) => reason === "UnknownIssuer")) {
+    const isNew = (pod: string) => /\/(simulated|running)-0-/.test(pod);
     assert.notEqual(isNew(client), isNew(server), `${client} met ${server}`);
   }
 
-  await leavesEnd(simulated - 2, "running-1", "running-2");
-  for (const { pod, expiration, renewals } of await loadProxies()) {
-    if (expiration !== undefined) assert.equal(renewals.failed > 0, !isNew(pod), pod);
+  await leavesEnd(simulated - 1, "running-1", "running-2");
+  for (const { pod, renewals } of await loadProxies()) {
+    if (/simulated-(?!0-)/.test(pod)) assert.ok(renewals.failed > 0, pod);
   }
   assert.match(await logOf("running-1"), /invalid peer certificate: UnknownIssuer/);
   assert.equal((await metricsOf("running-1")).errors, 0);
   assert.ok((await metricsOf("running-0")).expiration > nowSeconds());
-  const { handshakes } = await meanwhile(() => pause(15_000));
-  assert.ok(handshakes > 0, "those that were restarted accept each other");
 
   await restartWorkloads();
   await allAccept();
