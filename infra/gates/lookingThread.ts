@@ -1,11 +1,8 @@
 /** What runs in the thread from which a preview looks at the cluster (previewThread.ts). */
-import { enableCompileCache } from "node:module";
 import { parentPort } from "node:worker_threads";
 import { statusOf } from "../../mesh/requests.ts";
 import { lookWith } from "./looks.ts";
 import type { Answer, Question } from "./previewThread.ts";
-
-enableCompileCache();
 
 const client = import("../../mesh/cluster.ts");
 /** Ends all looks once the cluster has left one unanswered: a preview is not held up by each of them. */

@@ -35,8 +35,9 @@ export function startThread(): Worker {
   if (waiting === undefined) {
     // Compiled, this file and the thread's are JavaScript.
     const file = new URL(`./lookingThread${extname(import.meta.filename)}`, import.meta.url);
-    // Without the program's own options for Node, which would load Pulumi.
-    const thread = new Worker(file, { execArgv: [] });
+    // What it loads was compiled by a run before. Without the program's own options for Node, which would load Pulumi.
+    const code = `require("node:module").enableCompileCache(); import(${JSON.stringify(file.href)});`;
+    const thread = new Worker(code, { eval: true, execArgv: [] });
     thread.on("error", (error) => ended.set(thread, error));
     thread.on("exit", () => {
       if (!ended.has(thread)) ended.set(thread, new Error("The thread that looks at the cluster has ended."));

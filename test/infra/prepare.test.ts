@@ -63,7 +63,7 @@ test("what charts know is loaded where values are set", async () => {
   assert.equal(await knowsValues({ controlPlane: { values: { controllerReplicas: 3 } } }), true);
 });
 
-test("a run loads neither npm's installer nor what reads certificates", async () => {
+test("a run loads neither what it does not use of the SDK, nor what reads certificates", async () => {
   const files = await evaluate(
     `await import("./infra/config.ts");`,
     `await import("./components/rotatingLinkerd.ts");`,
@@ -73,7 +73,7 @@ test("a run loads neither npm's installer nor what reads certificates", async ()
     (files as string[]).map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]),
   );
   assert.ok(packages.has("@pulumi/kubernetes"));
-  const needless = ["pacote", "@peculiar/x509", "@peculiar/asn1-schema"];
+  const needless = ["pacote", "@opentelemetry/sdk-trace", "@peculiar/x509", "@peculiar/asn1-schema"];
   assert.deepEqual(
     needless.filter((name) => packages.has(name)),
     [],
@@ -86,4 +86,24 @@ test("npm's installer is there for those who use it", async () => {
     "[...(await runtime.computeCodePaths()).keys()]",
   );
   assert.ok((paths as string[]).includes("node_modules/semver"));
+});
+
+test("what else is put off is there for those who use it", async () => {
+  const used = await evaluate(
+    `const { automation } = require("@pulumi/pulumi");`,
+    `const { getSessionAsync } = require("@pulumi/pulumi/runtime/closure/v8Hooks");`,
+    "[automation.LocalWorkspace.name, (await getSessionAsync()).constructor.name]",
+  );
+  assert.deepEqual(used, ["LocalWorkspace", "Session"]);
+});
+
+test("a run is traced where that is asked for, and nowhere else", async () => {
+  const isRecording = (...lines: string[]) =>
+    evaluate(
+      `const tracing = require("@pulumi/pulumi/cmd/run/tracing");`,
+      ...lines,
+      `tracing.newSpan("a span").isRecording()`,
+    );
+  assert.equal(await isRecording(), false);
+  assert.equal(await isRecording(`tracing.start("http://127.0.0.1:9/");`), true);
 });
