@@ -1,9 +1,11 @@
 /** Where a rotation is, what comes next, and what that waits for: for people, and as JSON. */
+import { known } from "../../rules/known.ts";
 import type { Gate } from "../../rules/rotation/gates.ts";
+import { type Pace, paceOf } from "../../rules/rotation/pace.ts";
 import { describeStage, type Stage } from "../../rules/rotation/stage.ts";
 import { type Edit, editOf, type Step } from "../../rules/rotation/steps.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
-import { formatTime } from "../format.ts";
+import { formatSpan, formatTable, formatTime } from "../format.ts";
 import type { Seen } from "./evidence.ts";
 import { describeEdit } from "./stackEdit.ts";
 
@@ -16,6 +18,8 @@ export interface Plan {
   readonly next: Step;
   readonly edit: Edit;
   readonly gates: readonly Gate[];
+  /** How the pods come to hold the newest generation; absent where it is the only one, or not in the bundle yet. */
+  readonly pace?: Pace;
 }
 
 /** The command that takes the next step. */
@@ -47,7 +51,10 @@ export function planOf(
   next: Step,
   gates: readonly Gate[],
 ): Plan {
-  return { stack, stage, seen, next, gates, edit: editOf(next.name, stage, settings) };
+  const plan = { stack, stage, seen, next, gates, edit: editOf(next.name, stage, settings) };
+  const newest = seen.roots.get(stage.generations.at(-1)!);
+  if (stage.name === "idle" || newest === undefined) return plan;
+  return { ...plan, pace: paceOf(newest, seen.held, known(settings.controlPlane.namespace)!, seen.time) };
 }
 
 export function describePlan(plan: Plan): string {
@@ -70,6 +77,7 @@ export function describePlan(plan: Plan): string {
     "",
     ...(seen.pending.length > 0 ? [] : gates.map(describeGate)),
     "",
+    ...describePace(plan, deadline),
     seen.pending.length > 0
       ? "Type: pulumi up (or npm run -s rotate -- run, which does it first)"
       : isOpen(plan)
@@ -82,8 +90,40 @@ function describeGate({ isOpen: open, demand, seen }: Gate): string {
   return `  ${open ? "✓" : "✗"} ${demand}\n      ${seen}`;
 }
 
+const mostWaiting = 10;
+
+/** What the rotation waits for, and for how long. */
+function describePace({ pace, stage, seen: { time } }: Plan, deadline: Date | undefined): readonly string[] {
+  if (pace === undefined || pace.waiting.length === 0) return [];
+  const { waiting, restarted, all, since, throughAt } = pace;
+  const newest = `generation ${stage.generations.at(-1)}`;
+  const rows = waiting
+    .slice(0, mostWaiting)
+    .map(({ workload: { kind, namespace, name }, pods, startedAt }) => [
+      kind,
+      `${namespace}/${name}`,
+      pods === 1 ? "1 pod" : `${pods} pods`,
+      `running for ${formatSpan(time.getTime() - startedAt.getTime())}`,
+    ]);
+  const others = waiting.length - rows.length;
+  const isLate = throughAt !== undefined && deadline !== undefined && throughAt > deadline;
+  return [
+    `To be restarted until they hold ${newest}, those that have run longest first:`,
+    ...formatTable(rows)
+      .split("\n")
+      .map((row) => `  ${row}`),
+    ...(others > 0 ? [`  and ${others} more workloads: --json lists all`] : []),
+    ...(since === undefined
+      ? []
+      : [`${restarted} of ${all} pods hold it after ${formatSpan(time.getTime() - since.getTime())}.`]),
+    ...(throughAt === undefined ? [] : [`At this pace, the last one does by ${formatTime(throughAt)}.`]),
+    ...(isLate ? ["That is too late. To restart them sooner: npm run -s rotate -- finish --restart"] : []),
+    "",
+  ];
+}
+
 export function planJson(plan: Plan): string {
-  const { stack, stage, seen, next, gates } = plan;
+  const { stack, stage, seen, next, gates, pace } = plan;
   const { name, generations, signing, crossSigned } = stage;
   const result = {
     stack,
@@ -93,6 +133,7 @@ export function planJson(plan: Plan): string {
     vouchedForBy: crossSigned.map(({ by }) => by),
     deadline: deadlineOf(plan),
     pending: seen.pending,
+    pace,
     next: {
       step: next.name,
       command: commands[next.name],

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
+import type { Seen } from "../../../operations/rotate/evidence.ts";
+import { describePlan, planJson, planOf } from "../../../operations/rotate/plan.ts";
+import { stageOf } from "../../../rules/rotation/stage.ts";
+import { nextStep } from "../../../rules/rotation/steps.ts";
+import { authority, hoursFromNow, now, parsed } from "../../certificates.ts";
+
+const roots = await Promise.all(
+  [1, 2].map(async (generation) => {
+    const commonName = generation === 1 ? "root.linkerd.cluster.local" : "root-2.linkerd.cluster.local";
+    return parsed((await authority({ commonName, notAfter: hoursFromNow(generation * 100) })).certificate);
+  }),
+);
+const settings = resolve({ trustAnchor: { generations: [1, 2], signing: 2 } });
+const stage = stageOf(settings)!;
+
+const group = (anchors: typeof roots, namespace: string, ...hours: number[]): Seen["held"][number] => ({
+  state: "overlapping",
+  skipped: 0,
+  anchors,
+  pods: hours.map((hour, index) => {
+    const name = `workload-${hour}`;
+    const workload = { namespace, kind: "Deployment", name };
+    return { namespace, name: `${name}-${index}`, workload, createdAt: hoursFromNow(hour) };
+  }),
+});
+
+const plan = (...held: Seen["held"]) => {
+  const seen: Seen = {
+    time: now,
+    roots: new Map(roots.map((root, index) => [index + 1, root])),
+    controllers: [],
+    held,
+    externalWorkloads: 0,
+    pending: [],
+  };
+  return planOf("dev", stage, settings, seen, nextStep(stage), []);
+};
+
+const controlPlane = group(roots, "linkerd", -20);
+const paceIn = (...held: Seen["held"]) => {
+  const lines = describePlan(plan(controlPlane, ...held)).split("\n");
+  const begin = lines.findIndex((line) => line.startsWith("To be restarted"));
+  return begin < 0 ? undefined : lines.slice(begin, lines.indexOf("", begin));
+};
+
+test("a plan says who is waited for, and until when", () => {
+  const old = group(roots.slice(0, 1), "shop", -900, -30);
+  assert.deepEqual(paceIn(old, group(roots, "shop", -1)), [
+    "To be restarted until they hold generation 2, those that have run longest first:",
+    "  Deployment  shop/workload--900  1 pod  running for 37 d 12 h",
+    "  Deployment  shop/workload--30   1 pod  running for 30 h 0 min",
+    "1 of 3 pods hold it after 20 h 0 min.",
+    `At this pace, the last one does by ${hoursFromNow(40).toISOString().replace("T", " ").replace(/\.\d+/, "")}.`,
+  ]);
+});
+
+test("a plan says that restarts are too slow", () => {
+  const old = group(roots.slice(0, 1), "shop", ...Array.from({ length: 12 }, (_, index) => -100 - index));
+  const lines = paceIn(old, group(roots, "shop", -1))!;
+  assert.equal(lines[11], "  and 2 more workloads: --json lists all");
+  assert.match(lines.at(-1)!, /^That is too late\. /);
+  assert.equal(JSON.parse(planJson(plan(controlPlane, old))).pace.waiting.length, 12);
+});
+
+test("a plan waits for nobody where everyone is through", () => {
+  assert.equal(paceIn(group(roots, "shop", -1)), undefined);
+});
