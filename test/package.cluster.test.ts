@@ -170,6 +170,11 @@ test("its commands run by their names", async () => {
     /^ {2}check .*\n {2}status .*\n {2}renew .*\n {2}rotate .*\n {2}new-stack .*\n {2}review /m,
   );
   assert.match((await command("renew", "--help")).stdout, /^Usage: renew \[options\]/);
+  // And as messages name them.
+  for (const name of help.stdout.matchAll(/^ {2}([a-z-]+) /gm).map(([, name]) => name!)) {
+    const { stdout } = await run("npm", "run", "-s", name, "--", "--help");
+    assert.ok(stdout.startsWith(`Usage: ${name} `), `${name}: ${stdout}`);
+  }
 
   const anchor = await authority({ commonName: "root.linkerd.mesh.example", notAfter: hoursFromNow(87_600) });
   const issuer = await authority({ commonName: "identity.linkerd.mesh.example", signer: anchor });
