@@ -269,6 +269,7 @@ export const tools: readonly Tool[] = [
 export const testedFolders = [
   "process-runtime",
   "pulumi/language-host",
+  "proxy",
   "proxy/credentials",
   "proxy/load",
 ] as const;
