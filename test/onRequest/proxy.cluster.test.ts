@@ -33,11 +33,18 @@ before(async () => {
 });
 after(removeSandbox);
 
-/** The name of a workload's one pod. */
+/** The name of a workload's one pod: the newest, since the one before it may be on its way out. */
 const podOf = (app: string) =>
-  kubectl("get", "pods", inLoad, `--selector=app=${app}`, "--output=jsonpath={.items[0].metadata.name}");
+  kubectl(
+    "get",
+    "pods",
+    inLoad,
+    `--selector=app=${app}`,
+    "--sort-by=.metadata.creationTimestamp",
+    "--output=jsonpath={.items[-1:].metadata.name}",
+  );
 
-const logOf = (app: string) => kubectl("logs", inLoad, `deployment/${app}`, "--container=linkerd-proxy");
+const logOf = async (app: string) => kubectl("logs", inLoad, await podOf(app), "--container=linkerd-proxy");
 
 /** The metrics of a pod's leaf. */
 async function metricsOf(app: string) {
