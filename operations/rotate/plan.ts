@@ -1,16 +1,18 @@
 /** Where a rotation is, what comes next, and what that waits for: for people, and as JSON. */
+
+import type { Seen } from "../../mesh/rotationEvidence.ts";
 import type { Gate } from "../../rules/rotation/gates.ts";
 import { describeStage, type Stage } from "../../rules/rotation/stage.ts";
-import { type Edit, editOf, type Step } from "../../rules/rotation/steps.ts";
-import type { Settings } from "../../rules/settings/settings.ts";
+import type { Edit, Step } from "../../rules/rotation/steps.ts";
 import { formatTime } from "../format.ts";
-import type { Seen } from "./evidence.ts";
 import { describeEdit } from "./stackEdit.ts";
 
 /** A rotation as it is seen now. */
 export interface Plan {
   readonly stack: string;
   readonly stage: Stage;
+  /** Whether the stack's file says that generations go on vouching. */
+  readonly isHeld: boolean;
   readonly seen: Seen;
   /** The step that goes on from here. */
   readonly next: Step;
@@ -21,6 +23,7 @@ export interface Plan {
 /** The command that takes the next step. */
 const commands = {
   begin: "begin",
+  distrust: "begin --distrust",
   activate: "activate",
   settle: "finish",
   retire: "finish",
@@ -37,17 +40,6 @@ export const isOpen = ({ gates, seen }: Plan) =>
 function deadlineOf({ stage, seen }: Pick<Plan, "stage" | "seen">): Date | undefined {
   const ends = stage.crossSigned.flatMap(({ by }) => seen.roots.get(by)?.x509.validToDate ?? []);
   return ends.toSorted((one, other) => one.getTime() - other.getTime())[0];
-}
-
-export function planOf(
-  stack: string,
-  stage: Stage,
-  settings: Settings,
-  seen: Seen,
-  next: Step,
-  gates: readonly Gate[],
-): Plan {
-  return { stack, stage, seen, next, gates, edit: editOf(next.name, stage, settings) };
 }
 
 export function describePlan(plan: Plan): string {
@@ -70,6 +62,11 @@ export function describePlan(plan: Plan): string {
     "",
     ...(seen.pending.length > 0 ? [] : gates.map(describeGate)),
     "",
+    ...(plan.isHeld && next.name === "settle"
+      ? [
+          "crossSignTrustAnchors: true stands in the stack's file, as it does when this step has been taken back: run leaves it to you.",
+        ]
+      : []),
     seen.pending.length > 0
       ? "Type: pulumi up (or npm run -s rotate -- run, which does it first)"
       : isOpen(plan)

@@ -38,6 +38,7 @@ const vouched: Stage = {
   name: "vouched",
   generations: [1, 2],
   signing: 2,
+  distrusted: [],
   crossSigned: [{ generation: 2, by: 1 }],
 };
 const demands = {
@@ -88,7 +89,7 @@ test("no step without every controller on the issuer that is stored", async () =
 
 test("a rotation begins while the old root lives long enough", async () => {
   const ending = await root("root.linkerd.cluster.local", hoursFromNow(2159));
-  const idle: Stage = { name: "idle", generations: [1], signing: 1, crossSigned: [] };
+  const idle: Stage = { name: "idle", generations: [1], signing: 1, distrusted: [], crossSigned: [] };
   const gates = gatesOf("begin", idle, await evidence({ roots: new Map([[1, one(ending)]]) }), demands);
   assert.equal(shut(gates).length, 1);
   assert.match(shut(gates)[0]!, /^it ends at /);
@@ -143,7 +144,13 @@ test("the old root goes once every proxy has a certificate that leads to the new
 });
 
 test("a generation is dropped once every proxy has a certificate that leads to the one before", async () => {
-  const distributed: Stage = { name: "distributed", generations: [1, 2], signing: 1, crossSigned: [] };
+  const distributed: Stage = {
+    name: "distributed",
+    generations: [1, 2],
+    signing: 1,
+    distrusted: [],
+    crossSigned: [],
+  };
   const proxy = async (signer: Fabricated, ...following: Fabricated[]) => ({
     pod: pod("web-1"),
     leaf: await certified(signer),
