@@ -12,6 +12,7 @@ import type { Mesh } from "./cluster.ts";
 import { loadedIssuers } from "./identityController.ts";
 import { countExternalWorkloads, type HeldBundle, listMeshedPods, readHeldBundles } from "./meshedPods.ts";
 import { readLeaves } from "./proxyLeaf.ts";
+import { found } from "./requests.ts";
 import { readStoredCertificate } from "./storedCertificate.ts";
 import { readTrust, type Trust } from "./trust.ts";
 import { listObjects } from "./watch.ts";
@@ -37,8 +38,9 @@ export async function readEvidence(
   others: readonly Mesh[] = [],
 ): Promise<Seen> {
   const trust = await readTrust(mesh);
-  const [{ issuerName, ...own }, elsewhere, controllers] = await Promise.all([
+  const [{ issuerName, ...own }, remaining, elsewhere, controllers] = await Promise.all([
     readCluster(mesh, trust, asksProxies),
+    readRemaining(mesh, planned),
     Promise.all(others.map((other) => readOther(other, asksProxies))),
     loadedIssuers(mesh, trust),
   ]);
@@ -52,7 +54,7 @@ export async function readEvidence(
     roots: new Map(found),
     controllers,
     others: elsewhere,
-    pending: pendingOf(trust, planned, issuerName),
+    pending: [...pendingOf(trust, planned, issuerName), ...remaining],
   };
 }
 
@@ -75,6 +77,16 @@ function pendingOf(
       ? []
       : [`the identity issuer is signed by Issuer ${issuerName ?? "(none)"}, and not yet by ${signer}`]),
   ];
+}
+
+/** Whether the generation before the oldest that is listed is still there, whose key goes with it. */
+async function readRemaining(mesh: Mesh, { generations }: PlannedAnchors): Promise<readonly string[]> {
+  const before = generations[0]! - 1;
+  if (before < 1) return [];
+  const path = `/api/v1/namespaces/${mesh.namespace}/secrets/${trustAnchorObjectName(before)}`;
+  // Whoever may not see it has seen the rest.
+  const secret = await found(`Secret of generation ${before}`, mesh.metadata(path)).catch(() => undefined);
+  return secret === undefined ? [] : [`generation ${before} is still there, with its key`];
 }
 
 /** What a cluster shows of its proxies, and of what they get. */

@@ -148,7 +148,8 @@ export function editOf(step: StepName, stage: Stage, settings: Settings, next?: 
     case "settle":
       return { crossSign: false };
     case "retire":
-      return { ...keeping([signing], settings), ...withoutStage(settings) };
+      // What was taken back on the way, and gone on with, has left its word.
+      return { ...keeping([signing], settings), ...withoutStage(settings), crossSign: undefined };
     case "drop":
       return keeping(
         generations.filter((generation) => generation <= signing),

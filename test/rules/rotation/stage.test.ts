@@ -112,7 +112,11 @@ test("from each stage, all but the newest generation can be distrusted", () => {
   const settings = settingsOf({});
   const next = editOf("distrust", stageOf(settings)!, settings, files);
   assert.deepEqual(next, { generations: [1, 2], signing: 2, distrusted: [1], provided: { 2: files } });
-  assert.deepEqual(edited(signs([1, 2], 2, distrusting)), { generations: [2], distrusted: undefined });
+  assert.deepEqual(edited(signs([1, 2], 2, distrusting)), {
+    generations: [2],
+    crossSign: undefined,
+    distrusted: undefined,
+  });
 });
 
 test("a step starts from its own stage", () => {
