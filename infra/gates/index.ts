@@ -65,7 +65,8 @@ function previewGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Ga
   const unseen = new Set<string>();
   const onUnseen = ({ message }: Error) => void unseen.add(message);
   const namespace = namespacesBefore(look);
-  const run = { look, namespace, settings, installer: installer(), onUnseen, onUnproven: onUnseen, spell };
+  const own = { settings, installer: installer(), isPreview: true, spell };
+  const run = { ...own, look, namespace, onUnseen, onUnproven: onUnseen };
   const fit = requireFit(run);
   // Whoever awaits it hears of its failure.
   fit.catch(() => {});
@@ -103,7 +104,8 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
     );
   };
   const namespace = namespacesBefore(look);
-  const run = { look, namespace, settings, installer: installer(), onUnseen, onUnproven, spell };
+  const own = { settings, installer: installer(), isPreview: false, spell };
+  const run = { ...own, look, namespace, onUnseen, onUnproven };
   await requireFit(run);
   await checkHeldIssuer(connected, settings);
   const trial = new SignerTrial(connected, settings, spell);

@@ -18,9 +18,12 @@ export interface Holders {
   }[];
 }
 
-/** The generations by which a pod accepts what signs: the one that signs, and those that vouch for it. */
-function acceptedBy({ signing, crossSigned }: PlannedAnchors): readonly number[] {
-  return signing === undefined ? [] : [signing, ...crossSigned.map(({ by }) => by)];
+/**
+ * The generations whose pods may meet what signs: the one that signs, those that vouch for it, and those that are distrusted,
+ * whose pods are cut off on purpose.
+ */
+function acceptedBy({ signing, crossSigned, distrusted }: PlannedAnchors): readonly number[] {
+  return signing === undefined ? [] : [signing, ...crossSigned.map(({ by }) => by), ...distrusted];
 }
 
 /** The pods that would refuse every certificate of the mesh, once they meet one that is issued then. */
