@@ -89,15 +89,15 @@ export const meshRules = {
     fix: "If every pod of the mesh will have been restarted by then, set trustAnchor.rotationAllowance to that time. Else rotate without cross certificates: set trustAnchor.crossSign to false; let the new generation join the bundle first, restart the meshed pods, and then let it sign.",
     source: "linkerd2 pkg/identity/service.go: no proxy's certificate outlives the issuer's chain",
   },
-  "anchor-made-once": {
-    demand: "A generation of the trust anchor that the running mesh has is not made a second time.",
-    fix: "Leave out --replace: the next anchor is the next generation, npm run -s rotate -- begin. If the stack's state has lost this one, bring the state back (pulumi stack import).",
-    source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
-  },
   "anchor-protected": {
     demand: "An anchor leaves the running mesh's bundle only after its protection has been lifted.",
     fix: "Set trustAnchor.protect to false and run pulumi up while it is still listed; then take it out, and run pulumi up again. Another root is another generation.",
     source: "Pulumi refuses to delete or replace what is protected, when it has changed all else",
+  },
+  "anchor-made-once": {
+    demand: "A generation of the trust anchor that the running mesh has is not made a second time.",
+    fix: "Leave out --replace: the next anchor is the next generation, npm run -s rotate -- begin. If the stack's state has lost this one, bring the state back (pulumi stack import).",
+    source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
   },
   "signer-trial": {
     demand: "An issuer that is to sign the identity issuer signs one on trial first.",
