@@ -25,7 +25,7 @@ export async function findRefusingPods(
   ]);
   const mesh = { ...cluster, namespace };
   const [trust, pods] = await Promise.all([readTrust(mesh), listMeshedPods(mesh)]);
-  return [...checkHolders(planned, await readHeldBundles(mesh, trust, pods))];
+  return [...checkHolders(planned, await readHeldBundles(mesh, trust, pods), trust.anchors)];
 }
 
 /**

@@ -82,6 +82,22 @@ export function* checkAnchorChange(
   }
 }
 
+/** Refuses to make a generation that the running mesh has already: the new one would be another anchor under the same name. */
+export function* checkRemade(
+  { field, text }: PemText,
+  planned: PlannedAnchors,
+  generation: number,
+): Iterable<Finding> {
+  // One that is given stays what it is.
+  if (planned.provided[generation] !== undefined) return;
+  const running = readBundle(text).find((anchor) => isGeneration(anchor, generation, planned));
+  if (running === undefined) return;
+  yield broken("anchor-made-once", {
+    field: "trustAnchor.generations",
+    message: `Generation ${generation} would be made anew, as another anchor under the same name. The running mesh has ${quoted(nameOf(running))} in its bundle (${field}), and no proxy would trust the new one.`,
+  });
+}
+
 /** The names of the running mesh's anchors that are not planned any more, in quotes. */
 export function leavingAnchors({ text }: PemText, planned: PlannedAnchors): readonly string[] {
   return readBundle(text)

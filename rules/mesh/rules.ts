@@ -105,6 +105,11 @@ export const meshRules = {
     fix: "Set trustAnchor.protect to false and run pulumi up while it is still listed; then take it out, and run pulumi up again. Another root is another generation.",
     source: "Pulumi refuses to delete or replace what is protected, when it has changed all else",
   },
+  "anchor-made-once": {
+    demand: "A generation of the trust anchor that the running mesh has is not made a second time.",
+    fix: "Leave out --replace: the next anchor is the next generation, npm run -s rotate -- begin. If the stack's state has lost this one, bring the state back (pulumi stack import).",
+    source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
+  },
   "signer-trial": {
     demand: "An issuer that is to sign the identity issuer signs one on trial first.",
     fix: "Let it sign: its log and cert-manager's say why it does not; what cert-manager approves by itself is in approveSignerNames. This user needs create, get and delete on CertificateRequests of the control plane's namespace.",
