@@ -7,7 +7,7 @@ export interface DatedHolders extends Pick<Holders, "anchors"> {
 }
 
 /** A workload with pods that do not hold it. */
-export interface Waiting {
+interface Waiting {
   readonly workload: Holders["pods"][number]["workload"];
   readonly pods: number;
   /** Start of the one that has run longest. */
