@@ -16,7 +16,7 @@ export interface SharedTrust {
 }
 
 /** What a Link's service mirror has last read in the cluster that it leads to. */
-export interface LinkedCluster {
+interface LinkedCluster {
   readonly cluster: string;
   readonly link: { readonly namespace: string; readonly name: string };
   /** Absent if that cluster does not keep them apart. */
