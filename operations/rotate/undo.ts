@@ -16,7 +16,7 @@ const renewedBy = 0.8;
 const deliveryMilliseconds = 150_000;
 
 /** How long it takes from another signer until every proxy has renewed its certificate, or has failed to. */
-export function renewalMilliseconds({ issuanceLifetime, clockSkewAllowance }: Demands): number {
+function renewalMilliseconds({ issuanceLifetime, clockSkewAllowance }: Demands): number {
   const [life, skew] = [issuanceLifetime, clockSkewAllowance].map(
     (duration) => Number(parseDuration(duration)) / 1_000_000,
   );
