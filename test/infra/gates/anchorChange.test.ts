@@ -14,6 +14,8 @@ const life = { notBefore: hoursFromNow(0), notAfter: hoursFromNow(87_600) };
 const [first, second] = await Promise.all(
   ["root", "root-2"].map((name) => authority({ commonName: `${name}.linkerd.cluster.local`, ...life })),
 );
+const type = "linkerd-rotating-tls:index:TrustAnchor";
+const resources = ["trust-anchor", "trust-anchor-2"].map((name) => ({ type, urn: `urn:x::linkerd-${name}` }));
 const lifetimes = { issuanceLifetime: "24h", clockSkewAllowance: "20s" };
 
 /** What the gate finds and asks of a mesh that has both anchors, given what each look answers. */
@@ -39,7 +41,7 @@ async function judge(
       namespace: "linkerd",
       lifetimes: { issuanceLifetime: undefined, clockSkewAllowance: undefined, ...known },
     },
-    async () => '{"deployment":{}}',
+    async () => JSON.stringify({ deployment: { resources } }),
   );
   return { rules: found.map(({ rule }) => rule), asked, unproven };
 }
