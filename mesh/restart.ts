@@ -46,7 +46,7 @@ export async function restart({ apps, custom }: Cluster, workload: Workload, tim
 }
 
 /** What is read of a workload before it is restarted. */
-export interface Restartable {
+interface Restartable {
   /** Of its pods. */
   readonly labels: Readonly<Record<string, string>>;
   /** Why a restart would do nothing, as the rest of a sentence; absent if it would. */

@@ -16,7 +16,7 @@ import { type ExportState, protectedGenerations } from "./protectedGenerations.t
 import type { Run } from "./run.ts";
 
 /** The mesh whose anchors are going to change. */
-export interface ChangingMesh {
+interface ChangingMesh {
   readonly planned: PlannedAnchors;
   /** The bundle of the mesh that runs. */
   readonly running: PemText;

@@ -344,7 +344,7 @@ function changeOfGeneration(
   }
   if (joinsNow) {
     return {
-      decide: say`Refuse this: ${next} would sign in the run in which it joins the bundle, when no pod trusts it yet, and no generation before it vouches for it. Let it join first, in a change of its own.`,
+      decide: say`Refuse this: ${next} would sign in the run in which it joins the bundle, when no pod trusts it yet, and no generation before it vouches for it. Let it join first, in a change of its own. Unless the key of ${old} may be in someone else's hands (\`distrustedTrustAnchors\`): then each pod that trusts nothing else is cut off until it is restarted.`,
     };
   }
   return {

@@ -100,13 +100,15 @@ export const forward =
   (...names: readonly string[]): Action =>
   async (options, signal) => {
     const stack = await readRotation(options, signal);
-    if (options.restart || stack.stage.name === "distrusted") await restartHolders(stack, options);
-    const seen = await look(stack);
-    if (!names.includes(seen.next.name)) {
+    const { name } = nextStep(stack.stage);
+    if (!names.includes(name)) {
       throw new Refused(
-        `There is nothing to ${names.join(" or ")}: ${describeStage(stack.stage)}. Next is ${seen.next.name}: npm run -s rotate -- plan`,
+        `There is nothing to ${names.join(" or ")}: ${describeStage(stack.stage)}. Next is ${name}: npm run -s rotate -- plan`,
       );
     }
+    const restarts = options.restart || stack.stage.name === "distrusted";
+    if (restarts && !options.edit) await restartHolders(stack, options);
+    const seen = await look(stack);
     if (await isRecalled(stack, seen, options, signal)) return "warning";
     if (!isOpen(seen)) {
       print(seen, options);

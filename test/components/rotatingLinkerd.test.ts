@@ -399,6 +399,24 @@ test("another signing generation that nobody vouches for changes the Certificate
   assert.equal(after.registrations.length, before.registrations.length);
 });
 
+test("a generation that is distrusted stays, without protection, and leaves the bundle", async () => {
+  const trusted = await build({
+    trustAnchorGenerations: [1, 2],
+    signingGeneration: 2,
+    crossSignTrustAnchors: false,
+  });
+  const after = await build({
+    trustAnchorGenerations: [1, 2],
+    signingGeneration: 2,
+    distrustedTrustAnchors: [1],
+  });
+  assert.deepEqual(listOf(after), listOf(trusted), "nothing vouches");
+  assert.equal(after.find(certificateMade, "linkerd-trust-anchor-certificate").protect, false);
+  const second = await certificateOf("linkerd-trust-anchor-2-certificate");
+  const { values } = after.find(release, "linkerd-control-plane").inputs;
+  assert.equal((values as Record<string, unknown>).identityTrustAnchorsPEM, second.trim());
+});
+
 const crossCertificate = (name: string) => [
   `linkerd-rotating-tls:index:CrossCertificate ${name}-cross in ${name}`,
   `tls:index/certRequest:CertRequest ${name}-cross-request in ${name}-cross`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { describeEdit, editStackText } from "../../../operations/rotate/stackEdit.ts";
+import { describeEdit, editStackText, isHeldIn } from "../../../operations/rotate/stackEdit.ts";
 
 const project = "mesh";
 const text = `# Production.
@@ -68,4 +68,19 @@ test("an edit is told as the lines of a stack's file", () => {
     "crossSignTrustAnchors: (removed)",
     "providedTrustAnchors.1: (removed)",
   ]);
+});
+
+test("whether generations are to go on vouching is what the file says in as many words", () => {
+  assert.equal(isHeldIn(text, project), false);
+  assert.equal(isHeldIn(editStackText(text, project, { crossSign: true }), project), true);
+  assert.equal(isHeldIn(editStackText(text, project, { crossSign: false }), project), false);
+  assert.equal(isHeldIn("config:\n  crossSignTrustAnchors: true\n", project), true);
+  assert.equal(isHeldIn("", project), false);
+});
+
+test("what is distrusted is a list, and goes again", () => {
+  const edited = editStackText(text, project, { distrusted: [1] });
+  assert.deepEqual(parse(edited).config["mesh:distrustedTrustAnchors"], [1]);
+  assert.equal(editStackText(edited, project, { distrusted: undefined }), text);
+  assert.deepEqual(describeEdit({ distrusted: [1] }), ["distrustedTrustAnchors: [1]"]);
 });
