@@ -1,9 +1,4 @@
 /** `docs/rotation-proof.md`: what a load of proxies saw of rotations, with this program and without. */
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { withPart } from "./markedPart.ts";
-
-const measuredFile = resolve(import.meta.dirname, "..", "test", "onRequest", "rotations.measured.json");
 
 /** What became of the load while a step was taken. */
 export interface RotationStep {
@@ -76,14 +71,38 @@ function describeRefused(refused: RotationStep["refused"]): string {
   return reasons.length === 0 ? "0" : reasons.join(", ");
 }
 
-/** The page with its measured part as it should be. */
-export function rotationProofPage(page: string): string {
-  const { proxies, leafSeconds, rotations, steps, machine, load, day } = JSON.parse(
-    readFileSync(measuredFile, "utf8"),
-  ) as MeasuredRotations;
-  const content = `${rotationSteps(steps)}
+/** The page as it should be, of a run that was kept. */
+export function rotationProofPage({
+  proxies,
+  leafSeconds,
+  rotations,
+  steps,
+  machine,
+  load,
+  day,
+}: MeasuredRotations): string {
+  return `<!-- Written by \`npm run -s tables\` from test/onRequest/rotations.measured.json. -->
+# What a rotation does to a mesh, measured
+
+Proxies open connections to each other all the time ([a mesh under load](sandbox.md#a-mesh-under-load)), each with a certificate of its own that
+it renews every minute or two, while the trust anchor is rotated: with [\`rotate\`](rotation.md), whose \`begin\` is killed once on its way
+and gone on with by \`rotate run\`; and by hand, in the seven steps that Linkerd documents, and in one.
+
+*Refused* are connections for which one of two proxies did not accept the other, by the reason in rustls' words. *Unreachable* are those that
+did not come to that: their server had just gone. *Pods replaced* counts the load's own: a rotation with \`rotate\` waits for restarts that come
+anyway, which are a line of their own here, and forces none. Each step takes as long as the busy machine below needs for it.
+
+${rotationSteps(steps)}
 
 ${number(proxies.simulated + proxies.running)} proxies (${proxies.simulated} of simulated pods, ${proxies.running} of pods that run), whose certificates live
-for ${leafSeconds} s; ${rotations} ${rotations === 1 ? "rotation" : "rotations in a row"}; ${machine}, with a load average of ${load}; ${day}.`;
-  return withPart(page, "measured", content);
+for ${leafSeconds} s; ${rotations === 1 ? "1 rotation" : `${rotations} rotations in a row`}; ${machine}, with a load average of ${load}; ${day}.
+
+To repeat it, and to write this table anew:
+
+<!-- takes minutes -->
+\`\`\`sh
+RECORD=1 npm run test:rotation
+npm run -s tables
+\`\`\`
+`;
 }
