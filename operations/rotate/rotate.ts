@@ -165,8 +165,11 @@ const forward =
   (...names: readonly string[]): Action =>
   async (options, signal) => {
     const stack = await readRotation(options, signal);
+    const before = await look(stack);
+    const { pending } = before.seen;
+    if (pending.length > 0 && !options.edit) return goOn(stack, pending, options, signal);
     if (options.restart) await restartHolders(stack, options);
-    const seen = await look(stack);
+    const seen = options.restart ? await look(stack) : before;
     if (!names.includes(seen.next.name)) {
       throw new Refused(
         `There is nothing to ${names.join(" or ")}: ${describeStage(stack.stage)}. Next is ${seen.next.name}: npm run -s rotate -- plan`,
@@ -181,6 +184,19 @@ const forward =
     await take(stack, edit, seen.next.does, options, signal);
     return done(options, signal);
   };
+
+/** Goes on where a command was killed after it had changed the stack's file. */
+async function goOn(
+  stack: Stack,
+  pending: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  report(`The cluster is not yet as stack ${stack.name} says: ${pending.join("; ")}.`);
+  if (!options.yes) await confirm("Run pulumi up?");
+  await update({ ...options, stack: stack.name }, signal);
+  return done(options, signal);
+}
 
 /** Has every pod take the newest generation, where that is trusted already. */
 async function restartHolders({ mesh, planned, stage }: Stack, options: Options): Promise<void> {
