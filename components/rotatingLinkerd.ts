@@ -22,7 +22,7 @@ import {
 import { cniEnabled, type PodSecurityLevel, podSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { crossSignings } from "../rules/settings/crossSigning.ts";
 import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
-import { signingGeneration } from "../rules/settings/settings.ts";
+import { distrustedGenerations, signingGeneration } from "../rules/settings/settings.ts";
 import { CertManager } from "./certManager.ts";
 import { ClusterTrustAnchor } from "./clusterTrustAnchor.ts";
 import { IdentityIssuer } from "./identityIssuer.ts";
@@ -252,14 +252,16 @@ function stackAnchors(
     const anchorName = `${name}-${trustAnchorObjectName(generation).replace(/^linkerd-/, "")}`;
     anchors.push(new TrustAnchor(anchorName, args, { ...after, protect: protect && isNeeded(generation) }));
   }
-  const bundlePem = pulumi.all(anchors.map((anchor) => anchor.certificatePem)).apply(joinBundle);
+  const distrusted = distrustedGenerations(settings);
+  const trusted = anchors.filter(({ generation }) => !distrusted.includes(generation));
+  const bundlePem = pulumi.all(trusted.map((anchor) => anchor.certificatePem)).apply(joinBundle);
   const signer = anchors.find(({ generation }) => generation === signing);
   return {
     bundlePem,
     trustRoots: { pem: bundlePem },
     issuerRef: signer?.issuerRef,
     statuses: pulumi.all(
-      anchors.map(({ generation, objectName, certificatePem, crossCertificatePem }) =>
+      trusted.map(({ generation, objectName, certificatePem, crossCertificatePem }) =>
         pulumi.all([certificatePem, crossCertificatePem]).apply(([pem, crossPem]) => ({
           generation,
           name: objectName,

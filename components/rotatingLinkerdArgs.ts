@@ -55,6 +55,12 @@ export interface TrustAnchorSettings {
    */
   readonly crossSign?: boolean | undefined;
   /**
+   * Generations whose key may be in someone else's hands, each one of `generations` and older than the signing one. Defaults
+   * to none. Each leaves the bundle at once, and vouches for nobody; it goes for good when it leaves `generations`. A pod
+   * that trusts nothing else refuses everyone who does not, and is refused, until it is restarted.
+   */
+  readonly distrusted?: readonly number[] | undefined;
+  /**
    * Life that must be left of a generation that begins to vouch for the next one, as a Go duration: time for every pod of
    * the mesh to be restarted once. Defaults to 2160h, 90 days. At the end of a cross certificate that is still in use, every
    * proxy of the mesh fails.

@@ -54,6 +54,10 @@ export const changes: Readonly<Record<string, Change>> = {
     note: "with `trustAnchorGenerations`: the older generation vouches for the new one",
   },
   crossSignTrustAnchors: { to: false, ...nothing("nobody has to be vouched for") },
+  distrustedTrustAnchors: {
+    to: [1],
+    ...refused("distrusted-generation", "with a newer generation that signs: `rotate begin --distrust`"),
+  },
   trustAnchorRotationAllowance: {
     to: "100h",
     ...nothing("it is asked for when a generation begins to vouch"),

@@ -11,6 +11,7 @@ import { errorsPage } from "./errorsPage.ts";
 import { withExampleStacks } from "./exampleStacks.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { withComment } from "./reviewPage.ts";
+import { withRefusals } from "./rotationGatesPage.ts";
 import { terminalPicture } from "./terminalPicture.ts";
 import { versionsPage } from "./versionsTable.ts";
 
@@ -22,6 +23,7 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/errors.md": errorsPage,
   "docs/oracle.md": oraclePage,
   "docs/review.md": withComment,
+  "docs/rotation-gates.md": withRefusals,
   "docs/terminal.svg": terminalPicture,
   "docs/versions.md": versionsPage,
 };

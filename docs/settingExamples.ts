@@ -62,6 +62,11 @@ export const settingExamples: Readonly<Record<string, SettingExample>> = {
     example: 2,
     with: { trustAnchorGenerations: [1, 2] },
   },
+  distrustedTrustAnchors: {
+    range: "of `trustAnchorGenerations`, below `signingGeneration`",
+    example: [1],
+    with: { trustAnchorGenerations: [1, 2], signingGeneration: 2 },
+  },
   trustAnchorRotationAllowance: { range: "0 or more", example: "4380h" },
   trustAnchorValidityPeriodHours: {
     range: "1 to 2562047, above `issuerDuration` + `issuanceLifetime`",

@@ -128,6 +128,7 @@ const argumentRows: Readonly<Record<string, Row>> = {
   trustAnchorGenerations: sets("trustAnchor.generations", integers),
   signingGeneration: sets("trustAnchor.signing", integer),
   crossSignTrustAnchors: sets("trustAnchor.crossSign", boolean),
+  distrustedTrustAnchors: sets("trustAnchor.distrusted", integers),
   trustAnchorRotationAllowance: sets("trustAnchor.rotationAllowance", string),
   trustAnchorValidityPeriodHours: sets("trustAnchor.validityPeriodHours", integer),
   trustAnchorWarnBefore: sets("trustAnchor.warnBefore", string),

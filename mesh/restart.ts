@@ -2,7 +2,7 @@
 import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import type { Cluster } from "./cluster.ts";
 import type { Workload } from "./meshedPods.ts";
-import { requested } from "./requests.ts";
+import { found, requested } from "./requests.ts";
 
 /** Kinds that can be restarted; a Job or a pod of its own has to be made anew by whoever has made it. */
 const restartable = ["Deployment", "StatefulSet", "DaemonSet", "Rollout"];
@@ -43,6 +43,44 @@ export async function restart({ apps, custom }: Cluster, workload: Workload, tim
     }
   };
   await requested(`${kind} ${namespace}/${name}`, patch());
+}
+
+/** What is read of a workload before it is restarted. */
+export interface Restartable {
+  /** Of its pods. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Why a restart would do nothing, as the rest of a sentence; absent if it would. */
+  readonly obstacle?: string;
+}
+
+interface Controller {
+  readonly spec: {
+    readonly paused?: boolean;
+    readonly updateStrategy?: { readonly type?: string };
+    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+    /** A Rollout of Argo's may have it elsewhere. */
+    readonly template?: { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> } };
+  };
+}
+
+/** @throws Error if it may not be read. */
+export async function readRestartable(
+  { custom }: Pick<Cluster, "custom">,
+  { kind, namespace, name }: Workload,
+): Promise<Restartable> {
+  const api =
+    kind === "Rollout"
+      ? { group: "argoproj.io", version: "v1alpha1", plural: "rollouts" }
+      : { group: "apps", version: "v1", plural: `${kind.toLowerCase()}s` };
+  const read: Promise<Controller> = custom.getNamespacedCustomObject({ ...api, namespace, name });
+  const controller = await found(`${kind} ${namespace}/${name}`, read);
+  if (controller === undefined) return { labels: {}, obstacle: "does not exist any more" };
+  const { paused, updateStrategy, selector, template } = controller.spec;
+  const labels = template?.metadata?.labels ?? selector?.matchLabels ?? {};
+  if (paused === true) return { labels, obstacle: "is paused" };
+  return updateStrategy?.type === "OnDelete"
+    ? { labels, obstacle: "replaces a pod only when someone deletes it (updateStrategy OnDelete)" }
+    : { labels };
 }
 
 const pollMilliseconds = 500;
@@ -95,6 +133,15 @@ interface ArgoRollout {
     readonly phase?: string;
     readonly restartedAt?: string;
   };
+}
+
+/** Whether pods of an older template are being replaced, by whomever. */
+export async function isRollingOut(cluster: Cluster, workload: Workload): Promise<boolean> {
+  const { kind, namespace, name } = workload;
+  const looked = rolloutOf(cluster, workload);
+  const { isSeen, counts } = await requested(`${kind} ${namespace}/${name}`, looked);
+  const [wanted = 0, updated = 0, , all = updated] = counts;
+  return !isSeen || updated < wanted || updated < all;
 }
 
 /**

@@ -11,30 +11,55 @@ import {
   type PlannedAnchors,
 } from "../../rules/mesh/anchorChange.ts";
 import { checkProtection } from "../../rules/mesh/anchorProtection.ts";
+import type { LeafLifetimes } from "./anchorHolders.ts";
 import { type ExportState, protectedGenerations } from "./protectedGenerations.ts";
 import type { Run } from "./run.ts";
+
+/** The mesh whose anchors are going to change. */
+export interface ChangingMesh {
+  readonly planned: PlannedAnchors;
+  /** The bundle of the mesh that runs. */
+  readonly running: PemText;
+  /** Of its control plane. */
+  readonly namespace: string;
+  /** Of its proxies' certificates, as far as they are known. */
+  readonly lifetimes: { readonly [Name in keyof LeafLifetimes]: string | undefined };
+}
 
 /**
  * What is wrong with the anchors that are planned.
  *
- * @param running the bundle of the mesh that runs.
- * @param namespace of its control plane.
  * @param exportState gives the stack's state in JSON; it is asked only if an anchor would go.
  */
 export async function findAnchorMisfits(
-  { look, onUnproven }: Pick<Run, "look" | "onUnproven">,
-  planned: PlannedAnchors,
-  running: PemText,
-  namespace: string,
+  { look, isPreview, onUnproven }: Pick<Run, "look" | "isPreview" | "onUnproven">,
+  { planned, running, namespace, lifetimes }: ChangingMesh,
   exportState: ExportState,
 ): Promise<readonly Finding[]> {
+  const isLeaving = leavingAnchors(running, planned).length > 0;
   const changes = [...checkAnchorChange(running, planned)];
-  if (leavingAnchors(running, planned).length > 0) {
-    changes.push(...checkProtection(running, planned, await protectedGenerations(exportState)));
-  }
-  if (changes.length > 0 || !needsHolders(running, planned)) return changes;
-  return look("findRefusingPods", planned, namespace).catch((error: Error) => {
+  if (isLeaving) changes.push(...checkProtection(running, planned, await protectedGenerations(exportState)));
+  if (changes.length > 0) return changes;
+  const unproven = (error: Error) => {
     onUnproven(error);
     return [];
-  });
+  };
+  const refusing = needsHolders(running, planned)
+    ? await look("findRefusingPods", planned, namespace).catch(unproven)
+    : [];
+  if (refusing.length > 0 || !isLeaving) return refusing;
+  // To ask every proxy takes longer than a preview may.
+  if (isPreview)
+    return unproven(
+      new Error("Only pulumi up asks every proxy whether its certificate leads to an anchor that stays."),
+    );
+  const { issuanceLifetime, clockSkewAllowance } = lifetimes;
+  if (issuanceLifetime === undefined || clockSkewAllowance === undefined) {
+    return unproven(
+      new Error("identityIssuer.issuanceLifetime or clockSkewAllowance is not known before the run."),
+    );
+  }
+  return look("findNeededAnchors", planned, namespace, { issuanceLifetime, clockSkewAllowance }).catch(
+    unproven,
+  );
 }

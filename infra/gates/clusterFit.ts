@@ -19,7 +19,7 @@ import type { Run } from "./run.ts";
  * @throws pulumi.RunError with what does not fit.
  */
 export async function requireFit(run: Run, exportState: ExportState = exportOwnState): Promise<void> {
-  const { look, namespace: before, settings, installer, onUnseen, onUnproven, spell } = run;
+  const { look, namespace: before, settings, installer, onUnseen, spell } = run;
   const { controlPlane, certManager, crds, trustAnchor } = settings;
   const { family } = controlPlane;
   const seen = <Found>(looked: Promise<Found>) =>
@@ -61,9 +61,13 @@ export async function requireFit(run: Run, exportState: ExportState = exportOwnS
   }));
   const bundle = bundles.find((one): one is PemText => typeof one.text === "string");
   const running = bundle ?? inConfigMap;
+  const lifetimes = {
+    issuanceLifetime: known(settings.identityIssuer.issuanceLifetime),
+    clockSkewAllowance: known(settings.identityIssuer.clockSkewAllowance),
+  };
   const anchors =
     running && planned && namespace
-      ? await findAnchorMisfits({ look, onUnproven }, planned, running, namespace, exportState)
+      ? await findAnchorMisfits(run, { planned, running, namespace, lifetimes }, exportState)
       : [];
   const missing = named
     .filter(({ create }, index) => areMissing[index] && !create)

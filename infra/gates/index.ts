@@ -6,6 +6,7 @@ import { resolveSound, spellingOf } from "../../components/validation.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import { statusOf } from "../../mesh/requests.ts";
 import { unseenBeginning } from "../../rules/mesh/unseen.ts";
+import { keepAnchors } from "./anchorReplacement.ts";
 import { requireFit } from "./clusterFit.ts";
 import { keepWhatIsOthers } from "./existingObjects.ts";
 import { checkHeldIssuer, IssuerGate } from "./identityIssuer.ts";
@@ -37,7 +38,7 @@ export interface Gates {
  *
  * - a setting whose change would replace what the mesh lives on is refused;
  * - an object that is there already is not taken over, unless an interrupted run of this stack has left it;
- * - an anchor signs, or goes, only if the mesh that runs can bear it;
+ * - an anchor signs, or goes, only if the mesh that runs can bear it, and none that it has is made anew;
  * - an issuer of someone else's signs only after it has been tried;
  * - an Issuer or a Certificate that names what does not exist is refused at once;
  * - a control plane is changed only after its identity issuer has been found fit for it;
@@ -65,13 +66,14 @@ function previewGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Ga
   const unseen = new Set<string>();
   const onUnseen = ({ message }: Error) => void unseen.add(message);
   const namespace = namespacesBefore(look);
-  const run = { look, namespace, settings, installer: installer(), onUnseen, onUnproven: onUnseen, spell };
+  const own = { settings, installer: installer(), isPreview: true, spell };
+  const run = { ...own, look, namespace, onUnseen, onUnproven: onUnseen };
   const fit = requireFit(run);
   // Whoever awaits it hears of its failure.
   fit.catch(() => {});
   return {
     // A preview changes nothing, and so asks for nothing that only a change needs.
-    transforms: [keepWhatIsOthers(run), continueInterruptedReleases(run)],
+    transforms: [keepWhatIsOthers(run), keepAnchors(run), continueInterruptedReleases(run)],
     finish: async (linkerd) => {
       await fit;
       await inputsOf(linkerd.linkerdControlPlaneChartVersion);
@@ -103,7 +105,8 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
     );
   };
   const namespace = namespacesBefore(look);
-  const run = { look, namespace, settings, installer: installer(), onUnseen, onUnproven, spell };
+  const own = { settings, installer: installer(), isPreview: false, spell };
+  const run = { ...own, look, namespace, onUnseen, onUnproven };
   await requireFit(run);
   await checkHeldIssuer(connected, settings);
   const trial = new SignerTrial(connected, settings, spell);
@@ -112,6 +115,7 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
   return {
     transforms: [
       keepWhatIsOthers(run),
+      keepAnchors(run),
       continueInterruptedReleases(run, connected),
       requireReferences(connected, settings.certManager.install, spell),
       trial.transform(),

@@ -2,7 +2,7 @@
 import type { Cluster } from "../../mesh/cluster.ts";
 import { findRelease, listReleases } from "../../mesh/helmReleases.ts";
 import { findObject } from "../../mesh/objects.ts";
-import { findRefusingPods } from "./anchorHolders.ts";
+import { findNeededAnchors, findRefusingPods } from "./anchorHolders.ts";
 import {
   findAdmissionMisfits,
   findAnchorLifeMisfits,
@@ -18,6 +18,7 @@ const looks = {
   findAnchorLifeMisfits,
   findAdmissionMisfits,
   findRefusingPods,
+  findNeededAnchors,
   findObject,
   findRelease,
   listReleases,

@@ -6,6 +6,8 @@ import type { Look } from "./looks.ts";
 
 export interface Run {
   readonly look: Look;
+  /** Whether nothing is going to be changed, and no one is to be kept waiting. */
+  readonly isPreview: boolean;
   /** The namespace as it was before the run; `undefined` if there was none, and so nothing of anyone's in it. */
   readonly namespace: (name: string) => Promise<ObjectMarks | undefined>;
   readonly settings: Settings;

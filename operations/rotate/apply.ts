@@ -4,12 +4,12 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Mesh } from "../../mesh/cluster.ts";
+import { readEvidence, type Seen } from "../../mesh/rotationEvidence.ts";
 import type { PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkIssued, crossCertificatesIn, type Demands } from "../../rules/rotation/gates.ts";
 import type { Edit } from "../../rules/rotation/steps.ts";
 import { formatSpan } from "../format.ts";
 import type { Project } from "../project.ts";
-import { readEvidence, type Seen } from "./evidence.ts";
 import { editStackText } from "./stackEdit.ts";
 
 const pollMilliseconds = 2000;
@@ -32,23 +32,36 @@ export function writeEdit(project: Project, stack: string, edit: Edit): void {
   renameSync(draft, file);
 }
 
+/** How backends say that another update of the stack is under way: a file's or bucket's, and Pulumi Cloud. */
+const isLocked = /currently locked by|[Aa]nother update is currently in progress/;
+
 /**
  * Runs `pulumi up`, whose progress goes to standard error.
  *
- * @throws Error if it fails; what it has said then stands above.
+ * @throws Error if it fails; what it has said then stands above. Of another update that is under way, it says so.
  */
 export async function runUpdate(stack: string): Promise<void> {
   const args = ["up", "--yes", "--stack", stack];
-  const child = spawn("pulumi", args, { stdio: ["ignore", process.stderr, process.stderr] });
+  const child = spawn("pulumi", args, { stdio: ["ignore", process.stderr, "pipe"] });
   const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+    process.stderr.write(text);
+  });
   child.on("error", reject);
   child.on("close", resolve);
   const code = await promise;
-  if (code !== 0) {
+  if (code === 0) return;
+  if (isLocked.test(errors)) {
     throw new Error(
-      `pulumi up has failed (exit code ${code}). The stack's file stays as it is; the same command goes on from there.`,
+      `Someone else is updating stack ${stack} now (who, stands above), and so nothing has been applied here. The stack's file stays as it is. ` +
+        "When that update has ended, see where it stands: npm run -s rotate -- plan. If it was killed and will never end: pulumi cancel, and the same command again.",
     );
   }
+  throw new Error(
+    `pulumi up has failed (exit code ${code}). The stack's file stays as it is; the same command goes on from there.`,
+  );
 }
 
 /**
@@ -85,7 +98,13 @@ export async function awaitProof(
 }
 
 /** What is still missing of the proof. */
-function unproven(seen: Seen, { crossSigned }: PlannedAnchors, demands: Demands): readonly string[] {
+function unproven(
+  seen: Seen,
+  { crossSigned, distrusted }: PlannedAnchors,
+  demands: Demands,
+): readonly string[] {
+  // Pods that hold what is distrusted are meant to refuse it.
+  const { time, held } = { ...seen, ...(distrusted.length > 0 && { held: [] }) };
   if (seen.controllers.length === 0) return ["no identity controller is running"];
   return [
     ...seen.pending,
@@ -99,7 +118,7 @@ function unproven(seen: Seen, { crossSigned }: PlannedAnchors, demands: Demands)
         proof !== undefined && vouched !== crossSigned.length > 0
           ? [`${podName} gives certificates ${vouched ? "with" : "without"} a cross certificate`]
           : [];
-      return [...wrong, ...checkIssued(controller, seen, demands)];
+      return [...wrong, ...checkIssued(controller, { held, time }, demands)];
     }),
   ];
 }

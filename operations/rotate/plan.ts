@@ -1,18 +1,19 @@
 /** Where a rotation is, what comes next, and what that waits for: for people, and as JSON. */
-import { known } from "../../rules/known.ts";
-import type { Gate } from "../../rules/rotation/gates.ts";
+import type { Seen } from "../../mesh/rotationEvidence.ts";
+import { type Gate, isThrough } from "../../rules/rotation/gates.ts";
 import { type Pace, paceOf } from "../../rules/rotation/pace.ts";
 import { describeStage, type Stage } from "../../rules/rotation/stage.ts";
 import { type Edit, editOf, type Step } from "../../rules/rotation/steps.ts";
-import type { Settings } from "../../rules/settings/settings.ts";
 import { formatSpan, formatTable, formatTime } from "../format.ts";
-import type { Seen } from "./evidence.ts";
+import type { Stack } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
 
 /** A rotation as it is seen now. */
 export interface Plan {
   readonly stack: string;
   readonly stage: Stage;
+  /** Whether the stack's file says that generations go on vouching. */
+  readonly isHeld: boolean;
   readonly seen: Seen;
   /** The step that goes on from here. */
   readonly next: Step;
@@ -25,6 +26,7 @@ export interface Plan {
 /** The command that takes the next step. */
 const commands = {
   begin: "begin",
+  distrust: "begin --distrust",
   activate: "activate",
   settle: "finish",
   retire: "finish",
@@ -44,17 +46,26 @@ function deadlineOf({ stage, seen }: Pick<Plan, "stage" | "seen">): Date | undef
 }
 
 export function planOf(
-  stack: string,
-  stage: Stage,
-  settings: Settings,
+  {
+    name,
+    stage,
+    isHeld,
+    settings,
+    mesh,
+  }: Pick<Stack, "name" | "stage" | "isHeld" | "settings"> & {
+    readonly mesh: Pick<Stack["mesh"], "namespace">;
+  },
   seen: Seen,
   next: Step,
   gates: readonly Gate[],
 ): Plan {
-  const plan = { stack, stage, seen, next, gates, edit: editOf(next.name, stage, settings) };
-  const newest = seen.roots.get(stage.generations.at(-1)!);
-  if (stage.name === "idle" || newest === undefined) return plan;
-  return { ...plan, pace: paceOf(newest, seen.held, known(settings.controlPlane.namespace)!, seen.time) };
+  const edit = editOf(next.name, stage, settings);
+  const plan = { stack: name, stage, isHeld, seen, next, gates, edit };
+  const newest = stage.generations.at(-1)!;
+  if (stage.name === "idle" || !seen.roots.has(newest)) return plan;
+  const holds = (anchors: Parameters<typeof isThrough>[0]) =>
+    isThrough(anchors, newest, seen, stage.name === "distrusted");
+  return { ...plan, pace: paceOf(holds, seen.held, mesh.namespace, seen.time) };
 }
 
 export function describePlan(plan: Plan): string {
@@ -78,6 +89,11 @@ export function describePlan(plan: Plan): string {
     ...(seen.pending.length > 0 ? [] : gates.map(describeGate)),
     "",
     ...describePace(plan, deadline),
+    ...(plan.isHeld && next.name === "settle"
+      ? [
+          "crossSignTrustAnchors: true stands in the stack's file, as it does when this step has been taken back: run leaves it to you.",
+        ]
+      : []),
     seen.pending.length > 0
       ? "Type: pulumi up (or npm run -s rotate -- run, which does it first)"
       : isOpen(plan)

@@ -1,66 +1,182 @@
 /** `--restart`: has the workloads take the newest generation, whose pods were started before it. */
+import { setTimeout } from "node:timers/promises";
 import type { Mesh } from "../../mesh/cluster.ts";
+import { allowsDisruption, covers, listBudgets, readBudget } from "../../mesh/disruptionBudgets.ts";
 import type { HeldBundle, Workload } from "../../mesh/meshedPods.ts";
-import { canRestart, restart, rolledOut } from "../../mesh/restart.ts";
-import { isSameAuthority, type ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import { canRestart, isRollingOut, readRestartable, restart, rolledOut } from "../../mesh/restart.ts";
+import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
 
-/** Few enough for one identity controller, which issues five certificates a second. */
 const atOnce = 4;
+/** Certificates that one identity controller issues: each is a TokenReview, of which older ones ask for five a second. */
+const podsPerSecond = 5;
 /** As long as a Deployment has for its progress, by default (spec.progressDeadlineSeconds). */
 const rolloutMilliseconds = 10 * 60_000;
+/** What a batch takes whose pods are ready in usual time: to be scheduled, pulled and started. */
+const usualRolloutMilliseconds = 60_000;
+const pollMilliseconds = 2000;
+
+/** A workload, and how many of its pods have to be replaced. */
+interface Restart {
+  readonly workload: Workload;
+  readonly pods: number;
+}
 
 export interface Restarts {
-  readonly workloads: readonly Workload[];
+  readonly workloads: readonly Restart[];
   /** Pods of their own, and Jobs: whoever has made them makes them anew. */
   readonly others: readonly Workload[];
 }
 
+type Report = (line: string) => void;
+
 const nameOf = ({ kind, namespace, name }: Workload) => `${kind} ${namespace}/${name}`;
 
-/** The workloads with pods that do not hold a root, those of the oldest pods first. */
-export function restartsFor(held: readonly HeldBundle[], root: ParsedCertificate): Restarts {
-  const lacking = held.filter(({ anchors }) => !anchors?.some((anchor) => isSameAuthority(anchor, root)));
-  const pods = lacking
+/**
+ * The workloads with pods that have to be replaced, those of the oldest pods first.
+ *
+ * @param isThrough whether pods that were started with these anchors may stay.
+ */
+export function restartsFor(
+  held: readonly HeldBundle[],
+  isThrough: (anchors: readonly ParsedCertificate[] | undefined) => boolean,
+): Restarts {
+  const pods = held
+    .filter(({ anchors }) => !isThrough(anchors))
     .flatMap((group) => group.pods)
     .toSorted((one, other) => one.createdAt.getTime() - other.createdAt.getTime());
-  const all = [...new Map(pods.map(({ workload }) => [nameOf(workload), workload])).values()];
+  const all = [...Map.groupBy(pods, ({ workload }) => nameOf(workload)).values()].map((some) => ({
+    workload: some[0]!.workload,
+    pods: some.length,
+  }));
   return {
-    workloads: all.filter(canRestart),
-    others: all.filter((workload) => !canRestart(workload)),
+    workloads: all.filter(({ workload }) => canRestart(workload)),
+    others: all.map(({ workload }) => workload).filter((workload) => !canRestart(workload)),
   };
 }
 
+/** How long they take if each batch comes up in usual time, in milliseconds. */
+export function estimateOf({ workloads }: Restarts): number {
+  const pods = workloads.reduce((sum, one) => sum + one.pods, 0);
+  const batches = Math.ceil(workloads.length / atOnce);
+  return Math.max(batches * usualRolloutMilliseconds, (pods * 1000) / podsPerSecond);
+}
+
 /**
- * Restarts them, a few at a time, each at its own pace, and goes on only while all that were restarted come up again.
+ * Restarts them, a few at a time: each when its PodDisruptionBudget allows it, and no faster than identity issues
+ * certificates; and goes on only while all that were restarted come up again. One that is being rolled out already is
+ * waited for, and so whatever has interrupted this, it goes on when it is called again.
  *
- * @throws Error with the first that does not: nothing more is restarted then.
+ * @throws Error with the first that does not come up: nothing more is restarted then.
  */
-export async function restartAll(
-  mesh: Mesh,
-  { workloads, others }: Restarts,
-  report: (line: string) => void,
-): Promise<void> {
+export async function restartAll(mesh: Mesh, { workloads, others }: Restarts, report: Report): Promise<void> {
   for (const workload of others) report(`${nameOf(workload)} has to be made anew by whoever has made it.`);
-  const waiting = workloads.values();
-  let done = 0;
+  const lanes = (await lanesOf(mesh, workloads, report)).values();
+  const takeTurn = pacer(mesh.signal);
   const failed = new AbortController();
+  let done = 0;
   const worker = async () => {
-    for (const workload of waiting) {
-      if (failed.signal.aborted) return;
-      const timeout = AbortSignal.timeout(rolloutMilliseconds);
-      try {
-        await restart(mesh, workload, new Date());
-        await rolledOut(mesh, workload, AbortSignal.any([mesh.signal, timeout]));
-      } catch (error) {
-        failed.abort();
-        if (!timeout.aborted) throw error;
-        throw new Error(
-          `${nameOf(workload)} has not come up again within ten minutes; nothing more is restarted. See why: kubectl -n ${workload.namespace} rollout status ${workload.kind.toLowerCase()}/${workload.name}`,
-        );
+    for (const lane of lanes) {
+      for (const one of lane) {
+        if (failed.signal.aborted) return;
+        try {
+          if (!(await restartOne(mesh, one, takeTurn, report))) continue;
+        } catch (error) {
+          failed.abort();
+          throw error;
+        }
+        done += 1;
+        report(`${nameOf(one.workload)} has restarted (${done} of ${workloads.length}).`);
       }
-      done += 1;
-      report(`${nameOf(workload)} has restarted (${done} of ${workloads.length}).`);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+/** A restart, and the budget that it has to wait for. */
+interface BudgetedRestart extends Restart {
+  readonly budget: string | undefined;
+}
+
+/** Workloads under the same budget are restarted one after the other, and so are in one lane; each of the others has its own. */
+async function lanesOf(
+  mesh: Mesh,
+  workloads: readonly Restart[],
+  report: Report,
+): Promise<readonly (readonly BudgetedRestart[])[]> {
+  const namespaces = [...new Set(workloads.map(({ workload }) => workload.namespace))];
+  const budgets = new Map(
+    await Promise.all(
+      namespaces.map(async (namespace) => [namespace, await listBudgets(mesh, namespace)] as const),
+    ),
+  );
+  const lanes = new Map<string, BudgetedRestart[]>();
+  for (const one of workloads) {
+    const { labels, obstacle } = await readRestartable(mesh, one.workload);
+    if (obstacle !== undefined) {
+      report(`${nameOf(one.workload)} ${obstacle}: it is not restarted.`);
+      continue;
+    }
+    const { namespace } = one.workload;
+    const budget = budgets.get(namespace)!.find((candidate) => covers(candidate, labels))?.metadata?.name;
+    const lane = budget === undefined ? nameOf(one.workload) : `${namespace}/${budget}`;
+    lanes.set(lane, [...(lanes.get(lane) ?? []), { ...one, budget }]);
+  }
+  return [...lanes.values()];
+}
+
+/** Has each wait until identity has issued the certificates of those before it. */
+function pacer(signal: AbortSignal): (pods: number) => Promise<void> {
+  let free = 0;
+  return async (pods) => {
+    const now = performance.now();
+    const begin = Math.max(now, free);
+    free = begin + (pods * 1000) / podsPerSecond;
+    await setTimeout(begin - now, undefined, { signal });
+  };
+}
+
+/** Whether it has been restarted; not if its budget does not allow it within ten minutes. */
+async function restartOne(
+  mesh: Mesh,
+  { workload, pods, budget }: BudgetedRestart,
+  takeTurn: (pods: number) => Promise<void>,
+  report: Report,
+): Promise<boolean> {
+  if (!(await isRollingOut(mesh, workload))) {
+    if (budget !== undefined && !(await isAllowed(mesh, workload, budget, report))) return false;
+    await takeTurn(pods);
+    await restart(mesh, workload, new Date());
+  }
+  const timeout = AbortSignal.timeout(rolloutMilliseconds);
+  try {
+    await rolledOut(mesh, workload, AbortSignal.any([mesh.signal, timeout]));
+  } catch (error) {
+    if (!timeout.aborted) throw error;
+    throw new Error(
+      `${nameOf(workload)} has not come up again within ten minutes; nothing more is restarted. See why: kubectl -n ${workload.namespace} rollout status ${workload.kind.toLowerCase()}/${workload.name}`,
+    );
+  }
+  return true;
+}
+
+/** Waits until a budget allows one more pod to be missing, and says that it waits. */
+async function isAllowed(mesh: Mesh, workload: Workload, name: string, report: Report): Promise<boolean> {
+  const { namespace } = workload;
+  const end = performance.now() + rolloutMilliseconds;
+  for (let told = false; ; told = true) {
+    const budget = await readBudget(mesh, namespace, name);
+    if (budget === undefined || allowsDisruption(budget)) return true;
+    if (!told) {
+      report(
+        `${nameOf(workload)} waits for PodDisruptionBudget ${namespace}/${name}, which allows no disruption now.`,
+      );
+    }
+    if (performance.now() > end) {
+      report(
+        `${nameOf(workload)} is not restarted: PodDisruptionBudget ${namespace}/${name} has allowed no disruption for ten minutes. See why: kubectl -n ${namespace} describe poddisruptionbudget ${name}`,
+      );
+      return false;
+    }
+    await setTimeout(pollMilliseconds, undefined, { signal: mesh.signal });
+  }
 }

@@ -6,6 +6,7 @@ const keys = {
   generations: "trustAnchorGenerations",
   signing: "signingGeneration",
   crossSign: "crossSignTrustAnchors",
+  distrusted: "distrustedTrustAnchors",
 } as const;
 
 /**
@@ -39,6 +40,14 @@ export function editStackText(text: string, project: string, edit: Edit): string
   const given = document.getIn(provided);
   if (isMap(given) && given.items.length === 0) document.deleteIn(provided);
   return document.toString({ lineWidth: 0 });
+}
+
+/** Whether the text of the file says that generations vouch for each other, which is the default, in as many words. */
+export function isHeldIn(text: string, project: string): boolean {
+  const config: unknown = parseDocument(text).get("config");
+  if (!isMap(config)) return false;
+  const value = config.get(`${project}:${keys.crossSign}`) ?? config.get(keys.crossSign);
+  return String(value) === "true";
 }
 
 /** In YAML, a generation is a number or a text. */

@@ -10,7 +10,7 @@ import { trustAnchorCommonName } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
 import { type CrossSigning, crossSignings } from "../settings/crossSigning.ts";
 import type { Settings } from "../settings/settings.ts";
-import { signingGeneration } from "../settings/settings.ts";
+import { distrustedGenerations, signingGeneration } from "../settings/settings.ts";
 
 /** The anchors that a stack is going to have, as far as they are known before they are made. Can be sent to a thread. */
 export interface PlannedAnchors {
@@ -23,6 +23,8 @@ export interface PlannedAnchors {
   readonly validityPeriodHours: number | undefined;
   /** Why none may be deleted; absent if they may. */
   readonly protection: string | undefined;
+  /** Those of them that the mesh no longer trusts, and that are still there. */
+  readonly distrusted: readonly number[];
   /** Who vouches for the signing generation, and who for that one. */
   readonly crossSigned: readonly CrossSigning[];
   /** Life that must be left of one that begins to vouch; `undefined` if only the engine knows. */
@@ -43,9 +45,16 @@ export function plannedAnchors(settings: Settings): PlannedAnchors | undefined {
   const protection = protect ? "trustAnchor.protect is true" : undefined;
   const rotationAllowance = known(settings.trustAnchor.rotationAllowance);
   const crossSigned = crossSignings(settings);
-  return source === "cluster"
-    ? undefined
-    : { generations, signing, provided, validityPeriodHours, protection, crossSigned, rotationAllowance };
+  if (source === "cluster") return undefined;
+  return {
+    ...{ generations, signing, provided, validityPeriodHours, protection, crossSigned, rotationAllowance },
+    distrusted: distrustedGenerations(settings),
+  };
+}
+
+/** The generations that the bundle is going to have. */
+export function trustedGenerations({ generations, distrusted }: PlannedAnchors): readonly number[] {
+  return generations.filter((generation) => !distrusted.includes(generation));
 }
 
 /** Checks what is planned against the bundle of the mesh that runs. One that cannot be read is for the run to mend. */
@@ -59,6 +68,7 @@ export function* checkAnchorChange(
   const running = readBundle(text);
   if (running.length === 0) return;
   yield* checkSigner(field, running, planned, now);
+  yield* checkNew(running, planned);
   const made = running.filter((anchor) =>
     generations.some((one) => provided[one] === undefined && isGeneration(anchor, one, planned)),
   );
@@ -70,6 +80,22 @@ export function* checkAnchorChange(
       fix: `Set it back to ${hoursOf(other)}.`,
     });
   }
+}
+
+/** Refuses to make a generation that the running mesh has already: the new one would be another anchor under the same name. */
+export function* checkRemade(
+  { field, text }: PemText,
+  planned: PlannedAnchors,
+  generation: number,
+): Iterable<Finding> {
+  // One that is given stays what it is.
+  if (planned.provided[generation] !== undefined) return;
+  const running = readBundle(text).find((anchor) => isGeneration(anchor, generation, planned));
+  if (running === undefined) return;
+  yield broken("anchor-made-once", {
+    field: "trustAnchor.generations",
+    message: `Generation ${generation} would be made anew, as another anchor under the same name. The running mesh has ${quoted(nameOf(running))} in its bundle (${field}), and no proxy would trust the new one.`,
+  });
 }
 
 /** The names of the running mesh's anchors that are not planned any more, in quotes. */
@@ -88,7 +114,7 @@ function* checkSigner(
 ): Iterable<Finding> {
   const { signing, crossSigned, rotationAllowance } = planned;
   const rootOf = (generation: number) => running.find((anchor) => isGeneration(anchor, generation, planned));
-  if (signing === undefined || rootOf(signing) !== undefined) return;
+  if (signing === undefined || rootOf(signing) !== undefined || isDistrusted(running, planned)) return;
   const [voucher] = crossSigned.flatMap(({ by }) => rootOf(by) ?? []);
   if (voucher === undefined) {
     const listed = running.map((anchor) => quoted(nameOf(anchor))).join(", ");
@@ -106,16 +132,33 @@ function* checkSigner(
   });
 }
 
+/** Whether the running mesh is to trust nothing of what it trusts now, and the stack says so in as many words. */
+function isDistrusted(running: readonly X509Certificate[], planned: PlannedAnchors): boolean {
+  return running.every((anchor) => planned.distrusted.some((one) => isGeneration(anchor, one, planned)));
+}
+
+/** One generation joins a mesh that runs, and it takes the next when every pod has that one. */
+function* checkNew(running: readonly X509Certificate[], planned: PlannedAnchors): Iterable<Finding> {
+  const joining = trustedGenerations(planned).filter(
+    (generation) => !running.some((anchor) => isGeneration(anchor, generation, planned)),
+  );
+  if (joining.length < 2) return;
+  yield broken("one-new-generation", {
+    field: "trustAnchor.generations",
+    message: `[${planned.generations.join(", ")}] would add generations ${joining.join(" and ")} to the bundle of the running mesh at once, and each takes a rotation of its own.`,
+  });
+}
+
 const millisecondsOf = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
 
 /**
  * Whether pods of the running mesh may refuse what is going to sign: where each anchor of its bundle signs or vouches, and
- * stays, every pod that was started with one of them accepts it.
+ * stays, every pod that was started with one of them accepts it. Those of one that is distrusted are meant to refuse it.
  */
 export function needsHolders({ text }: PemText, planned: PlannedAnchors): boolean {
-  const { signing, crossSigned } = planned;
+  const { signing, crossSigned, distrusted } = planned;
   if (signing === undefined) return false;
-  const accepted = [signing, ...crossSigned.map(({ by }) => by)];
+  const accepted = [signing, ...crossSigned.map(({ by }) => by), ...distrusted];
   return readBundle(text).some(
     (anchor) => !accepted.some((generation) => isGeneration(anchor, generation, planned)),
   );
@@ -134,7 +177,7 @@ export function keptBundle({ text }: PemText, planned: PlannedAnchors): PemText 
  * @returns `undefined` if nothing is known of any.
  */
 export function plannedBundle(running: PemText | undefined, planned: PlannedAnchors): PemText | undefined {
-  const given = planned.generations.flatMap((generation) => planned.provided[generation] ?? []);
+  const given = trustedGenerations(planned).flatMap((generation) => planned.provided[generation] ?? []);
   const all = new Set([...given, ...(running === undefined ? [] : keptOf(running.text, planned))]);
   return all.size === 0 ? undefined : { field: "The mesh's trust anchors", text: [...all].join("\n") };
 }
@@ -150,7 +193,7 @@ function readBundle(text: string): X509Certificate[] {
 
 function keptOf(running: string, planned: PlannedAnchors): string[] {
   return readBundle(running)
-    .filter((anchor) => planned.generations.some((one) => isGeneration(anchor, one, planned)))
+    .filter((anchor) => trustedGenerations(planned).some((one) => isGeneration(anchor, one, planned)))
     .map((anchor) => anchor.toString().trimEnd());
 }
 

@@ -2,7 +2,7 @@
  * Whether the pods of a mesh accept what is going to sign for it: a proxy reads its trust anchors once, when it starts, and
  * so a pod may live for months on a bundle that the mesh no longer has.
  */
-import { type ParsedCertificate, quotedName } from "../credentials/certificate.ts";
+import { isSameAuthority, type ParsedCertificate, quotedName } from "../credentials/certificate.ts";
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { isGeneration, type PlannedAnchors } from "./anchorChange.ts";
@@ -18,19 +18,45 @@ export interface Holders {
   }[];
 }
 
-/** The generations by which a pod accepts what signs: the one that signs, and those that vouch for it. */
-function acceptedBy({ signing, crossSigned }: PlannedAnchors): readonly number[] {
-  return signing === undefined ? [] : [signing, ...crossSigned.map(({ by }) => by)];
+/**
+ * The generations whose pods may meet what signs: the one that signs, those that vouch for it, and those that are distrusted,
+ * whose pods are cut off on purpose.
+ */
+function acceptedBy({ signing, crossSigned, distrusted }: PlannedAnchors): readonly number[] {
+  return signing === undefined ? [] : [signing, ...crossSigned.map(({ by }) => by), ...distrusted];
+}
+
+/**
+ * Tells whether an anchor that a pod holds is that generation. One that Pulumi has made has the name of one that was deleted
+ * before it, of a rotation that was taken back; so it is the one of that name in the bundle of the running mesh, or none.
+ */
+function holdsWith(planned: PlannedAnchors, running: readonly ParsedCertificate[]) {
+  const roots = new Map(
+    planned.generations.map((generation) => [
+      generation,
+      running.find(({ x509 }) => isGeneration(x509, generation, planned)),
+    ]),
+  );
+  return (anchor: ParsedCertificate, generation: number): boolean => {
+    if (planned.provided[generation] !== undefined) return isGeneration(anchor.x509, generation, planned);
+    const root = roots.get(generation);
+    return root !== undefined && isSameAuthority(anchor, root);
+  };
 }
 
 /** The pods that would refuse every certificate of the mesh, once they meet one that is issued then. */
-function refusing(planned: PlannedAnchors, held: readonly Holders[]): readonly Holders[] {
+function refusing(
+  planned: PlannedAnchors,
+  held: readonly Holders[],
+  running: readonly ParsedCertificate[],
+): readonly Holders[] {
   const accepted = acceptedBy(planned);
   if (accepted.length === 0) return [];
+  const isHeld = holdsWith(planned, running);
   return held.filter(
     ({ anchors }) =>
       anchors !== undefined &&
-      !anchors.some(({ x509 }) => accepted.some((generation) => isGeneration(x509, generation, planned))),
+      !anchors.some((anchor) => accepted.some((generation) => isHeld(anchor, generation))),
   );
 }
 
@@ -51,11 +77,19 @@ export function describeWorkloads(holders: readonly Holders[]): string {
   return `${named.join(", ")}${others > 0 ? ` and ${others} more` : ""}`;
 }
 
-/** Refuses what would break the mesh for pods that run, and names them. */
-export function* checkHolders(planned: PlannedAnchors, held: readonly Holders[]): Iterable<Finding> {
+/**
+ * Refuses what would break the mesh for pods that run, and names them.
+ *
+ * @param running the anchors of the mesh that runs.
+ */
+export function* checkHolders(
+  planned: PlannedAnchors,
+  held: readonly Holders[],
+  running: readonly ParsedCertificate[],
+): Iterable<Finding> {
   const { signing, crossSigned } = planned;
   const word = crossSigned.length === 0 ? "with nobody to vouch for it" : "by the word of those before it";
-  const refused = refusing(planned, held);
+  const refused = refusing(planned, held, running);
   if (refused.length > 0) {
     const bundles = refused.map(({ anchors = [] }) => anchors.map(quotedName).join(", "));
     yield broken("signer-accepted", {

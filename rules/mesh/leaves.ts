@@ -7,6 +7,8 @@ import type { Generation } from "./generations.ts";
 const refreshAt = 0.7;
 /** Of a leaf's life, what a proxy may be late of which no failure is known. */
 const grace = 0.1;
+/** The same of one that has failed at some time since its start: it asks a while later, for the clock's skew. */
+const graceAfterFailures = 0.04;
 
 /**
  * - `live`: it has been refreshed in time so far.
@@ -23,13 +25,18 @@ export interface LeafLife {
   readonly failedRefreshes?: number | undefined;
 }
 
+/** When a proxy asks for the next one. */
+export function refreshTime({ from, end }: Pick<LeafLife, "from" | "end">): Date {
+  return new Date(from.getTime() + refreshAt * (end.getTime() - from.getTime()));
+}
+
 export function lifeState(
   { from, end, failedRefreshes = 0 }: LeafLife,
   time: Date,
 ): Exclude<LeafState, "refused"> {
   if (time > end) return "ended";
   const over = (time.getTime() - from.getTime()) / (end.getTime() - from.getTime());
-  return over > refreshAt + (failedRefreshes > 0 ? 0 : grace) ? "failing" : "live";
+  return over > refreshAt + (failedRefreshes > 0 ? graceAfterFailures : grace) ? "failing" : "live";
 }
 
 /** @param anchors the mesh's own, by which others judge it. */

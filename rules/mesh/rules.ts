@@ -89,10 +89,26 @@ export const meshRules = {
     fix: "If every pod of the mesh will have been restarted by then, set trustAnchor.rotationAllowance to that time. Else rotate without cross certificates: set trustAnchor.crossSign to false; let the new generation join the bundle first, restart the meshed pods, and then let it sign.",
     source: "linkerd2 pkg/identity/service.go: no proxy's certificate outlives the issuer's chain",
   },
+  "one-new-generation": {
+    demand: "One generation of the trust anchor at a time joins the running mesh's bundle.",
+    fix: "Add one, and finish its rotation before the next: npm run -s rotate -- plan.",
+    source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
+  },
+  "anchor-needed": {
+    demand:
+      "An anchor leaves the running mesh's bundle only when every proxy has a certificate that leads to one that stays.",
+    fix: "Wait until these proxies have renewed their certificates; npm run -s rotate -- plan lists them. Until then, leave the generation in the list.",
+    source: "linkerd2-proxy linkerd/meshtls: whoever does not trust a certificate's anchor refuses it",
+  },
   "anchor-protected": {
     demand: "An anchor leaves the running mesh's bundle only after its protection has been lifted.",
     fix: "Set trustAnchor.protect to false and run pulumi up while it is still listed; then take it out, and run pulumi up again. Another root is another generation.",
     source: "Pulumi refuses to delete or replace what is protected, when it has changed all else",
+  },
+  "anchor-made-once": {
+    demand: "A generation of the trust anchor that the running mesh has is not made a second time.",
+    fix: "Leave out --replace: the next anchor is the next generation, npm run -s rotate -- begin. If the stack's state has lost this one, bring the state back (pulumi stack import).",
+    source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
   },
   "signer-trial": {
     demand: "An issuer that is to sign the identity issuer signs one on trial first.",

@@ -8,7 +8,8 @@ import {
 import { chainToAnchor } from "../credentials/chain.ts";
 import { parseDuration } from "../lifetimes/duration.ts";
 import { describeWorkloads, type Holders } from "../mesh/anchorHolders.ts";
-import type { Stage } from "./stage.ts";
+import { lifeState, refreshTime } from "../mesh/leaves.ts";
+import { named, type Stage } from "./stage.ts";
 import type { StepName } from "./steps.ts";
 
 /** What an identity controller has answered, or why it has not. */
@@ -31,22 +32,35 @@ interface ProxyAnswer {
   readonly failure?: string;
 }
 
-/** What the cluster shows of a mesh whose trust anchor rotates. */
-export interface Evidence {
-  readonly time: Date;
-  /** The anchors of the live bundle by their generation, as far as they are generations of the stack. */
-  readonly roots: ReadonlyMap<number, ParsedCertificate>;
-  /** The identity issuer in its Secret; absent if there is none that can be read. */
-  readonly stored?: ParsedCertificate | undefined;
-  readonly controllers: readonly Answer[];
+/** What a cluster shows of its proxies. */
+export interface ClusterEvidence {
+  /** Its name, if it is another than the stack's own. */
+  readonly cluster?: string;
   readonly held: readonly Holders[];
   /** Workloads outside of the cluster, whose bundles nobody sees from here. */
   readonly externalWorkloads: number;
   /** Every pod's proxy; absent if they have not been asked. */
   readonly proxies?: readonly ProxyAnswer[];
+  /** The identity issuer in its Secret; absent if there is none that can be read. */
+  readonly stored?: ParsedCertificate | undefined;
   /** When the issuer that signs was set; absent if the cluster does not say. */
   readonly signerSetAt?: Date | undefined;
 }
+
+/** What is seen of a mesh whose trust anchor rotates. */
+export interface Evidence extends ClusterEvidence {
+  readonly time: Date;
+  /** The anchors of the live bundle by their generation, as far as they are generations of the stack. */
+  readonly roots: ReadonlyMap<number, ParsedCertificate>;
+  readonly controllers: readonly Answer[];
+  /** Other clusters whose proxies trust the same anchors. */
+  readonly others?: readonly ClusterEvidence[];
+}
+
+/** The stack's own cluster, and then the others. */
+const clustersOf = (evidence: Evidence): readonly ClusterEvidence[] => [evidence, ...(evidence.others ?? [])];
+
+const within = ({ cluster }: ClusterEvidence) => (cluster === undefined ? "" : ` of cluster ${cluster}`);
 
 /** What the stack asks of a rotation. */
 export interface Demands {
@@ -67,7 +81,7 @@ export interface Gate {
   readonly seen: string;
 }
 
-/** Every gate of a step, in the order in which they are told. Going back is barred only where something would be deleted. */
+/** Every gate of a step, in the order in which they are told. Going back is barred only where it would break something. */
 export function gatesOf(step: StepName, stage: Stage, evidence: Evidence, demands: Demands): readonly Gate[] {
   const newest = stage.generations.at(-1)!;
   switch (step) {
@@ -77,13 +91,17 @@ export function gatesOf(step: StepName, stage: Stage, evidence: Evidence, demand
     case "settle":
       return [loaded(evidence), ...everyoneHolds(newest, evidence, demands)];
     case "retire":
+      // Whoever holds the newest alone has a certificate that leads there: its own proxy takes no other.
+      if (stage.name === "distrusted") return [loaded(evidence), ...everyPodHolds(newest, evidence, true)];
       return [
         loaded(evidence),
         ...everyoneHolds(newest, evidence, demands),
-        everyLeaf(newest, "alone", evidence, demands),
+        ...clustersOf(evidence).map((one) => renewedAlone(newest, one, evidence, demands)),
       ];
     case "drop":
-      return [everyLeaf(stage.signing, "vouched", evidence, demands)];
+      return clustersOf(evidence).map((one) => leadsTo([stage.signing], one, evidence, demands));
+    case "withdraw":
+      return everyPodHolds(stage.generations.at(-2)!, evidence);
     default:
       return [];
   }
@@ -115,34 +133,58 @@ function lifeLeft(signing: number, { roots, time }: Evidence, { rotationAllowanc
 }
 
 /** The evidence that nobody refuses what a generation signs alone. */
-function everyoneHolds(
-  generation: number,
-  { held, roots, externalWorkloads }: Evidence,
-  { externalConfirmed }: Demands,
-): readonly Gate[] {
-  const root = roots.get(generation);
-  const holds = ({ anchors }: Holders) =>
-    root !== undefined && anchors?.some((anchor) => isSameAuthority(anchor, root)) === true;
-  const lacking = held.filter((group) => !holds(group));
-  const all = held.flatMap(({ pods }) => pods).length;
-  const without = lacking.flatMap(({ pods }) => pods).length;
-  const gates = [
-    {
-      demand: `Every pod of the mesh was started with generation ${generation}.`,
+function everyoneHolds(generation: number, evidence: Evidence, demands: Demands): readonly Gate[] {
+  const outside = clustersOf(evidence).flatMap((one) => outsideHolds(generation, one, demands));
+  return [...everyPodHolds(generation, evidence), ...outside];
+}
+
+/** @param alone whether a pod must hold nothing else. */
+function everyPodHolds(generation: number, evidence: Evidence, alone = false): readonly Gate[] {
+  return clustersOf(evidence).map((one) => {
+    const lacking = one.held.filter(({ anchors }) => !isThrough(anchors, generation, evidence, alone));
+    const all = one.held.flatMap(({ pods }) => pods).length;
+    const without = lacking.flatMap(({ pods }) => pods).length;
+    return {
+      demand: `Every pod of the mesh${within(one)} was started with generation ${generation}${alone ? " alone" : ""}.`,
       isOpen: without === 0,
       seen:
         without === 0
-          ? `${numberOf(all, "pod")}`
+          ? numberOf(all, "pod")
           : `${without} of ${numberOf(all, "pod")} ${without === 1 ? "was" : "were"} not: ${describeWorkloads(lacking)}`,
-    },
-  ];
-  if (externalWorkloads === 0) return gates;
+    };
+  });
+}
+
+/**
+ * Whether pods that were started with these anchors accept what a generation signs alone.
+ *
+ * @param anchors absent if they are not known.
+ * @param alone whether they must hold nothing else.
+ */
+export function isThrough(
+  anchors: readonly ParsedCertificate[] | undefined,
+  generation: number,
+  { roots }: Pick<Evidence, "roots">,
+  alone = false,
+): boolean {
+  const root = roots.get(generation);
+  if (root === undefined || anchors === undefined) return false;
+  const isIt = (anchor: ParsedCertificate) => isSameAuthority(anchor, root);
+  return anchors.some(isIt) && (!alone || anchors.every(isIt));
+}
+
+/** Of workloads outside of a cluster, someone's word. */
+function outsideHolds(
+  generation: number,
+  cluster: ClusterEvidence,
+  { externalConfirmed }: Demands,
+): readonly Gate[] {
+  if (cluster.externalWorkloads === 0) return [];
   return [
-    ...gates,
     {
-      demand: `Every workload outside of the cluster was started with generation ${generation}.`,
+      demand: `Every workload outside${within(cluster) || " of the cluster"} was started with generation ${generation}.`,
       isOpen: externalConfirmed,
-      seen: `${numberOf(externalWorkloads, "ExternalWorkload")}, of which only whoever runs them can say so (--external-workloads-hold-it)`,
+      seen: `${numberOf(cluster.externalWorkloads, "ExternalWorkload")}, of which only whoever runs them can say so (--external-workloads-hold-it)`,
     },
   ];
 }
@@ -150,29 +192,49 @@ function everyoneHolds(
 /** How long an issuer may take from cert-manager to every identity controller: the kubelet delivers it within two minutes. */
 const deliveryMilliseconds = 150_000;
 
-/**
- * Every proxy has a certificate that leads to a generation: by itself (`alone`), or also by what vouches for another one
- * (`vouched`). Of a proxy that does not answer, time tells: what was issued before the present signer was set has ended.
- */
-function everyLeaf(
+/** Every proxy has a certificate that leads to a generation by itself, and so has accepted what that signs alone. */
+function renewedAlone(
   generation: number,
-  how: "alone" | "vouched",
-  { proxies, roots, time, signerSetAt }: Evidence,
-  { issuanceLifetime, clockSkewAllowance }: Demands,
+  cluster: ClusterEvidence,
+  evidence: Evidence,
+  demands: Demands,
 ): Gate {
-  const demand =
-    how === "alone"
-      ? `Every proxy has renewed its certificate since generation ${generation} signs alone.`
-      : `Every proxy's certificate leads to generation ${generation}.`;
-  const root = roots.get(generation);
-  if (proxies === undefined || root === undefined) {
+  const demand = `Every proxy${within(cluster)} has renewed its certificate since generation ${generation} signs alone.`;
+  return everyLeaf(demand, [generation], true, cluster, evidence, demands);
+}
+
+/** Every proxy has a certificate that leads to one of these generations, by itself or by the word of another one. */
+export function leadsTo(
+  generations: readonly number[],
+  cluster: ClusterEvidence,
+  evidence: Pick<Evidence, "roots" | "time">,
+  demands: Pick<Demands, "issuanceLifetime" | "clockSkewAllowance">,
+): Gate {
+  const demand = `Every proxy's certificate${within(cluster)} leads to ${named(generations)}.`;
+  return everyLeaf(demand, generations, false, cluster, evidence, demands);
+}
+
+/** Of a proxy that does not answer, time tells: what was issued before the present signer was set has ended. */
+function everyLeaf(
+  demand: string,
+  generations: readonly number[],
+  alone: boolean,
+  { proxies, stored, signerSetAt }: ClusterEvidence,
+  { roots: all, time }: Pick<Evidence, "roots" | "time">,
+  demands: Pick<Demands, "issuanceLifetime" | "clockSkewAllowance">,
+): Gate {
+  const roots = generations.flatMap((generation) => all.get(generation) ?? []);
+  if (proxies === undefined || roots.length === 0) {
     return { demand, isOpen: false, seen: "the proxies have not been asked" };
   }
-  const life = milliseconds(issuanceLifetime) + 2 * milliseconds(clockSkewAllowance) + deliveryMilliseconds;
-  const isOver = signerSetAt !== undefined && time.getTime() - signerSetAt.getTime() > life;
+  const isOver =
+    signerSetAt !== undefined &&
+    stored !== undefined &&
+    roots.some((root) => isSignedBy(stored, root)) &&
+    time.getTime() - signerSetAt.getTime() > longestMilliseconds(demands);
   const silent = proxies.filter(({ leaf }) => leaf === undefined);
   const open = [
-    ...proxies.flatMap((proxy) => refusalBy(proxy, root, how, time) ?? []),
+    ...proxies.flatMap((proxy) => refusalBy(proxy, roots, alone, time) ?? []),
     ...(isOver ? [] : silent.map(({ pod, failure }) => `${holderOf(pod)}: ${failure}`)),
   ];
   if (open.length > 0) return { demand, isOpen: false, seen: some(open) };
@@ -187,16 +249,24 @@ function everyLeaf(
   };
 }
 
+/** How long what was issued before the present signer was set may still be in use. */
+function longestMilliseconds({
+  issuanceLifetime,
+  clockSkewAllowance,
+}: Pick<Demands, "issuanceLifetime" | "clockSkewAllowance">): number {
+  return milliseconds(issuanceLifetime) + 2 * milliseconds(clockSkewAllowance) + deliveryMilliseconds;
+}
+
 /** Why a proxy's own certificate would not do; `undefined` if it would, or does not show. */
 function refusalBy(
   { pod, leaf, intermediates }: ProxyAnswer,
-  root: ParsedCertificate,
-  how: "alone" | "vouched",
+  roots: readonly ParsedCertificate[],
+  alone: boolean,
   time: Date,
 ): string | undefined {
   if (leaf === undefined) return undefined;
-  const own = intermediates.filter((one) => how === "vouched" || !isSameAuthority(one, root));
-  const { reason } = chainToAnchor(leaf, own, [root], time);
+  const own = intermediates.filter((one) => !alone || !roots.some((root) => isSameAuthority(one, root)));
+  const { reason } = chainToAnchor(leaf, own, roots, time);
   if (reason !== undefined) return `${holderOf(pod)}: ${reason}`;
   if (own.length === intermediates.length) return undefined;
   return `${holderOf(pod)}: its certificate is still vouched for, and ends at ${leaf.x509.validToDate.toISOString()}`;
@@ -212,6 +282,37 @@ function some(texts: readonly string[]): string {
 }
 
 const numberOf = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+/**
+ * The proxies whose renewal has failed since a generation signs alone, each with what it shows: its time has come since, and
+ * it still has the certificate of before.
+ */
+export function failedRenewals(
+  generation: number,
+  evidence: Evidence,
+): readonly { readonly proxy: string; readonly seen: string }[] {
+  const root = evidence.roots.get(generation);
+  if (root === undefined) return [];
+  return clustersOf(evidence).flatMap(({ cluster, proxies = [], signerSetAt }) =>
+    proxies.flatMap(({ pod, leaf, intermediates, failedRefreshes }) => {
+      if (
+        leaf === undefined ||
+        refusalBy({ pod, leaf, intermediates }, [root], true, evidence.time) === undefined
+      ) {
+        return [];
+      }
+      const life = { from: leaf.x509.validFromDate, end: leaf.x509.validToDate, failedRefreshes };
+      const state = lifeState(life, evidence.time);
+      // One that failed before is not for this step to mend.
+      if (state === "live" || (signerSetAt !== undefined && refreshTime(life) < signerSetAt)) return [];
+      const end = life.end.toISOString();
+      return {
+        proxy: `${cluster === undefined ? "" : `${cluster}: `}${holderOf(pod)}`,
+        seen: `${failedRefreshes ?? "an unknown number of"} renewals have failed, and its certificate ${state === "ended" ? "has ended" : "ends"} at ${end}`,
+      };
+    }),
+  );
+}
 
 const milliseconds = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
 

@@ -1,5 +1,4 @@
 /** How pods come to hold the newest generation as they are restarted anyway, and when the last one will. */
-import { isSameAuthority, type ParsedCertificate } from "../credentials/certificate.ts";
 import type { Holders } from "../mesh/anchorHolders.ts";
 
 /** Pods whose proxies were started with the same bundle, each with its start. */
@@ -28,16 +27,18 @@ export interface Pace {
   readonly throughAt?: Date;
 }
 
-/** @param controlPlane the namespace whose pods are restarted by the step itself, and so say nothing of the pace. */
+/**
+ * @param holds whether pods that were started with these anchors are through.
+ * @param controlPlane the namespace whose pods are restarted by the step itself, and so say nothing of the pace.
+ */
 export function paceOf(
-  root: ParsedCertificate,
+  holds: (anchors: Holders["anchors"]) => boolean,
   held: readonly DatedHolders[],
   controlPlane: string,
   time: Date,
 ): Pace {
-  const holds = ({ anchors = [] }: DatedHolders) => anchors.some((anchor) => isSameAuthority(anchor, root));
-  const holding = held.filter(holds).flatMap(({ pods }) => pods);
-  const lacking = held.filter((group) => !holds(group)).flatMap(({ pods }) => pods);
+  const holding = held.filter(({ anchors }) => holds(anchors)).flatMap(({ pods }) => pods);
+  const lacking = held.filter(({ anchors }) => !holds(anchors)).flatMap(({ pods }) => pods);
   const outside = (pods: typeof holding) =>
     pods.filter(({ workload }) => workload.namespace !== controlPlane);
   const [restarted, left] = [outside(holding).length, outside(lacking).length];

@@ -2,13 +2,22 @@
 import type { Settings } from "../settings/settings.ts";
 import type { Stage, StageName } from "./stage.ts";
 
-export type StepName = "begin" | "activate" | "settle" | "retire" | "recall" | "withdraw" | "drop";
+export type StepName =
+  | "begin"
+  | "distrust"
+  | "activate"
+  | "settle"
+  | "retire"
+  | "recall"
+  | "withdraw"
+  | "drop";
 
 /** The settings that a step changes, of the group `trustAnchor`; `undefined` for one that gets its default again. */
 export interface Edit {
   readonly generations?: readonly number[];
   readonly signing?: number;
   readonly crossSign?: boolean | undefined;
+  readonly distrusted?: readonly number[] | undefined;
   /** Generations of which nothing is given any more; or what is given of one that is new. */
   readonly provided?: Readonly<Record<string, NextAnchor | undefined>>;
 }
@@ -22,7 +31,7 @@ export interface NextAnchor {
 
 export interface Step {
   readonly name: StepName;
-  readonly from: StageName;
+  readonly from: readonly StageName[];
   /** What it does, as a sentence's end after "to". */
   readonly does: string;
 }
@@ -31,72 +40,107 @@ export interface Step {
 const steps: Readonly<Record<StepName, Step>> = {
   begin: {
     name: "begin",
-    from: "idle",
+    from: ["idle"],
     does: "add the next generation, which signs at once if the one before vouches for it",
+  },
+  distrust: {
+    name: "distrust",
+    from: ["idle", "distributed", "vouched", "alone"],
+    does: "let the newest generation sign, and trust no other: each pod that holds another is cut off until it is restarted",
   },
   activate: {
     name: "activate",
-    from: "distributed",
+    from: ["distributed"],
     does: "let the newest generation sign",
   },
   settle: {
     name: "settle",
-    from: "vouched",
+    from: ["vouched"],
     does: "let the newest generation sign alone; what was vouched for is issued again",
   },
   retire: {
     name: "retire",
-    from: "alone",
+    from: ["alone", "distrusted"],
     does: "take the older generation out of the bundle, and delete it with its key",
   },
   recall: {
     name: "recall",
-    from: "alone",
+    from: ["alone", "distrusted"],
     does: "let the older generation vouch again",
   },
   withdraw: {
     name: "withdraw",
-    from: "vouched",
+    from: ["vouched", "alone"],
     does: "let the older generation sign again",
   },
   drop: {
     name: "drop",
-    from: "distributed",
+    from: ["distributed"],
     does: "take the newest generation out of the bundle, and delete it with its key",
   },
 };
 
+const onwards: Readonly<Record<StageName, StepName>> = {
+  idle: "begin",
+  distributed: "activate",
+  vouched: "settle",
+  alone: "retire",
+  distrusted: "retire",
+};
+
 /** The step that goes on from a stage. */
 export function nextStep({ name }: Stage): Step {
-  const found = { idle: "begin", distributed: "activate", vouched: "settle", alone: "retire" } as const;
-  return steps[found[name]];
+  return steps[onwards[name]];
 }
 
+/** The step that any stage can take to be rid of what signs, or has signed: its key may be in someone else's hands. */
+export const distrust = steps.distrust;
+/** The step that lets the older generation vouch again. */
+export const recall = steps.recall;
+
+const backwards: Readonly<Record<StageName, StepName | undefined>> = {
+  idle: undefined,
+  distributed: "drop",
+  vouched: "withdraw",
+  alone: "recall",
+  distrusted: "recall",
+};
+
 /** The step that goes back from a stage; `undefined` where nothing is under way. */
-export function stepBack({ name }: Stage): Step | undefined {
-  const found = { idle: undefined, distributed: "drop", vouched: "withdraw", alone: "recall" } as const;
-  const step = found[name];
+export function stepBack({ name }: Stage, { trustAnchor: { crossSign } }: Settings): Step | undefined {
+  // Where the settings let it vouch and it does not, it has no key for that.
+  const step = name === "alone" && crossSign ? "withdraw" : backwards[name];
   return step && steps[step];
 }
 
 /**
  * The edit that a step is.
  *
- * @param next an anchor that is given for the generation that `begin` adds.
+ * @param next an anchor that is given for the generation that `begin` or `distrust` adds.
  * @throws Error if the step does not start from this stage.
  */
 export function editOf(step: StepName, stage: Stage, settings: Settings, next?: NextAnchor): Edit {
   const { generations, signing } = stage;
-  if (stage.name !== steps[step].from) {
-    throw new Error(`${step} starts from the stage ${steps[step].from}, and the stack is ${stage.name}.`);
+  if (!steps[step].from.includes(stage.name)) {
+    throw new Error(
+      `${step} starts from the stage ${steps[step].from.join(" or ")}, and the stack is ${stage.name}.`,
+    );
   }
   switch (step) {
-    case "begin": {
-      const newest = generations.at(-1)! + 1;
+    case "begin":
       return {
-        generations: [...generations, newest],
-        ...(next && { provided: { [newest]: next } }),
-        ...(canVouch(signing, settings, next) && { signing: newest }),
+        ...adding(stage, next),
+        ...(canVouch(signing, settings, next) && { signing: generations.at(-1)! + 1 }),
+      };
+    case "distrust": {
+      // Of a rotation that is under way, the newest is there already.
+      const added = stage.name === "idle" ? adding(stage, next) : {};
+      const [newest, ...older] = (added.generations ?? generations).toReversed();
+      return {
+        ...added,
+        ...(newest !== signing && { signing: newest! }),
+        ...(!settings.trustAnchor.crossSign && { crossSign: undefined }),
+        distrusted: older.toReversed(),
       };
     }
     case "activate":
@@ -104,17 +148,32 @@ export function editOf(step: StepName, stage: Stage, settings: Settings, next?: 
     case "settle":
       return { crossSign: false };
     case "retire":
-      return { ...keeping([signing], settings), crossSign: undefined };
+      // What was taken back on the way, and gone on with, has left its word.
+      return { ...keeping([signing], settings), ...withoutStage(settings), crossSign: undefined };
     case "drop":
       return keeping(
         generations.filter((generation) => generation <= signing),
         settings,
       );
     case "recall":
-      return { crossSign: undefined };
+      return withoutStage(settings);
     case "withdraw":
       return { signing: generations.at(-2)! };
   }
+}
+
+/** The next generation, with what is given of it. */
+function adding({ generations }: Stage, next: NextAnchor | undefined): Edit {
+  const newest = generations.at(-1)! + 1;
+  return { generations: [...generations, newest], ...(next && { provided: { [newest]: next } }) };
+}
+
+/** Without what a rotation has set on its way. */
+function withoutStage({ trustAnchor: { crossSign, distrusted } }: Settings): Edit {
+  return {
+    ...(!crossSign && { crossSign: undefined }),
+    ...(distrusted.length > 0 && { distrusted: undefined }),
+  };
 }
 
 /** These generations alone, with what is given of them. */

@@ -6,7 +6,7 @@
  * same name and key.
  */
 import type { Settings } from "./settings.ts";
-import { signingGeneration } from "./settings.ts";
+import { distrustedGenerations, signingGeneration } from "./settings.ts";
 
 /** A generation, and the one that vouches for it. */
 export interface CrossSigning {
@@ -19,16 +19,17 @@ export interface CrossSigning {
  * Who vouches for the signing generation, and who for that one, down to the oldest that is listed; none where the oldest
  * signs, or someone else does, or nothing is to be cross-signed.
  *
- * It ends where a key is missing: what is below has to be trusted by every proxy before.
+ * It ends where a key is missing: what is below has to be trusted by every proxy before. And it ends where one is distrusted.
  */
 export function crossSignings(settings: Settings): readonly CrossSigning[] {
   const { generations, crossSign } = settings.trustAnchor;
   const signing = signingGeneration(settings);
   if (!crossSign || signing === undefined) return [];
+  const distrusted = distrustedGenerations(settings);
   const links: CrossSigning[] = [];
   for (let index = generations.indexOf(signing); index > 0; index -= 1) {
     const link = { generation: generations[index]!, by: generations[index - 1]! };
-    if (!canCrossSign(settings, link)) break;
+    if (distrusted.includes(link.by) || !canCrossSign(settings, link)) break;
     links.push(link);
   }
   return links;

@@ -20,6 +20,7 @@ export const defaults = {
     // Not the newest: one of which nothing is known but its certificate would meet proxies that do not trust it yet.
     signing: 1,
     crossSign: true,
+    distrusted: [],
     // Three months: in most meshes, every pod has been restarted once by then for another reason.
     rotationAllowance: "2160h",
     // Ten years: an anchor's end is a rollout over the whole mesh, and no component of Linkerd warns of it in time.

@@ -103,6 +103,11 @@ export const settingRules = {
     fix: "Add it to the generations, or choose one of them.",
     source: "Go crypto/x509 Verify, with which Linkerd's identity controller loads its issuer",
   },
+  "distrusted-generation": {
+    demand: "A generation that is distrusted is listed, and older than the one that signs.",
+    fix: "Let a newer generation sign: npm run -s rotate -- begin --distrust.",
+    source: "Go crypto/x509 Verify, with which Linkerd's identity controller loads its issuer",
+  },
   "signing-key": {
     demand: "The generation that signs has its private key.",
     fix: "Give its private key as a secret, or have another issuer sign: identityIssuer.issuerRef, identityIssuer.vault, or identityIssuer.source: secret.",

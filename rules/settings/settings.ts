@@ -95,6 +95,7 @@ export interface Settings<Later extends object = object> {
     readonly generations: readonly number[];
     readonly signing: number;
     readonly crossSign: boolean;
+    readonly distrusted: readonly number[];
     readonly rotationAllowance: string | Later;
     readonly validityPeriodHours: number | Later;
     readonly provided: Readonly<Record<string, ProvidedTrustAnchor<Later>>>;
@@ -163,4 +164,9 @@ export function signedElsewhere({ identityIssuer }: Settings): string | undefine
 export function signingGeneration(settings: Settings): number | undefined {
   const { source, signing } = settings.trustAnchor;
   return source === "stack" && signedElsewhere(settings) === undefined ? signing : undefined;
+}
+
+/** The generations that are listed, and that the mesh no longer trusts; none where someone else signs. */
+export function distrustedGenerations(settings: Settings): readonly number[] {
+  return signingGeneration(settings) === undefined ? [] : settings.trustAnchor.distrusted;
 }

@@ -19,7 +19,15 @@ import { type ProvidedTrustAnchor, type Settings, signedElsewhere, signingGenera
 
 /** Settings that say how an anchor of one source lives, and nothing about one of the other. */
 const settingsOfSource = {
-  stack: ["generations", "signing", "crossSign", "rotationAllowance", "validityPeriodHours", "provided"],
+  stack: [
+    "generations",
+    "signing",
+    "crossSign",
+    "distrusted",
+    "rotationAllowance",
+    "validityPeriodHours",
+    "provided",
+  ],
   cluster: ["duration", "renewBefore"],
 } as const;
 
@@ -57,6 +65,7 @@ function* checkStackAnchors(settings: Settings, warnBefore: string, now: Date): 
   const { generations, provided } = settings.trustAnchor;
   const signing = signingGeneration(settings);
   yield* checkGenerations(generations, signing);
+  yield* checkDistrusted(settings, signing);
   yield* checkProvided(settings, signing, warnBefore, now);
   const signer = signing === undefined ? undefined : provided[signing];
   if (isPlainObject(signer) && signer.privateKeyPem === undefined) {
@@ -86,6 +95,22 @@ function* checkGenerations(generations: readonly number[], signing: number | und
       fix: "Add it to trustAnchor.generations, or name a generation that is listed.",
     });
   }
+}
+
+/** Only what has signed before the generation that signs now can be distrusted, and it stays listed until nobody holds it. */
+function* checkDistrusted({ trustAnchor }: Settings, signing = 0): Iterable<Finding> {
+  const { generations, distrusted } = trustAnchor;
+  const other = distrusted.find((one) => !generations.includes(one) || (signing !== 0 && one >= signing));
+  if (other === undefined) return;
+  yield broken("distrusted-generation", {
+    field: "trustAnchor.distrusted",
+    message: generations.includes(other)
+      ? `Generation ${other} is not older than generation ${signing}, which signs: the mesh would trust nothing by which it accepts that.`
+      : `Generation ${other} is not among trustAnchor.generations [${generations.join(", ")}].`,
+    fix: generations.includes(other)
+      ? "Let a newer generation sign, which is not distrusted."
+      : "Remove it here: what is not listed is not trusted.",
+  });
 }
 
 function* checkProvided(

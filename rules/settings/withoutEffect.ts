@@ -46,7 +46,9 @@ function* withoutEffect(settings: Settings): Iterable<readonly [why: string, ...
     yield ['trustAnchor.source is "stack"', "trustManager.install", ...ofChart("trustManager")];
     const signer = signedElsewhere(settings);
     if (signer !== undefined) {
-      const ofSigner = ["signing", "crossSign", "rotationAllowance"].map((name) => `trustAnchor.${name}`);
+      const ofSigner = ["signing", "crossSign", "distrusted", "rotationAllowance"].map(
+        (name) => `trustAnchor.${name}`,
+      );
       yield [`${signer} says who signs`, ...ofSigner];
     }
     if (generations.every((generation) => provided[generation] !== undefined)) {

@@ -4,12 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { type Refusal, refusals, says } from "../../docs/rotationRefusals.ts";
 import { until } from "../../sandbox/until.ts";
 import { commandBlocks } from "../docs/commandBlocks.ts";
 import { loadNamespace, loadStatus, meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
 import {
+  execute,
   kubectl,
   operation,
+  pulumi,
   refused,
   removeSandbox,
   run,
@@ -83,6 +86,22 @@ test("before it begins, the plan says what comes next", async () => {
   assert.match(await follow("plan"), /Nothing stands against it\. Type: npm run -s rotate -- begin$/m);
 });
 
+/** What docs/rotation-gates.md says that these commands are told. */
+const ways = refusals.cluster;
+
+function assertRefused(
+  { code, stdout, stderr }: { code: number | null; stdout: string; stderr: string },
+  refusal: Refusal,
+): void {
+  assert.notEqual(code, 0, stdout);
+  assert.ok(says(stdout + stderr, refusal), `${refusal.words}\n${stdout}${stderr}`);
+}
+
+test("it does not begin without being told to", async () => {
+  assertRefused(await operation("rotate", "begin"), ways.noTerminal);
+  assert.equal((await rotate("plan", 0)).stage, "idle");
+});
+
 test("it begins: the new generation signs at once, and nobody notices", async () => {
   await undisturbed(async () => {
     await follow("begin");
@@ -117,6 +136,30 @@ test("it does not go on while pods hold the old root alone, by whatever way", as
     }
     await set("trustAnchorGenerations[0]", "1");
     await set("trustAnchorGenerations[1]", "2");
+    await upChangesNothing();
+  });
+});
+
+test("what Pulumi offers to get past its own guards does not get past these, and nothing of it is done", async () => {
+  assertRefused(await operation("rotate", "begin", "--yes"), ways.begunTwice);
+  const { deployment } = JSON.parse(await pulumi("stack", "export"));
+  const urnOf = (name: string) =>
+    deployment.resources.find(({ urn }: { urn: string }) => urn.endsWith(`::${name}`)).urn;
+  const bundle = () => kubectl("get", "configmap", "-n=linkerd", "linkerd-identity-trust-roots", "-o=yaml");
+  const before = await bundle();
+  const upWith = (...options: string[]) => execute("pulumi", ["up", "--yes", "--skip-preview", ...options]);
+  const newKey = urnOf("linkerd-trust-anchor-2-key");
+  await undisturbed(async () => {
+    assertRefused(await upWith("--replace", newKey, "--ignore-protect"), ways.replaced);
+    await set("crossSignTrustAnchors", "false");
+    assertRefused(await upWith("--target", urnOf("linkerd-identity-issuer")), ways.targeted);
+    await unset("crossSignTrustAnchors");
+    await unset("trustAnchorGenerations");
+    await set("trustAnchorGenerations[0]", "2");
+    assertRefused(await upWith("--ignore-protect"), ways.ignoredProtection);
+    await set("trustAnchorGenerations[0]", "1");
+    await set("trustAnchorGenerations[1]", "2");
+    assert.equal(await bundle(), before);
     await upChangesNothing();
   });
 });

@@ -35,6 +35,7 @@ function fit(wanted: RotatingLinkerdArgs, cluster = Promise.resolve(api.cluster)
   return requireFit({
     ...run,
     installer: "Pulumi stack o/p/dev",
+    isPreview: false,
     onUnseen: ({ message }) => unseen.push(message),
     onUnproven: ({ message }) => unseen.push(message),
     spell: inConfiguration,

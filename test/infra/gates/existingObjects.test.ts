@@ -30,6 +30,7 @@ const transform = keepWhatIsOthers({
   namespace: (name) => namespacesBefore(look)(name),
   settings: resolve({}),
   installer: "Pulumi stack o/p/dev",
+  isPreview: false,
   onUnseen: ({ message }) => void unseen.push(message),
   onUnproven: ({ message }) => void unseen.push(message),
   spell: (finding) => finding,

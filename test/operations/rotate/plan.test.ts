@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
-import type { Seen } from "../../../operations/rotate/evidence.ts";
+import type { Seen } from "../../../mesh/rotationEvidence.ts";
 import { describePlan, planJson, planOf } from "../../../operations/rotate/plan.ts";
 import { stageOf } from "../../../rules/rotation/stage.ts";
 import { nextStep } from "../../../rules/rotation/steps.ts";
@@ -36,7 +36,8 @@ const plan = (...held: Seen["held"]) => {
     externalWorkloads: 0,
     pending: [],
   };
-  return planOf("dev", stage, settings, seen, nextStep(stage), []);
+  const stack = { name: "dev", stage, isHeld: false, settings, mesh: { namespace: "linkerd" } };
+  return planOf(stack, seen, nextStep(stage), []);
 };
 
 const controlPlane = group(roots, "linkerd", -20);

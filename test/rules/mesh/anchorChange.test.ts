@@ -35,6 +35,8 @@ const check = (running: (Fabricated | undefined)[], values: Values) =>
     .map(inConfiguration)
     .map(({ rule, field }) => `${rule} ${field}`);
 
+const two = "one-new-generation trustAnchorGenerations";
+const distrusting = (...distrustedTrustAnchors: number[]) => ({ distrustedTrustAnchors });
 const untrusted = "signer-trusted signingGeneration";
 const short = { trustAnchorValidityPeriodHours: 1000 };
 const late = "rotation-allowance signingGeneration";
@@ -69,8 +71,20 @@ for (const [what, running, values, findings] of [
     [],
   ],
   ["what vouches for it goes on doing so", [ending, endingToo], { ...signs([1, 2], 2), ...short }, []],
-  ["two sign at once, over two hops", [first], signs([1, 2, 3], 3), []],
-  ["one signs that only the newest vouches for", [first], signs([2, 3], 3), [untrusted]],
+  ["two join at once", [first], signs([1, 2, 3], 3), [two]],
+  ["two join at once, and neither signs", [first], signs([1, 2, 3], 1), [two]],
+  ["two are there, and a third signs over two hops", [first, second], signs([1, 2, 3], 3), []],
+  ["the one before is distrusted", [first], { ...signs([1, 2], 2), ...distrusting(1) }, []],
+  [
+    "it is distrusted in the midst of a rotation",
+    [first, second],
+    { ...signs([1, 2], 2), ...distrusting(1) },
+    [],
+  ],
+  ["it has left the bundle", [second], { ...signs([1, 2], 2), ...distrusting(1) }, []],
+  ["it is trusted again", [second], signs([1, 2], 2), []],
+  ["another one than that runs", [tenth], { ...signs([1, 2], 2), ...distrusting(1) }, [untrusted]],
+  ["one signs that only the newest vouches for", [first], signs([2, 3], 3), [untrusted, two]],
   [
     "it signs at once, and nobody vouches for it",
     [first],
@@ -128,6 +142,7 @@ test("pods are asked where one of them may hold an anchor that neither signs nor
     [[first], signs([1, 2], 2), false],
     [[first, second], signs([1, 2], 2), false],
     [[first, second], { ...signs([1, 2], 2), crossSignTrustAnchors: false }, true],
+    [[first], { ...signs([1, 2], 2), ...distrusting(1) }, false],
     [[first, second], signs([1, 2], 1), true],
     [[first, second], signs([2], 2), true],
     [[first, second], signs([2, 3], 3), true],

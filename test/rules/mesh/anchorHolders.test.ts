@@ -18,8 +18,9 @@ function held(anchors: readonly (Fabricated | undefined)[] | undefined, ...names
     : { anchors: anchors.map((one) => parsed(one!.certificate)), pods };
 }
 
+const running = [first, second, third].map((one) => parsed(one!.certificate));
 const check = (values: Values, ...holders: Holders[]) =>
-  [...checkHolders(plannedAnchors(resolve(argumentsOf(values)))!, holders)].map(inConfiguration);
+  [...checkHolders(plannedAnchors(resolve(argumentsOf(values)))!, holders, running)].map(inConfiguration);
 
 const signs = (trustAnchorGenerations: number[], signingGeneration: number, more: Values = {}) => ({
   trustAnchorGenerations,
@@ -54,6 +55,13 @@ test("pods that hold neither would refuse it, and are named with their workloads
   assert.equal(check(signs([2], 2), held([first], "web")).length, 1);
   assert.equal(check(signs([2, 3], 3), held([first], "web"), held([second], "db")).length, 1);
   assert.equal(check(signs([1, 2], 1), held([second], "web")).length, 1);
+});
+
+test("a namesake of the signing generation is none of it: of a rotation that was taken back", async () => {
+  const taken = await authority({ commonName: second!.commonName });
+  const [finding] = check(signs([1, 2], 2, alone), held([first, taken], "web"));
+  assert.match(finding!.message, /^Generation 2 is to sign, .* and 1 pod would refuse all that it signs/);
+  assert.deepEqual(check(signs([1, 2], 2), held([first, taken], "web")), []);
 });
 
 test("pods of which nobody knows are refused for that", () => {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ParsedCertificate } from "../../../rules/credentials/certificate.ts";
-import { checkIssued, crossCertificatesIn, type Evidence, gatesOf } from "../../../rules/rotation/gates.ts";
+import {
+  checkIssued,
+  crossCertificatesIn,
+  type Evidence,
+  failedRenewals,
+  gatesOf,
+  leadsTo,
+} from "../../../rules/rotation/gates.ts";
 import type { Stage } from "../../../rules/rotation/stage.ts";
 import { authority, type Fabricated, hoursFromNow, leaf, now, parsed } from "../../certificates.ts";
 
@@ -38,6 +45,7 @@ const vouched: Stage = {
   name: "vouched",
   generations: [1, 2],
   signing: 2,
+  distrusted: [],
   crossSigned: [{ generation: 2, by: 1 }],
 };
 const demands = {
@@ -69,7 +77,96 @@ test("everything is as it has to be", async () => {
     assert.ok(gates.length >= 2, step);
     assert.deepEqual(shut(gates), [], step);
   }
-  assert.deepEqual(gatesOf("withdraw", vouched, await evidence(), demands), []);
+  assert.deepEqual(gatesOf("recall", vouched, await evidence(), demands), []);
+  assert.deepEqual(shut(gatesOf("withdraw", vouched, await evidence(), demands)), []);
+});
+
+test("the older one does not sign again while a pod holds the newest alone", async () => {
+  const held = [{ anchors: [one(next)], pods: [pod("web-1")] }];
+  assert.deepEqual(shut(gatesOf("withdraw", vouched, await evidence({ held }), demands)), [
+    "1 of 1 pod was not: Deployment shop/web",
+  ]);
+});
+
+const distrusted: Stage = { ...vouched, name: "distrusted", distrusted: [1], crossSigned: [] };
+
+test("what is distrusted goes as soon as every pod holds the newest alone, whoever answers", async () => {
+  const roots = new Map([[2, one(next)]]);
+  const told = async (...anchors: Fabricated[]) =>
+    shut(
+      gatesOf(
+        "retire",
+        distrusted,
+        await evidence({ roots, held: [{ anchors: anchors.map(one), pods: [pod("web-1")] }] }),
+        demands,
+      ),
+    );
+  assert.deepEqual(await told(next), []);
+  for (const anchors of [[old], [old, next]]) {
+    assert.deepEqual(await told(...anchors), ["1 of 1 pod was not: Deployment shop/web"]);
+  }
+});
+
+test("each cluster that trusts the same anchors has to be through", async () => {
+  const east = {
+    cluster: "east",
+    held: [{ anchors: [one(old)], pods: [pod("web-1")] }],
+    externalWorkloads: 1,
+  };
+  const gates = gatesOf("settle", vouched, await evidence({ others: [east] }), demands);
+  assert.deepEqual(
+    gates.filter(({ isOpen }) => !isOpen).map(({ demand }) => demand),
+    [
+      "Every pod of the mesh of cluster east was started with generation 2.",
+      "Every workload outside of cluster east was started with generation 2.",
+    ],
+  );
+  const alone: Stage = { ...vouched, name: "alone", crossSigned: [] };
+  const silent = await evidence({ others: [{ ...east, proxies: [] }], proxies: [] });
+  assert.ok(
+    gatesOf("retire", alone, silent, demands).some(
+      ({ demand, isOpen }) => isOpen && /^Every proxy of cluster east has renewed/.test(demand),
+    ),
+  );
+});
+
+test("a renewal that fails since the newest signs alone is told of, with its proxy", async () => {
+  const proxy = async (
+    hoursAgo: number,
+    failedRefreshes: number | undefined,
+    ...following: Fabricated[]
+  ) => ({
+    pod: pod("web-1"),
+    leaf: parsed(
+      await leaf({
+        commonName: "web",
+        signer: issuer,
+        notBefore: hoursFromNow(-hoursAgo),
+        notAfter: hoursFromNow(24 - hoursAgo),
+      }),
+    ),
+    intermediates: following.map(one),
+    failedRefreshes,
+  });
+  const failed = async (one: Awaited<ReturnType<typeof proxy>>, setHoursAgo = 12) =>
+    failedRenewals(2, await evidence({ proxies: [one], signerSetAt: hoursFromNow(-setHoursAgo) }));
+  const [told, ...others] = await failed(await proxy(18, 3, issuer, cross));
+  assert.deepEqual(others, []);
+  assert.equal(told!.proxy, "shop/web-1");
+  assert.match(told!.seen, /^3 renewals have failed, and its certificate ends at /);
+  assert.match(
+    (await failed(await proxy(25, 9, issuer, cross), 20))[0]!.seen,
+    /its certificate has ended at /,
+  );
+  assert.equal((await failed(await proxy(20, undefined, issuer, cross))).length, 1);
+  for (const [why, none] of [
+    ["its time has not come", await failed(await proxy(10, 3, issuer, cross))],
+    ["it has renewed since", await failed(await proxy(18, 3, issuer))],
+    ["it had failed before", await failed(await proxy(20, 3, issuer, cross), 1)],
+    ["nobody knows of a failure yet", await failed(await proxy(18, undefined, issuer, cross))],
+  ] as const) {
+    assert.deepEqual(none, [], why);
+  }
 });
 
 test("no step without every controller on the issuer that is stored", async () => {
@@ -88,7 +185,7 @@ test("no step without every controller on the issuer that is stored", async () =
 
 test("a rotation begins while the old root lives long enough", async () => {
   const ending = await root("root.linkerd.cluster.local", hoursFromNow(2159));
-  const idle: Stage = { name: "idle", generations: [1], signing: 1, crossSigned: [] };
+  const idle: Stage = { name: "idle", generations: [1], signing: 1, distrusted: [], crossSigned: [] };
   const gates = gatesOf("begin", idle, await evidence({ roots: new Map([[1, one(ending)]]) }), demands);
   assert.equal(shut(gates).length, 1);
   assert.match(shut(gates)[0]!, /^it ends at /);
@@ -143,7 +240,13 @@ test("the old root goes once every proxy has a certificate that leads to the new
 });
 
 test("a generation is dropped once every proxy has a certificate that leads to the one before", async () => {
-  const distributed: Stage = { name: "distributed", generations: [1, 2], signing: 1, crossSigned: [] };
+  const distributed: Stage = {
+    name: "distributed",
+    generations: [1, 2],
+    signing: 1,
+    distrusted: [],
+    crossSigned: [],
+  };
   const proxy = async (signer: Fabricated, ...following: Fabricated[]) => ({
     pod: pod("web-1"),
     leaf: await certified(signer),
@@ -162,6 +265,15 @@ test("a generation is dropped once every proxy has a certificate that leads to t
   }
 });
 
+test("an anchor is needed while a certificate is alive that leads to none of the others", async () => {
+  const proxies = [{ pod: pod("web-1"), leaf: await certified(oldIssuer), intermediates: [one(oldIssuer)] }];
+  const seen = await evidence({ proxies });
+  const gate = leadsTo([2], seen, seen, demands);
+  assert.equal(gate.demand, "Every proxy's certificate leads to generation 2.");
+  assert.match(gate.seen, /^shop\/web-1: "web" leads to no trust anchor/);
+  assert.equal(leadsTo([1, 2], seen, seen, demands).isOpen, true);
+});
+
 test("of a proxy that does not answer, time tells", async () => {
   const alone: Stage = { ...vouched, name: "alone", crossSigned: [] };
   const proxies = [{ pod: pod("web-1"), intermediates: [], failure: "no answer" }];
@@ -172,6 +284,9 @@ test("of a proxy that does not answer, time tells", async () => {
     const seenNow = await evidence({ proxies, signerSetAt: hoursFromNow(hours) });
     assert.deepEqual(shut(gatesOf("retire", alone, seenNow, demands)), told);
   }
+  // What another one has signed since is no better than what was before.
+  const other = await evidence({ proxies, signerSetAt: hoursFromNow(-99), stored: one(oldIssuer) });
+  assert.deepEqual(leadsTo([2], other, other, demands).isOpen, false);
 });
 
 test("what proxies get is whole if it has its full life and every pod accepts it", async () => {

@@ -12,7 +12,8 @@ const pod = (namespace: string, name: string, hours: number) => ({
   workload: { namespace, kind: "Deployment", name },
   createdAt: hoursFromNow(hours),
 });
-const pace = (...held: DatedHolders[]) => paceOf(next!, held, "linkerd", now);
+const pace = (...held: DatedHolders[]) =>
+  paceOf((anchors) => anchors?.includes(next!) === true, held, "linkerd", now);
 
 test("those that have run longest come first, and the rest goes on as pods have been restarted", () => {
   const { waiting, ...rest } = pace(

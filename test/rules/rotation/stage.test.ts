@@ -13,6 +13,7 @@ const signs = (trustAnchorGenerations: number[], signingGeneration: number, more
   ...more,
 });
 const alone = { crossSignTrustAnchors: false };
+const distrusting = { distrustedTrustAnchors: [1] };
 const given = { certificatePem: "certificate" };
 
 for (const [values, name, words] of [
@@ -27,6 +28,7 @@ for (const [values, name, words] of [
     "alone",
     "generation 2 signs alone, and generation 1 is still trusted",
   ],
+  [signs([1, 2], 2, distrusting), "distrusted", "generation 2 signs alone, and generation 1 is distrusted"],
 ] as const) {
   test(`a stack's settings say where its rotation is: ${words}`, () => {
     const stage = stageOf(settingsOf(values))!;
@@ -50,7 +52,7 @@ const edited = (values: Values, next?: typeof files | typeof cross | { certifica
 const edit = (values: Values) => {
   const settings = settingsOf(values);
   const stage = stageOf(settings)!;
-  const step = stepBack(stage);
+  const step = stepBack(stage, settings);
   return step && editOf(step.name, stage, settings);
 };
 
@@ -83,9 +85,38 @@ test("without a key or a cross certificate, the next generation joins the bundle
 
 test("each step back is one edit, until the older generation is alone", () => {
   assert.deepEqual(edit(signs([1, 2], 2, alone)), { crossSign: undefined });
+  assert.deepEqual(edit(signs([1, 2], 2, distrusting)), { distrusted: undefined });
   assert.deepEqual(edit(signs([1, 2], 2)), { signing: 1 });
   assert.deepEqual(edit(signs([1, 2], 1)), { generations: [1] });
   assert.equal(edit({}), undefined);
+});
+
+test("where the older generation cannot vouch again, it signs again", () => {
+  const keyless = signs([1, 2], 2, { providedTrustAnchors: { 1: given } });
+  assert.deepEqual(edit(keyless), { signing: 1 });
+  assert.deepEqual(edit({ ...keyless, ...alone }), { crossSign: undefined });
+});
+
+test("from each stage, all but the newest generation can be distrusted", () => {
+  for (const [values, expected] of [
+    [{}, { generations: [1, 2], signing: 2, distrusted: [1] }],
+    [signs([7], 7), { generations: [7, 8], signing: 8, distrusted: [7] }],
+    [signs([1, 2], 1), { signing: 2, distrusted: [1] }],
+    [signs([1, 2], 2), { distrusted: [1] }],
+    [signs([1, 2, 3], 3), { distrusted: [1, 2] }],
+    [signs([1, 2], 2, alone), { crossSign: undefined, distrusted: [1] }],
+  ] as const) {
+    const settings = settingsOf(values as Values);
+    assert.deepEqual(editOf("distrust", stageOf(settings)!, settings), expected);
+  }
+  const settings = settingsOf({});
+  const next = editOf("distrust", stageOf(settings)!, settings, files);
+  assert.deepEqual(next, { generations: [1, 2], signing: 2, distrusted: [1], provided: { 2: files } });
+  assert.deepEqual(edited(signs([1, 2], 2, distrusting)), {
+    generations: [2],
+    crossSign: undefined,
+    distrusted: undefined,
+  });
 });
 
 test("a step starts from its own stage", () => {

@@ -24,6 +24,7 @@ for (const [what, values, expected] of [
   ["a number is left out", signs(7, 3, 7), ["3 for 7"]],
   ["two hops", signs(3, 1, 2, 3), ["2 for 3", "1 for 2"]],
   ["one has joined after the signer", signs(2, 1, 2, 3), ["1 for 2"]],
+  ["the older one is distrusted", { ...signs(2, 1, 2), distrustedTrustAnchors: [1] }, []],
   ["the setting says no", { ...signs(2, 1, 2), crossSignTrustAnchors: false }, []],
   ["someone else signs", { ...signs(2, 1, 2), identityIssuerSource: "secret" }, []],
   [

@@ -27,3 +27,26 @@ test("generations rise, and the one that signs is listed", () => {
     "signingGeneration: 1 is not among trustAnchorGenerations [2, 3]: no proxy would trust what it signs.",
   ]);
 });
+
+test("only what is listed, and older than what signs, can be distrusted", () => {
+  const distrust = (trustAnchorGenerations: number[], signingGeneration: number, ...distrusted: number[]) =>
+    findingsOf({ trustAnchorGenerations, signingGeneration, distrustedTrustAnchors: distrusted }).map(
+      ({ rule, message }) => `${rule}: ${message}`,
+    );
+  assert.deepEqual(distrust([1, 2], 2, 1), []);
+  assert.deepEqual(distrust([1, 2, 3], 3, 1, 2), []);
+  assert.deepEqual(distrust([1, 2], 2, 3), [
+    "distrusted-generation: Generation 3 is not among trustAnchorGenerations [1, 2].",
+  ]);
+  for (const [signing, distrusted] of [
+    [1, 2],
+    [2, 2],
+  ] as const) {
+    const [finding, ...others] = distrust([1, 2], signing, distrusted);
+    assert.deepEqual(others, []);
+    assert.match(
+      finding!,
+      /^distrusted-generation: Generation 2 is not older than generation \d, which signs/,
+    );
+  }
+});

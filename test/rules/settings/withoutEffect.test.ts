@@ -62,6 +62,7 @@ const cases: readonly (readonly [key: string, value: unknown, without: Values, e
   ],
   ["signingGeneration", 2, { trustAnchorGenerations: [1, 2], identityIssuerSource: "secret" }, {}],
   ["crossSignTrustAnchors", false, { vaultIssuer }, {}],
+  ["distrustedTrustAnchors", [1], { trustAnchorGenerations: [1, 2], identityIssuerSource: "secret" }, {}],
   ["trustAnchorRotationAllowance", "100h", { identityIssuerSource: "secret" }, {}],
   ["trustAnchorValidityPeriodHours", 99999, { providedTrustAnchors: { 1: pem } }, {}],
   ["webhookCertificateDuration", "30h", { rotateWebhookCredentials: false }, {}],

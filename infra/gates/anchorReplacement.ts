@@ -1,0 +1,48 @@
+/**
+ * Keeps the anchors of the mesh that runs: Pulumi makes none of them anew, whatever it is told by `--replace`, by
+ * `--ignore-protect`, or by a state that has lost one.
+ *
+ * The new one would have the name of the old one, by which the other gates know it, and a key that no proxy trusts.
+ */
+import * as pulumi from "@pulumi/pulumi";
+import { requireSound } from "../../components/validation.ts";
+import { known } from "../../rules/known.ts";
+import { checkRemade, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
+import { isNew, type Run } from "./run.ts";
+
+/** What an anchor is made of. */
+const parts = [
+  "random:index/randomId:RandomId",
+  "tls:index/privateKey:PrivateKey",
+  "tls:index/selfSignedCert:SelfSignedCert",
+];
+
+/** Refuses to make what an anchor of the running mesh is made of, in a preview, too. */
+export function keepAnchors(
+  run: Pick<Run, "look" | "namespace" | "settings" | "onUnproven" | "spell">,
+): pulumi.ResourceTransform {
+  const planned = plannedAnchors(run.settings);
+  const { family, namespace } = run.settings.controlPlane;
+  const where = known(namespace);
+  if (planned === undefined || family === undefined || where === undefined) return () => undefined;
+  const looked = async () =>
+    (await isNew(run, where)) ? undefined : run.look("findRunningBundle", family, where);
+  const hook = new pulumi.ResourceHook(
+    "look whether the mesh trusts it already",
+    async ({ name }) => {
+      const running = await looked().catch(run.onUnproven);
+      if (running) requireSound([...checkRemade(running, planned, generationOf(name)!)].map(run.spell));
+    },
+    { onDryRun: true },
+  );
+  return ({ type, name, props, opts }) =>
+    parts.includes(type) && generationOf(name) !== undefined
+      ? { props, opts: pulumi.mergeOptions(opts, { hooks: { beforeCreate: [hook] } }) }
+      : undefined;
+}
+
+/** The generation that a resource is a part of; `undefined` if of none. */
+function generationOf(name: string): number | undefined {
+  const [part, generation = "1"] = /trust-anchor(?:-(\d+))?-(?:subject|key|certificate)$/.exec(name) ?? [];
+  return part === undefined ? undefined : Number(generation);
+}

@@ -1,0 +1,258 @@
+/** What each command of a rotation does. */
+import { createInterface } from "node:readline/promises";
+import { readEvidence, type Seen } from "../../mesh/rotationEvidence.ts";
+import { parseDuration } from "../../rules/lifetimes/duration.ts";
+import { gatesOf, isThrough } from "../../rules/rotation/gates.ts";
+import { describeStage } from "../../rules/rotation/stage.ts";
+import {
+  distrust,
+  type Edit,
+  editOf,
+  type NextAnchor,
+  nextStep,
+  type Step,
+  stepBack,
+} from "../../rules/rotation/steps.ts";
+import type { exitCodes } from "../exitCodes.ts";
+import { readProject } from "../project.ts";
+import { awaitProof, runUpdate, stackFileOf, writeEdit } from "./apply.ts";
+import { describeDistrust } from "./distrust.ts";
+import { describePlan, isOpen, type Plan, planJson, planOf } from "./plan.ts";
+import { restartAll, restartsFor } from "./restart.ts";
+import { Refused, readRotation, type Stack, type StackOptions } from "./stack.ts";
+import { describeEdit } from "./stackEdit.ts";
+import { reasonToRecall, watchRenewals } from "./undo.ts";
+
+export interface Options extends StackOptions {
+  readonly yes: boolean;
+  readonly edit: boolean;
+  readonly restart?: boolean;
+  readonly distrust?: boolean;
+  readonly json: boolean;
+  readonly startWhenLessThan?: string;
+  readonly certificateFile?: string;
+  readonly privateKeyFile?: string;
+  readonly crossCertificateFile?: string;
+}
+
+type Verdict = keyof typeof exitCodes;
+export type Action = (options: Options, signal: AbortSignal) => Promise<Verdict>;
+
+const report = (line: string) => void process.stderr.write(`${line}\n`);
+
+/** Where the rotation is, and what a step waits for: by default, the next one. */
+async function look(stack: Stack, step: Step = nextStep(stack.stage)): Promise<Plan> {
+  const { stage, planned, demands, mesh, others } = stack;
+  const asksProxies = (step.name === "retire" && stage.name === "alone") || step.name === "drop";
+  const seen = await readEvidence(mesh, planned, asksProxies, others);
+  return planOf(stack, seen, step, gatesOf(step.name, stage, seen, demands));
+}
+
+/** Takes one step, on the evidence that it is safe. */
+async function take(
+  stack: Stack,
+  edit: Edit,
+  does: string,
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
+  const project = readProject();
+  const lines = describeEdit(edit);
+  report(`To ${does}:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+  if (!options.yes && !options.edit) await confirm(`Change stack ${stack.name}, and run pulumi up?`);
+  writeEdit(project, stack.name, edit);
+  if (options.edit) {
+    report(`${stackFileOf(project, stack.name)} is changed. It takes effect with pulumi up.`);
+    return;
+  }
+  await update({ ...options, stack: stack.name }, signal);
+}
+
+/** Has the cluster become what the stack says, and waits for the proof. */
+async function update(options: Options, signal: AbortSignal): Promise<void> {
+  await runUpdate(options.stack!);
+  const { mesh, planned, demands } = await readRotation(options, signal);
+  await awaitProof(mesh, planned, demands, report);
+}
+
+async function confirm(question: string): Promise<void> {
+  if (!process.stdin.isTTY) throw new Refused("There is no terminal to ask on: give --yes, or --edit.");
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${question} (yes/no) `);
+    if (answer.trim() !== "yes") throw new Refused("Nothing more is done.");
+  } finally {
+    terminal.close();
+  }
+}
+
+function print(seen: Plan, { json }: Options): void {
+  console.log(json ? planJson(seen) : describePlan(seen));
+}
+
+export const plan: Action = async (options, signal) => {
+  print(await look(await readRotation(options, signal)), options);
+  return "ok";
+};
+
+/** One of the steps forward, if its gates are open. */
+export const forward =
+  (...names: readonly string[]): Action =>
+  async (options, signal) => {
+    const stack = await readRotation(options, signal);
+    const before = await look(stack);
+    const isDistrusted = stack.stage.name === "distrusted";
+    if (before.seen.pending.length > 0 && !options.edit) {
+      await goOn(stack, before.seen.pending, options, signal);
+      return isDistrusted ? forward(...names)(options, signal) : done(options, signal);
+    }
+    const restarts = options.restart || isDistrusted;
+    if (restarts) await restartHolders(stack, options);
+    const seen = restarts ? await look(stack) : before;
+    if (!names.includes(seen.next.name)) {
+      throw new Refused(
+        `There is nothing to ${names.join(" or ")}: ${describeStage(stack.stage)}. Next is ${seen.next.name}: npm run -s rotate -- plan`,
+      );
+    }
+    if (await isRecalled(stack, seen, options, signal)) return "warning";
+    if (!isOpen(seen)) {
+      print(seen, options);
+      return "warning";
+    }
+    const edit = editOf(seen.next.name, stack.stage, stack.settings, nextAnchor(options));
+    await take(stack, edit, seen.next.does, options, signal);
+    if (seen.next.name === "settle" && !options.edit) return watch(options, signal);
+    return done(options, signal);
+  };
+
+/** Goes on where a command was killed after it had changed the stack's file. */
+async function goOn(
+  stack: Stack,
+  pending: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
+  report(`The cluster is not yet as stack ${stack.name} says: ${pending.join("; ")}.`);
+  if (!options.yes) await confirm("Run pulumi up?");
+  await update({ ...options, stack: stack.name }, signal);
+}
+
+/** Watches, after the older generation has stopped vouching, and has it vouch again if a proxy needs that. */
+async function watch(options: Options, signal: AbortSignal): Promise<Verdict> {
+  const stack = await readRotation(options, signal);
+  const isFailing = (seen: Plan) => reasonToRecall(stack, seen) !== undefined;
+  const last = await watchRenewals(stack, () => look(stack), isFailing, report);
+  if (await isRecalled(stack, last, options, signal)) return "warning";
+  print(last, options);
+  return "ok";
+}
+
+/** Has the older generation vouch again if a proxy needs that, and says which does. */
+async function isRecalled(stack: Stack, seen: Plan, options: Options, signal: AbortSignal): Promise<boolean> {
+  const reason = reasonToRecall(stack, seen);
+  if (reason === undefined) return false;
+  report(reason.join("\n"));
+  // Said in as many words, so that no scheduler stops it again.
+  const edit = { crossSign: true };
+  await take(stack, edit, "let the older generation vouch again", { ...options, yes: true }, signal);
+  await done(options, signal);
+  return true;
+}
+
+/** Has every pod take the newest generation, where that is trusted already. */
+async function restartHolders({ mesh, planned, stage }: Stack, options: Options): Promise<void> {
+  const seen = await readEvidence(mesh, planned, false);
+  const newest = stage.generations.at(-1)!;
+  if (!seen.roots.has(newest) || stage.name === "idle") return;
+  const alone = stage.name === "distrusted";
+  const restarts = restartsFor(seen.held, (anchors) => isThrough(anchors, newest, seen, alone));
+  const count = restarts.workloads.length;
+  if (count > 0) {
+    report(
+      `To restart ${count === 1 ? "1 workload" : `${count} workloads`} whose pods were ${alone ? `not started with generation ${newest} alone` : `started before generation ${newest}`}.`,
+    );
+    if (!options.yes) await confirm("Restart them?");
+  }
+  await restartAll(mesh, restarts, report);
+}
+
+function nextAnchor({
+  certificateFile,
+  privateKeyFile,
+  crossCertificateFile,
+}: Options): NextAnchor | undefined {
+  if (certificateFile === undefined) return undefined;
+  return {
+    certificateFile,
+    ...(privateKeyFile !== undefined && { privateKeyFile }),
+    ...(crossCertificateFile !== undefined && { crossCertificateFile }),
+  };
+}
+
+/** Says how it stands after a step. */
+async function done(options: Options, signal: AbortSignal): Promise<Verdict> {
+  return options.edit ? "ok" : plan(options, signal);
+}
+
+/** Begins a rotation: the older generation vouches for the next one, or is distrusted. */
+export const begin: Action = async (options, signal) => {
+  if (!options.distrust) return forward("begin")(options, signal);
+  const stack = await readRotation(options, signal);
+  const { stage, settings, demands, mesh, planned } = stack;
+  if (stage.name === "distrusted") return forward("retire")(options, signal);
+  const edit = editOf(distrust.name, stage, settings, nextAnchor(options));
+  report(describeDistrust(stage, edit, await readEvidence(mesh, planned, false), mesh.namespace, demands));
+  if (!options.yes && !options.edit) {
+    await confirm(`Change stack ${stack.name}, run pulumi up, and restart all of these?`);
+  }
+  const confirmed = { ...options, yes: true };
+  await take(stack, edit, distrust.does, confirmed, signal);
+  return options.edit ? "ok" : forward("retire")(confirmed, signal);
+};
+
+/** Back to where the rotation began, a step at a time; each is safe by itself. */
+export const abort: Action = async (options, signal) => {
+  for (;;) {
+    const stack = await readRotation(options, signal);
+    const back = stepBack(stack.stage, stack.settings);
+    if (back === undefined) return done(options, signal);
+    const waiting = await look(stack, back);
+    if (waiting.gates.some((gate) => !gate.isOpen)) {
+      print(waiting, options);
+      return "warning";
+    }
+    await take(stack, waiting.edit, back.does, options, signal);
+    if (options.edit) return "ok";
+  }
+};
+
+/** As far as the gates allow; a scheduler calls it again and again. */
+export const run: Action = async (options, signal) => {
+  for (;;) {
+    const stack = await readRotation(options, signal);
+    const confirmed = { ...options, yes: true };
+    const before = await look(stack);
+    if (before.seen.pending.length > 0) {
+      await goOn(stack, before.seen.pending, confirmed, signal);
+      continue;
+    }
+    if (await isRecalled(stack, before, confirmed, signal)) return "warning";
+    if (stack.stage.name === "distrusted" && !options.edit) await restartHolders(stack, confirmed);
+    const seen = stack.stage.name === "distrusted" ? await look(stack) : before;
+    const isHeld = seen.next.name === "settle" && stack.isHeld;
+    if (isHeld || !isOpen(seen) || (seen.next.name === "begin" && !isDue(stack, seen.seen, options))) {
+      print(seen, options);
+      return isHeld ? "warning" : "ok";
+    }
+    await take(stack, seen.edit, seen.next.does, confirmed, signal);
+    if (options.edit) return "ok";
+  }
+};
+
+/** Whether a rotation is to begin by itself. */
+function isDue({ stage }: Stack, { roots, time }: Seen, { startWhenLessThan }: Options): boolean {
+  const root = roots.get(stage.signing);
+  if (startWhenLessThan === undefined || root === undefined) return false;
+  const left = root.x509.validToDate.getTime() - time.getTime();
+  return left < Number(parseDuration(startWhenLessThan) / 1_000_000n);
+}

@@ -1,0 +1,111 @@
+/** A stack whose trust anchor rotates: what its file says now, and the clusters to look at. */
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { resolve } from "../../components/rotatingLinkerdArgs.ts";
+import { configurationOf } from "../../infra/config.ts";
+import { connect, type Mesh } from "../../mesh/cluster.ts";
+import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
+import { type Finding, verdictOf } from "../../rules/finding.ts";
+import { known } from "../../rules/known.ts";
+import { type PlannedAnchors, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
+import type { Demands } from "../../rules/rotation/gates.ts";
+import { type Stage, stageOf } from "../../rules/rotation/stage.ts";
+import type { Settings } from "../../rules/settings/settings.ts";
+import { readStack } from "../check/stack.ts";
+import { formatFindings } from "../format.ts";
+import { readProject } from "../project.ts";
+import { stackFileOf } from "./apply.ts";
+import { isHeldIn } from "./stackEdit.ts";
+
+/** Which stack, and which clusters beside its own. */
+export interface StackOptions {
+  readonly stack?: string;
+  readonly externalWorkloadsHoldIt: boolean;
+  readonly alsoContext: readonly string[];
+  readonly alsoKubeconfig: readonly string[];
+}
+
+/** What a stack says, as it is set now. */
+export interface Stack {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly stage: Stage;
+  /** Whether its file says that generations go on vouching, as a step that was taken back leaves it. */
+  readonly isHeld: boolean;
+  readonly planned: PlannedAnchors;
+  readonly demands: Demands;
+  readonly mesh: Mesh;
+  /** Other clusters whose proxies trust the same anchors. */
+  readonly others: readonly Mesh[];
+}
+
+/** What is not done, and why. */
+export class Refused extends Error {}
+
+/** @throws Error if the stack cannot be read, or has no anchor that rotates. */
+export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
+  const { stack, externalWorkloadsHoldIt } = options;
+  const text = await readStack(stack);
+  if ("rule" in text) throw new Refused(formatFindings([text as Finding]));
+  const { configuration, findings } = configurationOf(text);
+  if (verdictOf(findings) === "error") {
+    throw new Refused(formatFindings(findings.filter(({ severity }) => severity === "error")));
+  }
+  const settings: Settings = resolve(configuration.linkerd);
+  const stage = stageOf(settings);
+  const planned = plannedAnchors(settings);
+  if (stage === undefined || planned === undefined) {
+    throw new Refused(
+      "No generation of this stack signs: the anchor is kept on the cluster, or someone else signs (docs/credentials.md). Whoever keeps it rotates it.",
+    );
+  }
+  const [namespace, rotationAllowance, issuanceLifetime, clockSkewAllowance] = [
+    settings.controlPlane.namespace,
+    settings.trustAnchor.rotationAllowance,
+    settings.identityIssuer.issuanceLifetime,
+    settings.identityIssuer.clockSkewAllowance,
+  ].map((value) => known(value)!);
+  const meshOf = (cluster: KubeConfigOptions): Mesh => ({
+    ...connect({ ...cluster, signal }),
+    namespace: namespace!,
+  });
+  const { kubeconfig, kubeContext: context } = configuration;
+  const name = stack ?? (await selectedStack());
+  return {
+    name,
+    settings,
+    stage,
+    isHeld: isHeld(name),
+    planned,
+    demands: {
+      rotationAllowance: rotationAllowance!,
+      issuanceLifetime: issuanceLifetime!,
+      clockSkewAllowance: clockSkewAllowance!,
+      externalConfirmed: externalWorkloadsHoldIt,
+    },
+    mesh: meshOf({ kubeconfig, context }),
+    others: otherClusters(options, kubeconfig).map(meshOf),
+  };
+}
+
+/** Contexts of the stack's own kubeconfig, and the current ones of others. */
+function otherClusters(
+  { alsoContext, alsoKubeconfig }: StackOptions,
+  kubeconfig: string | undefined,
+): readonly KubeConfigOptions[] {
+  return [
+    ...alsoContext.map((context) => ({ kubeconfig, context })),
+    ...alsoKubeconfig.map((other) => ({ kubeconfig: other })),
+  ];
+}
+
+async function selectedStack(): Promise<string> {
+  return (await promisify(execFile)("pulumi", ["stack", "--show-name", "--non-interactive"])).stdout.trim();
+}
+
+function isHeld(stack: string): boolean {
+  const project = readProject();
+  const file = stackFileOf(project, stack);
+  return existsSync(file) && isHeldIn(readFileSync(file, "utf8"), project.name);
+}

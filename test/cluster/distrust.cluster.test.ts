@@ -1,0 +1,181 @@
+/**
+ * What goes wrong on the way of a rotation: edits by hand that would break the mesh, two operators at once, a proxy that
+ * cannot renew, and a key that is stolen.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { listMeshedPods } from "../../mesh/meshedPods.ts";
+import { readLeaves } from "../../mesh/proxyLeaf.ts";
+import { ensureStack } from "../../sandbox/environment.ts";
+import { until } from "../../sandbox/until.ts";
+import { loadNamespace, meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
+import {
+  check,
+  connectTo,
+  execute,
+  kubectl,
+  operation,
+  pulumi,
+  removeSandbox,
+  sandboxName,
+  set,
+  startSandbox,
+  unset,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
+
+const inLoad = `--namespace=${loadNamespace}`;
+
+before(async () => {
+  await startSandbox("kwok", "mesh-load");
+  await set("issuanceLifetime", "60s");
+  await set("clockSkewAllowance", "10s");
+  await set("protectTrustAnchors", "false");
+  await up();
+  await startLoad({ simulated: 4, running: 2 });
+});
+after(removeSandbox);
+
+interface Plan {
+  readonly stage: string;
+  readonly generations: readonly number[];
+}
+
+/** Runs a command of the rotation, which must end with that exit code. */
+async function rotate(command: string, expected: number, ...options: string[]) {
+  const result = await operation("rotate", command, "--json", ...options);
+  assert.equal(result.code, expected, result.stdout + result.stderr);
+  return result;
+}
+
+const plan = async () => JSON.parse((await rotate("plan", 0)).stdout) as Plan;
+
+/** As usual, and with all that Pulumi has to get past a refusal. */
+async function refusedInEachWay(expected: RegExp): Promise<void> {
+  for (const options of [[], ["--skip-preview", "--ignore-protect"]]) {
+    const { code, stdout, stderr } = await execute("pulumi", ["up", "--yes", ...options]);
+    assert.notEqual(code, 0, stdout);
+    assert.match(stdout + stderr, expected, options.join(" "));
+  }
+}
+
+const anchorsInBundle = async () =>
+  (
+    await kubectl(
+      "get",
+      "configmap/linkerd-identity-trust-roots",
+      "--namespace=linkerd",
+      "--output=jsonpath={.data}",
+    )
+  ).split("BEGIN CERTIFICATE").length - 1;
+
+const podOf = (workload: string) =>
+  kubectl("get", "pods", inLoad, `--selector=app=${workload}`, "--output=jsonpath={.items[0].metadata.name}");
+const annotation = "linkerd.io/trust-root-sha256";
+
+test("two new generations at once are refused", async () => {
+  await set("trustAnchorGenerations[0]", "1");
+  await set("trustAnchorGenerations[1]", "2");
+  await set("trustAnchorGenerations[2]", "3");
+  await refusedInEachWay(/would add generations 2 and 3 to the bundle/);
+  assert.ok((await check()).findings.some(({ rule }) => rule === "one-new-generation"));
+  await unset("trustAnchorGenerations[2]");
+  assert.equal(await anchorsInBundle(), 1);
+});
+
+test("an anchor that certificates still lead to does not leave, whoever edits the file", async () => {
+  await up();
+  const holder = await podOf("running-0");
+  await restartWorkloads("running-1", ...[0, 1, 2, 3].map((number) => `simulated-${number}`));
+  // The pod that was not restarted says of itself what others hold.
+  const hash = await kubectl(
+    "get",
+    `pod/${await podOf("running-1")}`,
+    inLoad,
+    `--output=jsonpath={.metadata.annotations.${annotation.replaceAll(".", "\\.")}}`,
+  );
+  await kubectl("annotate", "--overwrite", inLoad, `pod/${holder}`, `${annotation}=${hash}`);
+
+  await unset("trustAnchorGenerations");
+  await set("trustAnchorGenerations[0]", "2");
+  await set("signingGeneration", "2");
+  const { stdout } = await execute("pulumi", ["preview"]);
+  assert.match(stdout, /Only pulumi up asks every proxy/);
+  await refusedInEachWay(/anchor-needed|Every proxy's certificate leads to generation 2\. Seen: /);
+  assert.equal(await anchorsInBundle(), 2);
+});
+
+test("the second of two operators is told that the stack is being updated", async () => {
+  await unset("trustAnchorGenerations");
+  await set("trustAnchorGenerations[0]", "1");
+  await set("trustAnchorGenerations[1]", "2");
+  await unset("signingGeneration");
+  let second: Promise<{ code: number | null; stderr: string }> | undefined;
+  const args = ["operations/rotate/rotate.ts", "activate", "--yes"];
+  const first = await execute(process.execPath, args, (text) => {
+    if (/updating/i.test(text)) second ??= operation("rotate", "run");
+  });
+  assert.equal(first.code, 0, first.stdout + first.stderr);
+  const { code, stderr } = await second!;
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /Someone else is updating stack \S+ now .* nothing has been applied here/);
+  assert.equal((await plan()).stage, "vouched");
+});
+
+test("a proxy that cannot renew has the older generation vouch again, and is named", async () => {
+  const holder = await podOf("running-0");
+  const { stderr } = await rotate("finish", 1, "--yes");
+  assert.match(stderr, /generation 2 signs alone, a proxy fails to renew the certificate:/);
+  assert.match(stderr, new RegExp(`${loadNamespace}/${holder}: [1-9]\\d* renewals have failed`));
+  assert.equal((await plan()).stage, "vouched");
+  const mesh = connectTo("linkerd");
+  await until("the proxy to renew its certificate again", 120_000, async () => {
+    const pods = (await listMeshedPods(mesh)).filter(({ name }) => name === holder);
+    const [answer] = await readLeaves(mesh, "cluster.local", pods);
+    const end = answer!.leaf?.x509.validToDate;
+    return (end !== undefined && end.getTime() > Date.now() + 40_000) || `${end ?? answer!.failure}`;
+  });
+  // A scheduler does not begin again what was taken back.
+  const { stdout } = await operation("rotate", "run");
+  assert.match(stdout, /crossSignTrustAnchors: true stands in the stack's file/);
+});
+
+test("before a key is distrusted, it is said how long it takes and what breaks", async () => {
+  const { code, stderr } = await operation("rotate", "begin", "--distrust");
+  assert.equal(code, 2);
+  assert.match(stderr, /generation 1 leaves the bundle at once/);
+  assert.match(stderr, /6 pods of 6 workloads restart, about 2 min 0 s/);
+  assert.match(stderr, /There is no terminal to ask on/);
+  assert.equal((await plan()).stage, "vouched");
+});
+
+test("what is distrusted is gone when the last pod has restarted, though the command is killed", async () => {
+  const selector = "--selector=app=running-0";
+  await kubectl("create", "poddisruptionbudget", "whole", inLoad, selector, "--min-available=1");
+  let said = "";
+  const args = ["operations/rotate/rotate.ts", "begin", "--distrust", "--yes"];
+  const { code } = await execute(process.execPath, args, (text, kill) => {
+    said += text;
+    if (/waits for PodDisruptionBudget mesh-load\/whole/.test(said)) kill();
+  });
+  assert.notEqual(code, 0, said);
+  assert.match(said, /waits for PodDisruptionBudget mesh-load\/whole/);
+  assert.equal(await anchorsInBundle(), 1);
+  assert.equal((await plan()).stage, "distrusted");
+
+  await kubectl("delete", "poddisruptionbudget/whole", inLoad);
+  await ensureStack(sandboxName, console.log);
+  const last = JSON.parse((await rotate("run", 0)).stdout) as Plan;
+  assert.deepEqual([last.stage, last.generations], ["idle", [2]]);
+  await upChangesNothing();
+  const secrets = await kubectl("get", "secrets", "--namespace=linkerd", "--output=name");
+  assert.deepEqual(
+    secrets.split("\n").filter((name) => /trust-anchor/.test(name)),
+    ["secret/linkerd-trust-anchor-2"],
+  );
+  const config = await pulumi("config");
+  assert.doesNotMatch(config, /distrustedTrustAnchors +\[1|crossSignTrustAnchors +true/);
+  const { refused: refusals } = await meanwhile(() => new Promise((next) => setTimeout(next, 10_000)));
+  assert.deepEqual(refusals, {});
+});
