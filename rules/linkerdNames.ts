@@ -12,6 +12,8 @@ export const vaultIssuerName = "linkerd-identity-vault";
 /** The ConfigMap with the mesh's trust anchors, and its key. */
 export const trustRootsName = "linkerd-identity-trust-roots";
 export const trustRootsKey = "ca-bundle.crt";
+/** The ConfigMap with those of them that are the cluster's own, where something keeps these apart from linked clusters'. */
+export const localTrustRootsName = "linkerd-identity-trust-roots-local";
 /** Annotation of the control plane's pods: hash of the bundle they were started with, if it is not the chart's own. */
 export const trustRootsAnnotation = "checksum/identity-trust-roots";
 /** Annotation of every meshed pod, from Linkerd 2.12 on: hash of the bundle that its proxy was started with. */

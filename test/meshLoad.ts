@@ -87,7 +87,7 @@ export async function startLoad(size: LoadSize): Promise<void> {
     ...names("simulated", simulated).flatMap((name) => workload(name, replicas, simulatedPod)),
     ...names("running", running).flatMap((name) => workload(name, replicas, runningPod)),
   ];
-  const file = join(sandboxPaths(sandboxName).directory, "load.json");
+  const file = loadFile();
   writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
   await kubectl("apply", "--server-side", "--filename", file);
   await kubectl("rollout", "status", "deployment/holder", `--namespace=${loadNamespace}`, "--timeout=120s");
@@ -97,6 +97,11 @@ export async function startLoad(size: LoadSize): Promise<void> {
     return (all && status.handshakes > 0) || JSON.stringify({ ...status, last: status.last.at(-1) });
   });
 }
+
+const loadFile = () => join(sandboxPaths(sandboxName).directory, "load.json");
+
+/** Takes back all that {@link startLoad} has made. */
+export const removeLoad = () => kubectl("delete", "--filename", loadFile(), "--wait");
 
 const ask = async (path: string) =>
   JSON.parse(

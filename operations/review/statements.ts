@@ -143,6 +143,7 @@ function leadOf({ changes, errors, warnings }: Preview): Lead {
       ],
     };
   }
+  const gates = new Set(topics.flatMap(({ gate }) => gate ?? []));
   const credentials = topics.flatMap((topic) => (topic.credentials === undefined ? [] : [topic.credentials]));
   return {
     title: titleOf(topics),
@@ -162,10 +163,10 @@ function leadOf({ changes, errors, warnings }: Preview): Lead {
             ? own("None changes, and nobody's trust is touched.")
             : listed(credentials, " "),
       },
-      ...topics.flatMap(({ rotation, gate }): Statement[] => [
-        ...(rotation === undefined ? [] : [{ about: "Rotation" as const, says: rotation }]),
-        ...(gate === undefined ? [] : [{ about: "Gate" as const, says: gated(gate, isUnseenAny) }]),
-      ]),
+      ...topics.flatMap(({ rotation }): Statement[] =>
+        rotation === undefined ? [] : [{ about: "Rotation", says: rotation }],
+      ),
+      ...[...gates].map((gate): Statement => ({ about: "Gate", says: gated(gate, isUnseenAny) })),
     ],
   };
 }

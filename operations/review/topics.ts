@@ -14,7 +14,7 @@ export interface Topic {
   /** Which step of a rotation it is, and what comes after it. */
   readonly rotation?: Sentence;
   /** The rule by which a gate looks at the cluster before this change. */
-  readonly gate?: "signer-trusted" | "anchor-protected" | "signer-trial";
+  readonly gate?: "signer-trusted" | "signer-accepted" | "anchor-protected" | "signer-trial";
 }
 
 /** The topics of a preview, the gravest first. Every part that changes has one. */
@@ -190,7 +190,10 @@ function joiningAnchors(changes: readonly Change[]): Topic[] {
   const signsNow = joining.find((generation) => generation === signers(changes).after?.generation);
   return [
     {
-      title: say`${named(joining)} of the trust anchor ${verb(joining, "join")} the bundle`,
+      title:
+        signsNow === undefined
+          ? say`${named(joining)} of the trust anchor ${verb(joining, "join")} the bundle`
+          : say`${joining.length === 1 ? own("it") : named(joining)} ${verb(joining, "join")} the bundle as well`,
       decide: say`May the mesh trust ${named(joining)} from now on? Whoever has its key can make any identity of this mesh for those pods that have started since.`,
       credentials: say`A new trust anchor, ${named(joining)}, beside those before it. Pods that start after the update trust both; those that run trust the old ones alone.`,
       // Where it signs at once, that says which step this is.
@@ -223,7 +226,7 @@ function unprotectedAnchors(changes: readonly Change[]): Topic[] {
     {
       title: say`${named(unprotected)} of the trust anchor may be deleted from now on`,
       decide: say`May the protection of ${named(unprotected)} be lifted? From then on, a \`pulumi destroy\`, or a list without it, deletes an anchor with its key. Set it again when that is done.`,
-      credentials: own("None changes yet."),
+      credentials: say`Nothing of ${named(unprotected)} changes yet.`,
     },
   ];
 }
@@ -303,7 +306,7 @@ function signer(changes: readonly Change[]): Topic[] {
       {
         title: say`${named([after.generation])} of the trust anchor signs`,
         credentials: say`A new identity issuer. ${from}${own(joinsNow ? "." : "; the bundle does not change.")}`,
-        gate: "signer-trusted",
+        gate: after.isVouchedFor || joinsNow ? "signer-trusted" : "signer-accepted",
         ...changeOfGeneration(before, after, joinsNow),
       },
     ];
@@ -325,18 +328,18 @@ function changeOfGeneration(
   joinsNow: boolean,
 ): Pick<Topic, "decide" | "rotation"> {
   const [old, next] = [named([before.generation]), named([after.generation])];
-  const restarted = say`Has every meshed pod been restarted since ${next} joined the bundle? One that has not refuses all that is signed from now on, and its connections break. No preview can see that.`;
+  const restarted = say`Has every meshed pod been restarted since ${next} joined the bundle? One that has not refuses all that is signed from now on, and its connections break. Where the cluster was looked at, each pod has been asked; workloads outside of it cannot be.`;
   const then = say`then the last step, in which the generations before it leave the bundle, in a change of its own.`;
   if (after.isVouchedFor) {
     return {
-      decide: say`May ${next} sign for this mesh? No pod has to be restarted for it: the generation before vouches for it, with a certificate in every proxy's chain. At that certificate's end, every proxy fails, so the rotation has to be finished before.`,
-      rotation: say`step 1 of 3: ${next} signs, by the word of the generation before it. Once every meshed pod has been restarted, for whatever reason: step 2, \`crossSignTrustAnchors: false\`; ${then}`,
+      decide: say`May ${next} sign for this mesh? No pod has to be restarted for it: the generation before vouches for it, with a certificate in every proxy's chain. At that certificate's end, every proxy fails, so the rotation has to be over before that.`,
+      rotation: say`step 1 of 3: ${next} signs, by the word of the generation before it. Once every meshed pod has been restarted, for whatever reason: step 2, \`rotate finish\` (\`crossSignTrustAnchors: false\`); ${then}`,
     };
   }
   if (before.isVouchedFor && before.generation === after.generation) {
     return {
       decide: restarted,
-      rotation: say`step 2 of 3: ${next} signs without the word of the generation before it. If a proxy's renewal fails after \`pulumi up\`, take this back; if none has for as long as \`issuanceLifetime\`, ${then}`,
+      rotation: say`step 2 of 3: ${next} signs without the word of the generation before it. If a proxy's renewal fails after \`pulumi up\`, take this back (\`rotate abort\`); if none has for as long as \`issuanceLifetime\`, ${then}`,
     };
   }
   if (joinsNow) {

@@ -1,7 +1,9 @@
 /** The status as JSON, by the schema in docs/status.schema.json: certificates as facts, times as RFC 3339. */
 import { conditionOf } from "../../mesh/certManager.ts";
 import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
+import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
+import { generationOf } from "../../rules/mesh/generations.ts";
 import { signingGeneration } from "../../rules/mesh/leaves.ts";
 import { factsOf } from "../format.ts";
 import { nameOfWorkload, stateOf, workloadsOf } from "./dataPlaneVerdict.ts";
@@ -42,6 +44,7 @@ export function statusJson(status: MeshStatus, problems: readonly Finding[], ind
           by: by && factsOf(by).fingerprintSha256,
         })),
       })),
+      sharedTrust: sharedTrustFacts(status),
       issuer: {
         ...credentialFacts(issuer),
         chain: issuer.intermediates.map(factsOf),
@@ -91,6 +94,23 @@ function credentialFacts({ secretName, certificate, unreadable, renewedBy }: Cre
     unreadable,
     certificateName: renewedBy?.metadata.name,
     nextRenewal: renewedBy?.status?.renewalTime,
+  };
+}
+
+function sharedTrustFacts({ sharedTrust, generations }: MeshStatus) {
+  if (sharedTrust === undefined) return undefined;
+  const facts = (anchors: readonly ParsedCertificate[]) =>
+    anchors.map((anchor) => ({
+      generation: generationOf(anchor, generations)?.number,
+      ...factsOf(anchor),
+    }));
+  return {
+    own: sharedTrust.own && facts(sharedTrust.own),
+    linked: sharedTrust.linked.map(({ own, bundle, ...linked }) => ({
+      ...linked,
+      own: own && facts(own),
+      anchors: facts(bundle),
+    })),
   };
 }
 

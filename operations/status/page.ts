@@ -23,7 +23,7 @@ export function statusPage(status: MeshStatus, problems: readonly Finding[]): st
   );
   const labels = ticks.map(
     (tick) =>
-      `<span class="${tick.name === "now" ? "now" : ""}" style="left:${percent(tick.place)}">${escaped(tick.name)}</span>`,
+      `<span class="${[...(tick.name === "now" ? ["now"] : []), ...edgeOf(tick.place)].join(" ")}" style="left:${percent(tick.place)}">${escaped(tick.name)}</span>`,
   );
   return `<!doctype html>
 <html lang="en">
@@ -45,6 +45,12 @@ ${groups.map((group) => groupOf(group, place, readAt, lines.join(""))).join("\n"
 <pre>${escaped(statusTable(status, problems))}</pre>
 </html>
 `;
+}
+
+/** At an edge, a name in the middle of its tick would be cut off, or run into the names of the rows. */
+function edgeOf(place: number): readonly string[] {
+  if (place < 0.04) return ["first"];
+  return place > 0.96 ? ["last"] : [];
 }
 
 function problemOf({ severity, field, message, fix, rule }: Finding): string {
@@ -95,7 +101,7 @@ const style = `
   --good: #1a7f37; --bad: #cf222e; --warn: #9a6700; --plate: #f6f8fa; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9198a1; --line: #3d444d; --paper: #0d1117;
   --bar: #388bfd; --good: #3fb950; --bad: #f85149; --warn: #d29922; --plate: #161b22; } }
-body { margin: 2rem auto; max-width: 78rem; padding: 0 1rem; color: var(--ink); background: var(--paper);
+body { margin: 2rem auto; max-width: 84rem; padding: 0 1rem; color: var(--ink); background: var(--paper);
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
 h1 span { color: var(--paper); border-radius: .4rem; padding: .1rem .6rem; }
@@ -105,9 +111,10 @@ section.error { border-color: var(--bad); } section.warning { border-color: var(
 small, .key, .axis { color: var(--soft); font-size: .85rem; }
 .timeline { overflow-x: auto; } .timeline > * { min-width: 44rem; }
 .row, .axis { display: grid; grid-template-columns: 21rem 1fr; align-items: center; }
-.name { padding-right: 1rem; overflow-wrap: anywhere; line-height: 1.25; } .name small { display: block; }
+.name { padding: .2rem 1rem .2rem 0; overflow-wrap: anywhere; line-height: 1.25; } .name small { display: block; }
 .track { position: relative; min-height: 2.4rem; align-self: stretch; }
 .axis .track { min-height: 1.3rem; } .axis span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+.axis span.first { transform: none; } .axis span.last { transform: translateX(-100%); }
 .axis span.now { color: var(--ink); font-weight: 600; }
 i { position: absolute; top: 0; bottom: 0; border-left: 1px dotted var(--line); } i.now { border-left: 2px solid var(--ink); }
 .bar { position: absolute; top: .7rem; height: 1rem; min-width: 3px; border-radius: 3px; background: var(--bar); opacity: .85; }
@@ -116,5 +123,5 @@ u { position: absolute; top: .55rem; width: 0; height: 1.3rem; margin-left: -2px
 u.warning { border-color: var(--warn); } u.deadline { border-color: var(--bad); }
 .key .bar { position: static; display: inline-block; width: 1.6rem; height: .7rem; margin-left: .8rem; }
 .key u { position: static; display: inline-block; height: .9rem; margin: 0 .1rem 0 .8rem; vertical-align: middle; }
-pre { background: var(--plate); padding: 1rem; overflow-x: auto; font-size: .8rem; }
+pre { background: var(--plate); padding: 1rem; overflow-x: auto; font-size: .72rem; }
 `;

@@ -11,6 +11,7 @@ import {
 import { withPortForward } from "../../mesh/portForward.ts";
 import { fetchText } from "../../mesh/proxyLeaf.ts";
 import { ifAllowed } from "../../mesh/requests.ts";
+import { readSharedTrust, type SharedTrust } from "../../mesh/sharedTrust.ts";
 import { readStoredCertificate, type StoredCertificate } from "../../mesh/storedCertificate.ts";
 import { readTrust, type Trust } from "../../mesh/trust.ts";
 import { listObjects } from "../../mesh/watch.ts";
@@ -33,6 +34,8 @@ export interface MeshStatus {
   readonly readAt: Date;
   readonly trust: Pick<Trust, "purpose" | "bundle" | "anchors" | "distributedSha256">;
   readonly generations: readonly Generation[];
+  /** Which of them are this cluster's own, and which its linked clusters hold; absent if nothing says so. */
+  readonly sharedTrust?: SharedTrust | undefined;
   /** The cert-manager Certificate of an anchor that is kept on the cluster. */
   readonly anchorRenewedBy?: Certificate | undefined;
   /** What renews them; absent if cert-manager has no part in it. */
@@ -74,7 +77,8 @@ export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"
   const dataPlane = readDataPlane(mesh, trust, others, leavesAsked, onForbidden);
   // What fails first is told; that this one then fails, too, is not.
   dataPlane.catch(() => {});
-  const [anchorRenewedBy, issuer, webhooks, controllers, events] = await Promise.all([
+  const [sharedTrust, anchorRenewedBy, issuer, webhooks, controllers, events] = await Promise.all([
+    readSharedTrust(mesh, onForbidden),
     trust.isDistributed ? ifAllowed(findAnchorCertificate(mesh), onForbidden) : undefined,
     readStoredCertificate(mesh, identityIssuerName),
     readWebhooks(mesh, onForbidden),
@@ -108,6 +112,7 @@ export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"
     readAt: new Date(),
     trust,
     generations,
+    sharedTrust,
     anchorRenewedBy,
     renewal,
     unknown,

@@ -1,10 +1,10 @@
 /** How the status is shown to people: what there is, the evidence of what is used, and the verdict. */
 import { type Certificate, conditionOf } from "../../mesh/certManager.ts";
 import type { HeldBundle } from "../../mesh/meshedPods.ts";
-import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import { isSameAuthority, type ParsedCertificate } from "../../rules/credentials/certificate.ts";
 import { describeFinding, type Finding } from "../../rules/finding.ts";
 import { retriesWithin } from "../../rules/lifetimes/retries.ts";
-import type { Generation } from "../../rules/mesh/generations.ts";
+import { type Generation, generationOf } from "../../rules/mesh/generations.ts";
 import { signingGeneration } from "../../rules/mesh/leaves.ts";
 import { factsOf, formatSpan, formatTable, formatTime, serial } from "../format.ts";
 import type { DataPlane } from "./dataPlane.ts";
@@ -43,6 +43,7 @@ export function statusTable(status: MeshStatus, problems: readonly Finding[]): s
     "",
     "Trust anchors",
     ...status.generations.map((generation) => `  ${describeGeneration(generation, readAt)}`),
+    ...describeSharedTrust(status),
     "",
     ...describeRenewal(status),
     ...controllers.flatMap((controller) => describeController(controller)),
@@ -116,6 +117,36 @@ function describeGeneration(generation: Generation, readAt: Date): string {
       return `${voucher} vouches for it until ${formatTime(end)} (${left < 0 ? "ended" : `${formatSpan(left)} left to finish the rotation`})`;
     }),
   ].join(", ");
+}
+
+/** Which generations are this cluster's own, and which its linked clusters hold. */
+function describeSharedTrust({ sharedTrust, generations, readAt }: MeshStatus): string[] {
+  if (sharedTrust === undefined) return [];
+  const namesOf = (anchors: readonly ParsedCertificate[]) =>
+    anchors
+      .map((anchor) => {
+        const generation = generationOf(anchor, generations);
+        if (generation !== undefined) return nameOfGeneration(generation);
+        // Clusters number their generations each for itself.
+        const { subject, fingerprintSha256 } = factsOf(anchor);
+        return `${subject} (${fingerprintSha256.slice(0, shortFingerprintLength)}), which is not of this mesh`;
+      })
+      .join(", ") || "none";
+  const { own, linked } = sharedTrust;
+  return [
+    ...(own === undefined ? [] : [`  of this cluster's own: ${namesOf(own)}`]),
+    ...linked.map(({ cluster, link, own: theirs, bundle, readAt: time }) => {
+      const lacking = generations.filter(
+        ({ signs, certificate }) => signs && !bundle.some((anchor) => isSameAuthority(anchor, certificate)),
+      );
+      const age = time === undefined ? "" : `, ${formatSpan(readAt.getTime() - time.getTime())} ago`;
+      return [
+        `  cluster ${cluster} (Link ${link.namespace}/${link.name}${age}) trusts ${namesOf(bundle)}`,
+        ...lacking.map((generation) => `does not trust ${nameOfGeneration(generation)}, which signs here`),
+        ...(theirs === undefined ? [] : [`of its own: ${namesOf(theirs)}`]),
+      ].join("; ");
+    }),
+  ];
 }
 
 function describeRenewal(status: MeshStatus): string[] {

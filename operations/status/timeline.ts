@@ -125,7 +125,10 @@ export type Scale = (time: Date) => number;
 /** Around now, minutes are as far from each other as years are at the ends. */
 const finest = 10 * 60_000;
 const [hour, day] = [3_600_000, 86_400_000];
+/** Names of ticks that are nearer to each other than this part of the whole would run into each other. */
+const leastGap = 0.075;
 const distances: readonly (readonly [milliseconds: number, name: string])[] = [
+  [finest, "10 min"],
   [hour, "1 h"],
   [day, "1 d"],
   [30 * day, "30 d"],
@@ -147,14 +150,17 @@ export function scaleOf(
   const warped = times.map(warp);
   const [left, right] = [Math.min(-2.5, ...warped), Math.max(2.5, ...warped)];
   const place = (time: Date) => Math.min(1, Math.max(0, (warp(time) - left) / (right - left)));
-  const ticks = distances
-    .flatMap(([distance, name]) => [
-      { time: new Date(now.getTime() - distance), name: `${name} ago` },
-      { time: new Date(now.getTime() + distance), name: `in ${name}` },
-    ])
-    .filter(({ time }) => warp(time) > left && warp(time) < right)
-    .map(({ time, name }) => ({ place: place(time), name }));
-  return { place, ticks: [...ticks, { place: place(now), name: "now" }] };
+  const around = distances.flatMap(([distance, name]) => [
+    { time: new Date(now.getTime() - distance), name: `${name} ago` },
+    { time: new Date(now.getTime() + distance), name: `in ${name}` },
+  ]);
+  const ticks: Tick[] = [{ place: place(now), name: "now" }];
+  for (const { time, name } of around) {
+    const tick = { place: place(time), name };
+    const isOn = warp(time) > left && warp(time) < right;
+    if (isOn && ticks.every((other) => Math.abs(other.place - tick.place) >= leastGap)) ticks.push(tick);
+  }
+  return { place, ticks };
 }
 
 export interface Tick {

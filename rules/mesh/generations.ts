@@ -62,6 +62,14 @@ export function generationsOf({ anchors, issuer, others }: Authorities): readonl
     }));
 }
 
+/** The generation of that name and key; `undefined` if the mesh has none, as of an anchor of another cluster's. */
+export function generationOf(
+  certificate: ParsedCertificate,
+  generations: readonly Generation[],
+): Generation | undefined {
+  return generations.find((one) => isSameAuthority(one.certificate, certificate));
+}
+
 const isRoot = ({ isCa, subjectDer, issuerDer }: ParsedCertificate) => isCa && subjectDer === issuerDer;
 const isCross = ({ isCa, subjectDer, issuerDer }: ParsedCertificate) => isCa && subjectDer !== issuerDer;
 const isRootOf = (root: ParsedCertificate, cross: ParsedCertificate) =>

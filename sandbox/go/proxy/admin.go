@@ -42,13 +42,17 @@ func (a admin) serveReady(w http.ResponseWriter, _ *http.Request) {
 
 func (a admin) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	stats := a.Stats()
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	if a.Linkerd210 {
+		writeFormerMetrics(w, stats)
+		return
+	}
 	seconds := func(at time.Time) float64 {
 		if at.IsZero() {
 			return 0
 		}
 		return float64(at.UnixMilli()) / 1000
 	}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	const prefix = "control_identity_cert_"
 	gauge := func(name, help string, at time.Time) {
 		fmt.Fprintf(w, "# HELP %[1]s%[2]s %[3]s\n# TYPE %[1]s%[2]s gauge\n%[1]s%[2]s %.3[4]f\n", prefix, name, help, seconds(at))
@@ -60,6 +64,21 @@ func (a admin) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	const refreshes = prefix + "refreshes"
 	fmt.Fprintf(w, "# HELP %s_total The total number of times this proxy's mTLS identity certificate has been refreshed by the Identity provider\n"+
 		"# TYPE %[1]s_total counter\n%[1]s_total{result=\"ok\"} %[2]d\n%[1]s_total{result=\"error\"} %[3]d\n", refreshes, stats.OK, stats.Errors)
+}
+
+// writeFormerMetrics writes what proxies before v2.220.0 have, up to Linkerd 2.14:
+// no end before there is a leaf, whole seconds, and no word about refreshes that
+// failed. (Those of v2.220.0 to v2.226.0 have today's metrics, but without
+// "control_" before their names.)
+func writeFormerMetrics(w io.Writer, stats credentials.Stats) {
+	if !stats.Expiration.IsZero() {
+		const end = "identity_cert_expiration_timestamp_seconds"
+		fmt.Fprintf(w, "# HELP %[1]s Time when the this proxy's current mTLS identity certificate will expire (in seconds since the UNIX epoch).\n"+
+			"# TYPE %[1]s gauge\n%[1]s %[2]d\n", end, stats.Expiration.Unix())
+	}
+	const refreshes = "identity_cert_refresh_count"
+	fmt.Fprintf(w, "# HELP %[1]s The total number of times this proxy's mTLS identity certificate has been refreshed by the Identity service.\n"+
+		"# TYPE %[1]s counter\n%[1]s %[2]d\n", refreshes, stats.OK)
 }
 
 // detectingListener hands on what it accepts, decrypted where it is TLS.

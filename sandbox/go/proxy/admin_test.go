@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"sandbox/proxy/credentials"
 )
@@ -50,6 +51,26 @@ control_identity_cert_refreshes_total{result="error"} 0
 	}
 	if _, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}); err == nil {
 		t.Error("TLS without a leaf")
+	}
+}
+
+// The proxies of Linkerd 2.10 have other metrics, and none of an end that there is not.
+func TestFormerMetrics(t *testing.T) {
+	for _, one := range []struct {
+		stats  credentials.Stats
+		wanted string
+	}{
+		{credentials.Stats{Errors: 1}, "identity_cert_refresh_count 0\n"},
+		{
+			credentials.Stats{Expiration: time.UnixMilli(1608737171900), OK: 3},
+			"identity_cert_expiration_timestamp_seconds 1608737171\nidentity_cert_refresh_count 3\n",
+		},
+	} {
+		var written strings.Builder
+		writeFormerMetrics(&written, one.stats)
+		if seen := withoutComments(written.String()); seen != one.wanted {
+			t.Errorf("%+v:\n%s", one.stats, seen)
+		}
 	}
 }
 

@@ -97,10 +97,10 @@ test("a step of a rotation that the cluster was not asked about says so of its g
   const { title, says, verdict } = told([signs], `${unseenBeginning} ConfigMap linkerd/a: no answer.`);
   assert.equal(title, "generation 3 of the trust anchor signs");
   assert.match(says("Rotation"), /^step 2 of 3: generation 3 signs in place of generation 2\./);
-  assert.match(says("Gate"), /^signer-trusted was not asked, since the cluster could not be looked at\./);
+  assert.match(says("Gate"), /^signer-accepted was not asked, since the cluster could not be looked at\./);
   assert.match(says("Not seen from here"), /^the cluster, or a part of it; .*`pulumi up` looks again before/);
   assert.equal(verdict, "warning");
-  assert.match(told([signs]).says("Gate"), /^signer-trusted did not refuse this\./);
+  assert.match(told([signs]).says("Gate"), /^signer-accepted did not refuse this\./);
   const joins: Step = {
     op: "create",
     type: `${linkerd}$linkerd-rotating-tls:index:TrustAnchor`,

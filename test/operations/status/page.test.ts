@@ -78,7 +78,10 @@ suite("The timeline", () => {
 
   test("is not wider than what it shows", () => {
     const { ticks } = scaleOf(now, [hoursFromNow(-0.5), hoursFromNow(0.5)]);
-    assert.ok(ticks.every(({ name }) => ["1 h ago", "now", "in 1 h"].includes(name)));
+    assert.deepEqual(
+      ticks.toSorted((one, other) => one.place - other.place).map(({ name }) => name),
+      ["1 h ago", "10 min ago", "now", "in 10 min", "in 1 h"],
+    );
   });
 });
 
@@ -89,6 +92,15 @@ suite("The page", () => {
     assert.match(page, /prefers-color-scheme: dark/);
     assert.match(page, /<title>All right: credentials of test<\/title>/);
     assert.match(page, /aria-label="[^"]*next renewal"/);
+  });
+
+  test("cuts off no name of a tick at its edges", async () => {
+    const root = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(87700) });
+    const generations = [{ ...sound.generations[0]!, certificate: parsed(root.certificate) }];
+    assert.match(
+      statusPage({ ...sound, generations }, []),
+      /<span class="last" style="left:(?:9\d|100)\.\d+%">in 10 y</,
+    );
   });
 
   test("begins with what is wrong, and lets no name of someone else's become markup", () => {

@@ -44,6 +44,16 @@ async function full(): Promise<MeshStatus> {
         vouchers: [{ certificate: cross, by: anchors[0] }, { certificate: cross }],
       },
     ],
+    sharedTrust: {
+      own: anchors,
+      linked: [
+        {
+          ...{ cluster: "east", link: { namespace: "linkerd-multicluster", name: "east" } },
+          ...{ own: [parsed(next.certificate)], bundle: anchors, readAt: hoursFromNow(-1) },
+        },
+        { cluster: "west", link: { namespace: "linkerd-multicluster", name: "west" }, bundle: [] },
+      ],
+    },
     unknown: ["pods is forbidden"],
     issuer: { ...sound.issuer, intermediates: [cross], renewedBy },
     webhooks: [
@@ -127,7 +137,7 @@ suite("The JSON keeps to its schema", () => {
     // Every property that the schema has is there at least once.
     const shown = JSON.stringify(output);
     const properties = [...text.matchAll(/^ +"(\w+)": \{$/gm)].map(([, name]) => name!);
-    const ofSchema = new Set(["properties", "items", "certificate", "nextRenewal"]);
+    const ofSchema = new Set(["properties", "items", "certificate", "anchor", "nextRenewal"]);
     const absent = properties.filter((name) => !ofSchema.has(name) && !shown.includes(`"${name}":`));
     assert.deepEqual(absent, []);
   });

@@ -36,6 +36,8 @@ type Configuration struct {
 	MinRefresh, MaxRefresh time.Duration
 
 	Inbound, Outbound, Admin string // addresses to listen on
+
+	Linkerd210 bool // which has no policy service yet, and other metrics
 }
 
 // ReadConfiguration reads the variables that the injector and the charts set,
@@ -77,6 +79,7 @@ func ReadConfiguration(getenv func(string) string) (c Configuration, err error) 
 	c.Inbound = cmp.Or(getenv("LINKERD2_PROXY_INBOUND_LISTEN_ADDR"), "0.0.0.0:4143")
 	c.Outbound = cmp.Or(getenv("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR"), "127.0.0.1:4140")
 	c.Admin = cmp.Or(getenv("LINKERD2_PROXY_ADMIN_LISTEN_ADDR"), "127.0.0.1:4191")
+	c.Linkerd210 = getenv("LINKERD2_PROXY_POLICY_SVC_ADDR") == ""
 	return c, err
 }
 

@@ -15,6 +15,7 @@ func environment(t *testing.T, changes map[string]string) func(string) string {
 		"LINKERD2_PROXY_IDENTITY_SVC_ADDR":      "linkerd-identity-headless.linkerd.svc.cluster.local.:8080",
 		"LINKERD2_PROXY_IDENTITY_SVC_NAME":      "linkerd-identity.linkerd.serviceaccount.identity.linkerd.cluster.local",
 		"LINKERD2_PROXY_INBOUND_LISTEN_ADDR":    "[::]:4143",
+		"LINKERD2_PROXY_POLICY_SVC_ADDR":        "linkerd-policy.linkerd.svc.cluster.local.:8090",
 	}
 	for name, value := range changes {
 		variables[name] = value
@@ -29,6 +30,7 @@ func TestConfiguration(t *testing.T) {
 	expect(t, "inbound", c.Inbound, "[::]:4143")
 	expect(t, "least pause", c.MinRefresh, 10*time.Second)
 	expect(t, "longest pause", c.MaxRefresh, 24*time.Hour)
+	expect(t, "Linkerd 2.10", c.Linkerd210, false)
 
 	c = must(ReadConfiguration(environment(t, map[string]string{
 		"LINKERD2_PROXY_IDENTITY_MAX_REFRESH": "6h",
@@ -38,6 +40,11 @@ func TestConfiguration(t *testing.T) {
 	expect(t, "longest pause", c.MaxRefresh, 6*time.Hour)
 	expect(t, "service", c.Service, "localhost:8080") // only so is it in every /etc/hosts
 	expect(t, "service's identity", c.ServiceIdentity, "")
+}
+
+func TestConfigurationOfLinkerd210(t *testing.T) {
+	c := must(ReadConfiguration(environment(t, map[string]string{"LINKERD2_PROXY_POLICY_SVC_ADDR": ""})))(t)
+	expect(t, "Linkerd 2.10", c.Linkerd210, true)
 }
 
 func TestConfigurationThatIsIncomplete(t *testing.T) {
