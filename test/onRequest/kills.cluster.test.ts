@@ -103,7 +103,7 @@ async function killedAt(command: string, line: RegExp, victim: string): Promise<
   let [text, killing] = ["", undefined as Promise<void> | undefined];
   await execute(process.execPath, ["operations/rotate/rotate.ts", command, "--yes"], (part, killCommand) => {
     text += part;
-    if (killing === undefined && line.test(text)) killing = Promise.resolve(victims[victim]!(killCommand));
+    if (killing === undefined && line.test(text)) killing = (async () => victims[victim]!(killCommand))();
   });
   said.push(text);
   assert.ok(killing !== undefined, `the line ${line} did not appear:\n${text}`);
