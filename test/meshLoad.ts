@@ -123,6 +123,7 @@ export async function meanwhile(work: () => Promise<void>) {
   return {
     handshakes: after.handshakes - before.handshakes,
     refused: Object.fromEntries(counts.filter(([, count]) => count > 0)) as LoadStatus["refused"],
+    unreachable: after.unreachable - before.unreachable,
     renewals: {
       ok: after.renewals.ok - before.renewals.ok,
       failed: after.renewals.failed - before.renewals.failed,

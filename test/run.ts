@@ -17,8 +17,8 @@ import type { Extra } from "../sandbox/toolchain/tools.ts";
 
 /** The longest file, on a machine of two cores that is busy with another one, takes half of it. */
 const fileTimeoutMilliseconds = 20 * 60_000;
-/** A file that is named builds what it needs beside that itself. */
-const namedFileTimeoutMilliseconds = 40 * 60_000;
+/** A file that is named builds what it needs beside that itself, and ten rotations in a row take two hours. */
+const namedFileTimeoutMilliseconds = 180 * 60_000;
 const filesAtOnce = 3;
 
 /** These take five minutes and more: begun last, each would be waited for alone. */

@@ -100,15 +100,21 @@ export const forward =
   (...names: readonly string[]): Action =>
   async (options, signal) => {
     const stack = await readRotation(options, signal);
+    const isDistrusted = stack.stage.name === "distrusted";
+    const before = await look(stack);
+    if (before.seen.pending.length > 0 && !options.edit) {
+      await goOn(stack, before.seen.pending, options, signal);
+      return isDistrusted ? forward(...names)(options, signal) : done(options, signal);
+    }
     const { name } = nextStep(stack.stage);
     if (!names.includes(name)) {
       throw new Refused(
         `There is nothing to ${names.join(" or ")}: ${describeStage(stack.stage)}. Next is ${name}: npm run -s rotate -- plan`,
       );
     }
-    const restarts = options.restart || stack.stage.name === "distrusted";
-    if (restarts && !options.edit) await restartHolders(stack, options);
-    const seen = await look(stack);
+    const restarts = (options.restart || isDistrusted) && !options.edit;
+    if (restarts) await restartHolders(stack, options);
+    const seen = restarts ? await look(stack) : before;
     if (await isRecalled(stack, seen, options, signal)) return "warning";
     if (!isOpen(seen)) {
       print(seen, options);
@@ -119,6 +125,18 @@ export const forward =
     if (seen.next.name === "settle" && !options.edit) return watch(options, signal);
     return done(options, signal);
   };
+
+/** Goes on where a command was killed after it had changed the stack's file. */
+async function goOn(
+  stack: Stack,
+  pending: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
+  report(`The cluster is not yet as stack ${stack.name} says: ${pending.join("; ")}.`);
+  if (!options.yes) await confirm("Run pulumi up?");
+  await update({ ...options, stack: stack.name }, signal);
+}
 
 /** Watches, after the older generation has stopped vouching, and has it vouch again if a proxy needs that. */
 async function watch(options: Options, signal: AbortSignal): Promise<Verdict> {
@@ -216,8 +234,7 @@ export const run: Action = async (options, signal) => {
     const confirmed = { ...options, yes: true };
     const before = await look(stack);
     if (before.seen.pending.length > 0) {
-      report(`The cluster is not yet as stack ${stack.name} says: ${before.seen.pending.join("; ")}.`);
-      await update({ ...options, stack: stack.name }, signal);
+      await goOn(stack, before.seen.pending, confirmed, signal);
       continue;
     }
     if (await isRecalled(stack, before, confirmed, signal)) return "warning";

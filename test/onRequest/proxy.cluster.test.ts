@@ -1,12 +1,8 @@
 /** The proxy's stand-in does with credentials what Linkerd's own does, also where that hurts. */
 import assert from "node:assert/strict";
-import { KeyObject, type X509Certificate } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../../sandbox/until.ts";
-import { authority, hoursFromNow } from "../certificates.ts";
 import {
   loadNamespace,
   loadProxies,
@@ -15,7 +11,8 @@ import {
   restartWorkloads,
   startLoad,
 } from "../meshLoad.ts";
-import { kubectl, removeSandbox, run, set, startSandbox, temporaryFolder, up } from "../stack.ts";
+import { kubectl, removeSandbox, run, set, startSandbox, up } from "../stack.ts";
+import { swapAnchor } from "./anchorByHand.ts";
 
 const simulated = 20;
 const running = 3;
@@ -176,27 +173,3 @@ test("a naive swap of the trust anchor: who was not restarted is refused, and ge
   await restartWorkloads();
   await allAccept();
 });
-
-/** Gives identity another root and an issuer below it at once, and restarts the control plane. */
-async function swapAnchor(): Promise<void> {
-  const root = await authority({ commonName: "another root", notAfter: hoursFromNow(1000) });
-  const issuer = await authority({ commonName: "identity.linkerd.cluster.local", signer: root });
-  const pem = (certificate: X509Certificate) => certificate.toString().trimEnd();
-  const key = KeyObject.from(issuer.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
-  // It would be written again from the old root.
-  await kubectl("delete", "certificates.cert-manager.io", inLinkerd, "linkerd-identity-issuer");
-  const stringData = { "tls.crt": pem(issuer.certificate), "tls.key": key, "ca.crt": pem(root.certificate) };
-  const file = join(temporaryFolder(), "patch.json");
-  writeFileSync(file, JSON.stringify({ stringData }), { mode: 0o600 });
-  await kubectl("patch", "secret", inLinkerd, "linkerd-identity-issuer", `--patch-file=${file}`);
-  const data = { "ca-bundle.crt": pem(root.certificate) };
-  await kubectl(
-    "patch",
-    "configmap",
-    inLinkerd,
-    "linkerd-identity-trust-roots",
-    `--patch=${JSON.stringify({ data })}`,
-  );
-  await kubectl("rollout", "restart", inLinkerd, "deployment");
-  await kubectl("rollout", "status", inLinkerd, "deployment", "--timeout=180s");
-}
