@@ -1,6 +1,7 @@
 /**
  * The workflows of a project that the template makes, run as GitHub and GitLab run them: the comment on a pull request, of
- * a stack that is new, changed, unchanged, or on a cluster that cannot be reached; the merge; and drift.
+ * a stack that is new, changed, unchanged, or on a cluster that cannot be reached; the merge; drift; and a rotation
+ * (docs/unattended-rotation.md).
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -290,4 +291,51 @@ test("GitLab applies and looks for drift in the same way", async () => {
     assert.equal(job!.name, `${task} dev`);
     assert.ok(job!.succeeded, job!.log);
   }
+});
+
+test("a rotation is not begun before its time, then goes as far as it may, and its edits are committed", async () => {
+  const hostingFolder = join(folder, "hosting");
+  const remote = join(hostingFolder, "company/mesh.git");
+  git("clone", "--quiet", "--bare", "--branch", "main", ".", remote);
+  const inRemote = (...args: string[]) => git("--git-dir", remote, ...args);
+  inRemote("config", "receive.advertisePushOptions", "true");
+  const head = () => inRemote("rev-parse", "main");
+  const begin = head();
+
+  const rotate = async (life?: string) => {
+    const { github: context, ...contexts } = github("schedule", {});
+    const known = {
+      ...contexts,
+      github: { ...context, ref_name: "main", server_url: `file://${hostingFolder}` },
+      vars: life === undefined ? {} : { ROTATE_START_WHEN_LESS_THAN: life },
+    };
+    const [run, ...more] = await runWorkflow(remote, head(), "rotate.yaml", known, environment);
+    assert.deepEqual(more, []);
+    assert.ok(run!.succeeded, run!.log);
+    return run!;
+  };
+  assert.match((await rotate()).summary, /no rotation is under way/);
+  assert.equal(head(), begin);
+
+  const { summary } = await rotate("87601h");
+  assert.match(summary, /^Stack dev: generation 2 signs/m);
+  assert.equal(inRemote("show", "--no-patch", "--format=%s", "main"), "Rotate the trust anchor of dev");
+  assert.equal(inRemote("show", "--name-only", "--format=", "main"), "Pulumi.dev.yaml");
+  const { config } = parse(inRemote("show", "main:Pulumi.dev.yaml"));
+  assert.deepEqual(config["mesh:trustAnchorGenerations"], [1, 2]);
+
+  // GitLab goes on from there, by the file alone.
+  const variables = {
+    ...environment,
+    ...secrets,
+    CI_COMMIT_BRANCH: "main",
+    CI_PROJECT_URL: `file://${hostingFolder}/company/mesh`,
+    CI_SERVER_HOST: "example.com",
+    ROTATE_TOKEN: token,
+  };
+  const [job, ...more] = await runPipeline(remote, head(), "rotate", plugins, variables);
+  assert.deepEqual(more, []);
+  assert.equal(job!.name, "rotate dev");
+  assert.ok(job!.succeeded, job!.log);
+  assert.match(job!.log, /^Stack dev: generation 2 signs/m);
 });

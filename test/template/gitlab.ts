@@ -46,7 +46,7 @@ const run = async (
   environment: NodeJS.ProcessEnv,
 ) => runScript([...before_script, ...script].join("\n"), { folder, environment });
 
-type Task = "preview" | "apply" | "drift";
+type Task = "preview" | "apply" | "drift" | "rotate";
 
 /** Runs the pipeline that something has started, up to the one that it makes, and gives the jobs of that. */
 export async function pipelineOf(

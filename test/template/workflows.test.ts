@@ -31,7 +31,7 @@ const stepsOf = (file: string): Step[] => {
 };
 
 test("there are workflows to look at", () => {
-  assert.equal(workflows.length, 5);
+  assert.equal(workflows.length, 6);
   assert.equal(actions.length, 1);
 });
 
@@ -72,6 +72,11 @@ test("a workflow may do nothing, and each of its jobs what it says", () => {
     "template/.github/workflows/drift.yaml": {
       stacks: { contents: "read" },
       drift: { contents: "read", "id-token": "write" },
+    },
+    "template/.github/workflows/rotate.yaml": {
+      stacks: { contents: "read" },
+      // It commits the stack's file, which says where the rotation is.
+      rotate: { contents: "write", "id-token": "write" },
     },
   };
   for (const file of workflows) {
