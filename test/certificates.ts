@@ -78,6 +78,12 @@ export async function leaf(
   ]);
 }
 
+/** With the number that this program gives to the anchors that it makes, for one that is called like these. */
+const nameOf = (commonName: string) =>
+  /^root(-\d+)?\.linkerd\.[a-z.]+$/.test(commonName)
+    ? `2.5.4.5=0123456789abcdef, CN=${commonName}`
+    : `CN=${commonName}`;
+
 async function sign(
   {
     commonName,
@@ -91,8 +97,8 @@ async function sign(
 ): Promise<X509Certificate> {
   const signingKey = signer?.privateKey ?? keys.privateKey;
   const certificate = await x509.X509CertificateGenerator.create({
-    subject: `CN=${commonName}`,
-    issuer: `CN=${signer?.commonName ?? commonName}`,
+    subject: nameOf(commonName),
+    issuer: nameOf(signer?.commonName ?? commonName),
     publicKey: keys.publicKey,
     signingKey,
     signingAlgorithm: { ...signingKey.algorithm, hash },

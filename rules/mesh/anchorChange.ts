@@ -204,11 +204,15 @@ export function isGeneration(
   { provided }: PlannedAnchors,
 ): boolean {
   const pem = provided[generation];
-  // One that is made is called by its generation, in whichever trust domain.
-  if (pem === undefined) return nameOf(running).startsWith(trustAnchorCommonName(generation, ""));
+  // One that is made is called by its generation, in whichever trust domain; so is many another, which lacks the number.
+  if (pem === undefined)
+    return nameOf(running).startsWith(trustAnchorCommonName(generation, "")) && isNumbered(running);
   const given = new X509Certificate(pem);
   return given.subject === running.subject && given.publicKey.equals(running.publicKey);
 }
+
+/** Whether its name has the random number that this program gives to each anchor that it makes (TrustAnchor). */
+const isNumbered = ({ subject }: X509Certificate) => /^serialNumber=[0-9a-f]{16}$/m.test(subject ?? "");
 
 const hoursOf = ({ validFromDate, validToDate }: X509Certificate) =>
   Math.round((validToDate.getTime() - validFromDate.getTime()) / 3_600_000);

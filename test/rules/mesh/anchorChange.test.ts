@@ -24,6 +24,8 @@ const ending = await anchor("root.linkerd.cluster.local", { notAfter: hoursFromN
 const endingToo = await anchor("root-2.linkerd.cluster.local", { notAfter: hoursFromNow(1000) });
 const renewed = await anchor("company", { keys: given, notAfter: hoursFromNow(99_000) });
 const stranger = await anchor("company");
+/** As Linkerd's pages have people make it: with the name that ours have, without their number. */
+const documented = await anchor("root.linkerd.cluster.local, O=company");
 
 const planned = (values: Values) => plannedAnchors(resolve(argumentsOf(values)))!;
 const bundleOf = (...anchors: (Fabricated | undefined)[]) => ({
@@ -107,6 +109,7 @@ for (const [what, running, values, findings] of [
   ["its certificate is renewed", [given], providing(renewed), []],
   ["it becomes one with its name", [given], providing(stranger), [untrusted]],
   ["it becomes one that is made", [given], {}, [untrusted]],
+  ["it becomes one that is made, and called like it", [documented], {}, [untrusted]],
   [
     "one that is given without its key joins, and signs",
     [first],
