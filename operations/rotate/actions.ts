@@ -1,5 +1,6 @@
 /** What each command of a rotation does. */
 import { createInterface } from "node:readline/promises";
+import { setTimeout } from "node:timers/promises";
 import { readEvidence, type Seen } from "../../mesh/rotationEvidence.ts";
 import { parseDuration } from "../../rules/lifetimes/duration.ts";
 import { gatesOf, isThrough } from "../../rules/rotation/gates.ts";
@@ -162,11 +163,15 @@ async function isRecalled(stack: Stack, seen: Plan, options: Options, signal: Ab
 
 /** Has every pod take the newest generation, where that is trusted already. */
 async function restartHolders({ mesh, planned, stage }: Stack, options: Options): Promise<void> {
-  const seen = await readEvidence(mesh, planned, false);
   const newest = stage.generations.at(-1)!;
-  if (!seen.roots.has(newest) || stage.name === "idle") return;
   const alone = stage.name === "distrusted";
-  const restarts = restartsFor(seen.held, (anchors) => isThrough(anchors, newest, seen, alone));
+  const find = async () => {
+    const seen = await readEvidence(mesh, planned, false);
+    if (!seen.roots.has(newest) || stage.name === "idle") return undefined;
+    return restartsFor(seen.held, (anchors) => isThrough(anchors, newest, seen, alone));
+  };
+  const restarts = await find();
+  if (restarts === undefined) return;
   const count = restarts.workloads.length;
   if (count > 0) {
     report(
@@ -175,6 +180,19 @@ async function restartHolders({ mesh, planned, stage }: Stack, options: Options)
     if (!options.yes) await confirm("Restart them?");
   }
   await restartAll(mesh, restarts, report);
+  if (count > 0) await ended(async () => (await find())?.workloads.length === 0, mesh.signal);
+}
+
+const pollMilliseconds = 2000;
+/** A pod that has been replaced has half a minute to end, by default (spec.terminationGracePeriodSeconds). */
+const endingMilliseconds = 45_000;
+
+/** Waits until the pods that were replaced are gone; what is left then, the gates tell of. */
+async function ended(areGone: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + endingMilliseconds;
+  while (!(await areGone()) && performance.now() < end) {
+    await setTimeout(pollMilliseconds, undefined, { signal });
+  }
 }
 
 function nextAnchor({

@@ -308,7 +308,7 @@ export function failedRenewals(
       const end = life.end.toISOString();
       return {
         proxy: `${cluster === undefined ? "" : `${cluster}: `}${holderOf(pod)}`,
-        seen: `${failedRefreshes ?? "an unknown number of"} renewals have failed, and its certificate ${state === "ended" ? "has ended" : "ends"} at ${end}`,
+        seen: `${failedRefreshes ? `${numberOf(failedRefreshes, "renewal")} failed` : "its renewal is overdue"}, and its certificate ${state === "ended" ? "has ended" : "ends"} at ${end}`,
       };
     }),
   );

@@ -127,7 +127,10 @@ test("a proxy that cannot renew has the older generation vouch again, and is nam
   const holder = await podOf("running-0");
   const { stderr } = await rotate("finish", 1, "--yes");
   assert.match(stderr, /generation 2 signs alone, a proxy fails to renew the certificate:/);
-  assert.match(stderr, new RegExp(`${loadNamespace}/${holder}: [1-9]\\d* renewals have failed`));
+  assert.match(
+    stderr,
+    new RegExp(`${loadNamespace}/${holder}: (\\d+ renewals? failed|its renewal is overdue)`),
+  );
   assert.equal((await plan()).stage, "vouched");
   const mesh = connectTo("linkerd");
   await until("the proxy to renew its certificate again", 120_000, async () => {
@@ -166,8 +169,11 @@ test("what is distrusted is gone when the last pod has restarted, though the com
 
   await kubectl("delete", "poddisruptionbudget/whole", inLoad);
   await ensureStack(sandboxName, console.log);
-  const last = JSON.parse((await rotate("run", 0)).stdout) as Plan;
-  assert.deepEqual([last.stage, last.generations], ["idle", [2]]);
+  // Pods that were replaced may take a while to end.
+  await until("the rotation to end", 5 * 60_000, async () => {
+    const { stage, generations } = JSON.parse((await rotate("run", 0)).stdout) as Plan;
+    return (stage === "idle" && generations.join() === "2") || `${stage} [${generations}]`;
+  });
   await upChangesNothing();
   const secrets = await kubectl("get", "secrets", "--namespace=linkerd", "--output=name");
   assert.deepEqual(

@@ -51,7 +51,7 @@ const alone = stackOf({ crossSignTrustAnchors: false });
 test("when a renewal fails, the older generation vouches again, and the proxy is named", async () => {
   const reason = reasonToRecall(alone, { seen: await seeing(18, 2) });
   assert.match(reason![0]!, /^Since generation 2 signs alone, a proxy fails to renew the certificate:$/);
-  assert.match(reason![1]!, /^ {2}shop\/web-1: 2 renewals have failed, and its certificate ends at /);
+  assert.match(reason![1]!, /^ {2}shop\/web-1: 2 renewals failed, and its certificate ends at /);
 });
 
 test("not before it fails, and never what is distrusted, or cannot vouch", async () => {

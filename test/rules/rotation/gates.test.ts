@@ -153,7 +153,7 @@ test("a renewal that fails since the newest signs alone is told of, with its pro
   const [told, ...others] = await failed(await proxy(18, 3, issuer, cross));
   assert.deepEqual(others, []);
   assert.equal(told!.proxy, "shop/web-1");
-  assert.match(told!.seen, /^3 renewals have failed, and its certificate ends at /);
+  assert.match(told!.seen, /^3 renewals failed, and its certificate ends at /);
   assert.match(
     (await failed(await proxy(25, 9, issuer, cross), 20))[0]!.seen,
     /its certificate has ended at /,
