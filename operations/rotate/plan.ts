@@ -68,6 +68,24 @@ export function planOf(
   return { ...plan, pace: paceOf(holds, seen.held, mesh.namespace, seen.time) };
 }
 
+/** As SPIRE does it: not in the first half of a life, nor more than two years before its end. */
+const earliestMilliseconds = 2 * 365 * 86_400_000;
+
+/** What the one generation is, and when it is time for the next; for those who have never heard of either. */
+function describeAnchor({ stage, seen }: Plan): readonly string[] {
+  const root = seen.roots.get(stage.signing);
+  if (stage.name !== "idle" || root === undefined) return [];
+  const [from, end] = [root.x509.validFromDate.getTime(), root.x509.validToDate.getTime()];
+  const due = new Date(Math.max((from + end) / 2, end - earliestMilliseconds));
+  const time =
+    due > seen.time
+      ? `It need not be replaced before ${formatTime(due)}, and can be.`
+      : "It is time for the next.";
+  return [
+    `A generation is a trust anchor: the root certificate by which the pods of the mesh recognise each other. Generation ${stage.signing} ends at ${formatTime(new Date(end))}. ${time}`,
+  ];
+}
+
 export function describePlan(plan: Plan): string {
   const { stack, stage, seen, next, edit, gates } = plan;
   const deadline = deadlineOf(plan);
@@ -78,6 +96,7 @@ export function describePlan(plan: Plan): string {
       : [`Next is to ${next.does}:`, ...describeEdit(edit).map((line) => `  ${line}`)];
   return [
     `Stack ${stack}: ${describeStage(stage)}.`,
+    ...describeAnchor(plan),
     ...(deadline === undefined
       ? []
       : [
@@ -98,7 +117,7 @@ export function describePlan(plan: Plan): string {
       ? "Type: pulumi up (or npm run -s rotate -- run, which does it first)"
       : isOpen(plan)
         ? `Nothing stands against it. Type: ${command}`
-        : `It waits. When it no longer does, type: ${command}`,
+        : `There is nothing to type until each ✗ has become a ✓; npm run -s rotate -- plan looks again. Then type: ${command}`,
   ].join("\n");
 }
 

@@ -56,11 +56,11 @@ async function rotate(command: string, expected: number, ...options: string[]): 
 }
 
 const remark = "run by test/cluster/rotation.cluster.test.ts";
-const scripts = commandBlocks("docs/rotation.md").filter((block) => block.remark === remark);
+const scriptsOf = (page: string) => commandBlocks(page).filter((block) => block.remark === remark);
 
-/** Runs the commands of docs/rotation.md that begin like that, as a reader would. */
-async function follow(command: string): Promise<string> {
-  const { script } = scripts.find((one) => one.script.startsWith(`npm run -s rotate -- ${command}`))!;
+/** Runs the commands of a page that begin like that, as a reader would. */
+async function follow(command: string, page = "docs/rotation.md"): Promise<string> {
+  const { script } = scriptsOf(page).find((one) => one.script.startsWith(`npm run -s rotate -- ${command}`))!;
   return run("bash", "-c", `set -e -o pipefail\n${script}`);
 }
 
@@ -84,6 +84,11 @@ test("before it begins, the plan says what comes next", async () => {
   assert.equal(plan.next.step, "begin");
   assert.ok(plan.next.isOpen, JSON.stringify(plan.next.gates));
   assert.match(await follow("plan"), /Nothing stands against it\. Type: npm run -s rotate -- begin$/m);
+});
+
+test("before its time, what a schedule runs changes nothing", async () => {
+  assert.match(await follow("run", "docs/unattended-rotation.md"), /no rotation is under way/);
+  await upChangesNothing();
 });
 
 /** What docs/rotation-gates.md says that these commands are told. */

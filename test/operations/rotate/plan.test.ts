@@ -69,3 +69,34 @@ test("a plan says that restarts are too slow", () => {
 test("a plan waits for nobody where everyone is through", () => {
   assert.equal(paceIn(group(roots, "shop", -1)), undefined);
 });
+
+test("whoever has never heard of a generation is told what it is, when it ends, and what to type", () => {
+  const settingsOfOne = resolve({});
+  const idle = stageOf(settingsOfOne)!;
+  const seen = (time: Date): Seen => ({
+    time,
+    roots: new Map([[1, roots[0]!]]),
+    controllers: [],
+    held: [],
+    externalWorkloads: 0,
+    pending: [],
+  });
+  const told = (time: Date) =>
+    describePlan(planOf("dev", idle, settingsOfOne, seen(time), nextStep(idle), [])).split("\n");
+  const formatted = (hours: number) =>
+    hoursFromNow(hours).toISOString().replace("T", " ").replace(/\.\d+/, "");
+  // From an hour ago to a hundred hours from now: half of it is over in 49.5 hours.
+  const about = `A generation is a trust anchor: the root certificate by which the pods of the mesh recognise each other. Generation 1 ends at ${formatted(100)}.`;
+  assert.equal(told(now)[1], `${about} It need not be replaced before ${formatted(49.5)}, and can be.`);
+  assert.equal(told(hoursFromNow(50))[1], `${about} It is time for the next.`);
+  assert.equal(told(now).at(-1), "Nothing stands against it. Type: npm run -s rotate -- begin");
+});
+
+test("whoever has to wait is told for what, and how to look again", () => {
+  const gate = { demand: "Every pod holds it.", isOpen: false, seen: "1 does not" };
+  const waiting = { ...plan(controlPlane), gates: [gate] };
+  assert.equal(
+    describePlan(waiting).split("\n").at(-1),
+    "There is nothing to type until each ✗ has become a ✓; npm run -s rotate -- plan looks again. Then type: npm run -s rotate -- finish",
+  );
+});
