@@ -27,6 +27,7 @@ const group = (anchors: typeof roots, namespace: string, ...hours: number[]): Se
   }),
 });
 
+const stack = { name: "dev", stage, isHeld: false, settings, mesh: { namespace: "linkerd" } };
 const plan = (...held: Seen["held"]) => {
   const seen: Seen = {
     time: now,
@@ -36,7 +37,6 @@ const plan = (...held: Seen["held"]) => {
     externalWorkloads: 0,
     pending: [],
   };
-  const stack = { name: "dev", stage, isHeld: false, settings, mesh: { namespace: "linkerd" } };
   return planOf(stack, seen, nextStep(stage), []);
 };
 
@@ -82,7 +82,9 @@ test("whoever has never heard of a generation is told what it is, when it ends, 
     pending: [],
   });
   const told = (time: Date) =>
-    describePlan(planOf("dev", idle, settingsOfOne, seen(time), nextStep(idle), [])).split("\n");
+    describePlan(
+      planOf({ ...stack, stage: idle, settings: settingsOfOne }, seen(time), nextStep(idle), []),
+    ).split("\n");
   const formatted = (hours: number) =>
     hoursFromNow(hours).toISOString().replace("T", " ").replace(/\.\d+/, "");
   // From an hour ago to a hundred hours from now: half of it is over in 49.5 hours.
