@@ -18,6 +18,7 @@ import {
   connectTo,
   credentials,
   environment,
+  kubectl,
   pulumi,
   refused,
   removeSandbox,
@@ -314,6 +315,9 @@ test("the first generation is removed once its protection is lifted, and not bef
   await set("protectTrustAnchors", "false");
   await up();
   await setGenerations(2);
+  // Proxies have certificates of the first one, for a day.
+  assert.match(await refused("up"), /Rule: anchor-needed/);
+  await restartControlPlane();
   await up();
   assert.equal(await exists(readSecret("linkerd-trust-anchor")), false);
   assert.deepEqual(await bundle(), [await anchorOf("linkerd-trust-anchor-2")]);
@@ -325,6 +329,19 @@ test("the commands of docs/uninstall.md leave nothing", async () => {
   await follow("docs/uninstall.md");
   assert.deepEqual(await listObjects(), objectsBefore);
 });
+
+/** Replaces every pod of the control plane, and waits until those of before have gone. */
+async function restartControlPlane(): Promise<void> {
+  const inLinkerd = "--namespace=linkerd";
+  const pods = async () => (await kubectl("get", "pods", inLinkerd, "--output=name")).trim().split("\n");
+  const before = await pods();
+  await kubectl("rollout", "restart", "deployment", inLinkerd);
+  await kubectl("rollout", "status", "deployment", inLinkerd, "--timeout=180s");
+  await until("the pods of before to go", 60_000, async () => {
+    const left = (await pods()).filter((pod) => before.includes(pod));
+    return left.length === 0 || left.join();
+  });
+}
 
 async function setGenerations(...generations: number[]): Promise<void> {
   await unset("trustAnchorGenerations");
