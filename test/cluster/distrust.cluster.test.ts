@@ -115,7 +115,8 @@ test("the second of two operators is told that the stack is being updated", asyn
   assert.equal(second.code, 2, second.stderr);
   assert.match(second.stderr, /Someone else is updating stack \S+ now .* nothing has been applied here/);
   await ensureStack(sandboxName, console.log);
-  await rotate("run", 0);
+  // The same command goes on.
+  await rotate("activate", 0, "--yes");
   assert.equal((await plan()).stage, "vouched");
 });
 
