@@ -24,7 +24,6 @@ const filesAtOnce = 3;
 /** These take five minutes and more: begun last, each would be waited for alone. */
 const longest = [
   "cluster/rotation",
-  "cluster/distrust",
   "cluster/life",
   "package",
   "docs/readme",
