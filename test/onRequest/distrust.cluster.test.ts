@@ -64,8 +64,16 @@ const anchorsInBundle = async () =>
     )
   ).split("BEGIN CERTIFICATE").length - 1;
 
+/** The name of a workload's one pod: the newest, since the one before it may be on its way out. */
 const podOf = (workload: string) =>
-  kubectl("get", "pods", inLoad, `--selector=app=${workload}`, "--output=jsonpath={.items[0].metadata.name}");
+  kubectl(
+    "get",
+    "pods",
+    inLoad,
+    `--selector=app=${workload}`,
+    "--sort-by=.metadata.creationTimestamp",
+    "--output=jsonpath={.items[-1:].metadata.name}",
+  );
 const annotation = "linkerd.io/trust-root-sha256";
 
 test("two new generations at once are refused", async () => {

@@ -21,8 +21,16 @@ before(async () => {
 });
 after(removeSandbox);
 
+/** The name of a workload's one pod: the newest, since the one before it may be on its way out. */
 const podOf = (workload: string) =>
-  kubectl("get", "pods", inLoad, `--selector=app=${workload}`, "--output=jsonpath={.items[0].metadata.name}");
+  kubectl(
+    "get",
+    "pods",
+    inLoad,
+    `--selector=app=${workload}`,
+    "--sort-by=.metadata.creationTimestamp",
+    "--output=jsonpath={.items[-1:].metadata.name}",
+  );
 const annotation = "linkerd.io/trust-root-sha256";
 
 /** Runs a command of the rotation, which must end with that exit code. */
