@@ -6,13 +6,14 @@ import {
   type PlannedAnchors,
   trustedGenerations,
 } from "../rules/mesh/anchorChange.ts";
+import { installationAnnotation } from "../rules/mesh/owner.ts";
 import type { ClusterEvidence, Evidence } from "../rules/rotation/gates.ts";
 import { type Certificate, certificates } from "./certManager.ts";
 import type { Mesh } from "./cluster.ts";
 import { loadedIssuers } from "./identityController.ts";
 import { countExternalWorkloads, type HeldBundle, listMeshedPods, readHeldBundles } from "./meshedPods.ts";
 import { readLeaves } from "./proxyLeaf.ts";
-import { found } from "./requests.ts";
+import { found, ifAllowed } from "./requests.ts";
 import { readStoredCertificate } from "./storedCertificate.ts";
 import { readTrust, type Trust } from "./trust.ts";
 import { listObjects } from "./watch.ts";
@@ -79,14 +80,22 @@ function pendingOf(
   ];
 }
 
-/** Whether the generation before the oldest that is listed is still there, whose key goes with it. */
-async function readRemaining(mesh: Mesh, { generations }: PlannedAnchors): Promise<readonly string[]> {
-  const before = generations[0]! - 1;
-  if (before < 1) return [];
-  const path = `/api/v1/namespaces/${mesh.namespace}/secrets/${trustAnchorObjectName(before)}`;
-  // Whoever may not see it has seen the rest.
-  const secret = await found(`Secret of generation ${before}`, mesh.metadata(path)).catch(() => undefined);
-  return secret === undefined ? [] : [`generation ${before} is still there, with its key`];
+/** Whether the generation before the oldest that is listed is still there, with its key; one of someone else's stays theirs. */
+export async function readRemaining(
+  { metadata, namespace }: Pick<Mesh, "metadata" | "namespace">,
+  { generations: [oldest = 1] }: Pick<PlannedAnchors, "generations">,
+): Promise<readonly string[]> {
+  if (oldest === 1) return [];
+  const installationOf = async (generation: number) => {
+    const path = `/api/v1/namespaces/${namespace}/secrets/${trustAnchorObjectName(generation)}`;
+    // Whoever may not see it has seen the rest.
+    const read = await ifAllowed(found(`Secret of generation ${generation}`, metadata(path)), () => {});
+    return read?.annotations?.[installationAnnotation];
+  };
+  const [before, kept] = await Promise.all([oldest - 1, oldest].map(installationOf));
+  return before === undefined || before !== kept
+    ? []
+    : [`generation ${oldest - 1} is still there, with its key`];
 }
 
 /** What a cluster shows of its proxies, and of what they get. */

@@ -98,9 +98,11 @@ function* checkGenerations(generations: readonly number[], signing: number | und
 }
 
 /** Only what has signed before the generation that signs now can be distrusted, and it stays listed until nobody holds it. */
-function* checkDistrusted({ trustAnchor }: Settings, signing = 0): Iterable<Finding> {
+function* checkDistrusted({ trustAnchor }: Settings, signing: number | undefined): Iterable<Finding> {
   const { generations, distrusted } = trustAnchor;
-  const other = distrusted.find((one) => !generations.includes(one) || (signing !== 0 && one >= signing));
+  const other = distrusted.find(
+    (one) => !generations.includes(one) || (signing !== undefined && one >= signing),
+  );
   if (other === undefined) return;
   yield broken("distrusted-generation", {
     field: "trustAnchor.distrusted",
