@@ -5,10 +5,13 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { V1PodSpec, V1PodTemplateSpec } from "@kubernetes/client-node";
+import { heldBundleAnnotation } from "../rules/linkerdNames.ts";
 import { sandboxPaths } from "../sandbox/directories.ts";
+import type { Extra } from "../sandbox/toolchain/tools.ts";
 import { until } from "../sandbox/until.ts";
-import { kubectl, sandboxName } from "./stack.ts";
+import { kubectl, sandboxName, set, startSandbox, up } from "./stack.ts";
 
 /** Where all of it is. */
 export const loadNamespace = "mesh-load";
@@ -77,6 +80,23 @@ interface LoadProxy {
   readonly renewals: Renewals;
 }
 
+/**
+ * Installs the program on a new sandbox, with a load on its mesh.
+ *
+ * @param issuanceLifetime of a leaf, as a Go duration; each lives for twenty seconds more, the allowances for clocks.
+ */
+export async function startMeshUnderLoad(
+  issuanceLifetime: string,
+  size: LoadSize,
+  ...extras: readonly Extra[]
+): Promise<void> {
+  await startSandbox("kwok", "mesh-load", ...extras);
+  await set("issuanceLifetime", issuanceLifetime);
+  await set("clockSkewAllowance", "10s");
+  await up();
+  await startLoad(size);
+}
+
 /** Makes the load, and waits until every proxy has its leaf and the first connections have been made. */
 export async function startLoad(size: LoadSize): Promise<void> {
   const { simulated, running, replicas = 1, rate = 50 } = size;
@@ -132,15 +152,47 @@ export async function meanwhile(work: () => Promise<void>) {
   };
 }
 
+/** Waits until nothing of the load is refused any more. */
+export const allAccept = (simulated: number) =>
+  until("every proxy of the load to accept every other", readyTimeoutMilliseconds, async () => {
+    const { ready, ended } = await loadStatus();
+    const { handshakes, refused } = await meanwhile(() => pause(3_000));
+    const accepted = handshakes > 0 && Object.keys(refused).length === 0;
+    return (
+      (ready === simulated && ended === 0 && accepted) ||
+      JSON.stringify({ ready, ended, handshakes, refused })
+    );
+  });
+
+const inLoad = `--namespace=${loadNamespace}`;
+
+/** The name of a workload's one pod: the newest, since the one before it may be on its way out. */
+export const podOf = (workload: string) =>
+  kubectl(
+    "get",
+    "pods",
+    inLoad,
+    `--selector=app=${workload}`,
+    "--sort-by=.metadata.creationTimestamp",
+    "--output=jsonpath={.items[-1:].metadata.name}",
+  );
+
+/** Has a pod say of itself that it was started with the bundle that another workload's pod was started with. */
+export async function pretendToHold(pod: string, other: string): Promise<void> {
+  const path = heldBundleAnnotation.replaceAll(".", "\\.");
+  const output = `--output=jsonpath={.metadata.annotations.${path}}`;
+  const hash = await kubectl("get", `pod/${await podOf(other)}`, inLoad, output);
+  await kubectl("annotate", "--overwrite", inLoad, `pod/${pod}`, `${heldBundleAnnotation}=${hash}`);
+}
+
 /** Replaces the pods of workloads, all by default: their new proxies take the anchors of now. */
 export async function restartWorkloads(...names: string[]): Promise<void> {
-  const inNamespace = `--namespace=${loadNamespace}`;
   const chosen =
     names.length > 0
       ? names.map((name) => `deployment/${name}`)
       : ["deployment", "--selector=mesh-load=true"];
-  await kubectl("rollout", "restart", ...chosen, inNamespace);
-  await kubectl("rollout", "status", ...chosen, inNamespace, "--timeout=300s");
+  await kubectl("rollout", "restart", ...chosen, inLoad);
+  await kubectl("rollout", "status", ...chosen, inLoad, "--timeout=300s");
 }
 
 /** The node, and the process that holds the proxies of its pods. */

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { type Refusal, refusals, says } from "../../docs/rotationRefusals.ts";
 import { until } from "../../sandbox/until.ts";
 import { commandBlocks } from "../docs/commandBlocks.ts";
-import { loadNamespace, loadStatus, meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
+import { loadNamespace, loadStatus, meanwhile, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
 import {
   execute,
   kubectl,
@@ -17,22 +17,14 @@ import {
   removeSandbox,
   run,
   set,
-  startSandbox,
   unset,
-  up,
   upChangesNothing,
 } from "../stack.ts";
 
 const simulated = 30;
 const running = 3;
 
-before(async () => {
-  await startSandbox("kwok", "mesh-load");
-  await set("issuanceLifetime", "60s");
-  await set("clockSkewAllowance", "10s");
-  await up();
-  await startLoad({ simulated, running });
-});
+before(() => startMeshUnderLoad("60s", { simulated, running }));
 after(removeSandbox);
 
 interface Plan {

@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
-import { loadNamespace, meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
+import {
+  loadNamespace,
+  meanwhile,
+  podOf,
+  pretendToHold,
+  restartWorkloads,
+  startMeshUnderLoad,
+} from "../meshLoad.ts";
 import {
   check,
   execute,
@@ -13,7 +20,6 @@ import {
   removeSandbox,
   sandboxName,
   set,
-  startSandbox,
   unset,
   up,
   upChangesNothing,
@@ -22,12 +28,8 @@ import {
 const inLoad = `--namespace=${loadNamespace}`;
 
 before(async () => {
-  await startSandbox("kwok", "mesh-load");
-  await set("issuanceLifetime", "60s");
-  await set("clockSkewAllowance", "10s");
+  await startMeshUnderLoad("60s", { simulated: 4, running: 2 });
   await set("protectTrustAnchors", "false");
-  await up();
-  await startLoad({ simulated: 4, running: 2 });
 });
 after(removeSandbox);
 
@@ -64,18 +66,6 @@ const anchorsInBundle = async () =>
     )
   ).split("BEGIN CERTIFICATE").length - 1;
 
-/** The name of a workload's one pod: the newest, since the one before it may be on its way out. */
-const podOf = (workload: string) =>
-  kubectl(
-    "get",
-    "pods",
-    inLoad,
-    `--selector=app=${workload}`,
-    "--sort-by=.metadata.creationTimestamp",
-    "--output=jsonpath={.items[-1:].metadata.name}",
-  );
-const annotation = "linkerd.io/trust-root-sha256";
-
 test("two new generations at once are refused", async () => {
   await set("trustAnchorGenerations[0]", "1");
   await set("trustAnchorGenerations[1]", "2");
@@ -91,13 +81,7 @@ test("an anchor that certificates still lead to does not leave, whoever edits th
   const holder = await podOf("running-0");
   await restartWorkloads("running-1", ...[0, 1, 2, 3].map((number) => `simulated-${number}`));
   // The pod that was not restarted says of itself what others hold.
-  const hash = await kubectl(
-    "get",
-    `pod/${await podOf("running-1")}`,
-    inLoad,
-    `--output=jsonpath={.metadata.annotations.${annotation.replaceAll(".", "\\.")}}`,
-  );
-  await kubectl("annotate", "--overwrite", inLoad, `pod/${holder}`, `${annotation}=${hash}`);
+  await pretendToHold(holder, "running-1");
 
   await unset("trustAnchorGenerations");
   await set("trustAnchorGenerations[0]", "2");

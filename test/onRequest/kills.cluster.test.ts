@@ -15,7 +15,7 @@ import { up as bringUp } from "../../sandbox/lifecycle.ts";
 import { findMachine } from "../../sandbox/machine/machine.ts";
 import { processIds, processStat, readProcess } from "../../sandbox/processes.ts";
 import { until } from "../../sandbox/until.ts";
-import { meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
+import { meanwhile, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
 import { findKeys, type PrivateKey } from "../privateKeys.ts";
 import {
   execute,
@@ -24,9 +24,6 @@ import {
   pulumi,
   removeSandbox,
   sandboxName,
-  set,
-  startSandbox,
-  up,
   upChangesNothing,
 } from "../stack.ts";
 
@@ -39,12 +36,8 @@ const said: string[] = [];
 let namesBefore: string[];
 
 before(async () => {
-  await startSandbox(...extras);
-  await set("issuanceLifetime", "60s");
-  await set("clockSkewAllowance", "10s");
-  await up();
   // Proxies of pods that run can be asked: nothing has to end before an anchor leaves.
-  await startLoad({ simulated: 0, running: 4 });
+  await startMeshUnderLoad("60s", { simulated: 0, running: 4 });
   namesBefore = await credentialNames();
 });
 after(removeSandbox);

@@ -4,14 +4,16 @@ import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../../sandbox/until.ts";
 import {
+  allAccept,
   loadNamespace,
   loadProxies,
   loadStatus,
   meanwhile,
+  podOf,
   restartWorkloads,
-  startLoad,
+  startMeshUnderLoad,
 } from "../meshLoad.ts";
-import { kubectl, removeSandbox, run, set, startSandbox, up } from "../stack.ts";
+import { kubectl, removeSandbox, run } from "../stack.ts";
 import { swapAnchor } from "./anchorByHand.ts";
 
 const simulated = 20;
@@ -21,25 +23,8 @@ const inLoad = `--namespace=${loadNamespace}`;
 /** How long an issued leaf is good, and when it is renewed: both allowances are part of its life. */
 const leafSeconds = 70;
 
-before(async () => {
-  await startSandbox("kwok", "linkerd", "mesh-load");
-  await set("issuanceLifetime", "60s");
-  await set("clockSkewAllowance", "10s");
-  await up();
-  await startLoad({ simulated, running });
-});
+before(() => startMeshUnderLoad("60s", { simulated, running }, "linkerd"));
 after(removeSandbox);
-
-/** The name of a workload's one pod: the newest, since the one before it may be on its way out. */
-const podOf = (app: string) =>
-  kubectl(
-    "get",
-    "pods",
-    inLoad,
-    `--selector=app=${app}`,
-    "--sort-by=.metadata.creationTimestamp",
-    "--output=jsonpath={.items[-1:].metadata.name}",
-  );
 
 const logOf = async (app: string) => kubectl("logs", inLoad, await podOf(app), "--container=linkerd-proxy");
 
@@ -132,20 +117,8 @@ test("with identity away until its leaf ends, a proxy never comes back; a restar
   await restartWorkloads("simulated-0", "running-0");
   assert.ok((await metricsOf("running-0")).expiration > nowSeconds());
   await restartWorkloads();
-  await allAccept();
+  await allAccept(simulated);
 });
-
-/** Waits until nothing of the load is refused any more. */
-const allAccept = () =>
-  until("every proxy of the load to accept every other", 120_000, async () => {
-    const { ready, ended } = await loadStatus();
-    const { handshakes, refused } = await meanwhile(() => pause(3_000));
-    const accepted = handshakes > 0 && Object.keys(refused).length === 0;
-    return (
-      (ready === simulated && ended === 0 && accepted) ||
-      JSON.stringify({ ready, ended, handshakes, refused })
-    );
-  });
 
 test("a naive swap of the trust anchor: who was not restarted is refused, and gets no leaf; a restart helps", async () => {
   await swapAnchor();
@@ -171,5 +144,5 @@ test("a naive swap of the trust anchor: who was not restarted is refused, and ge
   assert.ok((await metricsOf("running-0")).expiration > nowSeconds());
 
   await restartWorkloads();
-  await allAccept();
+  await allAccept(simulated);
 });

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { askToIssue } from "../../mesh/certManager.ts";
 import { until } from "../../sandbox/until.ts";
-import { meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
+import { meanwhile, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
 import {
   connectTo,
   kubectl,
@@ -15,7 +15,6 @@ import {
   renew,
   set,
   soundCredentials,
-  startSandbox,
   unset,
   up,
   upChangesNothing,
@@ -23,14 +22,8 @@ import {
 
 const webhook = "linkerd-proxy-injector";
 
-before(async () => {
-  await startSandbox("kwok", "mesh-load");
-  await set("issuanceLifetime", "60s");
-  await set("clockSkewAllowance", "10s");
-  await up();
-  // Proxies of pods that run can be asked: nothing has to end before an anchor leaves.
-  await startLoad({ simulated: 0, running: 4 });
-});
+// Proxies of pods that run can be asked: nothing has to end before an anchor leaves.
+before(() => startMeshUnderLoad("60s", { simulated: 0, running: 4 }));
 after(removeSandbox);
 
 interface Plan {

@@ -18,7 +18,14 @@ import {
 } from "../../docs/rotationProofPage.ts";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
-import { loadNamespace, loadStatus, meanwhile, restartWorkloads, startLoad } from "../meshLoad.ts";
+import {
+  allAccept,
+  loadNamespace,
+  loadStatus,
+  meanwhile,
+  restartWorkloads,
+  startMeshUnderLoad,
+} from "../meshLoad.ts";
 import {
   execute,
   kubectl,
@@ -26,9 +33,6 @@ import {
   pulumi,
   removeSandbox,
   sandboxName,
-  set,
-  startSandbox,
-  up,
   upChangesNothing,
 } from "../stack.ts";
 import {
@@ -45,14 +49,8 @@ const rotations = Number(process.env.ROTATIONS ?? 3);
 const simulated = 190;
 const running = 10;
 
-before(async () => {
-  await startSandbox("kwok", "mesh-load");
-  // One identity controller issues five leaves a second: two hundred are renewed within 40 s.
-  await set("issuanceLifetime", "120s");
-  await set("clockSkewAllowance", "10s");
-  await up();
-  await startLoad({ simulated, running });
-});
+// One identity controller issues five leaves a second: two hundred are renewed within 40 s.
+before(() => startMeshUnderLoad("120s", { simulated, running }));
 after(removeSandbox);
 
 /** Lines at which `rotate begin` is killed, one in each rotation, in the order in which they come. */
@@ -223,18 +221,6 @@ for (let number = 1; number <= rotations; number++) {
   });
 }
 
-/** Waits until nothing of the load is refused any more. */
-const allAccept = () =>
-  until("every proxy of the load to accept every other", 300_000, async () => {
-    const { ready, ended } = await loadStatus();
-    const { handshakes, refused } = await meanwhile(() => pause(3_000));
-    const accepted = handshakes > 0 && Object.keys(refused).length === 0;
-    return (
-      (ready === simulated && ended === 0 && accepted) ||
-      JSON.stringify({ ready, ended, handshakes, refused })
-    );
-  });
-
 test("in the seven steps that Linkerd documents, every pod is restarted three times", async () => {
   const way = "By hand, in Linkerd's seven steps";
   const old = await readBundle();
@@ -257,7 +243,7 @@ test("in the seven steps that Linkerd documents, every pod is restarted three ti
   ];
   const replaced = all.reduce((sum, step) => sum + step.replaced, 0);
   assert.equal(replaced, 3 * (simulated + running));
-  await allAccept();
+  await allAccept(simulated);
 });
 
 test("a naive swap cuts off whoever was not restarted, until each is", async () => {
@@ -279,7 +265,7 @@ test("a naive swap cuts off whoever was not restarted, until each is", async () 
   assert.ok(end.renewals.failed > 0, end.told);
   const repair = await measured(way, "every pod restarts", async () => {
     await restartWorkloads();
-    await allAccept();
+    await allAccept(simulated);
   });
   assert.equal(repair.replaced, simulated + running);
 });

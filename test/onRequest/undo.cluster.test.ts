@@ -7,31 +7,12 @@ import { after, before, test } from "node:test";
 import { listMeshedPods } from "../../mesh/meshedPods.ts";
 import { readLeaves } from "../../mesh/proxyLeaf.ts";
 import { until } from "../../sandbox/until.ts";
-import { loadNamespace, restartWorkloads, startLoad } from "../meshLoad.ts";
-import { connectTo, kubectl, operation, removeSandbox, set, startSandbox, up } from "../stack.ts";
+import { loadNamespace, podOf, pretendToHold, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
+import { connectTo, operation, removeSandbox } from "../stack.ts";
 
-const inLoad = `--namespace=${loadNamespace}`;
 
-before(async () => {
-  await startSandbox("kwok", "mesh-load");
-  await set("issuanceLifetime", "300s");
-  await set("clockSkewAllowance", "10s");
-  await up();
-  await startLoad({ simulated: 1, running: 2 });
-});
+before(() => startMeshUnderLoad("300s", { simulated: 1, running: 2 }));
 after(removeSandbox);
-
-/** The name of a workload's one pod: the newest, since the one before it may be on its way out. */
-const podOf = (workload: string) =>
-  kubectl(
-    "get",
-    "pods",
-    inLoad,
-    `--selector=app=${workload}`,
-    "--sort-by=.metadata.creationTimestamp",
-    "--output=jsonpath={.items[-1:].metadata.name}",
-  );
-const annotation = "linkerd.io/trust-root-sha256";
 
 /** Runs a command of the rotation, which must end with that exit code. */
 async function rotate(command: string, expected: number) {
@@ -45,9 +26,7 @@ test("a proxy that cannot renew has the older generation vouch again, and is nam
   const holder = await podOf("running-0");
   await restartWorkloads("running-1", "simulated-0");
   // The pod that was not restarted says of itself what others hold.
-  const output = `--output=jsonpath={.metadata.annotations.${annotation.replaceAll(".", "\\.")}}`;
-  const hash = await kubectl("get", `pod/${await podOf("running-1")}`, inLoad, output);
-  await kubectl("annotate", "--overwrite", inLoad, `pod/${holder}`, `${annotation}=${hash}`);
+  await pretendToHold(holder, "running-1");
 
   const said = await rotate("finish", 1);
   assert.match(said, /generation 2 signs alone, a proxy fails to renew the certificate:/);
