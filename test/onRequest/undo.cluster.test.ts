@@ -10,7 +10,6 @@ import { until } from "../../sandbox/until.ts";
 import { loadNamespace, podOf, pretendToHold, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
 import { connectTo, operation, removeSandbox } from "../stack.ts";
 
-
 before(() => startMeshUnderLoad("300s", { simulated: 1, running: 2 }));
 after(removeSandbox);
 
