@@ -12,13 +12,14 @@ import {
   type NextAnchor,
   nextStep,
   type Step,
+  type StepName,
   stepBack,
 } from "../../rules/rotation/steps.ts";
 import type { exitCodes } from "../exitCodes.ts";
 import { readProject } from "../project.ts";
 import { awaitProof, runUpdate, stackFileOf, writeEdit } from "./apply.ts";
 import { describeDistrust } from "./distrust.ts";
-import { describePlan, isOpen, type Plan, planJson, planOf } from "./plan.ts";
+import { commands, describePlan, isOpen, type Plan, planJson, planOf } from "./plan.ts";
 import { restartAll, restartsFor } from "./restart.ts";
 import { Refused, readRotation, type Stack, type StackOptions } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
@@ -98,7 +99,7 @@ export const plan: Action = async (options, signal) => {
 
 /** One of the steps forward, if its gates are open. */
 export const forward =
-  (...names: readonly string[]): Action =>
+  (...names: readonly [StepName, ...StepName[]]): Action =>
   async (options, signal) => {
     const stack = await readRotation(options, signal);
     const isDistrusted = stack.stage.name === "distrusted";
@@ -110,7 +111,7 @@ export const forward =
     const { name } = nextStep(stack.stage);
     if (!names.includes(name)) {
       throw new Refused(
-        `There is nothing to ${names.join(" or ")}: ${describeStage(stack.stage)}. Next is ${name}: npm run -s rotate -- plan`,
+        `There is nothing to ${commands[names[0]]}: ${describeStage(stack.stage)}. What comes next, and what it waits for: npm run -s rotate -- plan`,
       );
     }
     const restarts = (options.restart || isDistrusted) && !options.edit;

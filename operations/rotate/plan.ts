@@ -3,7 +3,7 @@ import type { Seen } from "../../mesh/rotationEvidence.ts";
 import { type Gate, isThrough } from "../../rules/rotation/gates.ts";
 import { type Pace, paceOf } from "../../rules/rotation/pace.ts";
 import { describeStage, type Stage } from "../../rules/rotation/stage.ts";
-import { type Edit, editOf, type Step } from "../../rules/rotation/steps.ts";
+import { type Edit, editOf, type Step, type StepName } from "../../rules/rotation/steps.ts";
 import { formatSpan, formatTable, formatTime } from "../format.ts";
 import type { Stack } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
@@ -23,8 +23,8 @@ export interface Plan {
   readonly pace?: Pace;
 }
 
-/** The command that takes the next step. */
-const commands = {
+/** The command that takes a step. */
+export const commands = {
   begin: "begin",
   distrust: "begin --distrust",
   activate: "activate",
@@ -33,7 +33,7 @@ const commands = {
   recall: "abort",
   withdraw: "abort",
   drop: "abort",
-} as const;
+} as const satisfies Readonly<Record<StepName, string>>;
 
 /** Whether the next step may be taken. */
 export const isOpen = ({ gates, seen }: Plan) =>
