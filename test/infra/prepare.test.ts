@@ -67,13 +67,23 @@ test("a run loads neither what it does not use of the SDK, nor what reads certif
   const files = await evaluate(
     `await import("./infra/config.ts");`,
     `await import("./components/rotatingLinkerd.ts");`,
+    // As Pulumi does before it runs a program.
+    `require("@pulumi/pulumi/cmd/run/tracing");`,
+    `require("source-map-support/register");`,
     "Object.keys(require.cache)",
   );
   const packages = new Set(
     (files as string[]).map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]),
   );
   assert.ok(packages.has("@pulumi/kubernetes"));
-  const needless = ["pacote", "@opentelemetry/sdk-trace", "@peculiar/x509", "@peculiar/asn1-schema"];
+  const needless = [
+    "pacote",
+    "@opentelemetry/sdk-trace",
+    // Of source-map-support.
+    "buffer-from",
+    "@peculiar/x509",
+    "@peculiar/asn1-schema",
+  ];
   assert.deepEqual(
     needless.filter((name) => packages.has(name)),
     [],
