@@ -18,17 +18,10 @@ import {
 } from "../rules/linkerdNames.ts";
 import { type BundleState, bundleState, bundlesByHash } from "../rules/mesh/heldBundle.ts";
 import { isProxyAnchor } from "../rules/mesh/proxyAnchor.ts";
+import type { Workload } from "../rules/mesh/workload.ts";
 import type { Mesh } from "./cluster.ts";
 import { found, requested } from "./requests.ts";
 import { certificatesOf, type Trust } from "./trust.ts";
-
-/** What a pod belongs to, and what a restart would restart. A pod of its own is its own workload. */
-export interface Workload {
-  readonly namespace: string;
-  /** Such as `Deployment`; `ReplicaSet`, `Job` or another kind if nothing tells what that belongs to. */
-  readonly kind: string;
-  readonly name: string;
-}
 
 export interface MeshedPod {
   readonly namespace: string;

@@ -1,7 +1,7 @@
 /** Restarts of workloads, as `kubectl rollout restart` does them: by an annotation of their template. */
 import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { nameOfWorkload, type Workload } from "../rules/mesh/workload.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Workload } from "./meshedPods.ts";
 import { found, requested } from "./requests.ts";
 
 /** Kinds that can be restarted; a Job or a pod of its own has to be made anew by whoever has made it. */
@@ -42,7 +42,7 @@ export async function restart({ apps, custom }: Cluster, workload: Workload, tim
         throw new Error(`A ${kind} cannot be restarted.`);
     }
   };
-  await requested(`${kind} ${namespace}/${name}`, patch());
+  await requested(nameOfWorkload(workload), patch());
 }
 
 /** What is read of a workload before it is restarted. */
@@ -66,14 +66,15 @@ interface Controller {
 /** @throws Error if it may not be read. */
 export async function readRestartable(
   { custom }: Pick<Cluster, "custom">,
-  { kind, namespace, name }: Workload,
+  workload: Workload,
 ): Promise<Restartable> {
+  const { kind, namespace, name } = workload;
   const api =
     kind === "Rollout"
       ? { group: "argoproj.io", version: "v1alpha1", plural: "rollouts" }
       : { group: "apps", version: "v1", plural: `${kind.toLowerCase()}s` };
   const read: Promise<Controller> = custom.getNamespacedCustomObject({ ...api, namespace, name });
-  const controller = await found(`${kind} ${namespace}/${name}`, read);
+  const controller = await found(nameOfWorkload(workload), read);
   if (controller === undefined) return { labels: {}, obstacle: "does not exist any more" };
   const { paused, updateStrategy, selector, template } = controller.spec;
   const labels = template?.metadata?.labels ?? selector?.matchLabels ?? {};
@@ -135,11 +136,12 @@ interface ArgoRollout {
   };
 }
 
+const readRollout = (cluster: Cluster, workload: Workload) =>
+  requested(nameOfWorkload(workload), rolloutOf(cluster, workload));
+
 /** Whether pods of an older template are being replaced, by whomever. */
 export async function isRollingOut(cluster: Cluster, workload: Workload): Promise<boolean> {
-  const { kind, namespace, name } = workload;
-  const looked = rolloutOf(cluster, workload);
-  const { isSeen, counts } = await requested(`${kind} ${namespace}/${name}`, looked);
+  const { isSeen, counts } = await readRollout(cluster, workload);
   const [wanted = 0, updated = 0, , all = updated] = counts;
   return !isSeen || updated < wanted || updated < all;
 }
@@ -155,11 +157,9 @@ export async function rolledOut(
   workload: Workload,
   signal: AbortSignal = cluster.signal,
 ): Promise<void> {
-  const { kind, namespace, name } = workload;
   for (;;) {
     signal.throwIfAborted();
-    const looked = rolloutOf(cluster, workload);
-    const { isSeen, counts } = await requested(`${kind} ${namespace}/${name}`, looked);
+    const { isSeen, counts } = await readRollout(cluster, workload);
     const [wanted = 0] = counts;
     if (isSeen && counts.every((count = 0) => count === wanted)) return;
     await new Promise((next) => setTimeout(next, pollMilliseconds));

@@ -1,8 +1,8 @@
 /** What to do about a mesh's credentials, for the commands that read a live cluster. */
-import type { Workload } from "../mesh/meshedPods.ts";
 import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
 import type { Finding } from "../rules/finding.ts";
 import { identityDeploymentName } from "../rules/linkerdNames.ts";
+import type { Workload } from "../rules/mesh/workload.ts";
 
 /**
  * How long after its issuance a certificate may take to reach the pods that mount its Secret: the kubelet looks about once

@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connect, type Mesh } from "../mesh/cluster.ts";
-import { durationSyntax, parseDuration } from "../rules/lifetimes/duration.ts";
+import { durationMilliseconds, durationSyntax } from "../rules/lifetimes/duration.ts";
 import { exitCodes, exitForUsage, exitInterrupted } from "./exitCodes.ts";
 import { formatSpan } from "./format.ts";
 
@@ -84,7 +84,7 @@ export async function runCommand<Own = object>({
 export function parseTimeout(text: string): number {
   let milliseconds: number;
   try {
-    milliseconds = Number(parseDuration(text) / 1_000_000n);
+    milliseconds = durationMilliseconds(text);
   } catch (error) {
     throw new InvalidArgumentError(`${(error as RangeError).message} ${durationSyntax}`);
   }

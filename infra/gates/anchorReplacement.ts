@@ -31,18 +31,18 @@ export function keepAnchors(
     "look whether the mesh trusts it already",
     async ({ name }) => {
       const running = await looked().catch(run.onUnproven);
-      if (running) requireSound([...checkRemade(running, planned, generationOf(name)!)].map(run.spell));
+      if (running) requireSound([...checkRemade(running, planned, generationOfPart(name)!)].map(run.spell));
     },
     { onDryRun: true },
   );
   return ({ type, name, props, opts }) =>
-    parts.includes(type) && generationOf(name) !== undefined
+    parts.includes(type) && generationOfPart(name) !== undefined
       ? { props, opts: pulumi.mergeOptions(opts, { hooks: { beforeCreate: [hook] } }) }
       : undefined;
 }
 
 /** The generation that a resource is a part of; `undefined` if of none. */
-function generationOf(name: string): number | undefined {
+function generationOfPart(name: string): number | undefined {
   const [part, generation = "1"] = /trust-anchor(?:-(\d+))?-(?:subject|key|certificate)$/.exec(name) ?? [];
   return part === undefined ? undefined : Number(generation);
 }

@@ -17,7 +17,7 @@ import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { StoredIssuer } from "../../rules/credentials/storedIssuer.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
-import { parseDuration } from "../../rules/lifetimes/duration.ts";
+import { durationMilliseconds } from "../../rules/lifetimes/duration.ts";
 import { identityIssuerName, trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";
 import { plannedAnchors, plannedBundle } from "../../rules/mesh/anchorChange.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
@@ -189,7 +189,7 @@ export function purposeFor(
   clockSkewAllowance: string,
 ): Purpose {
   // By the cluster's clock, which may be so much ahead, an issuer of this moment is valid already.
-  const now = new Date(Date.now() + Number(parseDuration(clockSkewAllowance) / 1_000_000n));
+  const now = new Date(Date.now() + durationMilliseconds(clockSkewAllowance));
   // The anchors' ends are told of where the anchors are made, in previews as well.
   return { trustDomain, issuanceLifetime, clockSkewAllowance, warnBefore: "0", now };
 }

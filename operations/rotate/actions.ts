@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import { setTimeout } from "node:timers/promises";
 import { readEvidence, type Seen } from "../../mesh/rotationEvidence.ts";
-import { parseDuration } from "../../rules/lifetimes/duration.ts";
+import { durationMilliseconds } from "../../rules/lifetimes/duration.ts";
 import { gatesOf, isThrough } from "../../rules/rotation/gates.ts";
 import { describeStage } from "../../rules/rotation/stage.ts";
 import {
@@ -274,5 +274,5 @@ function isDue({ stage }: Stack, { roots, time }: Seen, { startWhenLessThan }: O
   const root = roots.get(stage.signing);
   if (startWhenLessThan === undefined || root === undefined) return false;
   const left = root.x509.validToDate.getTime() - time.getTime();
-  return left < Number(parseDuration(startWhenLessThan) / 1_000_000n);
+  return left < durationMilliseconds(startWhenLessThan);
 }

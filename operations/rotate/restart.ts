@@ -2,9 +2,10 @@
 import { setTimeout } from "node:timers/promises";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { allowsDisruption, covers, listBudgets, readBudget } from "../../mesh/disruptionBudgets.ts";
-import type { HeldBundle, Workload } from "../../mesh/meshedPods.ts";
+import type { HeldBundle } from "../../mesh/meshedPods.ts";
 import { canRestart, isRollingOut, readRestartable, restart, rolledOut } from "../../mesh/restart.ts";
 import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 
 const atOnce = 4;
 /** Certificates that one identity controller issues: each is a TokenReview, of which older ones ask for five a second. */
@@ -29,8 +30,6 @@ export interface Restarts {
 
 type Report = (line: string) => void;
 
-const nameOf = ({ kind, namespace, name }: Workload) => `${kind} ${namespace}/${name}`;
-
 /**
  * The workloads with pods that have to be replaced, those of the oldest pods first.
  *
@@ -44,7 +43,7 @@ export function restartsFor(
     .filter(({ anchors }) => !isThrough(anchors))
     .flatMap((group) => group.pods)
     .toSorted((one, other) => one.createdAt.getTime() - other.createdAt.getTime());
-  const all = [...Map.groupBy(pods, ({ workload }) => nameOf(workload)).values()].map((some) => ({
+  const all = [...Map.groupBy(pods, ({ workload }) => nameOfWorkload(workload)).values()].map((some) => ({
     workload: some[0]!.workload,
     pods: some.length,
   }));
@@ -69,7 +68,8 @@ export function estimateOf({ workloads }: Restarts): number {
  * @throws Error with the first that does not come up: nothing more is restarted then.
  */
 export async function restartAll(mesh: Mesh, { workloads, others }: Restarts, report: Report): Promise<void> {
-  for (const workload of others) report(`${nameOf(workload)} has to be made anew by whoever has made it.`);
+  for (const workload of others)
+    report(`${nameOfWorkload(workload)} has to be made anew by whoever has made it.`);
   const lanes = (await lanesOf(mesh, workloads, report)).values();
   const takeTurn = pacer(mesh.signal);
   const failed = new AbortController();
@@ -85,7 +85,7 @@ export async function restartAll(mesh: Mesh, { workloads, others }: Restarts, re
           throw error;
         }
         done += 1;
-        report(`${nameOf(one.workload)} has restarted (${done} of ${workloads.length}).`);
+        report(`${nameOfWorkload(one.workload)} has restarted (${done} of ${workloads.length}).`);
       }
     }
   };
@@ -113,12 +113,12 @@ async function lanesOf(
   for (const one of workloads) {
     const { labels, obstacle } = await readRestartable(mesh, one.workload);
     if (obstacle !== undefined) {
-      report(`${nameOf(one.workload)} ${obstacle}: it is not restarted.`);
+      report(`${nameOfWorkload(one.workload)} ${obstacle}: it is not restarted.`);
       continue;
     }
     const { namespace } = one.workload;
     const budget = budgets.get(namespace)!.find((candidate) => covers(candidate, labels))?.metadata?.name;
-    const lane = budget === undefined ? nameOf(one.workload) : `${namespace}/${budget}`;
+    const lane = budget === undefined ? nameOfWorkload(one.workload) : `${namespace}/${budget}`;
     lanes.set(lane, [...(lanes.get(lane) ?? []), { ...one, budget }]);
   }
   return [...lanes.values()];
@@ -153,7 +153,7 @@ async function restartOne(
   } catch (error) {
     if (!timeout.aborted) throw error;
     throw new Error(
-      `${nameOf(workload)} has not come up again within ten minutes; nothing more is restarted. See why: kubectl -n ${workload.namespace} rollout status ${workload.kind.toLowerCase()}/${workload.name}`,
+      `${nameOfWorkload(workload)} has not come up again within ten minutes; nothing more is restarted. See why: kubectl -n ${workload.namespace} rollout status ${workload.kind.toLowerCase()}/${workload.name}`,
     );
   }
   return true;
@@ -168,12 +168,12 @@ async function isAllowed(mesh: Mesh, workload: Workload, name: string, report: R
     if (budget === undefined || allowsDisruption(budget)) return true;
     if (!told) {
       report(
-        `${nameOf(workload)} waits for PodDisruptionBudget ${namespace}/${name}, which allows no disruption now.`,
+        `${nameOfWorkload(workload)} waits for PodDisruptionBudget ${namespace}/${name}, which allows no disruption now.`,
       );
     }
     if (performance.now() > end) {
       report(
-        `${nameOf(workload)} is not restarted: PodDisruptionBudget ${namespace}/${name} has allowed no disruption for ten minutes. See why: kubectl -n ${namespace} describe poddisruptionbudget ${name}`,
+        `${nameOfWorkload(workload)} is not restarted: PodDisruptionBudget ${namespace}/${name} has allowed no disruption for ten minutes. See why: kubectl -n ${namespace} describe poddisruptionbudget ${name}`,
       );
       return false;
     }

@@ -1,7 +1,7 @@
 /** Takes back that the older generation has stopped vouching, when a proxy's renewal fails for it. */
 import { setTimeout } from "node:timers/promises";
-import { parseDuration } from "../../rules/lifetimes/duration.ts";
-import { type Demands, failedRenewals } from "../../rules/rotation/gates.ts";
+import { durationMilliseconds } from "../../rules/lifetimes/duration.ts";
+import { type Demands, deliveryMilliseconds, failedRenewals } from "../../rules/rotation/gates.ts";
 import { recall } from "../../rules/rotation/steps.ts";
 import { formatTime } from "../format.ts";
 import { isOpen, type Plan } from "./plan.ts";
@@ -12,15 +12,13 @@ const looks = 40;
 const shortestPollMilliseconds = 2000;
 /** Of a leaf's life: by then a proxy has renewed it, or has failed to. */
 const renewedBy = 0.8;
-/** The kubelet delivers the issuer to identity within two minutes. */
-const deliveryMilliseconds = 150_000;
-
 /** How long it takes from another signer until every proxy has renewed its certificate, or has failed to. */
 function renewalMilliseconds({ issuanceLifetime, clockSkewAllowance }: Demands): number {
-  const [life, skew] = [issuanceLifetime, clockSkewAllowance].map(
-    (duration) => Number(parseDuration(duration)) / 1_000_000,
+  return (
+    durationMilliseconds(issuanceLifetime) * renewedBy +
+    2 * durationMilliseconds(clockSkewAllowance) +
+    deliveryMilliseconds
   );
-  return life! * renewedBy + 2 * skew! + deliveryMilliseconds;
 }
 
 /**

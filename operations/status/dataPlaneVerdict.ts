@@ -1,9 +1,10 @@
 /** What is wrong with what the mesh's pods trust, and with the certificates that their proxies have. */
-import { type MeshedPod, nameOfPod, type Workload } from "../../mesh/meshedPods.ts";
+import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
 import type { ProxyLeaf } from "../../mesh/proxyLeaf.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { type IssuedChain, refusalOf } from "../../rules/mesh/heldBundle.ts";
 import { type LeafState, leafState, lifeState } from "../../rules/mesh/leaves.ts";
+import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import { broken } from "../../rules/rules.ts";
 import { formatTime } from "../format.ts";
 import type { DataPlane } from "./dataPlane.ts";
@@ -139,11 +140,6 @@ const count = ({ length }: readonly unknown[]) => (length === 1 ? "1 pod" : `${l
 export function workloadsOf(pods: readonly MeshedPod[]): readonly Workload[] {
   const byAge = pods.toSorted((one, other) => one.createdAt.getTime() - other.createdAt.getTime());
   return [...new Map(byAge.map(({ workload }) => [nameOfWorkload(workload), workload])).values()];
-}
-
-/** `Deployment shop/web` */
-export function nameOfWorkload({ namespace, kind, name }: Workload): string {
-  return `${kind} ${namespace}/${name}`;
 }
 
 /** `Deployment shop/web, Pod shop/alone and 3 more` */

@@ -1,12 +1,13 @@
 /** `--fix`: restarts what only a restart helps, and nothing else. */
 import type { Mesh } from "../../mesh/cluster.ts";
-import type { MeshedPod, Workload } from "../../mesh/meshedPods.ts";
+import type { MeshedPod } from "../../mesh/meshedPods.ts";
 import { canRestart, restart, rolledOut } from "../../mesh/restart.ts";
 import { chainToAnchor } from "../../rules/credentials/chain.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { identityDeploymentName } from "../../rules/linkerdNames.ts";
+import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import { isDelivered } from "../advice.ts";
-import { nameOfWorkload, podsToRestart } from "./dataPlaneVerdict.ts";
+import { podsToRestart } from "./dataPlaneVerdict.ts";
 import type { MeshStatus } from "./read.ts";
 
 interface PlannedRestart {

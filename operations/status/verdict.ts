@@ -10,7 +10,7 @@ import { chainToAnchor } from "../../rules/credentials/chain.ts";
 import { checkCredentials } from "../../rules/credentials/credentials.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import type { Finding } from "../../rules/finding.ts";
-import { parseDuration } from "../../rules/lifetimes/duration.ts";
+import { durationMilliseconds } from "../../rules/lifetimes/duration.ts";
 import { identityDeploymentName, trustRootsName } from "../../rules/linkerdNames.ts";
 import { broken } from "../../rules/rules.ts";
 import { awaitReload, describeObjects, isDelivered, restartController, withAnchorAdvice } from "../advice.ts";
@@ -257,7 +257,7 @@ function leafLifeProblem(
   const { issuanceLifetime } = trust.purpose;
   const { validFromDate, validToDate } = proof.leaf.x509;
   const life = validToDate.getTime() - validFromDate.getTime();
-  if (life >= Number(parseDuration(issuanceLifetime) / 1_000_000n)) return undefined;
+  if (life >= durationMilliseconds(issuanceLifetime)) return undefined;
   const first = proof.intermediates.toSorted(
     (one, other) => one.x509.validToDate.getTime() - other.x509.validToDate.getTime(),
   )[0];

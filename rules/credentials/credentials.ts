@@ -1,7 +1,7 @@
 /** Rules for a mesh's credentials together: whether trust anchors, issuer and key fit each other, and how long they will. */
 
 import type { Finding } from "../finding.ts";
-import { parseDuration } from "../lifetimes/duration.ts";
+import { durationMilliseconds } from "../lifetimes/duration.ts";
 import { broken } from "../rules.ts";
 import { defaults } from "../settings/defaults.ts";
 import { called, checkAuthority } from "./authority.ts";
@@ -265,8 +265,8 @@ function checkPathLengths({ intermediates, anchors }: Chain, levels: ReadonlyMap
 
 function* checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Purpose): Iterable<Finding> {
   const { issuanceLifetime, clockSkewAllowance, now } = purpose;
-  const issuance = milliseconds(issuanceLifetime);
-  const skew = milliseconds(clockSkewAllowance);
+  const issuance = durationMilliseconds(issuanceLifetime);
+  const skew = durationMilliseconds(clockSkewAllowance);
   const issuerEnd = issuer.certificate.x509.validToDate;
   const lasting = signers.toSorted((one, other) => end(other) - end(one))[0];
   if (lasting !== undefined && end(lasting) <= issuerEnd.getTime() + issuance) {
@@ -285,8 +285,6 @@ function* checkLifetimes(issuer: Member, signers: readonly Member[], purpose: Pu
 }
 
 const end = ({ certificate }: Member) => certificate.x509.validToDate.getTime();
-const milliseconds = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
-
 function* checkNames(
   anchors: readonly Member[],
   issuer: Member | undefined,

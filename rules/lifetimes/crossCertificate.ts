@@ -1,7 +1,7 @@
 /** How long what vouches for the identity issuer lasts. */
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
-import { parseDuration } from "./duration.ts";
+import { durationMilliseconds } from "./duration.ts";
 
 export interface CrossCertificateEnd {
   readonly field: string;
@@ -21,7 +21,7 @@ export function* checkCrossCertificateEnd(
   issuerDuration: string,
   now: Date,
 ): Iterable<Finding> {
-  const issuerEnd = new Date(now.getTime() + Number(parseDuration(issuerDuration) / 1_000_000n));
+  const issuerEnd = new Date(now.getTime() + durationMilliseconds(issuerDuration));
   if (end > issuerEnd) return;
   yield broken("chain-outlives-issuer", {
     field,

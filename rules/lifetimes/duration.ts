@@ -24,6 +24,15 @@ export const durationSyntax =
   "Write numbers with their units, such as 48h, 59m30s or 1.5h; the units are h, m, s, ms, us and ns.";
 
 /**
+ * Whole milliseconds of a duration, in which JavaScript counts time.
+ *
+ * @throws RangeError as {@link parseDuration} does.
+ */
+export function durationMilliseconds(text: string): number {
+  return Number(parseDuration(text) / nanosecondsPerUnit.ms!);
+}
+
+/**
  * Nanoseconds of a duration.
  *
  * Signs are not taken: no lifetime is negative.

@@ -1,7 +1,7 @@
 /** How early the end of a trust anchor is warned of. */
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
-import { parseDuration } from "./duration.ts";
+import { durationMilliseconds } from "./duration.ts";
 
 /** Half a year: twice the time that a rotation is allowed by default, in which every pod of the mesh is restarted once. */
 export const anchorWarnBefore = "4380h";
@@ -11,7 +11,7 @@ const soon = "1440h";
 
 /** From when on an anchor's end is warned of, by default; see {@link checkAnchorEnd}. */
 export function warnedFrom(from: Date, end: Date): Date {
-  const before = (duration: string) => end.getTime() - Number(parseDuration(duration) / 1_000_000n);
+  const before = (duration: string) => end.getTime() - durationMilliseconds(duration);
   const half = (from.getTime() + end.getTime()) / 2;
   return new Date(Math.max(from.getTime(), Math.min(Math.max(half, before(anchorWarnBefore)), before(soon))));
 }
@@ -64,5 +64,5 @@ export function isNearEnd(
 }
 
 function isWithin(duration: string, end: Date, now: Date): boolean {
-  return end.getTime() - now.getTime() <= Number(parseDuration(duration) / 1_000_000n);
+  return end.getTime() - now.getTime() <= durationMilliseconds(duration);
 }

@@ -5,7 +5,7 @@ import { quoted } from "../credentials/certificate.ts";
 import type { PemText } from "../credentials/pemText.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
-import { parseDuration } from "../lifetimes/duration.ts";
+import { durationMilliseconds } from "../lifetimes/duration.ts";
 import { trustAnchorCommonName } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
 import { type CrossSigning, crossSignings } from "../settings/crossSigning.ts";
@@ -125,7 +125,7 @@ function* checkSigner(
     return;
   }
   const left = voucher.validToDate.getTime() - now.getTime();
-  if (rotationAllowance === undefined || left >= millisecondsOf(rotationAllowance)) return;
+  if (rotationAllowance === undefined || left >= durationMilliseconds(rotationAllowance)) return;
   yield broken("rotation-allowance", {
     field: "trustAnchor.signing",
     message: `Generation ${signing} is to sign by the word of ${quoted(nameOf(voucher))}, which ends at ${voucher.validToDate.toISOString()}. Less than ${rotationAllowance} is left until then (trustAnchor.rotationAllowance), and all proxies fail if it is still in use at its end.`,
@@ -148,8 +148,6 @@ function* checkNew(running: readonly X509Certificate[], planned: PlannedAnchors)
     message: `[${planned.generations.join(", ")}] would add generations ${joining.join(" and ")} to the bundle of the running mesh at once, and each takes a rotation of its own.`,
   });
 }
-
-const millisecondsOf = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
 
 /**
  * Whether pods of the running mesh may refuse what is going to sign: where each anchor of its bundle signs or vouches, and

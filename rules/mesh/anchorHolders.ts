@@ -6,6 +6,7 @@ import { isSameAuthority, type ParsedCertificate, quotedName } from "../credenti
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { isGeneration, type PlannedAnchors } from "./anchorChange.ts";
+import { nameOfWorkload, type Workload } from "./workload.ts";
 
 /** Pods whose proxies were started with the same bundle. */
 export interface Holders {
@@ -13,9 +14,7 @@ export interface Holders {
   readonly anchors?: readonly ParsedCertificate[];
   /** Why they are not known. */
   readonly reason?: string;
-  readonly pods: readonly {
-    readonly workload: { readonly namespace: string; readonly kind: string; readonly name: string };
-  }[];
+  readonly pods: readonly { readonly workload: Workload }[];
 }
 
 /**
@@ -66,7 +65,7 @@ const mostNamed = 5;
 export function describeWorkloads(holders: readonly Holders[]): string {
   const counts = new Map<string, number>();
   for (const { workload } of holders.flatMap(({ pods }) => pods)) {
-    const name = `${workload.kind} ${workload.namespace}/${workload.name}`;
+    const name = nameOfWorkload(workload);
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const sorted = [...counts].sort(([, one], [, other]) => other - one);

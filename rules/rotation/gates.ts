@@ -6,7 +6,7 @@ import {
   quotedName,
 } from "../credentials/certificate.ts";
 import { chainToAnchor } from "../credentials/chain.ts";
-import { parseDuration } from "../lifetimes/duration.ts";
+import { durationMilliseconds } from "../lifetimes/duration.ts";
 import { describeWorkloads, type Holders } from "../mesh/anchorHolders.ts";
 import { lifeState, refreshTime } from "../mesh/leaves.ts";
 import { named, type Stage } from "./stage.ts";
@@ -129,7 +129,11 @@ function lifeLeft(signing: number, { roots, time }: Evidence, { rotationAllowanc
     return { demand, isOpen: false, seen: "it is not in the bundle of the running mesh" };
   const end = root.x509.validToDate;
   const left = end.getTime() - time.getTime();
-  return { demand, isOpen: left >= milliseconds(rotationAllowance), seen: `it ends at ${end.toISOString()}` };
+  return {
+    demand,
+    isOpen: left >= durationMilliseconds(rotationAllowance),
+    seen: `it ends at ${end.toISOString()}`,
+  };
 }
 
 /** The evidence that nobody refuses what a generation signs alone. */
@@ -190,7 +194,7 @@ function outsideHolds(
 }
 
 /** How long an issuer may take from cert-manager to every identity controller: the kubelet delivers it within two minutes. */
-const deliveryMilliseconds = 150_000;
+export const deliveryMilliseconds = 150_000;
 
 /** Every proxy has a certificate that leads to a generation by itself, and so has accepted what that signs alone. */
 function renewedAlone(
@@ -254,7 +258,11 @@ function longestMilliseconds({
   issuanceLifetime,
   clockSkewAllowance,
 }: Pick<Demands, "issuanceLifetime" | "clockSkewAllowance">): number {
-  return milliseconds(issuanceLifetime) + 2 * milliseconds(clockSkewAllowance) + deliveryMilliseconds;
+  return (
+    durationMilliseconds(issuanceLifetime) +
+    2 * durationMilliseconds(clockSkewAllowance) +
+    deliveryMilliseconds
+  );
 }
 
 /** Why a proxy's own certificate would not do; `undefined` if it would, or does not show. */
@@ -314,8 +322,6 @@ export function failedRenewals(
   );
 }
 
-const milliseconds = (duration: string) => Number(parseDuration(duration) / 1_000_000n);
-
 /**
  * What every proxy gets now, as one of the identity controllers has answered: it is whole if the leaf has its full life, and
  * every bundle that some pod holds leads to it.
@@ -329,7 +335,7 @@ export function checkIssued(
   const { leaf, intermediates } = proof;
   const life = leaf.x509.validToDate.getTime() - leaf.x509.validFromDate.getTime();
   const cut =
-    life < milliseconds(issuanceLifetime)
+    life < durationMilliseconds(issuanceLifetime)
       ? [`${podName} gives certificates of ${Math.round(life / 1000)} s, less than ${issuanceLifetime}`]
       : [];
   const refused = held.flatMap(({ anchors, pods }) => {

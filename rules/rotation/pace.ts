@@ -1,5 +1,6 @@
 /** How pods come to hold the newest generation as they are restarted anyway, and when the last one will. */
 import type { Holders } from "../mesh/anchorHolders.ts";
+import { nameOfWorkload, type Workload } from "../mesh/workload.ts";
 
 /** Pods whose proxies were started with the same bundle, each with its start. */
 export interface DatedHolders extends Pick<Holders, "anchors"> {
@@ -8,7 +9,7 @@ export interface DatedHolders extends Pick<Holders, "anchors"> {
 
 /** A workload with pods that do not hold it. */
 interface Waiting {
-  readonly workload: Holders["pods"][number]["workload"];
+  readonly workload: Workload;
   readonly pods: number;
   /** Start of the one that has run longest. */
   readonly startedAt: Date;
@@ -54,10 +55,7 @@ const earliest = (pods: DatedHolders["pods"]) =>
   new Date(Math.min(...pods.map(({ createdAt }) => createdAt.getTime())));
 
 function waitingOf(pods: DatedHolders["pods"]): readonly Waiting[] {
-  const byWorkload = Map.groupBy(
-    pods,
-    ({ workload: { namespace, kind, name } }) => `${kind} ${namespace}/${name}`,
-  );
+  const byWorkload = Map.groupBy(pods, ({ workload }) => nameOfWorkload(workload));
   return [...byWorkload.values()]
     .map((some) => ({ workload: some[0]!.workload, pods: some.length, startedAt: earliest(some) }))
     .toSorted((one, other) => one.startedAt.getTime() - other.startedAt.getTime());

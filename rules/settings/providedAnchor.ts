@@ -16,7 +16,7 @@ import { checkKey } from "../credentials/privateKey.ts";
 import { prospectiveIssuer } from "../credentials/prospectiveIssuer.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
-import { parseDuration } from "../lifetimes/duration.ts";
+import { durationMilliseconds } from "../lifetimes/duration.ts";
 import { identityIssuerCommonName } from "../linkerdNames.ts";
 import { broken } from "../rules.ts";
 import { crossSignings } from "./crossSigning.ts";
@@ -179,7 +179,7 @@ function normalised(pem: string): string {
 /** `undefined` for what is no duration, which is told elsewhere. */
 function millisecondsOf(duration: string | undefined): number | undefined {
   try {
-    return duration === undefined ? undefined : Number(parseDuration(duration) / 1_000_000n);
+    return duration === undefined ? undefined : durationMilliseconds(duration);
   } catch {
     return undefined;
   }
