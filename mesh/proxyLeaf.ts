@@ -10,7 +10,7 @@ import { proxyContainerName } from "../rules/linkerdNames.ts";
 import type { Mesh } from "./cluster.ts";
 import type { MeshedPod } from "./meshedPods.ts";
 import { withPortForward } from "./portForward.ts";
-import { requested } from "./requests.ts";
+import { found } from "./requests.ts";
 import { servedCertificates } from "./servedCertificate.ts";
 
 /** Every proxy has it, whatever else it is told. */
@@ -31,30 +31,37 @@ export interface ProxyLeaf {
   readonly isStarting?: boolean;
 }
 
-/** Asks each of these pods' proxies, some at a time. */
+/**
+ * Asks each of these pods' proxies, some at a time.
+ *
+ * @returns an answer for each, in their order, but for those that have gone since they were listed.
+ */
 export async function readLeaves(
   mesh: Mesh,
   trustDomain: string,
   pods: readonly MeshedPod[],
 ): Promise<readonly ProxyLeaf[]> {
-  const leaves: ProxyLeaf[] = [];
+  const answers: (ProxyLeaf | undefined)[] = [];
   const waiting = [...pods.entries()];
   const ask = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [place, pod] = next;
-      leaves[place] = await readLeaf(mesh, trustDomain, pod);
+      answers[place] = await readLeaf(mesh, trustDomain, pod);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, ask));
-  return leaves;
+  return answers.filter((answer) => answer !== undefined);
 }
 
-async function readLeaf(mesh: Mesh, trustDomain: string, pod: MeshedPod): Promise<ProxyLeaf> {
+/** `undefined` if the pod is not there any more. */
+async function readLeaf(mesh: Mesh, trustDomain: string, pod: MeshedPod): Promise<ProxyLeaf | undefined> {
   const { namespace, name } = pod;
+  const find = () => found(`Pod ${namespace}/${name}`, mesh.core.readNamespacedPod({ name, namespace }));
   let isStarting = false;
   try {
-    const read = mesh.core.readNamespacedPod({ name, namespace });
-    const { spec, status } = await requested(`Pod ${namespace}/${name}`, read);
+    const present = await find();
+    if (present === undefined) return undefined;
+    const { spec, status } = present;
     const containers = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
     isStarting = containers.find((one) => one.name === proxyContainerName)?.ready !== true;
     // The proxy answers by TLS to its own name alone.
@@ -68,6 +75,8 @@ async function readLeaf(mesh: Mesh, trustDomain: string, pod: MeshedPod): Promis
     });
   } catch (error) {
     if (mesh.signal.aborted) throw error;
+    // It may have gone while it was asked; what else went wrong is told as it was.
+    if ((await find().catch(() => pod)) === undefined) return undefined;
     return { pod, intermediates: [], failure: (error as Error).message, isStarting };
   }
 }

@@ -5,9 +5,10 @@ import { type AddressInfo, createServer as createPlainServer } from "node:net";
 import { after, suite, test } from "node:test";
 import { createServer } from "node:tls";
 import { parseVector } from "../../mesh/prometheus.ts";
-import { failedRefreshes } from "../../mesh/proxyLeaf.ts";
+import { failedRefreshes, readLeaves } from "../../mesh/proxyLeaf.ts";
 import { servedCertificates } from "../../mesh/servedCertificate.ts";
 import { authority, keysOf, leaf } from "../certificates.ts";
+import { Refusal, startApiServer } from "./apiServer.ts";
 
 suite("A proxy's metrics", () => {
   test("count the refreshes that failed, by the present name and the old one", () => {
@@ -19,6 +20,42 @@ suite("A proxy's metrics", () => {
     assert.equal(counted("control_identity_cert_refreshes_total"), 2);
     assert.equal(counted("identity_cert_refreshes_total"), 2);
     assert.equal(failedRefreshes('control_identity_cert_refreshes_total{result="ok"} 7'), 0);
+  });
+});
+
+suite("A pod that is asked for its certificate", () => {
+  const path = "/api/v1/namespaces/shop/pods";
+  const pod = (name: string) => ({
+    namespace: "shop",
+    name,
+    workload: { namespace: "shop", kind: "Pod", name },
+    createdAt: new Date(),
+  });
+  const present = { metadata: { namespace: "shop" }, spec: {}, status: {} };
+
+  test("is left out if it has gone, before it is asked or meanwhile", async () => {
+    const api = await startApiServer();
+    let looks = 0;
+    api.objects = {
+      [`${path}/leaving`]: () => (looks++ === 0 ? present : new Refusal(404, "not found")),
+      [`${path}/silent`]: present,
+    };
+    const mesh = { ...api.cluster, namespace: "linkerd" };
+    const answers = await readLeaves(mesh, "cluster.local", ["gone", "leaving", "silent"].map(pod));
+    assert.deepEqual(
+      answers.map((answer) => answer.pod.name),
+      ["silent"],
+    );
+    assert.equal(looks, 2);
+    assert.match(answers[0]!.failure ?? "", /404/);
+  });
+
+  test("is told with why it could not be asked if nobody may say whether it is there", async () => {
+    const api = await startApiServer();
+    api.objects = { [`${path}/hidden`]: new Refusal(403, "hidden from you") };
+    const mesh = { ...api.cluster, namespace: "linkerd" };
+    const [answer] = await readLeaves(mesh, "cluster.local", [pod("hidden")]);
+    assert.match(answer?.failure ?? "", /hidden from you/);
   });
 });
 
