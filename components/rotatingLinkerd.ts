@@ -234,9 +234,10 @@ function stackAnchors(
   const signing = signingGeneration(settings);
   const vouchers = new Map(crossSignings(settings).map(({ generation, by }) => [generation, by]));
   const isVoucher = (generation: number) => [...vouchers.values()].includes(generation);
-  // The mesh lives on what signs and vouches. Any other generation joins the bundle, or leaves it.
+  // The mesh lives on what signs and vouches. Any other generation joins the bundle, or leaves it. Where someone else signs,
+  // nothing but the cluster says which of several it lives on.
   const isNeeded = (generation: number) =>
-    signing === undefined || generation === signing || isVoucher(generation);
+    signing === undefined ? generations.length === 1 : generation === signing || isVoucher(generation);
   const anchors: TrustAnchor[] = [];
   for (const generation of generations) {
     const args = {

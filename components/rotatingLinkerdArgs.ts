@@ -94,8 +94,8 @@ export interface TrustAnchorSettings {
   readonly warnBefore?: pulumi.Input<string> | undefined;
   /**
    * Whether Pulumi refuses to delete or replace anything of an anchor on which the mesh lives: of the generation that
-   * signs, and of those that vouch for it; of all, if someone else signs. Defaults to true. Any other generation is about to
-   * join the bundle or to leave it.
+   * signs, and of those that vouch for it; if someone else signs, of the only one that is listed. Defaults to true. Any other
+   * generation is about to join the bundle or to leave it.
    */
   readonly protect?: boolean | undefined;
 }

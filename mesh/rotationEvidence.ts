@@ -1,5 +1,11 @@
 /** What a cluster shows of a mesh whose trust anchor rotates. */
-import { crossSignedName, identityIssuerName, trustAnchorObjectName } from "../rules/linkerdNames.ts";
+import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import {
+  crossSignedName,
+  identityIssuerName,
+  isAnchorIssuerName,
+  trustAnchorObjectName,
+} from "../rules/linkerdNames.ts";
 import {
   isGeneration,
   leavingAnchors,
@@ -8,6 +14,7 @@ import {
 } from "../rules/mesh/anchorChange.ts";
 import { installationAnnotation } from "../rules/mesh/owner.ts";
 import type { ClusterEvidence, Evidence } from "../rules/rotation/gates.ts";
+import { generationAbove } from "../rules/rotation/stage.ts";
 import { type Certificate, certificates } from "./certManager.ts";
 import type { Mesh } from "./cluster.ts";
 import { loadedIssuers } from "./identityController.ts";
@@ -40,23 +47,41 @@ export async function readEvidence(
 ): Promise<Seen> {
   const trust = await readTrust(mesh);
   const [{ issuerName, ...own }, remaining, elsewhere, controllers] = await Promise.all([
-    readCluster(mesh, trust, asksProxies),
+    readCluster(mesh, trust, asksProxies, planned.signing !== undefined),
     readRemaining(mesh, planned),
     Promise.all(others.map((other) => readOther(other, asksProxies))),
     loadedIssuers(mesh, trust),
   ]);
-  const found = planned.generations.flatMap((generation) => {
-    const root = trust.anchors.find(({ x509 }) => isGeneration(x509, generation, planned));
-    return root === undefined ? [] : [[generation, root] as const];
-  });
   return {
     ...own,
     time: new Date(),
-    roots: new Map(found),
+    roots: rootsOf(trust, planned),
     controllers,
     others: elsewhere,
     pending: [...pendingOf(trust, planned, issuerName), ...remaining],
   };
+}
+
+/**
+ * The generation to which the identity issuer in its Secret leads; `undefined` if to none, or if there is none.
+ *
+ * @throws Error if the mesh cannot be read.
+ */
+export async function readSigner(mesh: Mesh, planned: PlannedAnchors): Promise<number | undefined> {
+  const [trust, { certificate, intermediates }] = await Promise.all([
+    readTrust(mesh),
+    readStoredCertificate(mesh, identityIssuerName),
+  ]);
+  return certificate && generationAbove(certificate, intermediates, rootsOf(trust, planned), new Date());
+}
+
+/** The anchors of the live bundle, by their generation. */
+function rootsOf({ anchors }: Trust, planned: PlannedAnchors): ReadonlyMap<number, ParsedCertificate> {
+  const found = planned.generations.flatMap((generation) => {
+    const root = anchors.find(({ x509 }) => isGeneration(x509, generation, planned));
+    return root === undefined ? [] : [[generation, root] as const];
+  });
+  return new Map(found);
 }
 
 /** What `pulumi up` has still to do. */
@@ -98,8 +123,12 @@ export async function readRemaining(
     : [`generation ${oldest - 1} is still there, with its key`];
 }
 
-/** What a cluster shows of its proxies, and of what they get. */
-async function readCluster(mesh: Mesh, trust: Trust, asksProxies: boolean) {
+/**
+ * What a cluster shows of its proxies, and of what they get.
+ *
+ * @param maySign whether an anchor that a program such as this one keeps may sign there.
+ */
+async function readCluster(mesh: Mesh, trust: Trust, asksProxies: boolean, maySign: boolean) {
   const [stored, pods, externalWorkloads, renewer] = await Promise.all([
     readStoredCertificate(mesh, identityIssuerName),
     listMeshedPods(mesh),
@@ -115,14 +144,19 @@ async function readCluster(mesh: Mesh, trust: Trust, asksProxies: boolean) {
     externalWorkloads,
     ...(proxies && { proxies }),
     stored: stored.certificate,
-    signerSetAt: renewer && issuerSetAt(renewer),
+    // Behind the name of someone else's issuer, the signer may change; what is stored has been signed by the present one.
+    signerSetAt: maySign && isAnchors(renewer) ? issuerSetAt(renewer) : stored.writtenAt,
     issuerName: renewer?.spec.issuerRef.name,
   };
 }
 
+/** Whether the Issuer is called as that of an anchor whose key is there, which always is the same. */
+const isAnchors = (renewer: Certificate | undefined): renewer is Certificate =>
+  renewer !== undefined && isAnchorIssuerName(renewer.spec.issuerRef.name);
+
 async function readOther(mesh: Mesh, asksProxies: boolean): Promise<ClusterEvidence> {
   try {
-    return { ...(await readCluster(mesh, await readTrust(mesh), asksProxies)), cluster: mesh.context };
+    return { ...(await readCluster(mesh, await readTrust(mesh), asksProxies, true)), cluster: mesh.context };
   } catch (error) {
     throw new Error(`Cluster ${mesh.context}: ${(error as Error).message}`, { cause: error });
   }

@@ -22,6 +22,8 @@ export interface StoredCertificate {
   readonly unreadable?: string;
   /** The Certificate for which cert-manager has written it; absent if someone else has. */
   readonly writtenFor?: string | undefined;
+  /** When it was last written, as the API server keeps it; absent if it does not say. */
+  readonly writtenAt?: Date | undefined;
 }
 
 export async function readStoredCertificate(mesh: Mesh, secretName: string): Promise<StoredCertificate> {
@@ -63,22 +65,29 @@ function certificateOf({ namespace }: Mesh, secretName: string, secret?: V1Secre
   const writtenFor = isCertManagers(secret!)
     ? secret!.metadata?.annotations?.["cert-manager.io/certificate-name"]
     : undefined;
+  const writtenAt = writersOf(secret!)
+    .flatMap(({ time }) => (time === undefined ? [] : new Date(time)))
+    .toSorted((one, other) => other.getTime() - one.getTime())[0];
   const { members, findings } = readCertificates(pem, parseCertificate);
   const [first, ...others] = members;
   const intermediates = others.map(({ certificate }) => certificate);
   // Linkerd takes the first certificate; if that one cannot be read, none of the others stands for it.
   if (first?.place !== 1) {
     const { message } = findings.find(({ severity }) => severity === "error")!;
-    return { secretName, pem, intermediates: [], unreadable: message, writtenFor };
+    return { secretName, pem, intermediates: [], unreadable: message, writtenFor, writtenAt };
   }
-  return { secretName, pem, certificate: first.certificate, intermediates, writtenFor };
+  return { secretName, pem, certificate: first.certificate, intermediates, writtenFor, writtenAt };
 }
 
 /** Annotations stay when someone else takes a Secret over; who has written its certificate is kept apart from them. */
-function isCertManagers({ metadata }: V1Secret): boolean {
-  return (metadata?.managedFields ?? []).some(
-    ({ manager = "", fieldsV1 }) =>
-      manager.startsWith("cert-manager") &&
+function isCertManagers(secret: V1Secret): boolean {
+  return writersOf(secret).some(({ manager = "" }) => manager.startsWith("cert-manager"));
+}
+
+/** Who has written its certificate, and when. */
+function writersOf({ metadata }: V1Secret) {
+  return (metadata?.managedFields ?? []).filter(
+    ({ fieldsV1 }) =>
       `f:${certificateKey}` in ((fieldsV1 as { "f:data"?: object } | undefined)?.["f:data"] ?? {}),
   );
 }

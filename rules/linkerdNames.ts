@@ -116,6 +116,11 @@ export function crossSignedName(generation: number): string {
   return `${trustAnchorObjectName(generation)}-cross-signed`;
 }
 
+/** Whether an Issuer of that name is one of a generation's two. */
+export function isAnchorIssuerName(name: string): boolean {
+  return new RegExp(`^${trustAnchorName}(?:-\\d+(?:-cross-signed)?)?$`).test(name);
+}
+
 function suffixOf(generation: number): string {
   return generation === 1 ? "" : `-${generation}`;
 }

@@ -48,6 +48,10 @@ export async function findAnchorMisfits(
     ? await look("findRefusingPods", planned, namespace).catch(unproven)
     : [];
   if (refusing.length > 0 || !isLeaving) return refusing;
+  // What someone else has signed stays as it is, whatever this run does.
+  const needed =
+    planned.signing === undefined ? await look("findNeededByIssuer", planned, namespace).catch(unproven) : [];
+  if (needed.length > 0) return needed;
   // To ask every proxy takes longer than a preview may.
   if (isPreview)
     return unproven(

@@ -17,15 +17,59 @@ export async function findRefusingPods(
   planned: PlannedAnchors,
   namespace: string,
 ): Promise<Finding[]> {
-  // What reads certificates is loaded only where an anchor changes.
-  const [{ checkHolders }, { listMeshedPods, readHeldBundles }, { readTrust }] = await Promise.all([
+  const { checkHolders, anchors, held } = await readHolders(cluster, namespace);
+  return [...checkHolders(planned, held, anchors)];
+}
+
+/**
+ * Whether every pod of the mesh accepts an issuer of someone else's.
+ *
+ * @param signer what has signed it, and the setting that names that.
+ * @param text the issuer, and what follows it towards an anchor, in PEM.
+ * @param namespace of the mesh's control plane.
+ */
+export async function findPodsRefusingIssuer(
+  cluster: Cluster,
+  signer: { readonly name: string; readonly field: string },
+  text: string,
+  namespace: string,
+): Promise<Finding[]> {
+  const { certificatesOf, checkIssuerHolders, held } = await readHolders(cluster, namespace);
+  const [issuer, ...following] = certificatesOf({ field: signer.field, text });
+  return [...checkIssuerHolders(signer, issuer!, following, held, new Date())];
+}
+
+/** What pods hold, and what judges it: what reads certificates is loaded only where an anchor or a signer changes. */
+async function readHolders(cluster: Cluster, namespace: string) {
+  const [rules, { listMeshedPods, readHeldBundles }, { certificatesOf, readTrust }] = await Promise.all([
     import("../../rules/mesh/anchorHolders.ts"),
     import("../../mesh/meshedPods.ts"),
     import("../../mesh/trust.ts"),
   ]);
   const mesh = { ...cluster, namespace };
   const [trust, pods] = await Promise.all([readTrust(mesh), listMeshedPods(mesh)]);
-  return [...checkHolders(planned, await readHeldBundles(mesh, trust, pods), trust.anchors)];
+  return { ...rules, certificatesOf, anchors: trust.anchors, held: await readHeldBundles(mesh, trust, pods) };
+}
+
+/**
+ * Whether the identity issuer of someone else's leads to an anchor which stays, as it is stored now; no run of this stack
+ * changes it.
+ *
+ * @param namespace of the control plane.
+ */
+export async function findNeededByIssuer(
+  cluster: Cluster,
+  planned: PlannedAnchors,
+  namespace: string,
+): Promise<Finding[]> {
+  const [{ readSigner }, { broken }, { identityIssuerName }] = await Promise.all([
+    import("../../mesh/rotationEvidence.ts"),
+    import("../../rules/rules.ts"),
+    import("../../rules/linkerdNames.ts"),
+  ]);
+  if ((await readSigner({ ...cluster, namespace }, planned)) !== undefined) return [];
+  const message = `Someone else signs the identity issuer, and what is in Secret ${namespace}/${identityIssuerName} leads to no anchor that would stay.`;
+  return [broken("anchor-needed", { field: "trustAnchor.generations", message })];
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Cluster } from "../../mesh/cluster.ts";
 import { findRelease, listReleases } from "../../mesh/helmReleases.ts";
 import { findObject } from "../../mesh/objects.ts";
-import { findNeededAnchors, findRefusingPods } from "./anchorHolders.ts";
+import { findNeededAnchors, findNeededByIssuer, findRefusingPods } from "./anchorHolders.ts";
 import {
   findAdmissionMisfits,
   findAnchorLifeMisfits,
@@ -19,6 +19,7 @@ const looks = {
   findAdmissionMisfits,
   findRefusingPods,
   findNeededAnchors,
+  findNeededByIssuer,
   findObject,
   findRelease,
   listReleases,

@@ -10,18 +10,19 @@ import { requireSound, type Spelling } from "../../components/validation.ts";
 import type { Cluster } from "../../mesh/cluster.ts";
 import { found } from "../../mesh/requests.ts";
 import type { Trial } from "../../mesh/trialRequest.ts";
+import { verdictOf } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
 import { identityIssuerCommonName, identityIssuerName, vaultIssuerName } from "../../rules/linkerdNames.ts";
 import { keptBundle, plannedAnchors, plannedBundle } from "../../rules/mesh/anchorChange.ts";
 import { broken } from "../../rules/rules.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import { type Settings, signedElsewhere } from "../../rules/settings/settings.ts";
+import { findPodsRefusingIssuer } from "./anchorHolders.ts";
 import { purposeFor } from "./identityIssuer.ts";
 import { findMissing, type Referring } from "./issuerReferences.ts";
 import { findRunningBundle } from "./misfits.ts";
 import { certificateType, inputsOf, issuerType } from "./registration.ts";
 
-type Client = Pick<Cluster, "core" | "custom" | "groups">;
 type Reference = Trial["issuerRef"];
 
 /** What is read of the settings, once all of it is known. */
@@ -36,7 +37,7 @@ interface Mesh {
 
 /** What has to be tried of the Certificates and Issuers of a stack. */
 export class SignerTrial {
-  readonly #cluster: Promise<Client>;
+  readonly #cluster: Promise<Cluster>;
   readonly #settings: Settings;
   readonly #spell: Spelling;
   /** The setting that names the signer; absent if it is of this stack. */
@@ -44,7 +45,7 @@ export class SignerTrial {
   readonly #passed = new Set<string>();
 
   /** @param spell puts findings into the words of the caller's own settings. */
-  constructor(cluster: Promise<Client>, settings: Settings, spell: Spelling) {
+  constructor(cluster: Promise<Cluster>, settings: Settings, spell: Spelling) {
     this.#cluster = cluster;
     this.#settings = settings;
     this.#spell = spell;
@@ -120,7 +121,8 @@ export class SignerTrial {
       ...{ duration, issuanceLifetime, clockSkewAllowance },
     });
     const { namespace } = mesh;
-    const { core, custom } = await this.#cluster;
+    const cluster = await this.#cluster;
+    const { core, custom } = cluster;
     const running = await findRunningBundle({ core }, controlPlane.family!, namespace);
     const planned = plannedAnchors(this.#settings);
     const kept = running && planned ? keptBundle(running, planned) : running;
@@ -137,11 +139,21 @@ export class SignerTrial {
     const commonName = identityIssuerCommonName(namespace, mesh.trustDomain);
     const trial = { issuerRef, issuerSpec, commonName, duration: mesh.duration };
     const field = `${this.#field}, what ${issuer} has signed on trial`;
+    const signer = { name: issuer, field: this.#field! };
+    const refusing = (text: string) =>
+      findPodsRefusingIssuer(cluster, signer, text, namespace).catch(({ message }: Error) => [
+        broken("signer-accepted", {
+          field: signer.field,
+          message: `${issuer} is to sign, and whether the pods of the mesh accept that cannot be seen: ${message}`,
+        }),
+      ]);
     const answer = requestOnTrial({ custom, namespace }, trial, mesh.helmTimeoutSeconds);
     const findings = await answer.then(
-      (text) => {
+      async (text) => {
         const purpose = purposeFor(mesh.trustDomain, mesh.issuanceLifetime, mesh.clockSkewAllowance);
-        return checkCredentials({ bundle, issuer: { field, text } }, purpose, parseCertificate);
+        const unfit = checkCredentials({ bundle, issuer: { field, text } }, purpose, parseCertificate);
+        if (running === undefined || verdictOf(unfit) === "error") return unfit;
+        return [...unfit, ...(await refusing(text))];
       },
       ({ message }: Error) => [
         broken("signer-trial", { field: this.#field!, message: `${issuer} has signed nothing: ${message}` }),

@@ -1,6 +1,7 @@
 /** What each command of a rotation does. */
 import { createInterface } from "node:readline/promises";
 import { setTimeout } from "node:timers/promises";
+import { withKeys } from "../../infra/config.ts";
 import { readEvidence, type Seen } from "../../mesh/rotationEvidence.ts";
 import { durationMilliseconds } from "../../rules/lifetimes/duration.ts";
 import { gatesOf, isThrough } from "../../rules/rotation/gates.ts";
@@ -9,6 +10,7 @@ import {
   distrust,
   type Edit,
   editOf,
+  isOthers,
   type NextAnchor,
   nextStep,
   type Step,
@@ -19,7 +21,7 @@ import type { exitCodes } from "../exitCodes.ts";
 import { readProject } from "../project.ts";
 import { awaitProof, runUpdate, stackFileOf, writeEdit } from "./apply.ts";
 import { describeDistrust } from "./distrust.ts";
-import { commands, describePlan, isOpen, type Plan, planJson, planOf } from "./plan.ts";
+import { commands, describePlan, mayTake, type Plan, planJson, planOf } from "./plan.ts";
 import { restartAll, restartsFor } from "./restart.ts";
 import { Refused, readRotation, type Stack, type StackOptions } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
@@ -109,6 +111,11 @@ export const forward =
       return isDistrusted ? forward(...names)(options, signal) : done(options, signal);
     }
     const { name } = nextStep(stack.stage);
+    if (name === "retire" && names.some((one) => isOthers(one, stack.stage))) {
+      // Whoever signs has taken the step, and what is left is the proof.
+      await awaitProof(stack.mesh, stack.planned, stack.demands, report);
+      return done(options, signal);
+    }
     if (!names.includes(name)) {
       throw new Refused(
         `There is nothing to ${commands[names[0]]}: ${describeStage(stack.stage)}. What comes next, and what it waits for: npm run -s rotate -- plan`,
@@ -118,10 +125,11 @@ export const forward =
     if (restarts) await restartHolders(stack, options);
     const seen = restarts ? await look(stack) : before;
     if (await isRecalled(stack, seen, options, signal)) return "warning";
-    if (!isOpen(seen)) {
+    if (!mayTake(seen)) {
       print(seen, options);
       return "warning";
     }
+    if (seen.lacksNext && options.certificateFile === undefined) throw new Refused(nextIsTheirs(stack));
     const edit = editOf(seen.next.name, stack.stage, stack.settings, nextAnchor(options));
     await take(stack, edit, seen.next.does, options, signal);
     if (seen.next.name === "settle" && !options.edit) return watch(options, signal);
@@ -209,6 +217,10 @@ function nextAnchor({
   };
 }
 
+/** Why there is no rotation without an anchor of someone else's. */
+const nextIsTheirs = ({ stage }: Stack) =>
+  `Generation ${stage.signing} was given, and someone else signs with it (${withKeys(stage.elsewhere!)}): the next one is theirs, too. Give its certificate: npm run -s rotate -- begin --certificate-file <pem>`;
+
 /** Says how it stands after a step. */
 async function done(options: Options, signal: AbortSignal): Promise<Verdict> {
   return options.edit ? "ok" : plan(options, signal);
@@ -219,6 +231,11 @@ export const begin: Action = async (options, signal) => {
   if (!options.distrust) return forward("begin")(options, signal);
   const stack = await readRotation(options, signal);
   const { stage, settings, demands, mesh, planned } = stack;
+  if (stage.elsewhere !== undefined) {
+    throw new Refused(
+      `Someone else signs (${withKeys(stage.elsewhere)}), and goes on with the key of generation ${stage.signing} whatever this stack trusts: --distrust would cut off every pod. Without it: npm run -s rotate -- begin, and activate --restart, which says when they can sign with the next one.`,
+    );
+  }
   if (stage.name === "distrusted") return forward("retire")(options, signal);
   const edit = editOf(distrust.name, stage, settings, nextAnchor(options));
   report(describeDistrust(stage, edit, await readEvidence(mesh, planned, false), mesh.namespace, demands));
@@ -237,7 +254,7 @@ export const abort: Action = async (options, signal) => {
     const back = stepBack(stack.stage, stack.settings);
     if (back === undefined) return done(options, signal);
     const waiting = await look(stack, back);
-    if (waiting.gates.some((gate) => !gate.isOpen)) {
+    if (waiting.gates.some((gate) => !gate.isOpen) || waiting.handover !== undefined) {
       print(waiting, options);
       return "warning";
     }
@@ -260,10 +277,11 @@ export const run: Action = async (options, signal) => {
     if (stack.stage.name === "distrusted" && !options.edit) await restartHolders(stack, confirmed);
     const seen = stack.stage.name === "distrusted" ? await look(stack) : before;
     const isHeld = seen.next.name === "settle" && stack.isHeld;
-    if (isHeld || !isOpen(seen) || (seen.next.name === "begin" && !isDue(stack, seen.seen, options))) {
+    if (isHeld || !mayTake(seen) || (seen.next.name === "begin" && !isDue(stack, seen.seen, options))) {
       print(seen, options);
       return isHeld ? "warning" : "ok";
     }
+    if (seen.lacksNext) throw new Refused(nextIsTheirs(stack));
     await take(stack, seen.edit, seen.next.does, confirmed, signal);
     if (options.edit) return "ok";
   }

@@ -100,7 +100,7 @@ export async function awaitProof(
 /** What is still missing of the proof. */
 function unproven(
   seen: Seen,
-  { crossSigned, distrusted }: PlannedAnchors,
+  { signing, crossSigned, distrusted }: PlannedAnchors,
   demands: Demands,
 ): readonly string[] {
   // Pods that hold what is distrusted are meant to refuse it.
@@ -115,7 +115,8 @@ function unproven(
       }
       const vouched = crossCertificatesIn(controller).length > 0;
       const wrong =
-        proof !== undefined && vouched !== crossSigned.length > 0
+        // What stands behind someone else's issuer is theirs.
+        proof !== undefined && signing !== undefined && vouched !== crossSigned.length > 0
           ? [`${podName} gives certificates ${vouched ? "with" : "without"} a cross certificate`]
           : [];
       return [...wrong, ...checkIssued(controller, { held, time }, demands)];

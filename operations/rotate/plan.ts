@@ -3,8 +3,9 @@ import type { Seen } from "../../mesh/rotationEvidence.ts";
 import { type Gate, isThrough } from "../../rules/rotation/gates.ts";
 import { type Pace, paceOf } from "../../rules/rotation/pace.ts";
 import { describeStage, type Stage } from "../../rules/rotation/stage.ts";
-import { type Edit, editOf, type Step, type StepName } from "../../rules/rotation/steps.ts";
+import { type Edit, editOf, lacksNext, type Step, type StepName } from "../../rules/rotation/steps.ts";
 import { formatSpan, formatTable, formatTime } from "../format.ts";
+import { handoverOf } from "./handover.ts";
 import type { Stack } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
 
@@ -18,6 +19,10 @@ export interface Plan {
   /** The step that goes on from here. */
   readonly next: Step;
   readonly edit: Edit;
+  /** What whoever signs elsewhere is to do, in place of an edit here; absent of a step that is the stack's own. */
+  readonly handover?: readonly string[];
+  /** Whether the step takes an anchor that whoever signs elsewhere has to give. */
+  readonly lacksNext: boolean;
   readonly gates: readonly Gate[];
   /** How the pods come to hold the newest generation; absent where it is the only one, or not in the bundle yet. */
   readonly pace?: Pace;
@@ -35,9 +40,12 @@ export const commands = {
   drop: "abort",
 } as const satisfies Readonly<Record<StepName, string>>;
 
-/** Whether the next step may be taken. */
+/** Whether nothing stands against the next step. */
 export const isOpen = ({ gates, seen }: Plan) =>
   seen.pending.length === 0 && gates.every((gate) => gate.isOpen);
+
+/** Whether the next step may be taken here. */
+export const mayTake = (plan: Plan) => isOpen(plan) && plan.handover === undefined;
 
 /** By when a rotation has to be over: every proxy fails at the end of what vouches for the issuer. */
 function deadlineOf({ stage, seen }: Pick<Plan, "stage" | "seen">): Date | undefined {
@@ -59,8 +67,13 @@ export function planOf(
   next: Step,
   gates: readonly Gate[],
 ): Plan {
-  const edit = editOf(next.name, stage, settings);
-  const plan = { stack: name, stage, isHeld, seen, next, gates, edit };
+  const lacks = next.name === "begin" && lacksNext(stage, settings);
+  const edit = editOf(next.name, stage, settings, lacks ? { certificateFile: "<pem>" } : undefined);
+  const handover = handoverOf(next, stage, settings, seen, mesh.namespace);
+  const plan = {
+    ...{ stack: name, stage, isHeld, seen, next, gates, edit, lacksNext: lacks },
+    ...(handover && { handover }),
+  };
   const newest = stage.generations.at(-1)!;
   if (stage.name === "idle" || !seen.roots.has(newest)) return plan;
   const holds = (anchors: Parameters<typeof isThrough>[0]) =>
@@ -87,13 +100,15 @@ function describeAnchor({ stage, seen }: Plan): readonly string[] {
 }
 
 export function describePlan(plan: Plan): string {
-  const { stack, stage, seen, next, edit, gates } = plan;
+  const { stack, stage, seen, next, edit, gates, handover } = plan;
   const deadline = deadlineOf(plan);
-  const command = `npm run -s rotate -- ${commands[next.name]}`;
   const intention =
     seen.pending.length > 0
       ? ["The cluster is not yet as the stack says:", ...seen.pending.map((reason) => `  ${reason}`)]
-      : [`Next is to ${next.does}:`, ...describeEdit(edit).map((line) => `  ${line}`)];
+      : [
+          `Next is to ${next.does}${handover === undefined ? "" : ", which is not done here"}:`,
+          ...(handover ?? describeEdit(edit)).map((line) => `  ${line}`),
+        ];
   return [
     `Stack ${stack}: ${describeStage(stage)}.`,
     ...describeAnchor(plan),
@@ -113,12 +128,22 @@ export function describePlan(plan: Plan): string {
           "crossSignTrustAnchors: true stands in the stack's file, as it does when this step has been taken back: run leaves it to you.",
         ]
       : []),
-    seen.pending.length > 0
-      ? "Type: pulumi up (or npm run -s rotate -- run, which does it first)"
-      : isOpen(plan)
-        ? `Nothing stands against it. Type: ${command}`
-        : `There is nothing to type until each ✗ has become a ✓; npm run -s rotate -- plan looks again. Then type: ${command}`,
+    describeCommand(plan),
   ].join("\n");
+}
+
+/** What to type now, or when. */
+function describeCommand(plan: Plan): string {
+  const { seen, next, handover, lacksNext: lacks } = plan;
+  if (seen.pending.length > 0) return "Type: pulumi up (or npm run -s rotate -- run, which does it first)";
+  const command = `npm run -s rotate -- ${commands[next.name]}${lacks ? " --certificate-file <pem>" : ""}`;
+  const once = handover === undefined ? "Then type" : "Only then is it safe, and when it has been done, type";
+  if (!isOpen(plan)) {
+    return `There is nothing to type until each ✗ has become a ✓; npm run -s rotate -- plan looks again. ${once}: ${command}`;
+  }
+  return handover === undefined
+    ? `Nothing stands against it. Type: ${command}`
+    : `Nothing stands against it: it is safe now. When it has been done, type: ${command}`;
 }
 
 function describeGate({ isOpen: open, demand, seen }: Gate): string {
@@ -158,7 +183,7 @@ function describePace({ pace, stage, seen: { time } }: Plan, deadline: Date | un
 }
 
 export function planJson(plan: Plan): string {
-  const { stack, stage, seen, next, gates, pace } = plan;
+  const { stack, stage, seen, next, gates, pace, handover } = plan;
   const { name, generations, signing, crossSigned } = stage;
   const result = {
     stack,
@@ -175,6 +200,7 @@ export function planJson(plan: Plan): string {
       isOpen: isOpen(plan),
       gates,
       edit: describeEdit(plan.edit),
+      handover,
     },
   };
   return JSON.stringify(result, undefined, 2);

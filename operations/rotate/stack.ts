@@ -6,12 +6,14 @@ import { resolve } from "../../components/rotatingLinkerdArgs.ts";
 import { configurationOf } from "../../infra/config.ts";
 import { connect, type Mesh } from "../../mesh/cluster.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
+import { readSigner } from "../../mesh/rotationEvidence.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
+import { identityIssuerName } from "../../rules/linkerdNames.ts";
 import { type PlannedAnchors, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import type { Demands } from "../../rules/rotation/gates.ts";
 import { type Stage, stageOf } from "../../rules/rotation/stage.ts";
-import type { Settings } from "../../rules/settings/settings.ts";
+import { type Settings, signedElsewhere } from "../../rules/settings/settings.ts";
 import { readStack } from "../check/stack.ts";
 import { formatFindings } from "../format.ts";
 import { readProject } from "../project.ts";
@@ -43,7 +45,14 @@ export interface Stack {
 /** What is not done, and why. */
 export class Refused extends Error {}
 
-/** @throws Error if the stack cannot be read, or has no anchor that rotates. */
+/** The ClusterIssuer signs with whatever is in the anchor's Secret, so no gate can keep a new anchor from signing. */
+const keptByCluster =
+  "The cluster keeps this stack's trust anchor (trustAnchorSource: cluster), and cert-manager signs with a new one as soon as the identity issuer is renewed, whoever trusts it: " +
+  "rotate could not hold that back, and so does not begin. By hand, one after the other: npm run -s renew (so that the next renewal is as far away as it can be); " +
+  "cmctl renew --namespace cert-manager linkerd-trust-anchor; pulumi up; restart every meshed pod; npm run -s renew; restart them again, or wait for issuanceLifetime; " +
+  'make the new anchor the previous one; pulumi up. docs/credentials.md, "Rotating it", has each command.';
+
+/** @throws Error if the stack or its mesh cannot be read, or no generation can be told to sign. */
 export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
   const { stack, externalWorkloadsHoldIt } = options;
   const text = await readStack(stack);
@@ -53,11 +62,11 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
     throw new Refused(formatFindings(findings.filter(({ severity }) => severity === "error")));
   }
   const settings: Settings = resolve(configuration.linkerd);
-  const stage = stageOf(settings);
+  if (settings.trustAnchor.source === "cluster") throw new Refused(keptByCluster);
   const planned = plannedAnchors(settings);
-  if (stage === undefined || planned === undefined) {
+  if (planned === undefined) {
     throw new Refused(
-      "No generation of this stack signs: the anchor is kept on the cluster, or someone else signs (docs/credentials.md). Whoever keeps it rotates it.",
+      "A certificate in providedTrustAnchors cannot be read here. It is no secret: set it without --secret.",
     );
   }
   const [namespace, rotationAllowance, issuanceLifetime, clockSkewAllowance] = [
@@ -71,6 +80,14 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
     namespace: namespace!,
   });
   const { kubeconfig, kubeContext: context } = configuration;
+  const mesh = meshOf({ kubeconfig, context });
+  const elsewhere = signedElsewhere(settings) !== undefined;
+  const stage = stageOf(settings, elsewhere ? await readSigner(mesh, planned) : undefined);
+  if (stage === undefined) {
+    throw new Refused(
+      `Someone else signs the identity issuer, and the one in Secret ${namespace}/${identityIssuerName} leads to none of trustAnchorGenerations [${planned.generations.join(", ")}] that is in the bundle of the running mesh. What it is: npm run -s status`,
+    );
+  }
   const name = stack ?? (await selectedStack());
   return {
     name,
@@ -84,7 +101,7 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
       clockSkewAllowance: clockSkewAllowance!,
       externalConfirmed: externalWorkloadsHoldIt,
     },
-    mesh: meshOf({ kubeconfig, context }),
+    mesh,
     others: otherClusters(options, kubeconfig).map(meshOf),
   };
 }

@@ -30,7 +30,8 @@ export function reasonToRecall(
   { seen }: Pick<Plan, "seen">,
 ): readonly string[] | undefined {
   // What has been set to false by a step can be set back; a generation without a key cannot vouch anyhow.
-  if (stage.name !== "alone" || settings.trustAnchor.crossSign) return undefined;
+  if (stage.name !== "alone" || settings.trustAnchor.crossSign || stage.elsewhere !== undefined)
+    return undefined;
   const failed = failedRenewals(stage.signing, seen);
   if (failed.length === 0) return undefined;
   return [

@@ -3,6 +3,7 @@
  * so a pod may live for months on a bundle that the mesh no longer has.
  */
 import { isSameAuthority, type ParsedCertificate, quotedName } from "../credentials/certificate.ts";
+import { chainToAnchor } from "../credentials/chain.ts";
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { isGeneration, type PlannedAnchors } from "./anchorChange.ts";
@@ -90,10 +91,9 @@ export function* checkHolders(
   const word = crossSigned.length === 0 ? "with nobody to vouch for it" : "by the word of those before it";
   const refused = refusing(planned, held, running);
   if (refused.length > 0) {
-    const bundles = refused.map(({ anchors = [] }) => anchors.map(quotedName).join(", "));
     yield broken("signer-accepted", {
       field: "trustAnchor.signing",
-      message: `Generation ${signing} is to sign, ${word}, and ${numberOf(refused)} would refuse all that it signs: they were started with ${[...new Set(bundles)].join("; or ")}. They are of ${describeWorkloads(refused)}.`,
+      message: `Generation ${signing} is to sign, ${word}, and ${numberOf(refused)} would refuse all that it signs: ${describeHeld(refused)}`,
     });
   }
   const unknown = held.filter(({ anchors }) => anchors === undefined);
@@ -103,6 +103,45 @@ export function* checkHolders(
       message: `Generation ${signing} is to sign, ${word}. Whether ${numberOf(unknown)} would accept that is not known, of ${describeWorkloads(unknown)}: ${unknown[0]!.reason}.`,
     });
   }
+}
+
+/**
+ * Refuses an issuer of someone else's that would break the mesh for pods that run, and names them.
+ *
+ * @param signer what has signed it, and by which setting.
+ * @param following what stands behind the issuer, towards an anchor.
+ */
+export function* checkIssuerHolders(
+  signer: { readonly name: string; readonly field: string },
+  issuer: ParsedCertificate,
+  following: readonly ParsedCertificate[],
+  held: readonly Holders[],
+  time: Date,
+): Iterable<Finding> {
+  const { name, field } = signer;
+  const refused = held.filter(
+    ({ anchors }) =>
+      anchors !== undefined && chainToAnchor(issuer, following, anchors, time).reason !== undefined,
+  );
+  if (refused.length > 0) {
+    yield broken("signer-accepted", {
+      field,
+      message: `${name} is to sign, and ${numberOf(refused)} would refuse all that it signs: ${describeHeld(refused)}`,
+    });
+  }
+  const unknown = held.filter(({ anchors }) => anchors === undefined);
+  if (unknown.length > 0) {
+    yield broken("signer-accepted", {
+      field,
+      message: `${name} is to sign. Whether ${numberOf(unknown)} would accept that is not known, of ${describeWorkloads(unknown)}: ${unknown[0]!.reason}.`,
+    });
+  }
+}
+
+/** What these pods were started with, and whose they are, as the end of a sentence and another one. */
+function describeHeld(holders: readonly Holders[]): string {
+  const bundles = holders.map(({ anchors = [] }) => anchors.map(quotedName).join(", "));
+  return `they were started with ${[...new Set(bundles)].join("; or ")}. They are of ${describeWorkloads(holders)}.`;
 }
 
 function numberOf(holders: readonly Holders[]): string {

@@ -1,7 +1,12 @@
-/** Where a stack is in the rotation of its trust anchor. Nothing but its settings says so, and each step is one edit of them. */
+/**
+ * Where a stack is in the rotation of its trust anchor. Its settings say so, and each step is one edit of them; but where
+ * someone else signs, no setting says with which generation, and the issuer that is stored does.
+ */
+import { isSameAuthority, type ParsedCertificate } from "../credentials/certificate.ts";
+import { chainToAnchor } from "../credentials/chain.ts";
 import { type CrossSigning, crossSignings } from "../settings/crossSigning.ts";
 import type { Settings } from "../settings/settings.ts";
-import { distrustedGenerations, signingGeneration } from "../settings/settings.ts";
+import { distrustedGenerations, signedElsewhere, signingGeneration } from "../settings/settings.ts";
 
 /**
  * - `idle`: one generation is trusted, and it signs.
@@ -21,20 +26,40 @@ export interface Stage {
   readonly distrusted: readonly number[];
   /** Who vouches for the signing generation, and who for that one. */
   readonly crossSigned: readonly CrossSigning[];
+  /** The setting by which someone else signs with that generation; absent if this stack does. */
+  readonly elsewhere?: string;
 }
 
-/** `undefined` where no generation of the stack signs: someone else's authority, or an anchor that the cluster keeps. */
-export function stageOf(settings: Settings): Stage | undefined {
-  const { generations } = settings.trustAnchor;
-  const signing = signingGeneration(settings);
+/**
+ * The stage of a stack; `undefined` where nothing says which generation signs, and where the cluster keeps the anchor.
+ *
+ * @param led the generation to which the issuer of someone else's leads, as it is stored; `undefined` if that is none.
+ */
+export function stageOf(settings: Settings, led?: number): Stage | undefined {
+  const { generations, source } = settings.trustAnchor;
+  const elsewhere = signedElsewhere(settings);
+  const signing = elsewhere !== undefined && source === "stack" ? led : signingGeneration(settings);
   if (signing === undefined) return undefined;
   const crossSigned = crossSignings(settings);
   const distrusted = distrustedGenerations(settings);
-  const stage = { generations, signing, distrusted, crossSigned };
+  const stage = { generations, signing, distrusted, crossSigned, ...(elsewhere && { elsewhere }) };
   if (generations.length === 1) return { ...stage, name: "idle" };
   if (distrusted.length > 0) return { ...stage, name: "distrusted" };
   if (generations.at(-1) !== signing) return { ...stage, name: "distributed" };
   return { ...stage, name: crossSigned.length > 0 ? "vouched" : "alone" };
+}
+
+/** The generation to which an issuer leads by itself, whoever vouches for that one; `undefined` if to none of these. */
+export function generationAbove(
+  issuer: ParsedCertificate,
+  following: readonly ParsedCertificate[],
+  roots: ReadonlyMap<number, ParsedCertificate>,
+  time: Date,
+): number | undefined {
+  const isRoot = (one: ParsedCertificate) => [...roots.values()].some((root) => isSameAuthority(one, root));
+  const own = following.filter((one) => !isRoot(one));
+  const found = [...roots].find(([, root]) => chainToAnchor(issuer, own, [root], time).chain !== undefined);
+  return found?.[0];
 }
 
 /** The stage in a sentence's words. */

@@ -107,14 +107,27 @@ const backwards: Readonly<Record<StageName, StepName | undefined>> = {
 };
 
 /** The step that goes back from a stage; `undefined` where nothing is under way. */
-export function stepBack({ name }: Stage, { trustAnchor: { crossSign } }: Settings): Step | undefined {
+export function stepBack(
+  { name, elsewhere }: Stage,
+  { trustAnchor: { crossSign } }: Settings,
+): Step | undefined {
   // Where the settings let it vouch and it does not, it has no key for that.
-  const step = name === "alone" && crossSign ? "withdraw" : backwards[name];
+  const step = name === "alone" && (crossSign || elsewhere !== undefined) ? "withdraw" : backwards[name];
   return step && steps[step];
 }
 
+/** Whether a step is for whoever signs elsewhere to take: the stack's file does not say with which generation they do. */
+export function isOthers(step: StepName, { elsewhere }: Stage): boolean {
+  return elsewhere !== undefined && (step === "activate" || step === "withdraw");
+}
+
+/** Whether whoever signs elsewhere has to give the next anchor, as they have given the one with which they sign now. */
+export function lacksNext({ elsewhere, signing }: Stage, { trustAnchor }: Settings): boolean {
+  return elsewhere !== undefined && trustAnchor.provided[signing] !== undefined;
+}
+
 /**
- * The edit that a step is.
+ * The edit that a step is; none of a step that is for others to take.
  *
  * @param next an anchor that is given for the generation that `begin` or `distrust` adds.
  * @throws Error if the step does not start from this stage.
@@ -126,11 +139,12 @@ export function editOf(step: StepName, stage: Stage, settings: Settings, next?: 
       `${step} starts from the stage ${steps[step].from.join(" or ")}, and the stack is ${stage.name}.`,
     );
   }
+  if (isOthers(step, stage)) return {};
   switch (step) {
     case "begin":
       return {
         ...adding(stage, next),
-        ...(canVouch(signing, settings, next) && { signing: generations.at(-1)! + 1 }),
+        ...(canVouch(stage, settings, next) && { signing: generations.at(-1)! + 1 }),
       };
     case "distrust": {
       // Of a rotation that is under way, the newest is there already.
@@ -148,6 +162,7 @@ export function editOf(step: StepName, stage: Stage, settings: Settings, next?: 
     case "settle":
       return { crossSign: false };
     case "retire":
+      if (stage.elsewhere !== undefined) return keeping([signing], settings);
       // What was taken back on the way, and gone on with, has left its word.
       return { ...keeping([signing], settings), ...withoutStage(settings), crossSign: undefined };
     case "drop":
@@ -185,8 +200,13 @@ function keeping(generations: readonly number[], { trustAnchor }: Settings): Edi
 }
 
 /** Whether the signing generation can vouch for the next one: by its key, or by a cross certificate that is given. */
-function canVouch(signing: number, { trustAnchor }: Settings, next: NextAnchor | undefined): boolean {
+function canVouch(
+  { signing, elsewhere }: Stage,
+  { trustAnchor }: Settings,
+  next: NextAnchor | undefined,
+): boolean {
   const { provided, crossSign } = trustAnchor;
+  if (elsewhere !== undefined) return false;
   const hasKey = provided[signing] === undefined || provided[signing].privateKeyPem !== undefined;
   const nextSigns = next === undefined || next.privateKeyFile !== undefined;
   return crossSign && nextSigns && (hasKey || next?.crossCertificateFile !== undefined);
