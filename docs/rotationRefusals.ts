@@ -181,6 +181,11 @@ const update = {
     does: "An anchor that signs is made anew: `pulumi up --replace`, with `--ignore-protect`, or by a state that has lost its key",
     words: "Generation 1 would be made anew, as another anchor under the same name.",
   },
+  neededElsewhere: {
+    does: "A root is taken out to which the issuer leads that someone else signs (`identityIssuerSource`, `identityIssuerRef`, `vaultIssuer`)",
+    words:
+      "Someone else signs the identity issuer, and what is in Secret linkerd/linkerd-identity-issuer leads to no anchor that would stay.",
+  },
   configMapEdited: {
     does: "The new root is written into the mesh's ConfigMap by hand, so that it looks trusted",
     words: "It is not in the bundle of the running mesh (Helm release linkerd/linkerd-control-plane",
@@ -312,6 +317,10 @@ const cluster = {
   replaced: {
     does: "`pulumi up --replace` of the key that signs, with `--ignore-protect`",
     words: "Generation 2 would be made anew, as another anchor under the same name.",
+  },
+  signerElsewhereEarly: {
+    does: "`identityIssuerRef` names an issuer below the next root while pods hold the old root alone",
+    words: "Issuer.cert-manager.io company-3 is to sign, and … pods would refuse all that it signs",
   },
 } as const satisfies Refusals;
 

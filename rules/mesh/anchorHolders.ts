@@ -119,6 +119,8 @@ export function* checkIssuerHolders(
   time: Date,
 ): Iterable<Finding> {
   const { name, field } = signer;
+  const fix =
+    "Restart these pods first (npm run -s rotate -- activate --restart, or kubectl rollout restart), and leave the issuer before as it is until then.";
   const refused = held.filter(
     ({ anchors }) =>
       anchors !== undefined && chainToAnchor(issuer, following, anchors, time).reason !== undefined,
@@ -127,6 +129,7 @@ export function* checkIssuerHolders(
     yield broken("signer-accepted", {
       field,
       message: `${name} is to sign, and ${numberOf(refused)} would refuse all that it signs: ${describeHeld(refused)}`,
+      fix,
     });
   }
   const unknown = held.filter(({ anchors }) => anchors === undefined);
@@ -134,6 +137,7 @@ export function* checkIssuerHolders(
     yield broken("signer-accepted", {
       field,
       message: `${name} is to sign. Whether ${numberOf(unknown)} would accept that is not known, of ${describeWorkloads(unknown)}: ${unknown[0]!.reason}.`,
+      fix,
     });
   }
 }

@@ -340,6 +340,16 @@ test("everything of a trust anchor is protected, and nothing else", async () => 
   assert.deepEqual(protectedIn(await build({ protectTrustAnchors: false })), []);
 });
 
+test("where someone else signs, the only anchor is protected; of several, nothing here says which is needed", async () => {
+  const guarded = async (trustAnchorGenerations: number[]) => {
+    const { registrations } = await build({ identityIssuerSource: "secret", trustAnchorGenerations });
+    return [...new Set(registrations.filter(({ protect }) => protect).map(({ parent }) => parent))];
+  };
+  assert.ok((await guarded([1])).includes("linkerd-trust-anchor"));
+  assert.deepEqual(await guarded([1, 2]), []);
+  assert.ok((await guarded([2])).includes("linkerd-trust-anchor-2"));
+});
+
 test("a second generation comes in without touching anything but the bundle", async () => {
   const grown = await build({ trustAnchorGenerations: [1, 2] });
   assert.deepEqual(listOf(grown), [...listOf(installed), ...anchorObjects("linkerd-trust-anchor-2")].sort());

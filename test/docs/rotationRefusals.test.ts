@@ -273,6 +273,21 @@ const update: Staging<"update"> = {
       { bundle: both, pods: { "db-0": both }, state: { 1: true, 2: true } },
       signs([2], 2, { protectTrustAnchors: false }),
     ),
+  neededElsewhere: async () => {
+    const signed = await authority({ commonName: "identity.linkerd.cluster.local", signer: company! });
+    const data = { "tls.crt": Buffer.from(pemOf(signed)).toString("base64") };
+    api.objects = {
+      ...objectsOf({ bundle: [company!, second], pods: { "db-0": [company!, second] } }),
+      [`${inMesh}/secrets/linkerd-identity-issuer`]: { data },
+    };
+    const values = { identityIssuerSource: "secret", trustAnchorGenerations: [2] };
+    const texts = [true, false].map((isPreview) =>
+      told(requireFit({ ...runOf(values), isPreview }, stateOf(free))),
+    );
+    const [preview, update] = await Promise.all(texts);
+    assert.deepEqual(preview, update);
+    return update!;
+  },
   configMapEdited: () => onMesh({ bundle: both, installed: [first] }, signs([1, 2], 2, alone)),
   trustDomainChanged: () =>
     onMesh({ bundle: both, installed: both }, signs([1, 2], 2, { trustDomain: "example.com" })),

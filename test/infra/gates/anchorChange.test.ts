@@ -57,6 +57,17 @@ test("proxies are asked when an anchor leaves, and only then", async () => {
   assert.deepEqual((await judge(newest, { findNeededAnchors: [needed] })).rules, ["anchor-needed"]);
 });
 
+test("what someone else has signed is looked at first, in a preview, too", async () => {
+  const theirs = { trustAnchorGenerations: [2], identityIssuerSource: "secret" };
+  for (const isPreview of [true, false]) {
+    const { rules, asked } = await judge(theirs, { findNeededByIssuer: [needed] }, isPreview);
+    assert.deepEqual([rules, asked], [["anchor-needed"], ["findNeededByIssuer"]]);
+  }
+  assert.deepEqual((await judge(theirs)).asked, ["findNeededByIssuer", "findNeededAnchors"]);
+  const unread = await judge(theirs, { findNeededByIssuer: new Error("secrets is forbidden") });
+  assert.deepEqual(unread.unproven, ["secrets is forbidden"]);
+});
+
 test("those whose pods refuse it anyhow are not asked", async () => {
   const refusing = broken("signer-accepted", { field: "trustAnchor.signing", message: "" });
   const { rules, asked } = await judge(newest, { findRefusingPods: [refusing] });

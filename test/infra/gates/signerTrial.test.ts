@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
 import { SignerTrial } from "../../../infra/gates/signerTrial.ts";
+import { bundleSha256 } from "../../../rules/credentials/bundle.ts";
 import { authority, type Fabricated, hoursFromNow, leaf } from "../../certificates.ts";
 import type { Values } from "../../configured.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
@@ -50,6 +51,8 @@ function cluster(answer: unknown, more: object = {}) {
     "/api/v1/namespaces/linkerd/configmaps/linkerd-identity-trust-roots": {
       data: { "ca-bundle.crt": pemOf(root) },
     },
+    "/api/v1/namespaces/linkerd/configmaps/linkerd-config": { data: { values: "{}" } },
+    "/api/v1/pods": { metadata: {}, items: [] },
     [certificate]: { spec: { issuerRef: { ...reference, name: "linkerd-trust-anchor" } } },
     [`${inNamespace}/issuers/company`]: {},
     [requests]: {},
@@ -90,6 +93,40 @@ test("an issuer below the bundle passes, and is asked once, by a request that is
     api.requests.findLast((one) => one.endsWith(request)),
     `DELETE ${request}`,
   );
+});
+
+const pods = "/api/v1/pods";
+
+test("one that a pod of the mesh would refuse is refused, and so is one of which that cannot be seen", async () => {
+  const pod = {
+    metadata: {
+      ...{ namespace: "shop", name: "web-1" },
+      annotations: {
+        "linkerd.io/proxy-version": "edge-26.8.3",
+        "linkerd.io/trust-root-sha256": bundleSha256(pemOf(other)),
+      },
+      ownerReferences: [{ kind: "StatefulSet", name: "web", controller: true }],
+    },
+  };
+  const trusted = "/api/v1/namespaces/linkerd/configmaps/linkerd-identity-trust-roots";
+  const both = { data: { "ca-bundle.crt": `${pemOf(root)}\n${pemOf(other)}` } };
+  const more = { [pods]: { metadata: {}, items: [pod] }, [trusted]: both };
+  const joined = {
+    ...settings,
+    trustAnchorGenerations: [1, 2],
+    providedTrustAnchors: { 1: { certificatePem: pemOf(root) }, 2: { certificatePem: pemOf(other) } },
+  };
+  cluster(await answered(issuerBelow(root)), more);
+  await refused(
+    first(joined),
+    /identityIssuerRef: Issuer\S+ company is to sign, and 1 pod would refuse .* "other"\. They are of StatefulSet shop\/web\./,
+  );
+  api.requests = [];
+  cluster(await answered(issuerBelow(other)), more);
+  await first(joined);
+  api.requests = [];
+  cluster(await answered(issuerBelow(root)), { [pods]: new Refusal(403, "pods is forbidden") });
+  await refused(first(), /whether the pods of the mesh accept that cannot be seen: .*pods is forbidden/);
 });
 
 test("a signer that has signed before is asked nothing, and what an interrupted run has left is removed", async () => {

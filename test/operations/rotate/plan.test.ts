@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
+import { argumentsOf } from "../../../infra/config.ts";
 import type { Seen } from "../../../mesh/rotationEvidence.ts";
-import { describePlan, planJson, planOf } from "../../../operations/rotate/plan.ts";
+import { describePlan, mayTake, planJson, planOf } from "../../../operations/rotate/plan.ts";
 import { stageOf } from "../../../rules/rotation/stage.ts";
-import { nextStep } from "../../../rules/rotation/steps.ts";
+import { nextStep, stepBack } from "../../../rules/rotation/steps.ts";
 import { authority, hoursFromNow, now, parsed } from "../../certificates.ts";
+import type { Values } from "../../configured.ts";
 
 const roots = await Promise.all(
   [1, 2].map(async (generation) => {
@@ -101,4 +103,89 @@ test("whoever has to wait is told for what, and how to look again", () => {
     describePlan(waiting).split("\n").at(-1),
     "There is nothing to type until each ✗ has become a ✓; npm run -s rotate -- plan looks again. Then type: npm run -s rotate -- finish",
   );
+});
+
+const elsewhere = {
+  secret: {
+    values: { identityIssuerSource: "secret" },
+    told: [
+      "Whoever writes Secret linkerd/linkerd-identity-issuer (identityIssuerSource: secret) writes an issuer there that is signed with",
+    ],
+  },
+  vault: {
+    values: {
+      vaultIssuer: {
+        server: "https://vault.example.com:8200",
+        path: "pki/root/sign-intermediate",
+        auth: { kubernetes: { role: "linkerd" } },
+      },
+    },
+    told: [
+      "Whoever keeps Vault (vaultIssuer.server, https://vault.example.com:8200) has it sign with",
+      "by the path pki/root/sign-intermediate. Then: npm run -s renew",
+      "set vaultIssuer.path to that. Then: pulumi up, and npm run -s renew",
+    ],
+  },
+  issuerRef: {
+    values: { identityIssuerRef: { name: "company", kind: "ClusterIssuer" } },
+    told: [
+      "Whoever keeps ClusterIssuer company (identityIssuerRef) has it sign with",
+      "set identityIssuerRef to that. Then: pulumi up",
+    ],
+  },
+} as const;
+
+/** The plan of a stack for which someone else signs with the generation `led`. */
+function planElsewhere(values: Values, led: number, isShut = false) {
+  const own = resolve(argumentsOf({ trustAnchorGenerations: [1, 2], ...values }));
+  const its = stageOf(own, led)!;
+  const step = led === 1 ? nextStep(its) : stepBack(its, own)!;
+  const seen = plan(controlPlane).seen;
+  const gate = { demand: "Every pod holds it.", isOpen: !isShut, seen: "" };
+  return planOf({ ...stack, settings: own, stage: its }, seen, step, [gate]);
+}
+
+for (const [name, { values, told }] of Object.entries(elsewhere)) {
+  test(`a step of whoever signs elsewhere says who is to do what, and when it is safe: ${name}`, () => {
+    for (const [led, signer, command] of [
+      [1, 'generation 2, "root-2.linkerd.cluster.local"', "activate"],
+      [2, 'generation 1, "root.linkerd.cluster.local"', "abort"],
+    ] as const) {
+      const text = describePlan(planElsewhere(values, led));
+      for (const words of [...told, signer, ", which is not done here:"]) assert.ok(text.includes(words), text);
+      assert.equal(
+        text.split("\n").at(-1),
+        `Nothing stands against it: it is safe now. When it has been done, type: npm run -s rotate -- ${command}`,
+      );
+      assert.match(describePlan(planElsewhere(values, led, true)), /Only then is it safe/);
+      assert.equal(mayTake(planElsewhere(values, led)), false);
+      const { next } = JSON.parse(planJson(planElsewhere(values, led)));
+      assert.deepEqual([next.edit, next.handover.length > 0, next.isOpen], [[], true, true]);
+    }
+  });
+}
+
+test("where the key of a root that is theirs to sign with is here, the plan says where", () => {
+  assert.match(
+    describePlan(planElsewhere(elsewhere.vault.values, 1)),
+    /Its key is in Secret linkerd\/linkerd-trust-anchor-2\./,
+  );
+  const provided = { 2: { certificatePem: "certificate" } };
+  assert.doesNotMatch(
+    describePlan(planElsewhere({ ...elsewhere.vault.values, providedTrustAnchors: provided }, 1)),
+    /Its key is in/,
+  );
+});
+
+test("who signs elsewhere with a root of their own is asked for the next one", () => {
+  const settingsOfOne = resolve(
+    argumentsOf({
+      ...elsewhere.secret.values,
+      providedTrustAnchors: { 1: { certificatePem: "certificate" } },
+    }),
+  );
+  const idle = stageOf(settingsOfOne, 1)!;
+  const begun = planOf({ ...stack, stage: idle, settings: settingsOfOne }, plan().seen, nextStep(idle), []);
+  assert.match(describePlan(begun), /providedTrustAnchors\.2: \{"certificateFile":"<pem>"\}/);
+  assert.match(describePlan(begun), /Type: npm run -s rotate -- begin --certificate-file <pem>$/);
 });

@@ -60,6 +60,8 @@ test("not before it fails, and never what is distrusted, or cannot vouch", async
   for (const values of [{}, { distrustedTrustAnchors: [1] }, given]) {
     assert.equal(reasonToRecall(stackOf(values), { seen: await seeing(18, 2) }), undefined);
   }
+  const elsewhere = { ...alone, stage: { ...alone.stage, elsewhere: "identityIssuer.source" } };
+  assert.equal(reasonToRecall(elsewhere, { seen: await seeing(18, 2) }), undefined);
 });
 
 test("it is watched until every proxy is through, or one fails", async () => {

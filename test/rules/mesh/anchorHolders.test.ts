@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
 import { plannedAnchors } from "../../../rules/mesh/anchorChange.ts";
-import { checkHolders, type Holders } from "../../../rules/mesh/anchorHolders.ts";
-import { authority, type Fabricated, parsed } from "../../certificates.ts";
+import { checkHolders, checkIssuerHolders, type Holders } from "../../../rules/mesh/anchorHolders.ts";
+import { authority, type Fabricated, now, parsed } from "../../certificates.ts";
 import type { Values } from "../../configured.ts";
 
 const [first, second, third] = await Promise.all(
@@ -70,4 +70,34 @@ test("pods of which nobody knows are refused for that", () => {
     finding!.message,
     /Whether 1 pod would accept that is not known, of Deployment shop\/web: no pod that/,
   );
+});
+
+test("an issuer of someone else's is accepted by pods that hold a root to which it leads, and refused for all others", async () => {
+  const below = (signer: Fabricated) =>
+    authority({ commonName: "identity.linkerd.cluster.local", signer });
+  const [issuer, cross] = await Promise.all([
+    below(second!),
+    authority({ commonName: second!.commonName, keys: second!, signer: first! }),
+  ]);
+  const field = "identityIssuer.issuerRef";
+  const judged = (following: readonly Fabricated[], ...holders: Holders[]) => [
+    ...checkIssuerHolders(
+      { name: "Issuer company", field },
+      parsed(issuer.certificate),
+      following.map(({ certificate }) => parsed(certificate)),
+      holders,
+      now,
+    ),
+  ];
+  assert.deepEqual(judged([], held([second], "web"), held([first, second], "db")), []);
+  assert.deepEqual(judged([cross], held([first], "web")), []);
+  const [finding, ...others] = judged([], held([first], "web"), held([second], "db"));
+  assert.deepEqual(others, []);
+  assert.equal(`${finding!.rule} ${finding!.field}`, `signer-accepted ${field}`);
+  assert.equal(
+    finding!.message,
+    'Issuer company is to sign, and 1 pod would refuse all that it signs: they were started with "root.linkerd.cluster.local". They are of Deployment shop/web.',
+  );
+  const [unknown] = judged([], held(undefined, "web"));
+  assert.match(unknown!.message, /^Issuer company is to sign\. Whether 1 pod would accept that is not known/);
 });
