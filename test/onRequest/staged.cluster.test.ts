@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { refusals, says } from "../../docs/rotationRefusals.ts";
 import { until } from "../../sandbox/until.ts";
 import { authority, type Fabricated, hoursFromNow } from "../certificates.ts";
+import { commandBlocks } from "../docs/commandBlocks.ts";
 import { meanwhile, startLoad } from "../meshLoad.ts";
 import {
   execute,
@@ -92,6 +93,19 @@ async function rotate(command: string, expected: number, ...options: string[]): 
   return JSON.parse(stdout) as Plan;
 }
 
+const blocks = commandBlocks("docs/rotation.md").filter(
+  ({ remark }) => remark === "run by test/onRequest/staged.cluster.test.ts",
+);
+
+/** Runs a command of docs/rotation.md as a reader would, with the certificate of that generation. */
+async function follow(command: string, expected: number, generation: number): Promise<string> {
+  const { script } = blocks.find(({ script: one }) => `${one}\n`.startsWith(`npm run -s rotate -- ${command}`))!;
+  const typed = script.replace("../pki/root-2.pem", fileOf(generation));
+  const { code, stdout, stderr } = await execute("bash", ["-c", `set -e -o pipefail\n${typed}`]);
+  assert.equal(code, expected, stdout + stderr);
+  return stdout;
+}
+
 /** A command of the rotation, which must be refused. */
 async function refusedRotation(...options: string[]): Promise<string> {
   const { code, stdout, stderr } = await operation("rotate", ...options);
@@ -119,8 +133,9 @@ async function finish(generation: number): Promise<void> {
     const gates = shut(await rotate("plan", 0));
     return gates.length === 0 || gates.join();
   });
+  await follow("finish", 0, generation);
   const expected = { stage: "idle", generations: [generation], signingGeneration: generation };
-  assert.deepEqual(where(await rotate("finish", 0)), expected);
+  assert.deepEqual(where(await rotate("plan", 0)), expected);
   await upChangesNothing();
 }
 
@@ -225,17 +240,25 @@ test("an issuer by reference: another one is refused while a pod would refuse it
   await set("identityIssuerRef.name", second);
   await up();
   await undisturbed(async () => {
-    const begun = await rotate("begin", 0, "--certificate-file", fileOf(3));
-    assert.deepEqual(where(begun), { stage: "distributed", generations: [2, 3], signingGeneration: 2 });
+    await follow("begin", 0, 3);
+    const expected = { stage: "distributed", generations: [2, 3], signingGeneration: 2 };
+    assert.deepEqual(where(await rotate("plan", 0)), expected);
     await set("identityIssuerRef.name", third);
     const early = await refused("up");
     assert.ok(says(early, refusals.cluster.signerElsewhereEarly), early);
     await set("identityIssuerRef.name", second);
-    const { next } = await rotate("activate", 1, "--restart");
-    assert.match(next.handover!.join(), /Or another issuer signs with it already: set identityIssuerRef/);
+    assert.match(
+      await follow("activate --restart", 1, 3),
+      /Or another issuer signs with it already: set identityIssuerRef to that\. Then: pulumi up$/m,
+    );
     await set("identityIssuerRef.name", third);
     await up();
-    assert.equal((await rotate("activate", 0)).signingGeneration, 3);
+    await until("cert-manager to have the new issuer sign", 120_000, async () => {
+      const { stage } = await rotate("plan", 0);
+      return stage === "alone" || stage;
+    });
+    assert.match(await follow("activate\n", 0, 3), /^Stack \S+: generation 3 signs alone/);
     await finish(3);
   });
+  assert.equal(blocks.length, 4);
 });
