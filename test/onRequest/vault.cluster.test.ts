@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { apiServerPort, machineAddress } from "../../sandbox/machine/network.ts";
+import { until } from "../../sandbox/until.ts";
+import { commandBlocks } from "../docs/commandBlocks.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import { findKeys } from "../privateKeys.ts";
 import {
@@ -12,6 +14,7 @@ import {
   destroy,
   environment,
   kubectl,
+  operation,
   projectDirectory,
   pulumi,
   refused,
@@ -25,6 +28,7 @@ import {
   up,
   upChangesNothing,
 } from "../stack.ts";
+import { restartControlPlane } from "./anchorByHand.ts";
 import { startVault, type Vault, vault, vaultName } from "./vault.ts";
 
 const folder = temporaryFolder();
@@ -236,10 +240,50 @@ test("the same; login by a ServiceAccount of the cluster", async () => {
   await assertRotates();
 });
 
+/** The commands of docs/rotation.md that are Vault's part of a rotation. */
+const rotating = commandBlocks("docs/rotation.md").filter(
+  ({ remark }) => remark === "run by test/onRequest/vault.cluster.test.ts",
+);
+
+/** Runs a command of the rotation, and gives where it stands then. */
+async function rotate(expected: number, ...options: string[]) {
+  const { code, stdout, stderr } = await operation("rotate", ...options, "--json", "--yes");
+  assert.equal(code, expected, stdout + stderr);
+  return JSON.parse(stdout) as { stage: string; generations: number[]; next: { handover?: string[] } };
+}
+
+test("Vault's root rotates in stages: it signs with the next one when every pod trusts that", async () => {
+  const next = join(folder, "root-2.pem");
+  const [makes, replaces, ...others] = rotating.map(({ script }) =>
+    script.replace("../pki/root-2.pem", next),
+  );
+  assert.deepEqual(others, []);
+  await run("bash", "-c", `set -e -o pipefail\n${makes}`);
+  assert.equal((await rotate(0, "begin", "--certificate-file", next)).stage, "distributed");
+  await assertSignedByVault((await storedIssuer()).certificate);
+  const ready = await rotate(1, "activate", "--restart");
+  assert.equal(ready.stage, "distributed");
+  assert.match(ready.next.handover!.join(), /has it sign with generation 2, "root-2\.linkerd\.cluster\.local"/);
+  await run("bash", "-c", `set -e -o pipefail\n${replaces}`);
+  assert.equal((await rotate(0, "activate")).stage, "alone");
+  assert.equal((await rotate(1, "finish")).stage, "alone");
+  // Certificates of the first root live for a day; whoever starts gets one of the second.
+  await restartControlPlane();
+  const gone = async () => {
+    const { code, stdout, stderr } = await operation("rotate", "finish", "--json", "--yes");
+    return code === 0 || stdout + stderr;
+  };
+  await until("the pods that were replaced to have gone", 120_000, gone);
+  const { certificate } = await storedIssuer();
+  assert.ok(certificate.verify(new X509Certificate(readFileSync(next)).publicKey));
+  await assertRotates();
+});
+
 test("destroy leaves nothing but Vault", destroyAllButVault);
 
 test("an anchor of Pulumi's, imported into Vault; login by a ServiceAccount of the cluster", async () => {
-  for (const setting of ["vaultIssuer", "providedTrustAnchors", "protectTrustAnchors"]) await unset(setting);
+  const settings = ["vaultIssuer", "providedTrustAnchors", "trustAnchorGenerations", "protectTrustAnchors"];
+  for (const setting of settings) await unset(setting);
   await vault("secrets", "disable", "pki");
   await follow("Or an anchor of Pulumi's");
   await follow("The server");
