@@ -99,7 +99,9 @@ const blocks = commandBlocks("docs/rotation.md").filter(
 
 /** Runs a command of docs/rotation.md as a reader would, with the certificate of that generation. */
 async function follow(command: string, expected: number, generation: number): Promise<string> {
-  const { script } = blocks.find(({ script: one }) => `${one}\n`.startsWith(`npm run -s rotate -- ${command}`))!;
+  const { script } = blocks.find(({ script: one }) =>
+    `${one}\n`.startsWith(`npm run -s rotate -- ${command}`),
+  )!;
   const typed = script.replace("../pki/root-2.pem", fileOf(generation));
   const { code, stdout, stderr } = await execute("bash", ["-c", `set -e -o pipefail\n${typed}`]);
   assert.equal(code, expected, stdout + stderr);

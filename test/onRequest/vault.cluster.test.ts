@@ -263,7 +263,10 @@ test("Vault's root rotates in stages: it signs with the next one when every pod 
   await assertSignedByVault((await storedIssuer()).certificate);
   const ready = await rotate(1, "activate", "--restart");
   assert.equal(ready.stage, "distributed");
-  assert.match(ready.next.handover!.join(), /has it sign with generation 2, "root-2\.linkerd\.cluster\.local"/);
+  assert.match(
+    ready.next.handover!.join(),
+    /has it sign with generation 2, "root-2\.linkerd\.cluster\.local"/,
+  );
   await run("bash", "-c", `set -e -o pipefail\n${replaces}`);
   assert.equal((await rotate(0, "activate")).stage, "alone");
   assert.equal((await rotate(1, "finish")).stage, "alone");

@@ -39,9 +39,7 @@ const project = "linkerd-rotating-tls";
 function configure(settings: Readonly<Record<string, unknown>>): void {
   const entries = Object.entries({ kubeconfig: api.kubeconfig, ...settings }).map(([key, value]) => [
     `${project}:${key}`,
-    typeof value === "string"
-      ? { value }
-      : { value: JSON.stringify(value), objectValue: value },
+    typeof value === "string" ? { value } : { value: JSON.stringify(value), objectValue: value },
   ]);
   const answer = JSON.stringify(Object.fromEntries(entries));
   writeFileSync(join(api.directory, "config.json"), answer);

@@ -152,7 +152,8 @@ for (const [name, { values, told }] of Object.entries(elsewhere)) {
       [2, 'generation 1, "root.linkerd.cluster.local"', "abort"],
     ] as const) {
       const text = describePlan(planElsewhere(values, led));
-      for (const words of [...told, signer, ", which is not done here:"]) assert.ok(text.includes(words), text);
+      for (const words of [...told, signer, ", which is not done here:"])
+        assert.ok(text.includes(words), text);
       assert.equal(
         text.split("\n").at(-1),
         `Nothing stands against it: it is safe now. When it has been done, type: npm run -s rotate -- ${command}`,

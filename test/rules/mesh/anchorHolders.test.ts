@@ -73,8 +73,7 @@ test("pods of which nobody knows are refused for that", () => {
 });
 
 test("an issuer of someone else's is accepted by pods that hold a root to which it leads, and refused for all others", async () => {
-  const below = (signer: Fabricated) =>
-    authority({ commonName: "identity.linkerd.cluster.local", signer });
+  const below = (signer: Fabricated) => authority({ commonName: "identity.linkerd.cluster.local", signer });
   const [issuer, cross] = await Promise.all([
     below(second!),
     authority({ commonName: second!.commonName, keys: second!, signer: first! }),
