@@ -37,7 +37,7 @@ export function handoverOf(
     const { name: issuer, kind } = issuerRef;
     return [
       `Whoever keeps ${known(kind) ?? "Issuer"} ${known(issuer) ?? ""} (identityIssuerRef) has it sign with ${signer}. Then: npm run -s renew`,
-      "Or another issuer signs with it already: set identityIssuerRef to that. Then: pulumi up",
+      "Or another issuer signs with it already: set identityIssuerRef to that. Then: pulumi up, and npm run -s renew",
       ...key,
     ];
   }

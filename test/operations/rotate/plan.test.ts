@@ -130,7 +130,7 @@ const elsewhere = {
     values: { identityIssuerRef: { name: "company", kind: "ClusterIssuer" } },
     told: [
       "Whoever keeps ClusterIssuer company (identityIssuerRef) has it sign with",
-      "set identityIssuerRef to that. Then: pulumi up",
+      "set identityIssuerRef to that. Then: pulumi up, and npm run -s renew",
     ],
   },
 } as const;
