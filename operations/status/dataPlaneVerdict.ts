@@ -24,10 +24,17 @@ export function dataPlaneProblems(status: MeshStatus): readonly Finding[] {
 export function podsToRestart(status: MeshStatus): ReadonlyMap<MeshedPod, string> {
   const { dataPlane } = status;
   const reasons = new Map<MeshedPod, string>();
-  for (const { anchors, pods } of dataPlane?.bundles ?? []) {
+  for (const { state, anchors, skipped, pods } of dataPlane?.bundles ?? []) {
     const refusal = anchors && refusalOfIssued(status, anchors);
-    if (refusal !== undefined)
-      for (const pod of pods) reasons.set(pod, `refuses what identity signs: ${refusal}`);
+    // As long as the mesh has the same bundle, a new pod could not read it either.
+    const wasMended = skipped > 0 && state !== "current";
+    const reason =
+      refusal !== undefined
+        ? `refuses what identity signs: ${refusal}`
+        : wasMended
+          ? "cannot read all of the bundle with which it started, and the mesh has another one now"
+          : undefined;
+    if (reason !== undefined) for (const pod of pods) reasons.set(pod, reason);
   }
   for (const one of dataPlane?.leaves ?? []) {
     const state = stateOf(one, status);

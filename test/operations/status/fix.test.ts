@@ -87,6 +87,18 @@ suite("What is restarted is", () => {
     );
   });
 
+  test("what cannot read all of its bundle, once the mesh has another one", async () => {
+    const withSkipped = (state: "current" | "overlapping"): MeshStatus => {
+      const bundles = [{ state, anchors, skipped: 1, pods: [pod("Deployment", "web")] }];
+      return { ...sound, dataPlane: { pods: 1, bundles, externalWorkloads: 0, leaves: [] } };
+    };
+    assert.equal(planned(withSkipped("current")), "Nothing here is mended by a restart.");
+    assert.match(
+      planned(withSkipped("overlapping")),
+      /^Restarting, in this order:\n {2}Deployment shop\/web: 1 pod: cannot read all of the bundle .*$/,
+    );
+  });
+
   test("nothing as long as identity would not start, or does not answer", async () => {
     const ended = await withEnded(pod("Deployment", "web"));
     const stranger = await authority({ commonName: "root-9" });
