@@ -1,5 +1,5 @@
 /**
- * `npm test`: runs every check and prints each failure once more at its end, and `N passed, N failed, N skipped` as its
+ * `npm test`: runs the tests and prints each failure once more at its end, and `N passed, N failed, N skipped` as its
  * last line.
  *
  *     node test/run.ts [file ...]     all test files but those in test/onRequest, or those that are named
@@ -55,7 +55,7 @@ const nameOf = (file: string) => relative(testDirectory, file).replace(/\.test\.
 const needsSandbox = (file: string) => file.endsWith(".cluster.test.ts");
 
 const counts = { passed: 0, skipped: 0 };
-/** What failed, told again at the end: it is far up in the output of half an hour. */
+/** What failed, told again at the end: it is far up in the output of a quarter of an hour. */
 const failures: string[] = [];
 
 async function runFiles(title: string, group: readonly string[]): Promise<void> {

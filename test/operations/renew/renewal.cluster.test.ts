@@ -139,6 +139,7 @@ test("The next issuer is signed by someone else's, if the settings refer to it",
   assert.equal(await inLinkerd("get", ...signer), "by-hand");
   await unset("identityIssuerRef");
   await up();
+  await renew();
   await inLinkerd("delete", "--filename=test/operations/renew/byHand.yaml");
 });
 

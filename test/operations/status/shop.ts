@@ -82,16 +82,24 @@ async function rolledOut(): Promise<void> {
   }
 }
 
-/** Every pod of the cluster by its UID: the namespace and name of its Deployment, of which it has its own. */
+interface Pod {
+  readonly metadata: {
+    readonly uid: string;
+    readonly namespace: string;
+    readonly name: string;
+    readonly deletionTimestamp?: string;
+  };
+}
+
+/** Every pod of the cluster that is not on its way out, by its UID: the namespace and name of its Deployment. */
 async function podsByUid(): Promise<Map<string, string>> {
-  const columns = "custom-columns=:.metadata.uid,:.metadata.namespace,:.metadata.name";
-  const lines = await kubectl("get", "pods", "--all-namespaces", "--no-headers", `--output=${columns}`);
-  const pods = lines.trim().split("\n");
+  const { items } = JSON.parse(await kubectl("get", "pods", "--all-namespaces", "--output=json"));
+  const present = (items as Pod[]).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   return new Map(
-    pods.map((line) => {
-      const [uid = "", namespace = "", name = ""] = line.trim().split(/\s+/);
-      return [uid, `${namespace}/${name.replace(/-[^-]+-[^-]+$/, "")}`];
-    }),
+    present.map(({ metadata: { uid, namespace, name } }) => [
+      uid,
+      `${namespace}/${name.replace(/-[^-]+-[^-]+$/, "")}`,
+    ]),
   );
 }
 
