@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../../sandbox/until.ts";
 import { commandBlocks } from "../docs/commandBlocks.ts";
-import { loadNamespace, loadStatus, meanwhile, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
+import { loadStatus, meanwhile, restartWorkloads, startMeshUnderLoad, undisturbed } from "../meshLoad.ts";
 import { kubectl, operation, refused, removeSandbox, run, set, unset, upChangesNothing } from "../stack.ts";
 
 const simulated = 10;
@@ -44,19 +44,6 @@ async function follow(command: string, page = "docs/rotation.md"): Promise<strin
   const { script } = scriptsOf(page).find((one) => one.script.startsWith(`npm run -s rotate -- ${command}`))!;
   return run("bash", "-c", `set -e -o pipefail\n${script}`);
 }
-
-/** While it is done, no connection is refused, no renewal fails, and no pod of the load is restarted. */
-async function undisturbed(work: () => Promise<void>): Promise<void> {
-  const podsBefore = await pods();
-  const { handshakes, refused: refusals, renewals, last } = await meanwhile(work);
-  assert.deepEqual(refusals, {}, JSON.stringify(last.slice(-5)));
-  assert.equal(renewals.failed, 0, JSON.stringify(renewals));
-  assert.ok(handshakes > 0);
-  assert.equal(await pods(), podsBefore);
-}
-
-const pods = () =>
-  kubectl("get", "pods", `--namespace=${loadNamespace}`, "--output=jsonpath={.items[*].metadata.uid}");
 
 test("before it begins, the plan says what comes next", async () => {
   const plan = await rotate("plan", 0);

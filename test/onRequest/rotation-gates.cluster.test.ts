@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Refusal, refusals, says } from "../../docs/rotationRefusals.ts";
-import { loadNamespace, meanwhile, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
+import { restartWorkloads, startMeshUnderLoad, undisturbed } from "../meshLoad.ts";
 import {
   execute,
   kubectl,
@@ -41,19 +41,6 @@ test("a rotation does not begin without being told to", async () => {
   assert.equal(code, 0, stderr);
   assert.equal(JSON.parse(stdout).stage, "idle");
 });
-
-/** While it is done, no connection is refused, no renewal fails, and no pod of the load is restarted. */
-async function undisturbed(work: () => Promise<void>): Promise<void> {
-  const podsBefore = await pods();
-  const { handshakes, refused: refusals, renewals, last } = await meanwhile(work);
-  assert.deepEqual(refusals, {}, JSON.stringify(last.slice(-5)));
-  assert.equal(renewals.failed, 0, JSON.stringify(renewals));
-  assert.ok(handshakes > 0);
-  assert.equal(await pods(), podsBefore);
-}
-
-const pods = () =>
-  kubectl("get", "pods", `--namespace=${loadNamespace}`, "--output=jsonpath={.items[*].metadata.uid}");
 
 test("once it has begun, the settings do not get past its gates, with a preview or without", async () => {
   const { code, stdout, stderr } = await operation("rotate", "begin", "--yes");
