@@ -1,9 +1,11 @@
 /** What is wrong with what the mesh's pods trust, and with the certificates that their proxies have. */
 import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
 import type { ProxyLeaf } from "../../mesh/proxyLeaf.ts";
+import { decodePem } from "../../rules/credentials/pem.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { type IssuedChain, refusalOf } from "../../rules/mesh/heldBundle.ts";
 import { type LeafState, leafState, lifeState } from "../../rules/mesh/leaves.ts";
+import { isProxyAnchor } from "../../rules/mesh/proxyAnchor.ts";
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import { broken } from "../../rules/rules.ts";
 import { formatTime } from "../format.ts";
@@ -24,15 +26,13 @@ export function dataPlaneProblems(status: MeshStatus): readonly Finding[] {
 export function podsToRestart(status: MeshStatus): ReadonlyMap<MeshedPod, string> {
   const { dataPlane } = status;
   const reasons = new Map<MeshedPod, string>();
-  for (const { state, anchors, skipped, pods } of dataPlane?.bundles ?? []) {
+  for (const { anchors, skipped, pods } of dataPlane?.bundles ?? []) {
     const refusal = anchors && refusalOfIssued(status, anchors);
-    // As long as the mesh has the same bundle, a new pod could not read it either.
-    const wasMended = skipped > 0 && state !== "current";
     const reason =
       refusal !== undefined
         ? `refuses what identity signs: ${refusal}`
-        : wasMended
-          ? "cannot read all of the bundle with which it started, and the mesh has another one now"
+        : skipped > 0 && isReadable(status)
+          ? "cannot read all of the bundle with which it started, and could now"
           : undefined;
     if (reason !== undefined) for (const pod of pods) reasons.set(pod, reason);
   }
@@ -47,6 +47,10 @@ export function podsToRestart(status: MeshStatus): ReadonlyMap<MeshedPod, string
   }
   return reasons;
 }
+
+/** Whether a proxy that starts now can read every certificate of the mesh's bundle. */
+const isReadable = ({ trust: { bundle, anchors } }: MeshStatus) =>
+  decodePem(bundle.text).blocks.length === anchors.filter(isProxyAnchor).length;
 
 /** By what identity hands out now: the anchors may be those of the mesh, and the chain not reach them. */
 function refusalOfIssued(

@@ -88,13 +88,17 @@ interface Pod {
     readonly namespace: string;
     readonly name: string;
     readonly deletionTimestamp?: string;
+    readonly ownerReferences?: readonly { readonly kind: string }[];
   };
 }
 
-/** Every pod of the cluster that is not on its way out, by its UID: the namespace and name of its Deployment. */
+/** Every pod of a Deployment that is not on its way out, by its UID: the Deployment's namespace and name. */
 async function podsByUid(): Promise<Map<string, string>> {
   const { items } = JSON.parse(await kubectl("get", "pods", "--all-namespaces", "--output=json"));
-  const present = (items as Pod[]).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const present = (items as Pod[]).filter(
+    ({ metadata: { deletionTimestamp, ownerReferences } }) =>
+      deletionTimestamp === undefined && ownerReferences?.[0]?.kind === "ReplicaSet",
+  );
   return new Map(
     present.map(({ metadata: { uid, namespace, name } }) => [
       uid,
