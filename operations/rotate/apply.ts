@@ -38,10 +38,11 @@ const isLocked = /currently locked by|[Aa]nother update is currently in progress
 /**
  * Runs `pulumi up`, whose progress goes to standard error.
  *
+ * @param options of its own, such as `--refresh`.
  * @throws Error if it fails; what it has said then stands above. Of another update that is under way, it says so.
  */
-export async function runUpdate(stack: string): Promise<void> {
-  const args = ["up", "--yes", "--stack", stack];
+export async function runUpdate(stack: string, ...options: readonly string[]): Promise<void> {
+  const args = ["up", "--yes", ...options, "--stack", stack];
   const child = spawn("pulumi", args, { stdio: ["ignore", process.stderr, "pipe"] });
   const { promise, resolve, reject } = Promise.withResolvers<number | null>();
   let errors = "";

@@ -13,6 +13,7 @@ import type { Demands } from "../../rules/rotation/gates.ts";
 import { type Stage, stageOf } from "../../rules/rotation/stage.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
 import { readStack } from "../check/stack.ts";
+import { Refused } from "../confirm.ts";
 import { formatFindings } from "../format.ts";
 import { readProject } from "../project.ts";
 import { stackFileOf } from "./apply.ts";
@@ -40,12 +41,19 @@ export interface Stack {
   readonly others: readonly Mesh[];
 }
 
-/** What is not done, and why. */
-export class Refused extends Error {}
+/** A stack's settings, and its own cluster. */
+export interface ConfiguredStack {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly kubeconfig: string | undefined;
+  readonly mesh: Mesh;
+}
 
-/** @throws Error if the stack cannot be read, or has no anchor that rotates. */
-export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
-  const { stack, externalWorkloadsHoldIt } = options;
+/** @throws Error if the stack cannot be read, or is not sound. */
+export async function readConfigured(
+  stack: string | undefined,
+  signal: AbortSignal,
+): Promise<ConfiguredStack> {
   const text = await readStack(stack);
   if ("rule" in text) throw new Refused(formatFindings([text as Finding]));
   const { configuration, findings } = configurationOf(text);
@@ -53,6 +61,23 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
     throw new Refused(formatFindings(findings.filter(({ severity }) => severity === "error")));
   }
   const settings: Settings = resolve(configuration.linkerd);
+  const { kubeconfig, kubeContext: context } = configuration;
+  return {
+    name: stack ?? (await selectedStack()),
+    settings,
+    kubeconfig,
+    mesh: meshOf({ kubeconfig, context }, settings, signal),
+  };
+}
+
+function meshOf(cluster: KubeConfigOptions, { controlPlane }: Settings, signal: AbortSignal): Mesh {
+  return { ...connect({ ...cluster, signal }), namespace: known(controlPlane.namespace)! };
+}
+
+/** @throws Error if the stack cannot be read, or has no anchor that rotates. */
+export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
+  const { stack, externalWorkloadsHoldIt } = options;
+  const { name, settings, kubeconfig, mesh } = await readConfigured(stack, signal);
   const stage = stageOf(settings);
   const planned = plannedAnchors(settings);
   if (stage === undefined || planned === undefined) {
@@ -60,18 +85,11 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
       "No generation of this stack signs: the anchor is kept on the cluster, or someone else signs (docs/credentials.md). Whoever keeps it rotates it.",
     );
   }
-  const [namespace, rotationAllowance, issuanceLifetime, clockSkewAllowance] = [
-    settings.controlPlane.namespace,
+  const [rotationAllowance, issuanceLifetime, clockSkewAllowance] = [
     settings.trustAnchor.rotationAllowance,
     settings.identityIssuer.issuanceLifetime,
     settings.identityIssuer.clockSkewAllowance,
   ].map((value) => known(value)!);
-  const meshOf = (cluster: KubeConfigOptions): Mesh => ({
-    ...connect({ ...cluster, signal }),
-    namespace: namespace!,
-  });
-  const { kubeconfig, kubeContext: context } = configuration;
-  const name = stack ?? (await selectedStack());
   return {
     name,
     settings,
@@ -84,8 +102,8 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
       clockSkewAllowance: clockSkewAllowance!,
       externalConfirmed: externalWorkloadsHoldIt,
     },
-    mesh: meshOf({ kubeconfig, context }),
-    others: otherClusters(options, kubeconfig).map(meshOf),
+    mesh,
+    others: otherClusters(options, kubeconfig).map((cluster) => meshOf(cluster, settings, signal)),
   };
 }
 

@@ -1,0 +1,38 @@
+/** A plan for people, and as JSON. */
+import type { Obstacle, Plan, Remedy } from "../../rules/recovery/plan.ts";
+import { formatSpan } from "../format.ts";
+
+/** Longer lists are for the JSON. */
+const mostFound = 5;
+
+export function describePlan({ remedies, obstacles, isPartial }: Plan): string {
+  return [
+    ...(remedies.length === 0
+      ? []
+      : ["To recover, in this order, each only on the evidence of the one before:"]),
+    ...remedies.flatMap((remedy, index) => describeRemedy(remedy, index + 1)),
+    ...(isPartial && remedies.length > 0
+      ? ["What comes after that can be seen only then: it is told before it is done."]
+      : []),
+    ...(obstacles.length === 0 ? [] : ["", "What this command leaves to you:"]),
+    ...obstacles.flatMap(describeObstacle),
+    ...(remedies.length + obstacles.length === 0 ? ["There is nothing to recover."] : []),
+  ].join("\n");
+}
+
+function describeRemedy({ does, found, why, interrupts, milliseconds }: Remedy, place: number): string[] {
+  const more = found.length - mostFound;
+  return [
+    "",
+    `${place}. ${does[0]!.toUpperCase()}${does.slice(1)}`,
+    ...found.slice(0, mostFound).map(({ subject, message }) => `     Found: ${subject}: ${message}`),
+    ...(more > 0 ? [`            and ${more} more: --json lists all`] : []),
+    `     Why: ${why}`,
+    `     Interrupts: ${interrupts}`,
+    `     Takes: about ${formatSpan(milliseconds)}`,
+  ];
+}
+
+function describeObstacle({ subject, message, fix }: Obstacle): string[] {
+  return [`  ${subject}: ${message}`, `    Fix: ${fix}`];
+}
