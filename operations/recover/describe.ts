@@ -1,6 +1,8 @@
-/** A plan for people, and as JSON. */
+/** A plan, and a forecast, for people. */
+
+import type { Ending, Forecast } from "../../rules/recovery/forecast.ts";
 import type { Obstacle, Plan, Remedy } from "../../rules/recovery/plan.ts";
-import { formatSpan } from "../format.ts";
+import { formatSpan, formatTime } from "../format.ts";
 
 /** Longer lists are for the JSON. */
 const mostFound = 5;
@@ -35,4 +37,18 @@ function describeRemedy({ does, found, why, interrupts, milliseconds }: Remedy, 
 
 function describeObstacle({ subject, message, fix }: Obstacle): string[] {
   return [`  ${subject}: ${message}`, `    Fix: ${fix}`];
+}
+
+/** In the words of someone who has to decide whether there is time. */
+export function describeForecast({ nearest, ifStopped }: Forecast, time: Date): string {
+  const ending = ({ state, at }: Ending) =>
+    `in ${formatSpan(at.getTime() - time.getTime())}, at ${formatTime(at)}, ${state}`;
+  return [
+    ...(nearest === undefined ? [] : [`Nearest that nobody prevents by itself: ${ending(nearest)}.`]),
+    ...(ifStopped === undefined
+      ? []
+      : [
+          `First if all that renews stopped now: ${ending(ifStopped)}. Prevented by ${ifStopped.prevention}.`,
+        ]),
+  ].join("\n");
 }

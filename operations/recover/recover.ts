@@ -6,13 +6,15 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { Command } from "commander";
+import { forecastOf } from "../../rules/recovery/forecast.ts";
 import { type Plan, planOf, type Remedy, type RemedyName } from "../../rules/recovery/plan.ts";
 import { coloured } from "../colour.ts";
 import { confirm } from "../confirm.ts";
 import { exitCodes, exitForUsage, exitInterrupted } from "../exitCodes.ts";
 import { formatSpan } from "../format.ts";
 import { readConfigured } from "../rotate/stack.ts";
-import { describePlan } from "./describe.ts";
+import { describeForecast, describePlan } from "./describe.ts";
+import { endingsOf } from "./endings.ts";
 import { type Look, look } from "./look.ts";
 import { carryOut } from "./remedies.ts";
 
@@ -56,7 +58,7 @@ async function recover(options: Options, signal: AbortSignal): Promise<keyof typ
   for (;;) {
     const plan = planOf(now.evidence);
     const [remedy] = plan.remedies;
-    if (remedy === undefined || options.check) return end(plan, done, options);
+    if (remedy === undefined || options.check) return end(plan, done, now, options);
     if (!options.yes && !confirmed.has(remedy.name)) {
       console.log(coloured(describePlan(plan)));
       await confirm("Do this?", "--yes");
@@ -124,10 +126,22 @@ async function settled(first: Look, again: () => Promise<Look>, signal: AbortSig
   }
 }
 
-function end(plan: Plan, done: readonly Done[], { json }: Options): keyof typeof exitCodes {
-  const { remedies, obstacles } = plan;
-  console.log(json ? JSON.stringify({ ...plan, done }, undefined, 2) : coloured(describePlan(plan)));
-  return remedies.length + obstacles.length === 0 ? "ok" : "warning";
+function end(
+  plan: Plan,
+  done: readonly Done[],
+  { evidence: { mesh, time }, status }: Look,
+  { json, check }: Options,
+): keyof typeof exitCodes {
+  const forecast =
+    check && mesh !== undefined && status !== undefined
+      ? forecastOf(endingsOf(status, mesh), time)
+      : undefined;
+  if (json) console.log(JSON.stringify({ ...plan, done, forecast }, undefined, 2));
+  else {
+    const coming = forecast === undefined ? "" : `\n\n${describeForecast(forecast, time)}`;
+    console.log(coloured(`${describePlan(plan)}${coming}`));
+  }
+  return plan.remedies.length + plan.obstacles.length === 0 ? "ok" : "warning";
 }
 
 /** Runs the command with this process's arguments, and sets its exit code. */
@@ -141,7 +155,11 @@ export async function main(): Promise<void> {
     )
     .option("--stack <name>", "the stack (default: the selected one)")
     .option("--yes", "do it without asking", false)
-    .option("--check", "change nothing: say what would be done", false)
+    .option(
+      "--check",
+      "change nothing: say what would be done, and which state the mesh is nearest to",
+      false,
+    )
     .option("--json", "print what is found and done as JSON", false)
     .addHelpText(
       "after",

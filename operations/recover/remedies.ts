@@ -9,6 +9,9 @@ import { runUpdate } from "../rotate/apply.ts";
 import { restartAll } from "../rotate/restart.ts";
 import type { Look } from "./look.ts";
 
+/** Server-side apply would otherwise leave a field to whoever has changed it last, and fail. */
+const takeBack = { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" };
+
 type Report = (line: string) => void;
 
 /** As long as a Deployment has for its progress, by default (spec.progressDeadlineSeconds). */
@@ -30,7 +33,7 @@ export async function carryOut(
     case "bundle":
       return writeTrustRoots(mesh, state.bundle!.release, state.bundle!.pem);
     case "update":
-      return runUpdate(stack.name, "--refresh");
+      return runUpdate(stack.name, ["--refresh"], evidence.objects.length > 0 ? takeBack : {});
     case "issuer":
       return issue([seen!.issuer.certificate!]);
     case "reload":
