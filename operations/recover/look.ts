@@ -43,6 +43,12 @@ export async function look(stack: ConfiguredStack): Promise<Look> {
         "If the cluster is a new one, pulumi up --refresh installs all of it again, with the same trust anchor (docs/recovery.md).",
     );
   }
+  if (state.objects.length === 0) {
+    throw new Error(
+      `By its state, stack ${stack.name} has made nothing, and Linkerd runs in namespace ${namespace} of context ${mesh.context}. ` +
+        "If the state was lost, bring it back from a backup, which this command cannot do: pulumi stack import (docs/recovery.md).",
+    );
+  }
   const { trustAnchor, controlPlane } = settings;
   const ownsBundle = trustAnchor.source !== "cluster";
   const [text, objects, releases] = await Promise.all([

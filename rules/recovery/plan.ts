@@ -181,7 +181,7 @@ function reasonsToHold({ anchor, issuer }: MeshEvidence): readonly Obstacle[] {
     return [
       {
         ...anchor,
-        fix: "The mesh needs the next generation of its anchor, at once: npm run -s rotate -- begin --distrust says first what it interrupts (docs/recovery.md).",
+        fix: "A renewed issuer is no help, and this command makes no anchor. The mesh needs the next generation at once: npm run -s rotate -- begin --distrust says first what that interrupts (docs/recovery.md).",
       },
     ];
   }

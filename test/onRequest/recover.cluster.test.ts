@@ -7,8 +7,10 @@ import { createPrivateKey, KeyObject, type webcrypto, X509Certificate } from "no
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
 import { authority, type Fabricated, hoursFromNow, leaf } from "../certificates.ts";
+import { commandBlocks } from "../docs/commandBlocks.ts";
 import { allAccept, loadNamespace, podOf, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
 import { findKeys, type PrivateKey } from "../privateKeys.ts";
 import {
@@ -18,8 +20,11 @@ import {
   operation,
   removeSandbox,
   run,
+  sandboxName,
+  set,
   temporaryFolder,
 } from "../stack.ts";
+import { swapAnchor } from "./anchorByHand.ts";
 
 const inLinkerd = "--namespace=linkerd";
 /** Of a leaf: both allowances for clocks are part of it. */
@@ -182,12 +187,22 @@ test("the anchor's Secret holds another mesh's root", async () => {
   await recovers("update");
 });
 
-test("the bundle is emptied: what starts with it gets it again", async () => {
+test("the bundle is emptied, and the anchor's Secret deleted: the commands of docs/recovery.md", async () => {
   await setBundle("");
+  await kubectl("delete", "secret/linkerd-trust-anchor", inLinkerd);
   await kubectl("rollout", "restart", "deployment/running-0", `--namespace=${loadNamespace}`);
-  assert.match(await found(), /1\. Give the ConfigMap of the trust anchors what the stack has installed/);
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
+  const scripts = commandBlocks("docs/recovery.md").map(({ script }) => script);
+  const codes: (number | null)[] = [];
+  for (const script of scripts) {
+    const { code, stdout, stderr } = await execute("bash", ["-c", `set -e\n${script}`]);
+    codes.push(code);
+    said.push(stdout + stderr);
+  }
+  assert.deepEqual(codes, [1, 0, 0], said.slice(-scripts.length).join("\n"));
+  const [looked, recovered] = said.slice(-scripts.length);
+  assert.match(looked!, /1\. Give the ConfigMap of the trust anchors what the stack has installed/);
+  assert.match(looked!, /2\. Run pulumi up --refresh/);
+  assert.match(recovered!, /\nThere is nothing to recover\.\n/);
   await isWhole();
 });
 
@@ -319,6 +334,35 @@ test("identity was down for longer than a leaf lives: the same pods restart, and
   assert.equal(await podOf("running-0"), fresh);
 });
 
+test("someone has swapped the anchor by hand, in one step: the mesh goes back to the stack's", async () => {
+  await swapAnchor();
+  await restartWorkloads("running-1");
+  const kept = await podOf("running-2");
+  const { code, stdout, stderr } = await recover("--yes");
+  assert.equal(code, 0, stdout + stderr);
+  await isWhole();
+  assert.equal(await podOf("running-2"), kept);
+});
+
+test("pulumi up was killed in the midst of Helm, and has left its lock", async () => {
+  await set("linkerdControlPlaneValues.podLabels.recovered", "yes");
+  let isKilled = false;
+  await execute("pulumi", ["up", "--yes", "--skip-preview"], (text, kill) => {
+    if (isKilled || !/Release linkerd-control-plane updating/.test(text)) return;
+    isKilled = true;
+    kill();
+  });
+  assert.ok(isKilled);
+  const locked = await recover("--yes");
+  assert.equal(locked.code, 2, locked.stdout + locked.stderr);
+  assert.match(locked.stderr, /pulumi cancel/);
+  await ensureStack(sandboxName, console.log);
+  const { code, stdout, stderr } = await recover("--yes");
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stderr, /pulumi up: It was killed while it was updating linkerd-control-plane\./);
+  await isWhole();
+});
+
 test("a webhook's certificate has ended, and a pod came up without a proxy", async () => {
   await behindCertManager(async () => {
     const ca = await authority({ commonName: "webhooks.linkerd.svc" });
@@ -327,11 +371,20 @@ test("a webhook's certificate has ended, and a pod came up without a proxy", asy
       ...{ notBefore: hoursFromNow(-25), notAfter: hoursFromNow(-1) },
     });
     await setSecret("linkerd-proxy-injector-k8s-tls", { "tls.crt": pemOf(certificate) });
+    // The API server may go on for half an hour with a connection that it has.
+    await stop("linkerd-proxy-injector", "linkerd");
+    await kubectl("delete", "pod", `--namespace=${loadNamespace}`, await podOf("running-0"));
+    await start("linkerd-proxy-injector", "linkerd");
   });
-  assert.match(await found(), /Secret linkerd\/linkerd-proxy-injector-k8s-tls: /);
+  const told = await found();
+  assert.match(told, /Secret linkerd\/linkerd-proxy-injector-k8s-tls: /);
+  const bare = /Deployment mesh-load\/running-0: It has pods without a proxy/;
+  assert.match(told, bare);
   await start("cert-manager", "cert-manager");
   const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
+  assert.equal(code, 1, stdout + stderr);
+  assert.match(stdout, bare);
+  await restartWorkloads("running-0");
   await isWhole();
 });
 
