@@ -1,37 +1,48 @@
 /** A plan, and a forecast, for people. */
 
 import type { Ending, Forecast } from "../../rules/recovery/forecast.ts";
-import type { Obstacle, Plan, Remedy } from "../../rules/recovery/plan.ts";
+import type { Fault, Obstacle, Plan, Remedy } from "../../rules/recovery/plan.ts";
 import { formatSpan, formatTime } from "../format.ts";
 
 /** Longer lists are for the JSON. */
 const mostFound = 5;
 
-export function describePlan({ remedies, obstacles, isPartial }: Plan): string {
-  return [
-    ...(remedies.length === 0
-      ? []
-      : ["To recover, in this order, each only on the evidence of the one before:"]),
-    ...remedies.flatMap((remedy, index) => describeRemedy(remedy, index + 1)),
-    ...(isPartial && remedies.length > 0
+export function describePlan({ remedies, waiting, obstacles, isPartial }: Plan): string {
+  if (remedies.length + obstacles.length === 0) return "There is nothing to recover.";
+  const sections = [
+    remedies.length === 0 ? [] : ["To recover, in this order, each only on the evidence of the one before:"],
+    ...remedies.map(describeRemedy),
+    isPartial && remedies.length > 0
       ? ["What comes after that can be seen only then: it is told before it is done."]
-      : []),
-    ...(obstacles.length === 0 ? [] : ["", "What this command leaves to you:"]),
-    ...obstacles.flatMap(describeObstacle),
-    ...(remedies.length + obstacles.length === 0 ? ["There is nothing to recover."] : []),
-  ].join("\n");
+      : [],
+    obstacles.length === 0
+      ? []
+      : ["What this command leaves to you:", ...obstacles.flatMap(describeObstacle)],
+    waiting.length === 0 ? [] : ["What waits until then:", ...waiting.flatMap(describeWaiting)],
+  ];
+  return sections
+    .filter(({ length }) => length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
 }
 
-function describeRemedy({ does, found, why, interrupts, milliseconds }: Remedy, place: number): string[] {
-  const more = found.length - mostFound;
+function describeRemedy({ does, found, why, interrupts, milliseconds }: Remedy, index: number): string[] {
   return [
-    "",
-    `${place}. ${does[0]!.toUpperCase()}${does.slice(1)}`,
-    ...found.slice(0, mostFound).map(({ subject, message }) => `     Found: ${subject}: ${message}`),
-    ...(more > 0 ? [`            and ${more} more: --json lists all`] : []),
+    `${index + 1}. ${does[0]!.toUpperCase()}${does.slice(1)}`,
+    ...describeFound(found),
     `     Why: ${why}`,
     `     Interrupts: ${interrupts}`,
     `     Takes: about ${formatSpan(milliseconds)}`,
+  ];
+}
+
+const describeWaiting = ({ does, found }: Remedy) => [`  To ${does}`, ...describeFound(found)];
+
+function describeFound(found: readonly Fault[]): string[] {
+  const more = found.length - mostFound;
+  return [
+    ...found.slice(0, mostFound).map(({ subject, message }) => `     Found: ${subject}: ${message}`),
+    ...(more > 0 ? [`            and ${more} more: --json lists all`] : []),
   ];
 }
 

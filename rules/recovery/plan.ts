@@ -111,6 +111,8 @@ export interface Plan {
   /** In their order. Later ones may turn out not to be needed. */
   readonly remedies: readonly Remedy[];
   readonly obstacles: readonly Obstacle[];
+  /** What is done once it is found that nothing stands in the way any more. */
+  readonly waiting: readonly Remedy[];
   /** Whether more can be seen once the first remedies are done. */
   readonly isPartial: boolean;
 }
@@ -118,26 +120,30 @@ export interface Plan {
 const second = 1000;
 const minute = 60 * second;
 
-/** An empty plan: there is nothing to recover. */
+/** Without remedies and obstacles: there is nothing to recover. */
 export function planOf(evidence: Evidence): Plan {
-  const { mesh } = evidence;
+  const { mesh, objects } = evidence;
   const ground = [bundleRemedy(evidence), updateRemedy(evidence)].filter((one) => one !== undefined);
-  const held = mesh === undefined ? [] : reasonsToHold(mesh);
+  if (mesh === undefined) {
+    return { remedies: ground, waiting: [], obstacles: bundleObstacles(evidence), isPartial: true };
+  }
+  const hindrances = hindrancesOf(mesh);
+  const isHeld = hindrances.length > 0;
+  const [identity, webhooks, restarts] = [
+    [...identityRemedies(mesh)],
+    [...webhookRemedies(mesh)],
+    [...restartRemedies(mesh)],
+  ];
   return {
-    remedies: [
-      ...ground,
-      ...(mesh === undefined || held.length > 0 ? [] : identityRemedies(mesh)),
-      ...(mesh === undefined ? [] : webhookRemedies(mesh)),
-      ...(mesh === undefined || held.length > 0 ? [] : restartRemedies(mesh)),
-    ],
+    remedies: [...ground, ...(isHeld ? webhooks : [...identity, ...webhooks, ...restarts])],
+    waiting: isHeld ? [...identity, ...restarts] : [],
     obstacles: [
       ...bundleObstacles(evidence),
       // What pulumi up puts back may be all that stands in the way.
-      ...(evidence.objects.length > 0 ? [] : held),
-      // The same of a webhook's Certificate.
-      ...(mesh === undefined ? [] : leftToOthers(mesh, evidence.objects.length > 0)),
+      ...(objects.length > 0 ? [] : hindrances),
+      ...leftToOthers(mesh, objects.length > 0),
     ],
-    isPartial: mesh === undefined || (held.length > 0 && ground.length > 0),
+    isPartial: false,
   };
 }
 
@@ -176,7 +182,7 @@ function updateRemedy({ objects, unfinished }: Evidence): Remedy | undefined {
 }
 
 /** Why nothing that stands on the issuer is done. */
-function reasonsToHold({ anchor, issuer }: MeshEvidence): readonly Obstacle[] {
+function hindrancesOf({ anchor, issuer }: MeshEvidence): readonly Obstacle[] {
   if (anchor !== undefined) {
     return [
       {
@@ -196,7 +202,8 @@ function reasonsToHold({ anchor, issuer }: MeshEvidence): readonly Obstacle[] {
 }
 
 function* identityRemedies({ issuer, identity }: MeshEvidence): Iterable<Remedy> {
-  if (issuer.faults.length > 0) {
+  // One of someone else's is theirs to write.
+  if (issuer.faults.length > 0 && issuer.certificate !== undefined) {
     yield {
       name: "issuer",
       does: "have cert-manager issue the identity issuer again",

@@ -142,7 +142,7 @@ const keyPem = (key: webcrypto.CryptoKey) =>
   KeyObject.from(key).export({ format: "pem", type: "pkcs8" }).toString();
 
 /** The anchor of the stack, with its key, from its Secret. */
-async function anchorOnCluster(): Promise<Omit<Fabricated, "publicKey">> {
+async function anchorOnCluster(): Promise<Pick<Fabricated, "certificate" | "privateKey">> {
   const { data } = JSON.parse(
     await kubectl("get", "secret", "linkerd-trust-anchor", inLinkerd, "--output=json"),
   );
@@ -150,7 +150,6 @@ async function anchorOnCluster(): Promise<Omit<Fabricated, "publicKey">> {
   const key = createPrivateKey(text("tls.key")).export({ format: "der", type: "pkcs8" });
   return {
     certificate: new X509Certificate(text("tls.crt")),
-    commonName: "root.linkerd.cluster.local",
     privateKey: await crypto.subtle.importKey("pkcs8", key, { name: "ECDSA", namedCurve: "P-256" }, true, [
       "sign",
     ]),

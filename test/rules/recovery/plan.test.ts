@@ -47,7 +47,12 @@ const strandedIn = (namespace: string, name: string, canRestart = true): Strande
 
 suite("A plan", () => {
   test("is empty for a mesh that is whole", () => {
-    assert.deepEqual(planOf(evidence({})), { remedies: [], obstacles: [], isPartial: false });
+    assert.deepEqual(planOf(evidence({})), {
+      remedies: [],
+      waiting: [],
+      obstacles: [],
+      isPartial: false,
+    });
   });
 
   test("has everything in the order in which one thing stands on another", () => {
@@ -111,6 +116,10 @@ suite("What is left to others:", () => {
     };
     assert.deepEqual(namesOf(seen), []);
     assert.deepEqual(leftOf(seen), [fault.subject]);
+    assert.deepEqual(
+      planOf(evidence(seen)).waiting.map(({ name }) => name),
+      ["identity", "workloads"],
+    );
   });
 
   test("a cert-manager that does not run", () => {
