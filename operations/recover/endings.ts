@@ -11,10 +11,12 @@ import type { Credential } from "../status/renewal.ts";
 
 export function endingsOf(
   status: MeshStatus,
-  { issuer: found, webhooks: ofWebhooks }: MeshEvidence,
+  { issuer: found, identity, webhooks: ofWebhooks }: MeshEvidence,
 ): Ending[] {
   const { issuer, webhooks, generations, dataPlane } = status;
   const isRenewed = found.faults.length + found.hindrances.length === 0;
+  // A proxy renews its certificate as long as identity signs one.
+  const isSigning = found.faults.length === 0 && identity.every(({ isComing }) => isComing);
   const webhooksRenewed = ofWebhooks.faults.length + ofWebhooks.hindrances.length === 0;
   const signer = generations.find(({ signs }) => signs);
   const vouchers = issuer.intermediates.filter(({ subjectDer, issuerDer }) => subjectDer !== issuerDer);
@@ -58,7 +60,8 @@ export function endingsOf(
             {
               state: `the certificate of pod ${nameOfPod(one.pod)} (${nameOfWorkload(one.pod.workload)}) ends, and only a restart brings it back`,
               at: one.leaf.x509.validToDate,
-              prevention: stateOf(one, status) === "live" ? "its proxy, which renews it" : undefined,
+              prevention:
+                isSigning && stateOf(one, status) === "live" ? "its proxy, which renews it" : undefined,
             },
           ],
     ),

@@ -33,7 +33,11 @@ export async function carryOut(
     case "bundle":
       return writeTrustRoots(mesh, state.bundle!.release, state.bundle!.pem);
     case "update":
-      return runUpdate(stack.name, ["--refresh"], evidence.objects.length > 0 ? takeBack : {});
+      return runUpdate(
+        stack.name,
+        ["--refresh", "--skip-preview"],
+        evidence.objects.length > 0 ? takeBack : {},
+      );
     case "issuer":
       return issue([seen!.issuer.certificate!]);
     case "reload":
