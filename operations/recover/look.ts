@@ -40,7 +40,7 @@ export async function look(stack: ConfiguredStack): Promise<Look> {
   if (!isInstalled) {
     throw new Error(
       `ConfigMap ${namespace}/linkerd-config does not exist: there is no Linkerd in namespace ${namespace} of context ${mesh.context} that could be recovered. ` +
-        "If the cluster is a new one, pulumi up --refresh installs all of it again, with the same trust anchor (docs/recovery.md).",
+        "If the cluster is a new one, see docs/recovery.md.",
     );
   }
   if (state.objects.length === 0) {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
-import { authority, type Fabricated, hoursFromNow, keysOf, leaf } from "../certificates.ts";
+import { authority, type Fabricated, hoursFromNow, leaf } from "../certificates.ts";
 import { commandBlocks } from "../docs/commandBlocks.ts";
 import { allAccept, loadNamespace, podOf, restartWorkloads, startMeshUnderLoad } from "../meshLoad.ts";
 import { findKeys, type PrivateKey } from "../privateKeys.ts";
@@ -141,20 +141,29 @@ const pemOf = (certificate: X509Certificate) => certificate.toString().trimEnd()
 const keyPem = (key: webcrypto.CryptoKey) =>
   KeyObject.from(key).export({ format: "pem", type: "pkcs8" }).toString();
 
+const p256 = { name: "ECDSA", namedCurve: "P-256" };
+
+async function secretText(name: string, key: string): Promise<string> {
+  const { data } = JSON.parse(await kubectl("get", "secret", name, inLinkerd, "--output=json"));
+  return Buffer.from(data[key], "base64").toString();
+}
+
 /** The anchor of the stack, with its key, from its Secret. */
 async function anchorOnCluster(): Promise<Pick<Fabricated, "certificate" | "privateKey">> {
-  const { data } = JSON.parse(
-    await kubectl("get", "secret", "linkerd-trust-anchor", inLinkerd, "--output=json"),
-  );
-  const text = (key: string) => Buffer.from(data[key], "base64").toString();
-  const key = createPrivateKey(text("tls.key")).export({ format: "der", type: "pkcs8" });
+  const name = "linkerd-trust-anchor";
+  const key = createPrivateKey(await secretText(name, "tls.key")).export({ format: "der", type: "pkcs8" });
   return {
-    certificate: new X509Certificate(text("tls.crt")),
-    privateKey: await crypto.subtle.importKey("pkcs8", key, { name: "ECDSA", namedCurve: "P-256" }, true, [
-      "sign",
-    ]),
+    certificate: new X509Certificate(await secretText(name, "tls.crt")),
+    privateKey: await crypto.subtle.importKey("pkcs8", key, p256, true, ["sign"]),
   };
 }
+
+const everyLeafEnded = () =>
+  until("every leaf to end", 3 * leafMilliseconds, async () => {
+    const told = await found();
+    const isTold = (index: number) => told.includes(`running-${index}: 1 pod: its leaf ended`);
+    return [0, 1, 2].every(isTold) || told;
+  });
 
 const podNames = async () =>
   (await kubectl("get", "pods", `--namespace=${loadNamespace}`, "--output=name")).trim().split("\n").sort();
@@ -258,14 +267,15 @@ test("the issuer is another mesh's; cert-manager is named as long as it is not t
   await isWhole();
 });
 
-test("the issuer is a leaf, which cert-manager does not mind", async () => {
-  const { publicKey, privateKey } = await keysOf();
+test("the issuer is a leaf of the same key, which cert-manager does not mind", async () => {
+  const { publicKey: current } = new X509Certificate(await secretText(issuerSecret, "tls.crt"));
+  const spki = current.export({ format: "der", type: "spki" });
   const certificate = await leaf({
     commonName: "identity.linkerd.cluster.local",
     signer: await anchorOnCluster(),
-    publicKey,
+    publicKey: await crypto.subtle.importKey("spki", spki, p256, true, ["verify"]),
   });
-  await setSecret(issuerSecret, { "tls.crt": pemOf(certificate), "tls.key": keyPem(privateKey) });
+  await setSecret(issuerSecret, { "tls.crt": pemOf(certificate) });
   const { code, stdout, stderr } = await recover("--yes");
   assert.equal(code, 0, stdout + stderr);
   assert.match(stderr, /To have cert-manager issue the identity issuer again …/);
@@ -297,10 +307,7 @@ test("the issuer has ended, and every leaf with it; the command is killed on its
       "tls.crt": pemOf(issuer.certificate),
       "tls.key": keyPem(issuer.privateKey),
     });
-    await until("every leaf to end", 2 * leafMilliseconds, async () => {
-      const told = await found();
-      return /running-2: 1 pod: its leaf ended/.test(told) || told;
-    });
+    await everyLeafEnded();
   });
   await start("cert-manager", "cert-manager");
   const names = await podNames();
@@ -325,10 +332,7 @@ test("the issuer has ended, and every leaf with it; the command is killed on its
 
 test("identity was down for longer than a leaf lives: the same pods restart, and nothing else", async () => {
   await stop("linkerd-identity", "linkerd");
-  await until("every leaf to end", 2 * leafMilliseconds, async () => {
-    const told = await found();
-    return /running-2: 1 pod: its leaf ended/.test(told) || told;
-  });
+  await everyLeafEnded();
   await start("linkerd-identity", "linkerd");
   await restartWorkloads("running-0");
   const fresh = await podOf("running-0");
