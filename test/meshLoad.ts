@@ -3,10 +3,11 @@
  * it was started with. Some are those of pods that run; the others belong to pods that KWOK simulates, and one process
  * holds them. The sandbox needs the extras `kwok` and `mesh-load`.
  */
+import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { V1PodSpec, V1PodTemplateSpec } from "@kubernetes/client-node";
+import type { V1Pod, V1PodSpec, V1PodTemplateSpec } from "@kubernetes/client-node";
 import { heldBundleAnnotation } from "../rules/linkerdNames.ts";
 import { sandboxPaths } from "../sandbox/directories.ts";
 import type { Extra } from "../sandbox/toolchain/tools.ts";
@@ -123,6 +124,8 @@ const loadFile = () => join(sandboxPaths(sandboxName).directory, "load.json");
 /** Takes back all that {@link startLoad} has made. */
 export const removeLoad = () => kubectl("delete", "--filename", loadFile(), "--wait");
 
+const inLoad = `--namespace=${loadNamespace}`;
+
 const ask = async (path: string) =>
   JSON.parse(
     await kubectl("get", "--raw", `/api/v1/namespaces/${loadNamespace}/services/load:${port}/proxy/${path}`),
@@ -152,6 +155,28 @@ export async function meanwhile(work: () => Promise<void>) {
   };
 }
 
+/**
+ * While `work` is done, no connection is refused, no renewal fails, and no pod of the load is restarted.
+ *
+ * @throws AssertionError otherwise.
+ */
+export async function undisturbed(work: () => Promise<void>): Promise<void> {
+  const podsBefore = await uids();
+  const { handshakes, refused, renewals, last } = await meanwhile(work);
+  assert.deepEqual(refused, {}, JSON.stringify(last.slice(-5)));
+  assert.equal(renewals.failed, 0, JSON.stringify(renewals));
+  assert.ok(handshakes > 0);
+  assert.deepEqual(await uids(), podsBefore);
+}
+
+/** Of the load's pods, but for those that are on their way out. */
+async function uids(): Promise<string[]> {
+  const { items } = JSON.parse(await kubectl("get", "pods", inLoad, "--output=json"));
+  return (items as V1Pod[])
+    .filter(({ metadata }) => metadata!.deletionTimestamp === undefined)
+    .map(({ metadata }) => metadata!.uid!);
+}
+
 /** Waits until nothing of the load is refused any more. */
 export const allAccept = (simulated: number) =>
   until("every proxy of the load to accept every other", readyTimeoutMilliseconds, async () => {
@@ -163,8 +188,6 @@ export const allAccept = (simulated: number) =>
       JSON.stringify({ ready, ended, handshakes, refused })
     );
   });
-
-const inLoad = `--namespace=${loadNamespace}`;
 
 /** The name of a workload's one pod: the newest, since the one before it may be on its way out. */
 export const podOf = (workload: string) =>

@@ -1,9 +1,11 @@
 /** What is wrong with what the mesh's pods trust, and with the certificates that their proxies have. */
 import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
 import type { ProxyLeaf } from "../../mesh/proxyLeaf.ts";
+import { decodePem } from "../../rules/credentials/pem.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { type IssuedChain, refusalOf } from "../../rules/mesh/heldBundle.ts";
 import { type LeafState, leafState, lifeState } from "../../rules/mesh/leaves.ts";
+import { isProxyAnchor } from "../../rules/mesh/proxyAnchor.ts";
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import { broken } from "../../rules/rules.ts";
 import { formatTime } from "../format.ts";
@@ -24,10 +26,15 @@ export function dataPlaneProblems(status: MeshStatus): readonly Finding[] {
 export function podsToRestart(status: MeshStatus): ReadonlyMap<MeshedPod, string> {
   const { dataPlane } = status;
   const reasons = new Map<MeshedPod, string>();
-  for (const { anchors, pods } of dataPlane?.bundles ?? []) {
+  for (const { anchors, skipped, pods } of dataPlane?.bundles ?? []) {
     const refusal = anchors && refusalOfIssued(status, anchors);
-    if (refusal !== undefined)
-      for (const pod of pods) reasons.set(pod, `refuses what identity signs: ${refusal}`);
+    const reason =
+      refusal !== undefined
+        ? `refuses what identity signs: ${refusal}`
+        : skipped > 0 && isReadable(status)
+          ? "cannot read all of the bundle with which it started, and could now"
+          : undefined;
+    if (reason !== undefined) for (const pod of pods) reasons.set(pod, reason);
   }
   for (const one of dataPlane?.leaves ?? []) {
     const state = stateOf(one, status);
@@ -40,6 +47,10 @@ export function podsToRestart(status: MeshStatus): ReadonlyMap<MeshedPod, string
   }
   return reasons;
 }
+
+/** Whether a proxy that starts now can read every certificate of the mesh's bundle. */
+const isReadable = ({ trust: { bundle, anchors } }: MeshStatus) =>
+  decodePem(bundle.text).blocks.length === anchors.filter(isProxyAnchor).length;
 
 /** By what identity hands out now: the anchors may be those of the mesh, and the chain not reach them. */
 function refusalOfIssued(

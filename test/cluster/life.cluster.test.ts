@@ -16,9 +16,7 @@ import { commandBlocks } from "../docs/commandBlocks.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
   connectTo,
-  credentials,
   environment,
-  kubectl,
   pulumi,
   refused,
   removeSandbox,
@@ -281,73 +279,10 @@ test("destroy refuses to delete a trust anchor, and up goes on after that", asyn
   await upChangesNothing();
 });
 
-const loadedAnchor = async () => (await credentials()).loaded[0]?.anchor?.subject;
-
-test("a second generation joins the bundle, and the first stays as it is", async () => {
-  const before = await readSecret("linkerd-trust-anchor");
-  await setGenerations(1, 2);
-  await up();
-  assert.deepEqual(await readSecret("linkerd-trust-anchor"), before);
-  assert.deepEqual(await bundle(), [
-    await anchorOf("linkerd-trust-anchor"),
-    await anchorOf("linkerd-trust-anchor-2"),
-  ]);
-  assert.equal(await loadedAnchor(), "root.linkerd.cluster.local");
-});
-
-test("signingGeneration lets the second sign, and the running identity controller follows", async () => {
-  // Kubernetes' times are whole seconds.
-  const begun = Date.now() - 1000;
-  await set("signingGeneration", "2");
-  await up();
-  await until("identity to use an issuer of the second generation, and to say so", 120_000, async () => {
-    const { loaded, lastReload } = await credentials();
-    const followed = loaded[0]?.anchor?.subject === "root-2.linkerd.cluster.local";
-    const said = lastReload?.reason === "IssuerUpdated" && Date.parse(lastReload.time) >= begun;
-    return (followed && said) || JSON.stringify({ loaded, lastReload });
-  });
-});
-
-test("the first generation is removed once its protection is lifted, and not before", async () => {
-  await setGenerations(2);
-  assert.match(await refused("preview"), /protect/);
-  await setGenerations(1, 2);
-  await set("protectTrustAnchors", "false");
-  await up();
-  await setGenerations(2);
-  // Proxies have certificates of the first one, for a day.
-  assert.match(await refused("up"), /Rule: anchor-needed/);
-  await restartControlPlane();
-  await up();
-  assert.equal(await exists(readSecret("linkerd-trust-anchor")), false);
-  assert.deepEqual(await bundle(), [await anchorOf("linkerd-trust-anchor-2")]);
-  assert.equal(await loadedAnchor(), "root-2.linkerd.cluster.local");
-  await soundCredentials();
-});
-
 test("the commands of docs/uninstall.md leave nothing", async () => {
   await follow("docs/uninstall.md");
   assert.deepEqual(await listObjects(), objectsBefore);
 });
-
-/** Replaces every pod of the control plane, and waits until those of before have gone. */
-async function restartControlPlane(): Promise<void> {
-  const inLinkerd = "--namespace=linkerd";
-  const pods = async () => (await kubectl("get", "pods", inLinkerd, "--output=name")).trim().split("\n");
-  const before = await pods();
-  await kubectl("rollout", "restart", "deployment", inLinkerd);
-  await kubectl("rollout", "status", "deployment", inLinkerd, "--timeout=180s");
-  await until("the pods of before to go", 60_000, async () => {
-    const left = (await pods()).filter((pod) => before.includes(pod));
-    return left.length === 0 || left.join();
-  });
-}
-
-async function setGenerations(...generations: number[]): Promise<void> {
-  await unset("trustAnchorGenerations");
-  for (const [index, generation] of generations.entries())
-    await set(`trustAnchorGenerations[${index}]`, `${generation}`);
-}
 
 /** Whether the API server has it; every other error is one. */
 async function exists(read: Promise<unknown>): Promise<boolean> {
@@ -358,19 +293,4 @@ async function exists(read: Promise<unknown>): Promise<boolean> {
     if (error instanceof ApiException && error.code === 404) return false;
     throw error;
   }
-}
-
-const fingerprintOf = (pem: string | Buffer) => new X509Certificate(pem).fingerprint256;
-const anchorOf = async (secret: string) => fingerprintOf(fileOf(await readSecret(secret), "tls.crt"));
-
-/** Fingerprints of the anchors that proxies are given. */
-async function bundle(): Promise<string[]> {
-  const { data } = await core.readNamespacedConfigMap({
-    namespace: "linkerd",
-    name: "linkerd-identity-trust-roots",
-  });
-  return data!
-    ["ca-bundle.crt"]!.split(/(?<=-----END CERTIFICATE-----)\s*/)
-    .filter(Boolean)
-    .map(fingerprintOf);
 }

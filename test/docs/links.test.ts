@@ -94,3 +94,20 @@ for (const page of followed) {
     assert.deepEqual(unknown, []);
   });
 }
+
+test("every test that npm test leaves out has a command of its own, which CONTRIBUTING.md names", () => {
+  const { scripts } = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
+  const commands = Object.entries(scripts as Record<string, string>).flatMap(([name, command]) => {
+    const [, file] = /test\/run\.ts (test\/onRequest\/[\w-]+\.cluster\.test\.ts)$/.exec(command) ?? [];
+    return file === undefined ? [] : [{ name, file }];
+  });
+  assert.deepEqual(
+    commands.map(({ file }) => file).sort(),
+    globSync("test/onRequest/*.test.ts", { cwd: project }).sort(),
+  );
+  const page = readPage("CONTRIBUTING.md");
+  assert.deepEqual(
+    commands.filter(({ name }) => !page.includes(`${name}\``)),
+    [],
+  );
+});

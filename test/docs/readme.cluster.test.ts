@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { reset } from "../../sandbox/lifecycle.ts";
-import { type CommandResult, execute, kubectl, sandboxName } from "../stack.ts";
+import { type CommandResult, execute, sandboxName } from "../stack.ts";
 import { commandBlocks } from "./commandBlocks.ts";
 
 const environment = { ...process.env, SANDBOX: sandboxName };
@@ -36,16 +36,4 @@ test("started again, it reports no changes", async () => {
     assert.equal(code, 0, `${start}: ${stdout}${stderr}`);
     assert.match(stdout, /Resources:\s+\d+ unchanged/);
   }
-});
-
-test("given a bundle that Linkerd cannot parse, npm start fails, and says which container and why", async () => {
-  const patch = JSON.stringify({ data: { "ca-bundle.crt": "not a certificate\n" } });
-  await kubectl("patch", "-n=linkerd", "configmap", "linkerd-identity-trust-roots", "--patch", patch);
-  await kubectl("delete", "-n=linkerd", "pod", "--selector=linkerd.io/control-plane-component=identity");
-  const { code, stdout, stderr } = await shell("npm start");
-  assert.equal(code, 1, stdout);
-  assert.match(stdout, /Container identity of pod linkerd\/linkerd-identity-\S+ is in CrashLoopBackOff/);
-  assert.match(stdout, /not a PEM certificate|failed to (read|load).*trust/i);
-  assert.match(stderr, /npm start: .*linkerd-identity-/);
-  assert.equal((await shell("npm stop")).code, 0);
 });

@@ -135,3 +135,18 @@ test("it works without root, if users may make namespaces", async (context) => {
   const { code, stdout, stderr } = await execute("unshare", [...rootless, "bash", "-c", script]);
   assert.equal(code, 0, stdout + stderr);
 });
+
+test("given a bundle that Linkerd cannot parse, npm start fails, and says which container and why", async () => {
+  const npm = (command: string) => execute("npm", [command], quiet, { ...process.env, SANDBOX: name });
+  const installed = await npm("start");
+  assert.equal(installed.code, 0, installed.stdout + installed.stderr);
+  const patch = JSON.stringify({ data: { "ca-bundle.crt": "not a certificate\n" } });
+  await kubectl("patch", "-n=linkerd", "configmap", "linkerd-identity-trust-roots", "--patch", patch);
+  await kubectl("delete", "-n=linkerd", "pod", "--selector=linkerd.io/control-plane-component=identity");
+  const { code, stdout, stderr } = await npm("start");
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /Container identity of pod linkerd\/linkerd-identity-\S+ is in CrashLoopBackOff/);
+  assert.match(stdout, /not a PEM certificate|failed to (read|load).*trust/i);
+  assert.match(stderr, /npm start: .*linkerd-identity-/);
+  assert.equal((await npm("stop")).code, 0);
+});

@@ -5,9 +5,13 @@ import { suite, test } from "node:test";
 import { type Certificate, withIssuing } from "../../mesh/certManager.ts";
 import { parseTimeout } from "../../operations/command.ts";
 import { factsOf, formatSpan, formatTable, formatTime } from "../../operations/format.ts";
+import { main as renew } from "../../operations/renew/renew.ts";
+import { main as review } from "../../operations/review/review.ts";
 import { metricValue } from "../../operations/status/read.ts";
+import { main as status } from "../../operations/status/status.ts";
 import { certificateFacts } from "../../rules/credentials/bundle.ts";
 import { authority, parsed } from "../certificates.ts";
+import { inProcess } from "./inProcess.ts";
 
 test("Asking to renew sets the condition that cmctl sets, and keeps all else", () => {
   const certificate: Certificate = {
@@ -40,24 +44,27 @@ test("Asking to renew sets the condition that cmctl sets, and keeps all else", (
   });
 });
 
-test("A command that is called wrongly ends like one that fails, with 2, and says why", () => {
+test("A command that is called wrongly ends like one that fails, with 2, and says why", async () => {
   const operations = resolve(import.meta.dirname, "../../operations");
-  for (const [program, ...options] of [
-    ["status/status.ts", "--timeout", "25h"],
-    ["status/status.ts", "--context"],
-    ["renew/renew.ts", "--unknown"],
-    ["review/review.ts", "--unknown"],
-    ["review/review.ts", "one.json", "more.json"],
-    ["renew/renew.ts", "more"],
-    ["cli.ts", "unknown"],
-    ["cli.ts", "renew", "--timeout", "soon"],
+  for (const [main, ...options] of [
+    [status, "--timeout", "25h"],
+    [status, "--context"],
+    [renew, "--unknown"],
+    [review, "--unknown"],
+    [review, "one.json", "more.json"],
+    [renew, "more"],
   ] as const) {
-    const { status, stderr } = spawnSync(process.execPath, [resolve(operations, program), ...options]);
-    assert.equal(status, 2, `${program} ${options.join(" ")}`);
+    const { code, stderr } = await inProcess(main, ...options);
+    assert.equal(code, 2, options.join(" "));
+    assert.match(stderr, /^error: /);
+  }
+  for (const options of [["unknown"], ["renew", "--timeout", "soon"]]) {
+    const { status, stderr } = spawnSync(process.execPath, [resolve(operations, "cli.ts"), ...options]);
+    assert.equal(status, 2, options.join(" "));
     assert.match(stderr.toString(), /^error: /);
   }
-  const { status } = spawnSync(process.execPath, [resolve(operations, "renew/renew.ts"), "--help"]);
-  assert.equal(status, 0);
+  const help = spawnSync(process.execPath, [resolve(operations, "renew/renew.ts"), "--help"]);
+  assert.equal(help.status, 0);
 });
 
 suite("A timeout", () => {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"sandbox/proxy/credentials"
@@ -12,23 +15,32 @@ import (
 // inbound is the port that other proxies call. In identity's pod, what comes
 // there goes on to the controller; in any other, the caller is told that it was
 // let in, and no more.
-type inbound struct{ *credentials.Proxy }
+type inbound struct {
+	*credentials.Proxy
+	forwarded sync.WaitGroup
+}
 
-func (i inbound) serve(listener net.Listener) {
+// serve lets no one in once it is over, and returns when those that were let in
+// have got what they came for: linkerd2-proxy drains as well, so that no
+// certificate that is being issued is lost when identity is rolled out.
+func (i *inbound) serve(ctx context.Context, listener net.Listener) {
+	context.AfterFunc(ctx, func() { listener.Close() })
 	for {
 		connection, err := listener.Accept()
-		if err != nil {
-			continue
-		}
-		if i.ServiceIdentity == "" {
-			go i.forward(connection)
-		} else {
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			i.forwarded.Wait()
+			return
+		case err != nil:
+		case i.ServiceIdentity == "":
+			i.forwarded.Go(func() { i.forward(connection) })
+		default:
 			go i.Receive(connection)
 		}
 	}
 }
 
-func (i inbound) forward(connection net.Conn) {
+func (i *inbound) forward(connection net.Conn) {
 	defer connection.Close()
 	secured := tls.Server(connection, i.Server())
 	connection.SetDeadline(time.Now().Add(credentials.HandshakeTimeout))

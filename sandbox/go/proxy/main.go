@@ -54,6 +54,11 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err := writeDocuments(proxy); err != nil {
 		return err
 	}
+	drained := make(chan struct{})
+	incoming := func(listener net.Listener) {
+		(&inbound{Proxy: proxy}).serve(ctx, listener)
+		close(drained)
+	}
 	// All ports are taken at once; a proxy answers on the first two once it has
 	// a leaf.
 	for _, server := range []struct {
@@ -61,7 +66,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 		serve   func(net.Listener)
 		ready   <-chan struct{}
 	}{
-		{configuration.Inbound, inbound{proxy}.serve, proxy.Ready()},
+		{configuration.Inbound, incoming, proxy.Ready()},
 		{configuration.Outbound, outbound{proxy}.serve, proxy.Ready()},
 		{configuration.Admin, admin{proxy}.serve, nil},
 	} {
@@ -78,6 +83,11 @@ func run(ctx context.Context, log *slog.Logger) error {
 	}
 	go remindOfIdentity(proxy, log)
 	proxy.Run(ctx)
+	select {
+	case <-proxy.Ready():
+		<-drained
+	default:
+	}
 	return nil
 }
 

@@ -5,8 +5,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, suite, test } from "node:test";
+import { main } from "../../../operations/check/check.ts";
 import { authority, hoursFromNow } from "../../certificates.ts";
 import { kubeconfigOf, startApiServer } from "../../mesh/apiServer.ts";
+import { inProcess } from "../inProcess.ts";
 
 const program = resolve(import.meta.dirname, "../../../operations/check/check.ts");
 const directory = mkdtempSync(join(tmpdir(), "check-"));
@@ -43,8 +45,20 @@ const shapeFindings = ["trustDomain", "trustAnchorGenerations", "vaultIssuer", "
 );
 const told = ({ rule, field }: Record<string, string>) => [rule, field];
 
-/** Runs the command; options that are given again win. */
-const check = (...options: string[]) => checkIn(process.env, undefined, ...options);
+/** Runs the command in this process; options that are given again win. */
+const check = (...options: string[]) => inProcess(main, ...options);
+/** With another kubeconfig. */
+async function checkAt(kubeconfig: string, ...options: string[]) {
+  const before = process.env.KUBECONFIG;
+  process.env.KUBECONFIG = kubeconfig;
+  try {
+    return await check(...options);
+  } finally {
+    if (before === undefined) delete process.env.KUBECONFIG;
+    else process.env.KUBECONFIG = before;
+  }
+}
+/** Runs it in a process of its own. */
 const checkIn = (env: NodeJS.ProcessEnv, cwd: string | undefined, ...options: string[]) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
     const child = execFile(process.execPath, [program, ...options], { env, cwd }, (_, stdout, stderr) =>
@@ -54,7 +68,7 @@ const checkIn = (env: NodeJS.ProcessEnv, cwd: string | undefined, ...options: st
 
 suite("npm run -s check", () => {
   test("exits with 0 where nothing is wrong", async () => {
-    assert.deepEqual(await check(...files), {
+    assert.deepEqual(await checkIn(process.env, undefined, ...files), {
       code: 0,
       stdout: "All right: Linkerd can work with this.\n",
       stderr: "",
@@ -65,7 +79,8 @@ suite("npm run -s check", () => {
   });
 
   test("exits with 1 where there are warnings only", async () => {
-    const { code, stdout } = await check(...files, "--json", "--trust-domain", "mesh.example");
+    const warned = [...files, "--json", "--trust-domain", "mesh.example"];
+    const { code, stdout } = await checkIn(process.env, undefined, ...warned);
     assert.equal(code, 1);
     const { verdict, findings } = JSON.parse(stdout);
     assert.equal(verdict, "warning");
@@ -170,7 +185,8 @@ ${more}`,
   });
 
   test("exits with 2 where there are errors", async () => {
-    const { code, stdout } = await check(...files, "--now", hoursFromNow(49).toISOString());
+    const late = [...files, "--now", hoursFromNow(49).toISOString()];
+    const { code, stdout } = await checkIn(process.env, undefined, ...late);
     assert.equal(code, 2);
     assert.match(stdout, /^Error: --issuer: .* expired at /);
   });
@@ -395,26 +411,17 @@ ${more}`,
         /The server of context "one" is "127\.0\.0\.1:9" in the kubeconfig/,
       ],
     ] as const) {
-      const environment = { ...process.env, KUBECONFIG: kubeconfig };
-      const { code, stdout, stderr } = await checkIn(
-        environment,
-        undefined,
-        "--config",
-        sound,
-        "--json",
-        ...options,
-      );
+      const { code, stdout, stderr } = await checkAt(kubeconfig, "--config", sound, "--json", ...options);
       assert.deepEqual([code, stderr], [1, ""]);
       const { verdict, findings } = JSON.parse(stdout);
       assert.equal(verdict, "warning");
       assert.deepEqual(findings.map(told), [["cluster-unread", field]]);
       assert.match(findings[0].message, message);
     }
-    const environment = { ...process.env, KUBECONFIG: "/not/there" };
-    const text = await checkIn(environment, undefined, "--config", sound);
+    const text = await checkAt("/not/there", "--config", sound);
     assert.equal(text.code, 1);
     assert.match(text.stdout, /^Warning: kubeconfig: The cluster could not be looked at: /);
-    const offline = await checkIn(environment, undefined, "--config", sound, "--offline");
+    const offline = await checkAt("/not/there", "--config", sound, "--offline");
     assert.deepEqual(offline, { code: 0, stdout: "All right: Linkerd can work with this.\n", stderr: "" });
   });
 
@@ -456,7 +463,7 @@ ${more}`,
     );
     const kubeconfig = write("other", kubeconfigOf({ name: "one", server: "https://one", user: {} }));
     const secret = ["--secret", "linkerd/linkerd-identity-issuer", "--context", "none"];
-    const cluster = await checkIn({ ...process.env, KUBECONFIG: kubeconfig }, undefined, ...secret);
+    const cluster = await checkAt(kubeconfig, ...secret);
     assert.equal(cluster.code, 2);
     assert.match(
       cluster.stdout,
@@ -465,7 +472,7 @@ ${more}`,
   });
 
   test("explains itself", async () => {
-    const { code, stdout } = await check("--help");
+    const { code, stdout } = await checkIn(process.env, undefined, "--help");
     assert.equal(code, 0);
     assert.match(stdout, /Exit code: 0 .* 1 .* 2 /);
   });
@@ -488,7 +495,8 @@ ${more}`,
       "bytes",
       Buffer.from(Array.from({ length: 2_000_000 }, (_, index) => (index * 7919) % 256)),
     );
-    const { code, stderr } = await check("--bundle", bytes, "--issuer", bytes, "--key", bytes);
+    const all = ["--bundle", bytes, "--issuer", bytes, "--key", bytes];
+    const { code, stderr } = await checkIn(process.env, undefined, ...all);
     assert.deepEqual([code, stderr], [2, ""]);
   });
 });

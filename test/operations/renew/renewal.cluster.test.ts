@@ -17,8 +17,10 @@ import {
   projectDirectory,
   removeSandbox,
   renew,
+  set,
   soundCredentials,
   startSandbox,
+  unset,
   up,
 } from "../../stack.ts";
 
@@ -126,6 +128,19 @@ suite("A renewal", () => {
     assert.deepEqual(serialNumbers, [issuer.serialNumber, issuer.serialNumber]);
     await inLinkerd("scale", "deploy/linkerd-identity", "--replicas=1");
   });
+});
+
+test("The next issuer is signed by someone else's, if the settings refer to it", async () => {
+  await inLinkerd("apply", "--filename=test/operations/renew/byHand.yaml");
+  await set("identityIssuerRef.name", "by-hand");
+  await up();
+  await renew();
+  const signer = ["certificate/linkerd-identity-issuer", "--output=jsonpath={.spec.issuerRef.name}"];
+  assert.equal(await inLinkerd("get", ...signer), "by-hand");
+  await unset("identityIssuerRef");
+  await up();
+  await renew();
+  await inLinkerd("delete", "--filename=test/operations/renew/byHand.yaml");
 });
 
 suite("What is not right is named, with its reason and the fix:", () => {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import { Extension } from "@peculiar/x509";
 import type { MeshedPod } from "../../../mesh/meshedPods.ts";
 import { carryOut, describePlan, planOf } from "../../../operations/status/fix.ts";
 import type { MeshStatus } from "../../../operations/status/read.ts";
 import { problemsOf } from "../../../operations/status/verdict.ts";
-import { authority, hoursFromNow, leaf, parsed } from "../../certificates.ts";
+import { authority, authorityExtensions, hoursFromNow, leaf, parsed } from "../../certificates.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 import { soundStatus } from "./soundStatus.ts";
 
@@ -85,6 +87,26 @@ suite("What is restarted is", () => {
         "  Pod shop/alone",
       ],
     );
+  });
+
+  test("what cannot read all of the bundle with which it started, once the mesh has one that it can", async () => {
+    const bundles = [{ state: "current" as const, anchors, skipped: 1, pods: [pod("Deployment", "web")] }];
+    const mended: MeshStatus = {
+      ...sound,
+      dataPlane: { pods: 1, bundles, externalWorkloads: 0, leaves: [] },
+    };
+    assert.match(
+      planned(mended),
+      /^Restarting, in this order:\n {2}Deployment shop\/web: 1 pod: cannot read all of the bundle .*$/,
+    );
+    // The proxy's verifier does not know what is critical in it.
+    const unknown = new Extension("1.2.3.4.5", true, new Uint8Array([5, 0]));
+    const extensions = [...authorityExtensions(), unknown];
+    const { certificate } = await authority({ commonName: "company root", extensions });
+    const { bundle } = sound.trust;
+    const text = `${bundle.text}\n${certificate.toString().trimEnd()}`;
+    const trust = { ...sound.trust, bundle: { ...bundle, text }, anchors: [...anchors, parsed(certificate)] };
+    assert.equal(planned({ ...mended, trust }), "Nothing here is mended by a restart.");
   });
 
   test("nothing as long as identity would not start, or does not answer", async () => {

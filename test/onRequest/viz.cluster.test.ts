@@ -6,8 +6,14 @@ import { ApiregistrationV1Api } from "@kubernetes/client-node";
 import { askToIssue } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
+import {
+  askThroughout,
+  containersOf,
+  injectedPod,
+  proxyOf,
+  servedSerialNumber,
+} from "../cluster/admission.ts";
 import { connectTo, kubeConfig, pulumi, removeSandbox, set, startSandbox, up } from "../stack.ts";
-import { askThroughout, containersOf, injectedPod, proxyOf, servedSerialNumber } from "./admission.ts";
 
 const namespace = "linkerd-viz";
 const servers = [

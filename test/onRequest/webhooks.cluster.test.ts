@@ -11,6 +11,13 @@ import type { Mesh } from "../../mesh/cluster.ts";
 import { until } from "../../sandbox/until.ts";
 import { hoursFromNow, keysOf, leaf } from "../certificates.ts";
 import {
+  askThroughout,
+  containersOf,
+  injectedPod,
+  proxyOf,
+  servedSerialNumber,
+} from "../cluster/admission.ts";
+import {
   connectTo,
   kubectl,
   pulumi,
@@ -21,7 +28,6 @@ import {
   up,
   upChangesNothing,
 } from "../stack.ts";
-import { askThroughout, containersOf, injectedPod, proxyOf, servedSerialNumber } from "./admission.ts";
 
 const namespace = "linkerd";
 const certManagerNamespace = "pki";

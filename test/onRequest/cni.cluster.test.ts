@@ -21,6 +21,7 @@ import { hasCniValue } from "../../rules/charts/cni.ts";
 import { namedChart } from "../../rules/charts/version.ts";
 import { chartArchive } from "../../sandbox/programs.ts";
 import { until } from "../../sandbox/until.ts";
+import { injectedPod, proxyOf } from "../cluster/admission.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
   connectTo,
@@ -36,7 +37,6 @@ import {
   startSandbox,
   upChangesNothing,
 } from "../stack.ts";
-import { injectedPod, proxyOf } from "./admission.ts";
 
 const namespace = "linkerd";
 /** Name of the plugin's namespace, its release and its DaemonSet. */
