@@ -107,10 +107,12 @@ async function takeEffect(
 /** What a remedy was for, and is found again. What else has come up is for another turn. */
 function leftOf({ name, found }: Remedy, { remedies }: Plan): readonly string[] {
   const subjects = new Set(found.map(({ subject }) => subject));
+  // The pods of identity have other names when they have restarted, and the same to answer for.
+  const isAny = name === "identity" || name === "reload";
   return remedies
     .filter((one) => one.name === name)
     .flatMap((one) => one.found)
-    .filter(({ subject }) => subjects.has(subject))
+    .filter(({ subject }) => isAny || subjects.has(subject))
     .map(({ subject, message }) => `${subject}: ${message}`);
 }
 
