@@ -158,7 +158,8 @@ const ownersOfReplicaSets = {
   "rollouts-pod-template-hash": "Rollout",
 } as const;
 
-function workloadOf({
+/** What a pod belongs to, by its metadata. */
+export function workloadOf({
   namespace = "",
   name = "",
   labels = {},

@@ -10,6 +10,11 @@ const commands = [
   ["status", "show what a mesh has and uses", () => import("./status/status.ts")],
   ["renew", "renew the identity issuer now", () => import("./renew/renew.ts")],
   ["rotate", "rotate the trust anchor, a step at a time", () => import("./rotate/rotate.ts")],
+  [
+    "recover",
+    "bring back a mesh whose credentials have ended or were damaged",
+    () => import("./recover/recover.ts"),
+  ],
   ["new-stack", "write the file of a new stack", () => import("./newStack/newStack.ts")],
   ["review", "say what a reviewer must know of a preview", () => import("./review/review.ts")],
 ] as const;

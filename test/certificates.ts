@@ -23,8 +23,8 @@ export interface Fabricated {
 
 export interface Fabrication {
   readonly commonName: string;
-  /** Default: itself. */
-  readonly signer?: Omit<Fabricated, "publicKey">;
+  /** Default: itself. One that was not made here is named as its certificate says. */
+  readonly signer?: Omit<Fabricated, "publicKey" | "commonName"> & { readonly commonName?: string };
   /** Default: an hour ago. */
   readonly notBefore?: Date;
   /** Default: in two days. */
@@ -84,6 +84,11 @@ const nameOf = (commonName: string) =>
     ? `2.5.4.5=0123456789abcdef, CN=${commonName}`
     : `CN=${commonName}`;
 
+const issuerNameOf = (signer: Fabrication["signer"]) =>
+  signer !== undefined && signer.commonName === undefined
+    ? new x509.X509Certificate(signer.certificate.raw).subjectName
+    : undefined;
+
 async function sign(
   {
     commonName,
@@ -98,7 +103,7 @@ async function sign(
   const signingKey = signer?.privateKey ?? keys.privateKey;
   const certificate = await x509.X509CertificateGenerator.create({
     subject: nameOf(commonName),
-    issuer: nameOf(signer?.commonName ?? commonName),
+    issuer: issuerNameOf(signer) ?? nameOf(signer?.commonName ?? commonName),
     publicKey: keys.publicKey,
     signingKey,
     signingAlgorithm: { ...signingKey.algorithm, hash },

@@ -1,5 +1,4 @@
 /** What each command of a rotation does. */
-import { createInterface } from "node:readline/promises";
 import { setTimeout } from "node:timers/promises";
 import { withKeys } from "../../infra/config.ts";
 import { readEvidence, type Seen } from "../../mesh/rotationEvidence.ts";
@@ -17,13 +16,14 @@ import {
   type StepName,
   stepBack,
 } from "../../rules/rotation/steps.ts";
+import { confirm, Refused } from "../confirm.ts";
 import type { exitCodes } from "../exitCodes.ts";
 import { readProject } from "../project.ts";
 import { awaitProof, runUpdate, stackFileOf, writeEdit } from "./apply.ts";
 import { describeDistrust } from "./distrust.ts";
 import { commands, describePlan, mayTake, type Plan, planJson, planOf } from "./plan.ts";
 import { restartAll, restartsFor } from "./restart.ts";
-import { Refused, readRotation, type Stack, type StackOptions } from "./stack.ts";
+import { readRotation, type Stack, type StackOptions } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
 import { reasonToRecall, watchRenewals } from "./undo.ts";
 
@@ -63,7 +63,8 @@ async function take(
   const project = readProject();
   const lines = describeEdit(edit);
   report(`To ${does}:\n${lines.map((line) => `  ${line}`).join("\n")}`);
-  if (!options.yes && !options.edit) await confirm(`Change stack ${stack.name}, and run pulumi up?`);
+  if (!options.yes && !options.edit)
+    await confirm(`Change stack ${stack.name}, and run pulumi up?`, "--yes, or --edit");
   writeEdit(project, stack.name, edit);
   if (options.edit) {
     report(`${stackFileOf(project, stack.name)} is changed. It takes effect with pulumi up.`);
@@ -77,17 +78,6 @@ async function update(options: Options, signal: AbortSignal): Promise<void> {
   await runUpdate(options.stack!);
   const { mesh, planned, demands } = await readRotation(options, signal);
   await awaitProof(mesh, planned, demands, report);
-}
-
-async function confirm(question: string): Promise<void> {
-  if (!process.stdin.isTTY) throw new Refused("There is no terminal to ask on: give --yes, or --edit.");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`${question} (yes/no) `);
-    if (answer.trim() !== "yes") throw new Refused("Nothing more is done.");
-  } finally {
-    terminal.close();
-  }
 }
 
 function print(seen: Plan, { json }: Options): void {
@@ -144,7 +134,7 @@ async function goOn(
   signal: AbortSignal,
 ): Promise<void> {
   report(`The cluster is not yet as stack ${stack.name} says: ${pending.join("; ")}.`);
-  if (!options.yes) await confirm("Run pulumi up?");
+  if (!options.yes) await confirm("Run pulumi up?", "--yes, or --edit");
   await update({ ...options, stack: stack.name }, signal);
 }
 
@@ -186,7 +176,7 @@ async function restartHolders({ mesh, planned, stage }: Stack, options: Options)
     report(
       `To restart ${count === 1 ? "1 workload" : `${count} workloads`} whose pods were ${alone ? `not started with generation ${newest} alone` : `started before generation ${newest}`}.`,
     );
-    if (!options.yes) await confirm("Restart them?");
+    if (!options.yes) await confirm("Restart them?", "--yes, or --edit");
   }
   await restartAll(mesh, restarts, report);
   if (count > 0) await ended(async () => (await find())?.workloads.length === 0, mesh.signal);
@@ -240,7 +230,7 @@ export const begin: Action = async (options, signal) => {
   const edit = editOf(distrust.name, stage, settings, nextAnchor(options));
   report(describeDistrust(stage, edit, await readEvidence(mesh, planned, false), mesh.namespace, demands));
   if (!options.yes && !options.edit) {
-    await confirm(`Change stack ${stack.name}, run pulumi up, and restart all of these?`);
+    await confirm(`Change stack ${stack.name}, run pulumi up, and restart all of these?`, "--yes, or --edit");
   }
   const confirmed = { ...options, yes: true };
   await take(stack, edit, distrust.does, confirmed, signal);

@@ -38,11 +38,20 @@ const isLocked = /currently locked by|[Aa]nother update is currently in progress
 /**
  * Runs `pulumi up`, whose progress goes to standard error.
  *
+ * @param options of its own, such as `--refresh`.
+ * @param variables of its environment, beside those of this process.
  * @throws Error if it fails; what it has said then stands above. Of another update that is under way, it says so.
  */
-export async function runUpdate(stack: string): Promise<void> {
-  const args = ["up", "--yes", "--stack", stack];
-  const child = spawn("pulumi", args, { stdio: ["ignore", process.stderr, "pipe"] });
+export async function runUpdate(
+  stack: string,
+  options: readonly string[] = [],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const args = ["up", "--yes", ...options, "--stack", stack];
+  const child = spawn("pulumi", args, {
+    env: { ...process.env, ...variables },
+    stdio: ["ignore", process.stderr, "pipe"],
+  });
   const { promise, resolve, reject } = Promise.withResolvers<number | null>();
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -54,7 +54,7 @@ export function restartsFor(
 }
 
 /** How long they take if each batch comes up in usual time, in milliseconds. */
-export function estimateOf({ workloads }: Restarts): number {
+export function estimateOf({ workloads }: Pick<Restarts, "workloads">): number {
   const pods = workloads.reduce((sum, one) => sum + one.pods, 0);
   const batches = Math.ceil(workloads.length / atOnce);
   return Math.max(batches * usualRolloutMilliseconds, (pods * 1000) / podsPerSecond);

@@ -15,6 +15,7 @@ import type { Demands } from "../../rules/rotation/gates.ts";
 import { type Stage, stageOf } from "../../rules/rotation/stage.ts";
 import { type Settings, signedElsewhere } from "../../rules/settings/settings.ts";
 import { readStack } from "../check/stack.ts";
+import { Refused } from "../confirm.ts";
 import { formatFindings } from "../format.ts";
 import { readProject } from "../project.ts";
 import { stackFileOf } from "./apply.ts";
@@ -42,8 +43,13 @@ export interface Stack {
   readonly others: readonly Mesh[];
 }
 
-/** What is not done, and why. */
-export class Refused extends Error {}
+/** A stack's settings, and its own cluster. */
+export interface ConfiguredStack {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly kubeconfig: string | undefined;
+  readonly mesh: Mesh;
+}
 
 /** The ClusterIssuer signs with whatever is in the anchor's Secret, so no gate can keep a new anchor from signing. */
 const keptByCluster =
@@ -52,9 +58,11 @@ const keptByCluster =
   "cmctl renew --namespace cert-manager linkerd-trust-anchor; pulumi up; restart every meshed pod; npm run -s renew; restart them again, or wait for issuanceLifetime; " +
   'make the new anchor the previous one; pulumi up. docs/credentials.md, "Rotating it", has each command.';
 
-/** @throws Error if the stack or its mesh cannot be read, or no generation can be told to sign. */
-export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
-  const { stack, externalWorkloadsHoldIt } = options;
+/** @throws Error if the stack cannot be read, or is not sound. */
+export async function readConfigured(
+  stack: string | undefined,
+  signal: AbortSignal,
+): Promise<ConfiguredStack> {
   const text = await readStack(stack);
   if ("rule" in text) throw new Refused(formatFindings([text as Finding]));
   const { configuration, findings } = configurationOf(text);
@@ -62,6 +70,23 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
     throw new Refused(formatFindings(findings.filter(({ severity }) => severity === "error")));
   }
   const settings: Settings = resolve(configuration.linkerd);
+  const { kubeconfig, kubeContext: context } = configuration;
+  return {
+    name: stack ?? (await selectedStack()),
+    settings,
+    kubeconfig,
+    mesh: meshOf({ kubeconfig, context }, settings, signal),
+  };
+}
+
+function meshOf(cluster: KubeConfigOptions, { controlPlane }: Settings, signal: AbortSignal): Mesh {
+  return { ...connect({ ...cluster, signal }), namespace: known(controlPlane.namespace)! };
+}
+
+/** @throws Error if the stack or its mesh cannot be read, or no generation can be told to sign. */
+export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
+  const { stack, externalWorkloadsHoldIt } = options;
+  const { name, settings, kubeconfig, mesh } = await readConfigured(stack, signal);
   if (settings.trustAnchor.source === "cluster") throw new Refused(keptByCluster);
   const planned = plannedAnchors(settings);
   if (planned === undefined) {
@@ -69,26 +94,18 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
       "A certificate in providedTrustAnchors cannot be read here. It is no secret: set it without --secret.",
     );
   }
-  const [namespace, rotationAllowance, issuanceLifetime, clockSkewAllowance] = [
-    settings.controlPlane.namespace,
+  const [rotationAllowance, issuanceLifetime, clockSkewAllowance] = [
     settings.trustAnchor.rotationAllowance,
     settings.identityIssuer.issuanceLifetime,
     settings.identityIssuer.clockSkewAllowance,
   ].map((value) => known(value)!);
-  const meshOf = (cluster: KubeConfigOptions): Mesh => ({
-    ...connect({ ...cluster, signal }),
-    namespace: namespace!,
-  });
-  const { kubeconfig, kubeContext: context } = configuration;
-  const mesh = meshOf({ kubeconfig, context });
   const elsewhere = signedElsewhere(settings) !== undefined;
   const stage = stageOf(settings, elsewhere ? await readSigner(mesh, planned) : undefined);
   if (stage === undefined) {
     throw new Refused(
-      `Someone else signs the identity issuer, and the one in Secret ${namespace}/${identityIssuerName} leads to none of trustAnchorGenerations [${planned.generations.join(", ")}] that is in the bundle of the running mesh. What it is: npm run -s status`,
+      `Someone else signs the identity issuer, and the one in Secret ${mesh.namespace}/${identityIssuerName} leads to none of trustAnchorGenerations [${planned.generations.join(", ")}] that is in the bundle of the running mesh. What it is: npm run -s status`,
     );
   }
-  const name = stack ?? (await selectedStack());
   return {
     name,
     settings,
@@ -102,7 +119,7 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
       externalConfirmed: externalWorkloadsHoldIt,
     },
     mesh,
-    others: otherClusters(options, kubeconfig).map(meshOf),
+    others: otherClusters(options, kubeconfig).map((cluster) => meshOf(cluster, settings, signal)),
   };
 }
 

@@ -39,7 +39,7 @@ export function planOf(status: MeshStatus, problems: readonly Finding[]): Plan {
     workload.namespace === status.namespace && workload.name === identityDeploymentName;
   const all = [
     ...(identity === undefined ? [] : [identity]),
-    ...served(status, problems),
+    ...staleWebhooks(status, problems),
     ...pods.filter((one) => identity === undefined || !isIdentity(one)),
   ];
   const order = (one: PlannedRestart) =>
@@ -78,8 +78,11 @@ function identityRestart(
   return { workload, reason: missed.message };
 }
 
-/** Webhooks that serve something else than what is stored. */
-function served({ dataPlane }: MeshStatus, problems: readonly Finding[]): readonly PlannedRestart[] {
+/** The workloads of webhooks that serve something else than what is stored. */
+export function staleWebhooks(
+  { dataPlane }: Pick<MeshStatus, "dataPlane">,
+  problems: readonly Finding[],
+): readonly PlannedRestart[] {
   const pods = dataPlane?.bundles.flatMap((bundle) => bundle.pods) ?? [];
   const found = problems
     .filter(({ rule, message }) => rule === "webhook-served" && message.includes(" serves "))

@@ -32,7 +32,7 @@ export interface MeshStatus {
   readonly context: string;
   readonly namespace: string;
   readonly readAt: Date;
-  readonly trust: Pick<Trust, "purpose" | "bundle" | "anchors" | "distributedSha256">;
+  readonly trust: Pick<Trust, "purpose" | "bundle" | "bundleWrittenAt" | "anchors" | "distributedSha256">;
   readonly generations: readonly Generation[];
   /** Which of them are this cluster's own, and which its linked clusters hold; absent if nothing says so. */
   readonly sharedTrust?: SharedTrust | undefined;

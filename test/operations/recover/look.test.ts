@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { KeyObject } from "node:crypto";
+import { suite, test } from "node:test";
+import type { MeshedPod } from "../../../mesh/meshedPods.ts";
+import { endingsOf } from "../../../operations/recover/endings.ts";
+import { meshEvidence } from "../../../operations/recover/look.ts";
+import type { MeshStatus } from "../../../operations/status/read.ts";
+import { planOf } from "../../../rules/recovery/plan.ts";
+import { authority, type Fabricated, hoursFromNow, leaf, now, parsed } from "../../certificates.ts";
+import { soundStatus } from "../status/soundStatus.ts";
+
+const { status, anchor, issuer, anchors } = await soundStatus();
+
+const renewedBy = {
+  metadata: { name: "linkerd-identity-issuer", uid: "1" },
+  spec: { secretName: "linkerd-identity-issuer", issuerRef: { name: "linkerd-trust-anchor" } },
+  status: { conditions: [{ type: "Ready", status: "True" as const }] },
+};
+const sound: MeshStatus = {
+  ...status,
+  issuer: { ...status.issuer, renewedBy },
+  renewal: { certificates: [renewedBy], signers: [] },
+};
+
+const encoded = (text: string) => Buffer.from(text).toString("base64");
+const storedOf = ({ certificate, privateKey }: Fabricated, root = anchor) => ({
+  "tls.crt": encoded(String(certificate)),
+  "tls.key": encoded(String(KeyObject.from(privateKey).export({ format: "pem", type: "pkcs8" }))),
+  "ca.crt": encoded(String(root.certificate)),
+});
+
+const stateAnchor = {
+  name: "linkerd-trust-anchor",
+  signs: true,
+  fingerprintSha256: anchor.certificate.fingerprint256,
+};
+
+const evidenceOf = (seen: MeshStatus, stored: Record<string, string> | undefined = storedOf(issuer)) =>
+  meshEvidence(seen, stored, { anchors: [stateAnchor] }, []);
+
+const remediesOf = (...args: Parameters<typeof evidenceOf>) =>
+  planOf({
+    time: now,
+    unfinished: [],
+    ownsBundle: true,
+    objects: [],
+    mesh: evidenceOf(...args),
+  }).remedies.map(({ name }) => name);
+
+const pod: MeshedPod = {
+  namespace: "shop",
+  name: "web-x",
+  workload: { namespace: "shop", kind: "Deployment", name: "web" },
+  createdAt: hoursFromNow(-30),
+};
+
+suite("Of a mesh", () => {
+  test("that is whole, nothing is recovered", () => {
+    assert.deepEqual(remediesOf(sound), []);
+  });
+
+  test("whose issuer is another mesh's, it is issued again; the anchor stays", async () => {
+    const foreign = await authority({ commonName: "root.elsewhere" });
+    const other = await authority({ commonName: "identity.linkerd.cluster.local", signer: foreign });
+    assert.deepEqual(remediesOf(sound, storedOf(other, foreign)), ["issuer"]);
+  });
+
+  test("whose issuer is a leaf, is truncated, or has another key, likewise", async () => {
+    const certificate = await leaf({ commonName: "identity.linkerd.cluster.local", signer: anchor });
+    const stored = storedOf(issuer);
+    for (const damage of [
+      { "tls.crt": encoded(String(certificate)) },
+      { "tls.crt": encoded("-----BEGIN CERTIFICATE-----\nMIIB") },
+      { "tls.key": storedOf(anchor)["tls.key"] },
+    ]) {
+      assert.deepEqual(remediesOf(sound, { ...stored, ...damage }), ["issuer"]);
+    }
+  });
+
+  test("whose issuer's Secret is gone, it is issued again", () => {
+    assert.deepEqual(
+      planOf({
+        time: now,
+        unfinished: [],
+        ownsBundle: true,
+        objects: [],
+        mesh: meshEvidence(sound, undefined, { anchors: [stateAnchor] }, []),
+      }).remedies.map(({ name }) => name),
+      ["issuer"],
+    );
+  });
+
+  test("whose renewal fails, it is tried again at once", () => {
+    const failing = { ...renewedBy, status: { failedIssuanceAttempts: 3 } };
+    const seen = {
+      ...sound,
+      issuer: { ...sound.issuer, renewedBy: failing },
+      renewal: { certificates: [failing], signers: [] },
+    };
+    assert.deepEqual(remediesOf(seen), ["issuer"]);
+  });
+
+  test("whose controllers give no certificate, identity restarts", () => {
+    const controllers = [{ podName: "linkerd-identity-1", failure: "CrashLoopBackOff" }];
+    assert.deepEqual(remediesOf({ ...sound, controllers }), ["identity"]);
+  });
+
+  test("with an ended leaf, its workload restarts, and no other", async () => {
+    const ended = parsed(
+      await leaf({
+        commonName: "web",
+        signer: issuer,
+        notBefore: hoursFromNow(-26),
+        notAfter: hoursFromNow(-2),
+      }),
+    );
+    const dataPlane = {
+      pods: 2,
+      bundles: [{ state: "current" as const, anchors, skipped: 0, pods: [pod, { ...pod, name: "other" }] }],
+      leaves: [{ pod, leaf: ended, intermediates: [parsed(issuer.certificate)] }],
+    };
+    assert.deepEqual(remediesOf({ ...sound, dataPlane }), ["workloads"]);
+    assert.deepEqual(
+      evidenceOf({ ...sound, dataPlane }).stranded.map(({ workload, pods }) => [workload.name, pods]),
+      [["web", 1]],
+    );
+  });
+
+  test("a proxy that has started with anchors it could not use restarts, once they are right", () => {
+    const dataPlane = {
+      pods: 1,
+      bundles: [{ state: "unknown" as const, skipped: 0, reason: "it is empty", pods: [pod] }],
+      leaves: [{ pod, intermediates: [], failure: "it does not answer", isStarting: true }],
+    };
+    const trust = { ...sound.trust, bundleWrittenAt: hoursFromNow(-1) };
+    assert.deepEqual(remediesOf({ ...sound, trust, dataPlane }), ["workloads"]);
+    const younger = { ...trust, bundleWrittenAt: hoursFromNow(-31) };
+    assert.deepEqual(remediesOf({ ...sound, trust: younger, dataPlane }), []);
+  });
+});
+
+test("what ends is prevented by who renews it, and an anchor by nobody", () => {
+  const endings = endingsOf(sound, evidenceOf(sound));
+  assert.deepEqual(
+    endings.map(({ state, prevention }) => [state.split(",")[0], prevention]),
+    [
+      ["the identity issuer ends", "cert-manager, which renews it"],
+      ['trust anchor "root.linkerd.cluster.local"', undefined],
+    ],
+  );
+});
