@@ -17,6 +17,7 @@ import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
 import {
   connectTo,
   environment,
+  operation,
   pulumi,
   refused,
   removeSandbox,
@@ -271,6 +272,25 @@ test("a changed life of the trust anchor is refused, and the anchor stays as it 
   await unset("trustAnchorValidityPeriodHours");
   assert.deepEqual(await readSecret("linkerd-trust-anchor"), before);
   await upChangesNothing();
+});
+
+test("recover puts back an anchor and its Issuer that someone has deleted, and does nothing more", async () => {
+  const before = await readSecret("linkerd-trust-anchor");
+  await core.deleteNamespacedSecret({ namespace: "linkerd", name: "linkerd-trust-anchor" });
+  await cluster.custom.deleteNamespacedCustomObject({
+    ...{ group: "cert-manager.io", version: "v1", namespace: "linkerd" },
+    ...{ plural: "issuers", name: "linkerd-trust-anchor" },
+  });
+  const { code, stdout, stderr } = await operation("recover", "--yes", "--json");
+  assert.equal(code, 0, stdout + stderr);
+  const { done } = JSON.parse(stdout) as { done: readonly { readonly remedy: string }[] };
+  assert.deepEqual(
+    done.map(({ remedy }) => remedy),
+    ["update"],
+  );
+  assert.deepEqual((await readSecret("linkerd-trust-anchor")).data, before.data);
+  assert.equal((await operation("recover", "--yes")).stdout, "There is nothing to recover.\n");
+  await soundCredentials();
 });
 
 test("destroy refuses to delete a trust anchor, and up goes on after that", async () => {
