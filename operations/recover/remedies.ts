@@ -1,21 +1,18 @@
 /** What each remedy does. Whether it has helped is not asked here: the next look tells. */
 import { askToIssue } from "../../mesh/certManager.ts";
-import { restart, rolledOut } from "../../mesh/restart.ts";
+import { restart } from "../../mesh/restart.ts";
 import { writeTrustRoots } from "../../mesh/trustRoots.ts";
 import { identityDeploymentName } from "../../rules/linkerdNames.ts";
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import type { MeshEvidence, RemedyName } from "../../rules/recovery/plan.ts";
 import { runUpdate } from "../rotate/apply.ts";
-import { restartAll } from "../rotate/restart.ts";
+import { comeUp, restartAll } from "../rotate/restart.ts";
 import type { Look } from "./look.ts";
 
 /** Server-side apply would otherwise leave a field to whoever has changed it last, and fail. */
 const takeBack = { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" };
 
 type Report = (line: string) => void;
-
-/** As long as a Deployment has for its progress, by default (spec.progressDeadlineSeconds). */
-const rolloutMilliseconds = 10 * 60_000;
 
 /**
  * Does what a remedy says.
@@ -60,15 +57,7 @@ export async function carryOut(
   /** Whatever budgets say: what is down disrupts nobody by its restart. */
   async function restartNow(workload: Workload): Promise<void> {
     await restart(mesh, workload, new Date());
-    const timeout = AbortSignal.timeout(rolloutMilliseconds);
-    try {
-      await rolledOut(mesh, workload, AbortSignal.any([mesh.signal, timeout]));
-    } catch (error) {
-      if (!timeout.aborted) throw error;
-      throw new Error(
-        `${nameOfWorkload(workload)} has not come up again within ten minutes. See why: kubectl -n ${workload.namespace} describe pod`,
-      );
-    }
+    await comeUp(mesh, workload);
     report(`${nameOfWorkload(workload)} has restarted.`);
   }
 }

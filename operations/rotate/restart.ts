@@ -147,6 +147,16 @@ async function restartOne(
     await takeTurn(pods);
     await restart(mesh, workload, new Date());
   }
+  await comeUp(mesh, workload);
+  return true;
+}
+
+/**
+ * Waits until a workload that has been restarted has come up again.
+ *
+ * @throws Error if it has not within ten minutes.
+ */
+export async function comeUp(mesh: Mesh, workload: Workload): Promise<void> {
   const timeout = AbortSignal.timeout(rolloutMilliseconds);
   try {
     await rolledOut(mesh, workload, AbortSignal.any([mesh.signal, timeout]));
@@ -156,7 +166,6 @@ async function restartOne(
       `${nameOfWorkload(workload)} has not come up again within ten minutes; nothing more is restarted. See why: kubectl -n ${workload.namespace} rollout status ${workload.kind.toLowerCase()}/${workload.name}`,
     );
   }
-  return true;
 }
 
 /** Waits until a budget allows one more pod to be missing, and says that it waits. */
