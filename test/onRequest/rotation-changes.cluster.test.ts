@@ -1,6 +1,6 @@
 /**
- * `npm run test:rotation-changes`: what else happens to a mesh goes on in the middle of a rotation, and disturbs nobody; and
- * the staged rotation, where generations do not vouch for each other.
+ * `npm run test:rotation-changes`: a rotation is taken back; what else happens to a mesh goes on in the middle of one, and
+ * disturbs nobody; and the staged rotation, where generations do not vouch for each other.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -85,6 +85,20 @@ const gatesOpen = () =>
     const { gates } = (await rotate("plan")).next;
     return gates.every(({ isOpen }) => isOpen) || JSON.stringify(gates);
   });
+
+test("a rotation is taken back", async () => {
+  await undisturbed(async () => {
+    assert.equal((await rotate("begin")).stage, "vouched");
+    await until("the rotation to be taken back", 8 * 60_000, async () => {
+      const { code, stdout, stderr } = await operation("rotate", "abort", "--json", "--yes");
+      assert.ok(code === 0 || code === 1, stdout + stderr);
+      return code === 0 || stdout;
+    });
+    const { stage, generations } = await rotate("plan");
+    assert.deepEqual({ stage, generations }, { stage: "idle", generations: [1] });
+    await upChangesNothing();
+  });
+});
 
 test("a renewal, a webhook's and a change of the chart, while the older generation vouches", async () => {
   await undisturbed(async () => assert.equal((await rotate("begin")).stage, "vouched"));
