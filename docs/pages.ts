@@ -12,6 +12,7 @@ import { withExampleStacks } from "./exampleStacks.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { withComment } from "./reviewPage.ts";
 import { withRefusals } from "./rotationGatesPage.ts";
+import { readRotations, rotationProofPage } from "./rotationProofPage.ts";
 import { terminalPicture } from "./terminalPicture.ts";
 import { versionsPage } from "./versionsTable.ts";
 
@@ -24,6 +25,7 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/oracle.md": oraclePage,
   "docs/review.md": withComment,
   "docs/rotation-gates.md": withRefusals,
+  "docs/rotation-proof.md": () => rotationProofPage(readRotations()),
   "docs/terminal.svg": terminalPicture,
   "docs/versions.md": versionsPage,
 };

@@ -1,5 +1,10 @@
 /** `docs/rotation-proof.md`: what a load of proxies saw of rotations, with this program and without. */
 
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+const measuredFile = resolve(import.meta.dirname, "..", "test", "onRequest", "rotations.measured.json");
+
 /** What became of the load while a step was taken. */
 export interface RotationStep {
   /** What the step is a part of. */
@@ -71,6 +76,11 @@ function describeRefused(refused: RotationStep["refused"]): string {
   return reasons.length === 0 ? "0" : reasons.join(", ");
 }
 
+/** The run that is kept. */
+export function readRotations(): MeasuredRotations {
+  return JSON.parse(readFileSync(measuredFile, "utf8")) as MeasuredRotations;
+}
+
 /** The page as it should be, of a run that was kept. */
 export function rotationProofPage({
   proxies,
@@ -86,7 +96,7 @@ export function rotationProofPage({
 
 Proxies open connections to each other all the time ([a mesh under load](sandbox.md#a-mesh-under-load)), each with a certificate of its own that
 it renews every minute or two, while the trust anchor is rotated: with [\`rotate\`](rotation.md), whose \`begin\` is killed once on its way
-and gone on with by \`rotate run\`; and by hand, in the seven steps that Linkerd documents, and in one.
+and typed again; and by hand, in the seven steps that Linkerd documents, and in one.
 
 *Refused* are connections for which one of two proxies did not accept the other, by the reason in rustls' words. *Unreachable* are those that
 did not come to that: their server had just gone. *Pods replaced* counts the load's own: a rotation with \`rotate\` waits for restarts that come
@@ -101,7 +111,7 @@ To repeat it, and to write this table anew:
 
 <!-- takes minutes -->
 \`\`\`sh
-RECORD=1 npm run test:rotation
+RECORD=1 ROTATIONS=${rotations} npm run test:rotation
 npm run -s tables
 \`\`\`
 `;
