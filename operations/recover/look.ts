@@ -3,7 +3,7 @@ import { listReleases } from "../../mesh/helmReleases.ts";
 import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
 import { found, ifAllowed } from "../../mesh/requests.ts";
 import { canRestart } from "../../mesh/restart.ts";
-import { readMeshSettings } from "../../mesh/trust.ts";
+import { certificatesOf, readMeshSettings } from "../../mesh/trust.ts";
 import { readTrustRoots } from "../../mesh/trustRoots.ts";
 import { listUnmeshed } from "../../mesh/unmeshedPods.ts";
 import { outsideValidity, quotedName } from "../../rules/credentials/certificate.ts";
@@ -14,8 +14,8 @@ import { identityDeploymentName, identityIssuerName, trustRootsName } from "../.
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import type { Evidence, Fault, IdentityFault, MeshEvidence, Stranded } from "../../rules/recovery/plan.ts";
 import { isDelivered } from "../advice.ts";
-import { estimateOf } from "../rotate/restart.ts";
-import type { ConfiguredStack } from "../rotate/stack.ts";
+import type { ConfiguredStack } from "../configuredStack.ts";
+import { estimateOf } from "../restart.ts";
 import { podsToRestart } from "../status/dataPlaneVerdict.ts";
 import { staleWebhooks } from "../status/fix.ts";
 import { type MeshStatus, readStatus } from "../status/read.ts";
@@ -74,23 +74,32 @@ export async function look(stack: ConfiguredStack): Promise<Look> {
     `Secret ${namespace}/${identityIssuerName}`,
     mesh.core.readNamespacedSecret({ name: identityIssuerName, namespace }),
   );
-  const unmeshed = await ifAllowed(listUnmeshed(mesh), () => {});
-  const evidence = { ...ground, mesh: meshEvidence(status, stored?.data, state, unmeshed ?? []) };
+  const unknown = [...status.unknown];
+  const unmeshed = await ifAllowed(listUnmeshed(mesh), (reason) => unknown.push(reason));
+  const seen = { ...status, unknown };
+  const evidence = { ...ground, mesh: meshEvidence(seen, stored?.data, state, unmeshed ?? []) };
   return { stack, state, evidence, status };
 }
 
 /** Where the stack writes the bundle, it has what the release has; where someone else does, it has at least one certificate. */
-function bundleFault(
+export function bundleFault(
   namespace: string,
   text: string | undefined,
-  { bundle }: StackState,
+  { bundle }: Pick<StackState, "bundle">,
   ownsBundle: boolean,
 ): Fault | undefined {
   const subject = `ConfigMap ${namespace}/${trustRootsName}`;
   if (text === undefined) return { subject, message: "It does not exist, or has no ca-bundle.crt." };
   if (text.trim() === "") return { subject, message: "It is empty." };
   if (!ownsBundle || bundle === undefined || text.trim() === bundle.pem) return undefined;
-  return { subject, message: "It holds another text than the anchors that the stack has installed." };
+  const [present, installed] = [text, bundle.pem].map((pem) => certificatesOf({ field: subject, text: pem }));
+  const foreign = present!.filter(({ x509 }) => !installed!.some((one) => one.x509.raw.equals(x509.raw)));
+  const leaving =
+    foreign.length === 0 ? "" : `, and beside them or in their place ${foreign.map(quotedName).join(", ")}`;
+  return {
+    subject,
+    message: `It holds another text than the anchors that the stack has installed${leaving}.`,
+  };
 }
 
 export function meshEvidence(

@@ -9,10 +9,10 @@ import { Command } from "commander";
 import { forecastOf } from "../../rules/recovery/forecast.ts";
 import { type Plan, planOf, type Remedy, type RemedyName } from "../../rules/recovery/plan.ts";
 import { coloured } from "../colour.ts";
+import { readConfigured } from "../configuredStack.ts";
 import { confirm } from "../confirm.ts";
 import { exitCodes, exitForUsage, exitInterrupted } from "../exitCodes.ts";
 import { formatSpan } from "../format.ts";
-import { readConfigured } from "../rotate/stack.ts";
 import { describeForecast, describePlan } from "./describe.ts";
 import { endingsOf } from "./endings.ts";
 import { type Look, look } from "./look.ts";
@@ -46,12 +46,14 @@ const effectMilliseconds: Readonly<Record<RemedyName, number>> = {
   controlPlane: 5 * 60_000,
   workloads: 5 * 60_000,
 };
+/** Whoever changes back what was put right as often as that would do it for ever. */
+const mostTimes = 3;
 /** What stands in the way right after a remedy may only not have seen it yet. */
 const settlingMilliseconds = 60_000;
 
 async function recover(options: Options, signal: AbortSignal): Promise<keyof typeof exitCodes> {
   const stack = await readConfigured(options.stack, signal);
-  const again = () => look({ ...stack });
+  const again = () => look(stack);
   const done: Done[] = [];
   const confirmed = new Set<RemedyName>();
   let now = await again();
@@ -64,6 +66,7 @@ async function recover(options: Options, signal: AbortSignal): Promise<keyof typ
       await confirm("Do this?", "--yes");
       for (const { name } of plan.remedies) confirmed.add(name);
     } else if (done.length === 0) report(describePlan(plan));
+    requireProgress(remedy, done);
     const begun = performance.now();
     report(`\nTo ${remedy.does} …`);
     now = await takeEffect(remedy, now, again, signal);
@@ -72,6 +75,18 @@ async function recover(options: Options, signal: AbortSignal): Promise<keyof typ
     done.push({ remedy: remedy.name, milliseconds });
     now = await settled(now, again, signal);
   }
+}
+
+/** @throws Error if a remedy has helped that often, and what it is for has come up again each time. */
+export function requireProgress(
+  { name, does, found }: Pick<Remedy, "name" | "does" | "found">,
+  done: readonly Pick<Done, "remedy">[],
+): void {
+  if (done.filter(({ remedy }) => remedy === name).length < mostTimes) return;
+  throw new Error(
+    `Tried ${mostTimes} times to ${does}. It helped each time, and again there is: ${found.map(({ subject, message }) => `${subject}: ${message}`).join("; ")} ` +
+      "Something else changes it back, such as a GitOps controller or another stack. See who: kubectl get --show-managed-fields -o yaml; stop that, and type the same again.",
+  );
 }
 
 /** Carries out a remedy, and looks until what it is for is no longer found. */

@@ -5,8 +5,8 @@ import { writeTrustRoots } from "../../mesh/trustRoots.ts";
 import { identityDeploymentName } from "../../rules/linkerdNames.ts";
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import type { MeshEvidence, RemedyName } from "../../rules/recovery/plan.ts";
-import { runUpdate } from "../rotate/apply.ts";
-import { comeUp, restartAll } from "../rotate/restart.ts";
+import { comeUp, restartAll } from "../restart.ts";
+import { runUpdate } from "../update.ts";
 import type { Look } from "./look.ts";
 
 /** Server-side apply would otherwise leave a field to whoever has changed it last, and fail. */

@@ -1,4 +1,5 @@
 /** What a reviewer must know of a preview: statements, in the order of their weight. */
+import { countOf } from "../../rules/count.ts";
 import { type Finding, parseFindings } from "../../rules/finding.ts";
 import { unseenBeginning } from "../../rules/mesh/unseen.ts";
 import { rules } from "../../rules/rules.ts";
@@ -230,7 +231,5 @@ function checked(check: Inputs["check"]): Sentence {
   const count = (severity: Finding["severity"]) =>
     check.findings.filter((finding) => finding.severity === severity).length;
   if (check.findings.length === 0) return own("all right: Linkerd can work with this.");
-  return own(`${counted(count("error"), "error")}, ${counted(count("warning"), "warning")}; see below.`);
+  return own(`${countOf(count("error"), "error")}, ${countOf(count("warning"), "warning")}; see below.`);
 }
-
-const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;

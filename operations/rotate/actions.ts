@@ -2,6 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { withKeys } from "../../infra/config.ts";
 import { readEvidence, type Seen } from "../../mesh/rotationEvidence.ts";
+import { countOf } from "../../rules/count.ts";
 import { durationMilliseconds } from "../../rules/lifetimes/duration.ts";
 import { gatesOf, isThrough } from "../../rules/rotation/gates.ts";
 import { describeStage } from "../../rules/rotation/stage.ts";
@@ -19,10 +20,11 @@ import {
 import { confirm, Refused } from "../confirm.ts";
 import type { exitCodes } from "../exitCodes.ts";
 import { readProject } from "../project.ts";
-import { awaitProof, runUpdate, stackFileOf, writeEdit } from "./apply.ts";
+import { restartAll, restartsFor } from "../restart.ts";
+import { runUpdate } from "../update.ts";
+import { awaitProof, stackFileOf, writeEdit } from "./apply.ts";
 import { describeDistrust } from "./distrust.ts";
 import { commands, describePlan, mayTake, type Plan, planJson, planOf } from "./plan.ts";
-import { restartAll, restartsFor } from "./restart.ts";
 import { readRotation, type Stack, type StackOptions } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
 import { reasonToRecall, watchRenewals } from "./undo.ts";
@@ -41,6 +43,9 @@ export interface Options extends StackOptions {
 
 type Verdict = keyof typeof exitCodes;
 export type Action = (options: Options, signal: AbortSignal) => Promise<Verdict>;
+
+/** Options to give where there is no terminal to ask on. */
+const consents = "--yes, or --edit";
 
 const report = (line: string) => void process.stderr.write(`${line}\n`);
 
@@ -64,7 +69,7 @@ async function take(
   const lines = describeEdit(edit);
   report(`To ${does}:\n${lines.map((line) => `  ${line}`).join("\n")}`);
   if (!options.yes && !options.edit)
-    await confirm(`Change stack ${stack.name}, and run pulumi up?`, "--yes, or --edit");
+    await confirm(`Change stack ${stack.name}, and run pulumi up?`, consents);
   writeEdit(project, stack.name, edit);
   if (options.edit) {
     report(`${stackFileOf(project, stack.name)} is changed. It takes effect with pulumi up.`);
@@ -134,7 +139,7 @@ async function goOn(
   signal: AbortSignal,
 ): Promise<void> {
   report(`The cluster is not yet as stack ${stack.name} says: ${pending.join("; ")}.`);
-  if (!options.yes) await confirm("Run pulumi up?", "--yes, or --edit");
+  if (!options.yes) await confirm("Run pulumi up?", consents);
   await update({ ...options, stack: stack.name }, signal);
 }
 
@@ -174,9 +179,9 @@ async function restartHolders({ mesh, planned, stage }: Stack, options: Options)
   const count = restarts.workloads.length;
   if (count > 0) {
     report(
-      `To restart ${count === 1 ? "1 workload" : `${count} workloads`} whose pods were ${alone ? `not started with generation ${newest} alone` : `started before generation ${newest}`}.`,
+      `To restart ${countOf(count, "workload")} whose pods were ${alone ? `not started with generation ${newest} alone` : `started before generation ${newest}`}.`,
     );
-    if (!options.yes) await confirm("Restart them?", "--yes, or --edit");
+    if (!options.yes) await confirm("Restart them?", consents);
   }
   await restartAll(mesh, restarts, report);
   if (count > 0) await ended(async () => (await find())?.workloads.length === 0, mesh.signal);
@@ -230,7 +235,7 @@ export const begin: Action = async (options, signal) => {
   const edit = editOf(distrust.name, stage, settings, nextAnchor(options));
   report(describeDistrust(stage, edit, await readEvidence(mesh, planned, false), mesh.namespace, demands));
   if (!options.yes && !options.edit) {
-    await confirm(`Change stack ${stack.name}, run pulumi up, and restart all of these?`, "--yes, or --edit");
+    await confirm(`Change stack ${stack.name}, run pulumi up, and restart all of these?`, consents);
   }
   const confirmed = { ...options, yes: true };
   await take(stack, edit, distrust.does, confirmed, signal);

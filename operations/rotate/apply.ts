@@ -1,5 +1,4 @@
 /** Takes a step: one edit of the stack's file, `pulumi up`, and proof of what every proxy gets after it. */
-import { spawn } from "node:child_process";
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -30,47 +29,6 @@ export function writeEdit(project: Project, stack: string, edit: Edit): void {
   const text = editStackText(isThere ? readFileSync(file, "utf8") : "", project.name, edit);
   writeFileSync(draft, text, isThere ? { mode: statSync(file).mode } : {});
   renameSync(draft, file);
-}
-
-/** How backends say that another update of the stack is under way: a file's or bucket's, and Pulumi Cloud. */
-const isLocked = /currently locked by|[Aa]nother update is currently in progress/;
-
-/**
- * Runs `pulumi up`, whose progress goes to standard error.
- *
- * @param options of its own, such as `--refresh`.
- * @param variables of its environment, beside those of this process.
- * @throws Error if it fails; what it has said then stands above. Of another update that is under way, it says so.
- */
-export async function runUpdate(
-  stack: string,
-  options: readonly string[] = [],
-  variables: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const args = ["up", "--yes", ...options, "--stack", stack];
-  const child = spawn("pulumi", args, {
-    env: { ...process.env, ...variables },
-    stdio: ["ignore", process.stderr, "pipe"],
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
-  let errors = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-    process.stderr.write(text);
-  });
-  child.on("error", reject);
-  child.on("close", resolve);
-  const code = await promise;
-  if (code === 0) return;
-  if (isLocked.test(errors)) {
-    throw new Error(
-      `Someone else is updating stack ${stack} now (who, stands above), and so nothing has been applied here. The stack's file stays as it is. ` +
-        "When that update has ended, see where it stands: npm run -s rotate -- plan. If it was killed and will never end: pulumi cancel, and the same command again.",
-    );
-  }
-  throw new Error(
-    `pulumi up has failed (exit code ${code}). The stack's file stays as it is; the same command goes on from there.`,
-  );
 }
 
 /**

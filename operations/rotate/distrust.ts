@@ -5,7 +5,7 @@ import { type Demands, isThrough } from "../../rules/rotation/gates.ts";
 import { named, type Stage } from "../../rules/rotation/stage.ts";
 import type { Edit } from "../../rules/rotation/steps.ts";
 import { formatSpan } from "../format.ts";
-import { estimateOf, restartsFor } from "./restart.ts";
+import { estimateOf, restartsFor } from "../restart.ts";
 
 /** How long it takes, and what breaks meanwhile. */
 export function describeDistrust(

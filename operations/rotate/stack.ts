@@ -1,22 +1,16 @@
 /** A stack whose trust anchor rotates: what its file says now, and the clusters to look at. */
-import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { promisify } from "node:util";
-import { resolve } from "../../components/rotatingLinkerdArgs.ts";
-import { configurationOf } from "../../infra/config.ts";
-import { connect, type Mesh } from "../../mesh/cluster.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import { readSigner } from "../../mesh/rotationEvidence.ts";
-import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
 import { identityIssuerName } from "../../rules/linkerdNames.ts";
 import { type PlannedAnchors, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import type { Demands } from "../../rules/rotation/gates.ts";
 import { type Stage, stageOf } from "../../rules/rotation/stage.ts";
 import { type Settings, signedElsewhere } from "../../rules/settings/settings.ts";
-import { readStack } from "../check/stack.ts";
+import { meshOf, readConfigured } from "../configuredStack.ts";
 import { Refused } from "../confirm.ts";
-import { formatFindings } from "../format.ts";
 import { readProject } from "../project.ts";
 import { stackFileOf } from "./apply.ts";
 import { isHeldIn } from "./stackEdit.ts";
@@ -43,45 +37,12 @@ export interface Stack {
   readonly others: readonly Mesh[];
 }
 
-/** A stack's settings, and its own cluster. */
-export interface ConfiguredStack {
-  readonly name: string;
-  readonly settings: Settings;
-  readonly kubeconfig: string | undefined;
-  readonly mesh: Mesh;
-}
-
 /** The ClusterIssuer signs with whatever is in the anchor's Secret, so no gate can keep a new anchor from signing. */
 const keptByCluster =
   "The cluster keeps this stack's trust anchor (trustAnchorSource: cluster), and cert-manager signs with a new one as soon as the identity issuer is renewed, whoever trusts it: " +
   "rotate could not hold that back, and so does not begin. By hand, one after the other: npm run -s renew (so that the next renewal is as far away as it can be); " +
   "cmctl renew --namespace cert-manager linkerd-trust-anchor; pulumi up; restart every meshed pod; npm run -s renew; restart them again, or wait for issuanceLifetime; " +
   'make the new anchor the previous one; pulumi up. docs/credentials.md, "Rotating it", has each command.';
-
-/** @throws Error if the stack cannot be read, or is not sound. */
-export async function readConfigured(
-  stack: string | undefined,
-  signal: AbortSignal,
-): Promise<ConfiguredStack> {
-  const text = await readStack(stack);
-  if ("rule" in text) throw new Refused(formatFindings([text as Finding]));
-  const { configuration, findings } = configurationOf(text);
-  if (verdictOf(findings) === "error") {
-    throw new Refused(formatFindings(findings.filter(({ severity }) => severity === "error")));
-  }
-  const settings: Settings = resolve(configuration.linkerd);
-  const { kubeconfig, kubeContext: context } = configuration;
-  return {
-    name: stack ?? (await selectedStack()),
-    settings,
-    kubeconfig,
-    mesh: meshOf({ kubeconfig, context }, settings, signal),
-  };
-}
-
-function meshOf(cluster: KubeConfigOptions, { controlPlane }: Settings, signal: AbortSignal): Mesh {
-  return { ...connect({ ...cluster, signal }), namespace: known(controlPlane.namespace)! };
-}
 
 /** @throws Error if the stack or its mesh cannot be read, or no generation can be told to sign. */
 export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
@@ -132,10 +93,6 @@ function otherClusters(
     ...alsoContext.map((context) => ({ kubeconfig, context })),
     ...alsoKubeconfig.map((other) => ({ kubeconfig: other })),
   ];
-}
-
-async function selectedStack(): Promise<string> {
-  return (await promisify(execFile)("pulumi", ["stack", "--show-name", "--non-interactive"])).stdout.trim();
 }
 
 function isHeld(stack: string): boolean {

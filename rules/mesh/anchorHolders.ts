@@ -2,6 +2,8 @@
  * Whether the pods of a mesh accept what is going to sign for it: a proxy reads its trust anchors once, when it starts, and
  * so a pod may live for months on a bundle that the mesh no longer has.
  */
+
+import { countOf } from "../count.ts";
 import { isSameAuthority, type ParsedCertificate, quotedName } from "../credentials/certificate.ts";
 import { chainToAnchor } from "../credentials/chain.ts";
 import type { Finding } from "../finding.ts";
@@ -150,5 +152,5 @@ function describeHeld(holders: readonly Holders[]): string {
 
 function numberOf(holders: readonly Holders[]): string {
   const count = holders.reduce((sum, { pods }) => sum + pods.length, 0);
-  return count === 1 ? "1 pod" : `${count} pods`;
+  return countOf(count, "pod");
 }

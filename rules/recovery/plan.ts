@@ -2,6 +2,7 @@
  * What brings a broken mesh back, in the order in which one thing stands on another: the anchors, the stack's objects, the
  * issuer, those who load it, the webhooks, and the pods that only a restart helps.
  */
+import { countOf } from "../count.ts";
 import { nameOfWorkload, type Workload } from "../mesh/workload.ts";
 
 /** Something that is not as it should be. */
@@ -318,8 +319,3 @@ const faultOf = ({ workload, pods, reason }: Stranded): Fault => ({
   subject: nameOfWorkload(workload),
   message: `${countOf(pods, "pod")}: ${reason}.`,
 });
-
-/** `1 pod`, `3 pods`. */
-function countOf(count: number, one: string): string {
-  return `${count} ${count === 1 ? one : `${one}s`}`;
-}

@@ -1,4 +1,5 @@
 /** What has to be shown before a step of a rotation, and what is seen of it. */
+import { countOf } from "../count.ts";
 import {
   isSameAuthority,
   isSignedBy,
@@ -118,7 +119,7 @@ function loaded({ controllers, stored }: Evidence): Gate {
     demand,
     isOpen: others.length === 0,
     seen:
-      others.length === 0 ? `${numberOf(controllers.length, "controller")} signed with it` : why.join("; "),
+      others.length === 0 ? `${countOf(controllers.length, "controller")} signed with it` : why.join("; "),
   };
 }
 
@@ -153,8 +154,8 @@ function everyPodHolds(generation: number, evidence: Evidence, alone = false): r
       isOpen: without === 0,
       seen:
         without === 0
-          ? numberOf(all, "pod")
-          : `${without} of ${numberOf(all, "pod")} ${without === 1 ? "was" : "were"} not: ${describeWorkloads(lacking)}`,
+          ? countOf(all, "pod")
+          : `${without} of ${countOf(all, "pod")} ${without === 1 ? "was" : "were"} not: ${describeWorkloads(lacking)}`,
     };
   });
 }
@@ -188,7 +189,7 @@ function outsideHolds(
     {
       demand: `Every workload outside${within(cluster) || " of the cluster"} was started with generation ${generation}.`,
       isOpen: externalConfirmed,
-      seen: `${numberOf(cluster.externalWorkloads, "ExternalWorkload")}, of which only whoever runs them can say so (--external-workloads-hold-it)`,
+      seen: `${countOf(cluster.externalWorkloads, "ExternalWorkload")}, of which only whoever runs them can say so (--external-workloads-hold-it)`,
     },
   ];
 }
@@ -249,7 +250,7 @@ function everyLeaf(
   return {
     demand,
     isOpen: true,
-    seen: `${numberOf(proxies.length - silent.length, "proxy", "proxies")}${rest}`,
+    seen: `${countOf(proxies.length - silent.length, "proxy", "proxies")}${rest}`,
   };
 }
 
@@ -289,8 +290,6 @@ function some(texts: readonly string[]): string {
   return `${texts.slice(0, mostTold).join("; ")}${rest > 0 ? `; and ${rest} more` : ""}`;
 }
 
-const numberOf = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
-
 /**
  * The proxies whose renewal has failed since a generation signs alone, each with what it shows: its time has come since, and
  * it still has the certificate of before.
@@ -316,7 +315,7 @@ export function failedRenewals(
       const end = life.end.toISOString();
       return {
         proxy: `${cluster === undefined ? "" : `${cluster}: `}${holderOf(pod)}`,
-        seen: `${failedRefreshes ? `${numberOf(failedRefreshes, "renewal")} failed` : "its renewal is overdue"}, and its certificate ${state === "ended" ? "has ended" : "ends"} at ${end}`,
+        seen: `${failedRefreshes ? `${countOf(failedRefreshes, "renewal")} failed` : "its renewal is overdue"}, and its certificate ${state === "ended" ? "has ended" : "ends"} at ${end}`,
       };
     }),
   );
@@ -345,7 +344,7 @@ export function checkIssued(
     return reason === undefined
       ? []
       : [
-          `${numberOf(pods.length, "pod")} with ${anchors.map(quotedName).join(", ")} would refuse it: ${reason}`,
+          `${countOf(pods.length, "pod")} with ${anchors.map(quotedName).join(", ")} would refuse it: ${reason}`,
         ];
   });
   return [...cut, ...refused];

@@ -3,7 +3,8 @@ import { KeyObject } from "node:crypto";
 import { suite, test } from "node:test";
 import type { MeshedPod } from "../../../mesh/meshedPods.ts";
 import { endingsOf } from "../../../operations/recover/endings.ts";
-import { meshEvidence } from "../../../operations/recover/look.ts";
+import { bundleFault, meshEvidence } from "../../../operations/recover/look.ts";
+import { requireProgress } from "../../../operations/recover/recover.ts";
 import type { MeshStatus } from "../../../operations/status/read.ts";
 import { planOf } from "../../../rules/recovery/plan.ts";
 import { authority, type Fabricated, hoursFromNow, leaf, now, parsed } from "../../certificates.ts";
@@ -147,5 +148,46 @@ test("what ends is prevented by who renews it, and an anchor by nobody", () => {
       ["the identity issuer ends", "cert-manager, which renews it"],
       ['trust anchor "root.linkerd.cluster.local"', undefined],
     ],
+  );
+});
+
+suite("The ConfigMap of the anchors", async () => {
+  const own = String(anchor.certificate).trim();
+  const foreign = String((await authority({ commonName: "root.other.mesh" })).certificate);
+  const faultOf = (text: string | undefined, ownsBundle = true) =>
+    bundleFault("linkerd", text, { bundle: { release: "linkerd-control-plane", pem: own } }, ownsBundle)
+      ?.message;
+
+  test("is sound with what the stack has installed, whatever its last line ends in", () => {
+    assert.equal(faultOf(`${own}\n`), undefined);
+  });
+
+  test("is told what would leave it", () => {
+    assert.match(faultOf(`${own}\n${foreign}`) ?? "", /"root\.other\.mesh"/);
+    assert.doesNotMatch(faultOf(`${own}\n${foreign}`) ?? "", new RegExp(anchor.certificate.subject));
+    assert.match(
+      faultOf(own.slice(0, 100)) ?? "",
+      /another text than the anchors that the stack has installed\.$/,
+    );
+  });
+
+  test("is empty, or not there, whoever writes it; all else of someone else's is theirs", () => {
+    assert.match(faultOf("", false) ?? "", /empty/);
+    assert.match(faultOf(undefined, false) ?? "", /does not exist/);
+    assert.equal(faultOf(foreign, false), undefined);
+  });
+});
+
+test("what is changed back again and again is not put right for ever", () => {
+  const remedy = {
+    name: "update" as const,
+    does: "run pulumi up --refresh",
+    found: [{ subject: "Secret linkerd/linkerd-trust-anchor", message: "It does not exist." }],
+  };
+  const done = (times: number) => Array.from({ length: times }, () => ({ remedy: "update" as const }));
+  requireProgress(remedy, [...done(2), { remedy: "issuer" }]);
+  assert.throws(
+    () => requireProgress(remedy, done(3)),
+    /linkerd-trust-anchor: It does not exist.*changes it back/,
   );
 });

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
-import { runUpdate } from "../../../operations/rotate/apply.ts";
+import { runUpdate } from "../../operations/update.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pulumi-"));
 after(() => rmSync(folder, { recursive: true }));

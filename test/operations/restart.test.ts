@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { HeldBundle } from "../../../mesh/meshedPods.ts";
-import { estimateOf, restartAll, restartsFor } from "../../../operations/rotate/restart.ts";
-import type { ParsedCertificate } from "../../../rules/credentials/certificate.ts";
-import { authority, hoursFromNow, parsed } from "../../certificates.ts";
-import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
+import type { HeldBundle } from "../../mesh/meshedPods.ts";
+import { estimateOf, restartAll, restartsFor } from "../../operations/restart.ts";
+import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
+import { authority, hoursFromNow, parsed } from "../certificates.ts";
+import { Refusal, startApiServer } from "../mesh/apiServer.ts";
 
 const api = await startApiServer();
 const mesh = { ...api.cluster, namespace: "linkerd" };

@@ -1,11 +1,11 @@
-/** `--restart`: has the workloads take the newest generation, whose pods were started before it. */
+/** Restarts workloads whose pods have to be replaced, a few at a time. */
 import { setTimeout } from "node:timers/promises";
-import type { Mesh } from "../../mesh/cluster.ts";
-import { allowsDisruption, covers, listBudgets, readBudget } from "../../mesh/disruptionBudgets.ts";
-import type { HeldBundle } from "../../mesh/meshedPods.ts";
-import { canRestart, isRollingOut, readRestartable, restart, rolledOut } from "../../mesh/restart.ts";
-import type { ParsedCertificate } from "../../rules/credentials/certificate.ts";
-import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
+import type { Mesh } from "../mesh/cluster.ts";
+import { allowsDisruption, covers, listBudgets, readBudget } from "../mesh/disruptionBudgets.ts";
+import type { HeldBundle } from "../mesh/meshedPods.ts";
+import { canRestart, isRollingOut, readRestartable, restart, rolledOut } from "../mesh/restart.ts";
+import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
+import { nameOfWorkload, type Workload } from "../rules/mesh/workload.ts";
 
 const atOnce = 4;
 /** Certificates that one identity controller issues: each is a TokenReview, of which older ones ask for five a second. */
