@@ -103,13 +103,13 @@ export async function readStack(name: string | undefined): Promise<StackText | F
       return unreadable(
         field,
         "The stack's configuration cannot be read: pulumi is not on PATH.",
-        "Install it; for the sandbox's stack: eval \"$(npm run -s sandbox -- env)\". Or give the stack's file: --config.",
+        "Install it; for the sandbox's stack: eval \"$(npm run -s sandbox -- env)\". check takes the stack's file as well: --config.",
       );
     }
     return unreadable(
       field,
       `pulumi config cannot read the stack: ${(stderr || message).trim().replace(/^error: /, "")}`,
-      "Select a stack, or name one with --stack; its passphrase or login must be there as for pulumi up. Or give its file: --config.",
+      "Select a stack, or name one with --stack; its passphrase or login must be there as for pulumi up. check takes its file as well: --config.",
     );
   }
 }

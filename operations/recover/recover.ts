@@ -61,12 +61,13 @@ async function recover(options: Options, signal: AbortSignal): Promise<keyof typ
     const plan = planOf(now.evidence);
     const [remedy] = plan.remedies;
     if (remedy === undefined || options.check) return end(plan, done, now, options);
-    if (!options.yes && !confirmed.has(remedy.name)) {
-      console.log(coloured(describePlan(plan)));
+    requireProgress(remedy, done);
+    const asks = !options.yes && !confirmed.has(remedy.name);
+    if (asks || done.length === 0) report(describePlan(plan));
+    if (asks) {
       await confirm("Do this?", "--yes");
       for (const { name } of plan.remedies) confirmed.add(name);
-    } else if (done.length === 0) report(describePlan(plan));
-    requireProgress(remedy, done);
+    }
     const begun = performance.now();
     report(`\nTo ${remedy.does} …`);
     now = await takeEffect(remedy, now, again, signal);

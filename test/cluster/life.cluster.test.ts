@@ -281,6 +281,10 @@ test("recover puts back an anchor and its Issuer that someone has deleted, and d
     ...{ group: "cert-manager.io", version: "v1", namespace: "linkerd" },
     ...{ plural: "issuers", name: "linkerd-trust-anchor" },
   });
+  // There is nobody to ask.
+  const asked = await operation("recover", "--json");
+  assert.deepEqual([asked.code, asked.stdout], [2, ""]);
+  assert.equal(await exists(readSecret("linkerd-trust-anchor")), false);
   const { code, stdout, stderr } = await operation("recover", "--yes", "--json");
   assert.equal(code, 0, stdout + stderr);
   const { done } = JSON.parse(stdout) as { done: readonly { readonly remedy: string }[] };
