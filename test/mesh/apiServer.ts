@@ -5,6 +5,7 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after } from "node:test";
 import { type Cluster, connect } from "../../mesh/cluster.ts";
 
@@ -26,16 +27,19 @@ export interface ApiServer {
   readonly cluster: Cluster;
   /** What there is at each path: an object or list, a {@link Refusal}, or a function of the query that gives one; all else is not found. */
   objects: Readonly<Record<string, unknown>>;
-  /** Method, path and query of each request since this was emptied, and the headers of the last one. */
+  /** Method, path and query of each request since this was emptied, and the headers and the body of the last one. */
   requests: string[];
   headers: IncomingHttpHeaders;
+  body: string;
 }
 
 /** Starts one; it ends with the test file. */
 export async function startApiServer(): Promise<ApiServer> {
-  const server = createServer(async ({ method, url = "", headers }, response) => {
+  const server = createServer(async (request, response) => {
+    const { method, url = "", headers } = request;
     api.requests.push(`${method} ${decodeURIComponent(url)}`);
     api.headers = headers;
+    api.body = await text(request);
     const held = api.objects[url.split("?")[0]!] ?? new Refusal(404, "not found");
     const answer = typeof held === "function" ? await held(new URL(url, "http://test").searchParams) : held;
     const { code, message } = answer instanceof Refusal ? answer : { code: 200, message: "" };
@@ -54,7 +58,16 @@ export async function startApiServer(): Promise<ApiServer> {
   const kubeconfig = join(directory, "kubeconfig");
   writeFileSync(kubeconfig, kubeconfigOf({ name: "test", server: url, user: { token: "t" } }));
   const cluster = connect({ kubeconfig });
-  const api: ApiServer = { url, directory, kubeconfig, cluster, objects: {}, requests: [], headers: {} };
+  const api: ApiServer = {
+    url,
+    directory,
+    kubeconfig,
+    cluster,
+    objects: {},
+    requests: [],
+    headers: {},
+    body: "",
+  };
   return api;
 }
 

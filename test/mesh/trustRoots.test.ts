@@ -29,4 +29,12 @@ test("one that is missing is made", async () => {
     api.requests.map((request) => request.split(" ")[0]),
     ["GET", "POST"],
   );
+  // Helm takes no object for its own without these.
+  const { metadata, data } = JSON.parse(api.body);
+  assert.deepEqual(data, { "ca-bundle.crt": "the anchors" });
+  assert.equal(metadata.labels["app.kubernetes.io/managed-by"], "Helm");
+  assert.deepEqual(metadata.annotations, {
+    "meta.helm.sh/release-name": "linkerd-control-plane",
+    "meta.helm.sh/release-namespace": "linkerd",
+  });
 });

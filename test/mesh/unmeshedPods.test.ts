@@ -5,8 +5,8 @@ import { startApiServer } from "./apiServer.ts";
 
 const api = await startApiServer();
 
-const pod = (name: string, annotations = {}, namespace = "shop") => ({
-  metadata: { name, namespace, annotations },
+const pod = (name: string, annotations = {}, namespace = "shop", deletionTimestamp?: string) => ({
+  metadata: { name, namespace, annotations, ...(deletionTimestamp && { deletionTimestamp }) },
 });
 
 test("pods that should have a proxy, and have none, are those of namespaces and pods that ask for one", async () => {
@@ -25,11 +25,13 @@ test("pods that should have a proxy, and have none, are those of namespaces and 
         pod("declines", { "linkerd.io/inject": "disabled" }),
         pod("on-host"),
         pod("gone"),
+        pod("leaving", {}, "shop", "2026-01-01T00:00:00Z"),
         pod("outside", {}, "plain"),
         pod("asks", asks, "plain"),
       ],
     },
     "/api/v1/namespaces/shop/pods/bare": { spec: {} },
+    "/api/v1/namespaces/shop/pods/leaving": { spec: {} },
     "/api/v1/namespaces/shop/pods/on-host": { spec: { hostNetwork: true } },
     "/api/v1/namespaces/plain/pods/asks": { spec: {} },
   };

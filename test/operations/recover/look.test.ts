@@ -137,6 +137,8 @@ suite("Of a mesh", () => {
     assert.deepEqual(remediesOf({ ...sound, trust, dataPlane }), ["workloads"]);
     const younger = { ...trust, bundleWrittenAt: hoursFromNow(-31) };
     assert.deepEqual(remediesOf({ ...sound, trust: younger, dataPlane }), []);
+    const ready = { ...dataPlane, leaves: [{ ...dataPlane.leaves[0]!, isStarting: false }] };
+    assert.deepEqual(remediesOf({ ...sound, trust, dataPlane: ready }), []);
   });
 });
 
@@ -149,6 +151,23 @@ test("what ends is prevented by who renews it, and an anchor by nobody", () => {
       ['trust anchor "root.linkerd.cluster.local"', undefined],
     ],
   );
+});
+
+test("a cross certificate in the issuer's chain ends, and nobody prevents that", async () => {
+  const old = await authority({ commonName: "root-0", notAfter: hoursFromNow(100) });
+  const cross = parsed(
+    (
+      await authority({
+        commonName: "root.linkerd.cluster.local",
+        keys: anchor,
+        signer: old,
+        notAfter: hoursFromNow(50),
+      })
+    ).certificate,
+  );
+  const seen = { ...sound, issuer: { ...sound.issuer, intermediates: [cross] } };
+  const ending = endingsOf(seen, evidenceOf(seen)).find(({ state }) => state.includes("cross certificate"));
+  assert.deepEqual([ending?.at, ending?.prevention], [cross.x509.validToDate, undefined]);
 });
 
 suite("The ConfigMap of the anchors", async () => {

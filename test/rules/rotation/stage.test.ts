@@ -181,6 +181,11 @@ test("from each stage, all but the newest generation can be distrusted", () => {
   });
 });
 
+test("where someone else signs, the next generation joins the bundle, though Pulumi has the key of this one", () => {
+  const settings = settingsOf(elsewhere["identityIssuer.vault"]);
+  assert.deepEqual(editOf("begin", stageOf(settings, 1)!, settings), { generations: [1, 2] });
+});
+
 test("a step starts from its own stage", () => {
   const settings = settingsOf({});
   assert.throws(
