@@ -26,16 +26,22 @@ Object.assign(pulumi.runtime.getMonitor()!, {
 });
 
 /** What is said before a resource is made, in a preview, too; nothing if it may be. */
-async function before(name: string, type = key, values: Values = {}): Promise<string | undefined> {
-  const transform = keepAnchors({
+async function before(
+  name: string,
+  type = key,
+  values: Values = {},
+  fit = Promise.resolve(),
+): Promise<string | undefined> {
+  const run = {
     look,
     namespace: namespacesBefore(look),
     settings: resolve(argumentsOf(values)),
-    onUnproven: ({ message }) => {
+    onUnproven: ({ message }: Error) => {
       throw new Error(`not proven: ${message}`);
     },
     spell: inConfiguration,
-  });
+  };
+  const transform = keepAnchors(run, fit);
   const transformed = await transform({ custom: true, type, name, props: {}, opts: {} });
   if (transformed === undefined) return undefined;
   const { beforeCreate } = transformed.opts.hooks as pulumi.ResourceHookBinding;
@@ -58,6 +64,14 @@ test("a part of an anchor that the mesh has is not made anew", async () => {
     assert.match(told!, /trustAnchorGenerations: Generation 1 would be made anew/, name);
     assert.match(told!, /Rule: anchor-made-once/);
   }
+});
+
+test("where the settings do not fit the cluster, that is told, and not this", async () => {
+  api.objects = running;
+  assert.equal(
+    await before("linkerd-trust-anchor-key", key, {}, Promise.reject(new Error("another trust domain"))),
+    undefined,
+  );
 });
 
 test("the next generation is made, and so is the first where no mesh runs", async () => {
