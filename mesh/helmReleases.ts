@@ -16,6 +16,13 @@ export interface ReleaseRecord {
   readonly values: object;
 }
 
+/** The newest record of a release, with what it has installed. */
+export interface InstalledRelease extends ReleaseRecord {
+  readonly chart: { readonly name: string; readonly version: string };
+  /** Its objects, in YAML. */
+  readonly manifest: string;
+}
+
 /** The Secrets in which Helm keeps a release's revisions. */
 export const selectorOf = (name: string) => `owner=helm,name=${name}`;
 
@@ -27,7 +34,23 @@ export async function findRelease(
 ): Promise<ReleaseRecord | undefined> {
   const listed = core.listNamespacedSecret({ namespace, labelSelector: selectorOf(name) });
   const { items } = await requested(`Secrets of namespace ${namespace}`, listed);
-  return newestOf(items);
+  const newest = newestOf(items);
+  return newest && recordOf(newest);
+}
+
+/** The newest record of each release in a namespace. */
+export async function releasesOf(
+  { core }: Pick<Cluster, "core">,
+  namespace: string,
+): Promise<InstalledRelease[]> {
+  const labelSelector = "owner=helm,status!=superseded";
+  const listed = core.listNamespacedSecret({ namespace, labelSelector });
+  const { items } = await requested(`Secrets of namespace ${namespace}`, listed);
+  return newestOfEach(items).map((secret) => {
+    const { chart, manifest } = unpack(secret);
+    const { name, version } = chart.metadata;
+    return { ...recordOf(secret), chart: { name, version }, manifest };
+  });
 }
 
 /** The newest record of each release of these names, in all namespaces. */
@@ -40,22 +63,23 @@ export async function listReleases(
     "Secrets of all namespaces",
     core.listSecretForAllNamespaces({ labelSelector }),
   );
-  const releases = Map.groupBy(items, ({ metadata }) => `${metadata!.namespace}/${metadata!.labels!.name}`);
+  return newestOfEach(items).map(recordOf);
+}
+
+function newestOfEach(records: readonly V1Secret[]): V1Secret[] {
+  const releases = Map.groupBy(records, ({ metadata }) => `${metadata!.namespace}/${metadata!.labels!.name}`);
   return [...releases.values()].map((revisions) => newestOf(revisions)!);
 }
 
-function newestOf(revisions: readonly V1Secret[]): ReleaseRecord | undefined {
+function newestOf(revisions: readonly V1Secret[]): V1Secret | undefined {
   const revisionOf = ({ metadata }: V1Secret) => Number(metadata!.labels!.version);
-  const newest = revisions.toSorted((left, right) => revisionOf(left) - revisionOf(right)).at(-1);
-  if (newest === undefined) return undefined;
-  const { labels, name, namespace } = newest.metadata!;
+  return revisions.toSorted((left, right) => revisionOf(left) - revisionOf(right)).at(-1);
+}
+
+function recordOf(secret: V1Secret): ReleaseRecord {
+  const { labels, name, namespace } = secret.metadata!;
   const { status, createdAt = 0, modifiedAt = 0 } = labels!;
-  // base64 by Kubernetes, around base64 by Helm, around gzip, around JSON.
-  const packed = Buffer.from(Buffer.from(newest.data!.release!, "base64").toString(), "base64");
-  const { info, config } = JSON.parse(gunzipSync(packed).toString()) as {
-    info: { description: string };
-    config?: object;
-  };
+  const { info, config } = unpack(secret);
   return {
     name: labels!.name!,
     namespace: namespace!,
@@ -66,4 +90,18 @@ function newestOf(revisions: readonly V1Secret[]): ReleaseRecord | undefined {
     description: info.description,
     values: config ?? {},
   };
+}
+
+/** What Helm writes (helm's pkg/release). */
+interface Packed {
+  readonly info: { readonly description: string };
+  readonly chart: { readonly metadata: { readonly name: string; readonly version: string } };
+  readonly config?: object;
+  readonly manifest: string;
+}
+
+/** base64 by Kubernetes, around base64 by Helm, around gzip, around JSON. */
+function unpack({ data }: V1Secret): Packed {
+  const packed = Buffer.from(Buffer.from(data!.release!, "base64").toString(), "base64");
+  return JSON.parse(gunzipSync(packed).toString());
 }

@@ -1,5 +1,5 @@
 /** The Pulumi project in whose folder a command runs. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 
@@ -34,4 +34,23 @@ export function readProject(): Project {
     stackConfigDir = "",
   } = parse(readFileSync(join(folder, "Pulumi.yaml"), "utf8")) as Pick<Project, "name"> & Partial<Project>;
   return { folder, name, config, stackConfigDir };
+}
+
+/** The file of a stack, whatever organisation its name begins with. */
+export function stackFileOf({ folder, stackConfigDir }: Project, stack: string): string {
+  return join(folder, stackConfigDir, `Pulumi.${stack.split("/").at(-1)}.yaml`);
+}
+
+/** The text of a stack's file; empty for a stack whose settings are all defaults, which has none yet. */
+export function readStackText(project: Project, stack: string): string {
+  const file = stackFileOf(project, stack);
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
+/** Changes a stack's file, all at once: whoever reads it meanwhile gets the old one or the new one. */
+export function writeStackText(project: Project, stack: string, text: string): void {
+  const file = stackFileOf(project, stack);
+  const draft = `${file}.new`;
+  writeFileSync(draft, text, existsSync(file) ? { mode: statSync(file).mode } : {});
+  renameSync(draft, file);
 }

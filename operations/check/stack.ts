@@ -78,13 +78,16 @@ interface Said {
 }
 
 /** What a stack sets, decrypted; without a name, the selected stack. */
-export async function readStack(name: string | undefined): Promise<StackText | Finding> {
+export async function readStack(
+  name: string | undefined,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<StackText | Finding> {
   const stack = name === undefined ? [] : ["--stack", name];
   try {
     const { stdout } = await promisify(execFile)(
       "pulumi",
       ["config", "--json", "--show-secrets", "--non-interactive", ...stack],
-      { maxBuffer: 64 * 1024 * 1024 },
+      { maxBuffer: 64 * 1024 * 1024, env: environment },
     );
     const values = JSON.parse(stdout) as Readonly<Record<string, Said>>;
     const { project, defaults, types } = readDeclared();

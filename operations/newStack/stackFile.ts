@@ -39,10 +39,10 @@ export function stackFile(project: string, choices: StackChoices): string {
   const { environment } = choices;
   const title = `${environment[0]!.toUpperCase()}${environment.slice(1)}`;
   const sections = choicesOf(choices).flatMap(({ why, settings }) => [
-    ...comment(why, "  "),
+    ...commentLines(why, "  "),
     ...Object.entries(settings).flatMap(([key, value]) => setting(`${project}:${key}`, value)),
   ]);
-  return `${[...comment(`${title}. ${characters[environment].purpose}`), "config:", ...sections].join("\n")}\n`;
+  return `${[...commentLines(`${title}. ${characters[environment].purpose}`), "config:", ...sections].join("\n")}\n`;
 }
 
 function choicesOf({ environment, context, trustDomain, ...choices }: StackChoices): readonly Choice[] {
@@ -155,7 +155,7 @@ function setting(key: string, value: unknown): string[] {
 }
 
 /** Lines of a comment, broken between words. */
-function comment(text: string, indent = ""): string[] {
+export function commentLines(text: string, indent = ""): string[] {
   const lines = [""];
   for (const word of text.split(" ")) {
     const longer = `${lines.at(-1)} ${word}`;

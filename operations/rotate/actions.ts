@@ -19,10 +19,10 @@ import {
 } from "../../rules/rotation/steps.ts";
 import { confirm, Refused } from "../confirm.ts";
 import type { exitCodes } from "../exitCodes.ts";
-import { readProject } from "../project.ts";
+import { readProject, stackFileOf } from "../project.ts";
 import { restartAll, restartsFor } from "../restart.ts";
 import { runUpdate } from "../update.ts";
-import { awaitProof, stackFileOf, writeEdit } from "./apply.ts";
+import { awaitProof, writeEdit } from "./apply.ts";
 import { describeDistrust } from "./distrust.ts";
 import { commands, describePlan, mayTake, type Plan, planJson, planOf } from "./plan.ts";
 import { readRotation, type Stack, type StackOptions } from "./stack.ts";

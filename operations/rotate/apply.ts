@@ -1,6 +1,4 @@
 /** Takes a step: one edit of the stack's file, `pulumi up`, and proof of what every proxy gets after it. */
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { readEvidence, type Seen } from "../../mesh/rotationEvidence.ts";
@@ -8,27 +6,17 @@ import type { PlannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkIssued, crossCertificatesIn, type Demands } from "../../rules/rotation/gates.ts";
 import type { Edit } from "../../rules/rotation/steps.ts";
 import { formatSpan } from "../format.ts";
-import type { Project } from "../project.ts";
+import { type Project, readStackText, writeStackText } from "../project.ts";
 import { editStackText } from "./stackEdit.ts";
 
 const pollMilliseconds = 2000;
 /** The kubelet delivers a changed Secret within two minutes, and the control plane may be rolled out meanwhile. */
 const proofMilliseconds = 5 * 60_000;
 
-/** The file of a stack, whatever organisation its name begins with. */
-export function stackFileOf({ folder, stackConfigDir }: Project, stack: string): string {
-  return join(folder, stackConfigDir, `Pulumi.${stack.split("/").at(-1)}.yaml`);
-}
-
-/** Changes the stack's file, all at once: whoever reads it meanwhile gets the old one or the new one. */
+/** Changes the stack's file. */
 export function writeEdit(project: Project, stack: string, edit: Edit): void {
-  const file = stackFileOf(project, stack);
-  const draft = `${file}.new`;
-  // A stack whose settings are all defaults has no file yet.
-  const isThere = existsSync(file);
-  const text = editStackText(isThere ? readFileSync(file, "utf8") : "", project.name, edit);
-  writeFileSync(draft, text, isThere ? { mode: statSync(file).mode } : {});
-  renameSync(draft, file);
+  const text = readStackText(project, stack);
+  writeStackText(project, stack, editStackText(text, project.name, edit));
 }
 
 /**

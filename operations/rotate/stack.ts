@@ -1,5 +1,4 @@
 /** A stack whose trust anchor rotates: what its file says now, and the clusters to look at. */
-import { existsSync, readFileSync } from "node:fs";
 import type { Mesh } from "../../mesh/cluster.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import { readSigner } from "../../mesh/rotationEvidence.ts";
@@ -11,8 +10,7 @@ import { type Stage, stageOf } from "../../rules/rotation/stage.ts";
 import { type Settings, signedElsewhere } from "../../rules/settings/settings.ts";
 import { meshOf, readConfigured } from "../configuredStack.ts";
 import { Refused } from "../confirm.ts";
-import { readProject } from "../project.ts";
-import { stackFileOf } from "./apply.ts";
+import { readProject, readStackText } from "../project.ts";
 import { isHeldIn } from "./stackEdit.ts";
 
 /** Which stack, and which clusters beside its own. */
@@ -97,6 +95,5 @@ function otherClusters(
 
 function isHeld(stack: string): boolean {
   const project = readProject();
-  const file = stackFileOf(project, stack);
-  return existsSync(file) && isHeldIn(readFileSync(file, "utf8"), project.name);
+  return isHeldIn(readStackText(project, stack), project.name);
 }
