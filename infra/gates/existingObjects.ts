@@ -13,7 +13,7 @@ import { nameOf, type ObjectMarks, type ObjectReference } from "../../mesh/objec
 import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
 import { releaseNames } from "../../rules/mesh/kept.ts";
-import { describeOwner, installationAnnotation } from "../../rules/mesh/owner.ts";
+import { describeOwner, installationAnnotation, isMadeByPulumi } from "../../rules/mesh/owner.ts";
 import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
 import { absentNamespace } from "./clusterFit.ts";
@@ -119,7 +119,11 @@ async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void
   if (namespace === undefined) {
     // One whose name was known before is told of with all else that does not fit.
     if (setting === undefined) findings.push(absentNamespace(name, field));
-  } else if (releases.status === "fulfilled" && releases.value.some(isInstalledByUs)) {
+  } else if (
+    releases.status === "fulfilled" &&
+    releases.value.some(isInstalledByUs) &&
+    isMadeByPulumi(namespace)
+  ) {
     findings.push(
       broken("own-namespace", {
         field,

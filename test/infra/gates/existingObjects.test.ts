@@ -134,7 +134,7 @@ test("a namespace that was there before must be there, with its labels free, and
   );
 });
 
-test("a namespace in which this stack has installed a release is its own, and stays so", async () => {
+test("a namespace that Pulumi has made, and in which this stack has installed a release, is its own, and stays so", async () => {
   const packed = gzipSync(JSON.stringify({ info: { description: "Pulumi stack o/p/dev" } }));
   const labels = { name: "linkerd-crds", version: "1", status: "deployed" };
   const release = Buffer.from(packed.toString("base64")).toString("base64");
@@ -145,9 +145,17 @@ test("a namespace in which this stack has installed a release is its own, and st
       items: [{ metadata: { name: "sh.helm.release.v1", namespace: "linkerd", labels }, data: { release } }],
     },
   };
-  const message = await before("NamespacePatch", { name: "linkerd", labels: {} });
-  assert.match(
-    message!,
-    /controlPlane\.createNamespace: Pulumi stack o\/p\/dev has made namespace linkerd\./,
-  );
+  const patch = () => before("NamespacePatch", { name: "linkerd", labels: {} });
+  assert.equal(await patch(), undefined, "someone else has made it");
+
+  for (const metadata of [
+    { name: "linkerd", managedFields: [{ manager: "pulumi-kubernetes-1a2b3c4d" }] },
+    { ...namespace.metadata, annotations: { "linkerd-rotating-tls/installation": "ours" } },
+  ]) {
+    api.objects = { ...api.objects, "/api/v1/namespaces/linkerd": { metadata } };
+    assert.match(
+      (await patch())!,
+      /controlPlane\.createNamespace: Pulumi stack o\/p\/dev has made namespace linkerd\./,
+    );
+  }
 });
