@@ -15,6 +15,7 @@ const commands = [
     "bring back a mesh whose credentials have ended or were damaged",
     () => import("./recover/recover.ts"),
   ],
+  ["adopt", "take a Linkerd that was installed otherwise into a stack", () => import("./adopt/adopt.ts")],
   ["new-stack", "write the file of a new stack", () => import("./newStack/newStack.ts")],
   ["review", "say what a reviewer must know of a preview", () => import("./review/review.ts")],
 ] as const;

@@ -111,6 +111,13 @@ export function trustAnchorObjectName(generation: number): string {
   return `${trustAnchorName}${suffixOf(generation)}`;
 }
 
+/** The generation whose anchor has a Secret of that name; `undefined` for any other name. */
+export function anchorGeneration(objectName: string): number | undefined {
+  const [, number = "1"] = new RegExp(`^${trustAnchorName}(?:-(\\d+))?$`).exec(objectName) ?? [undefined, ""];
+  const generation = Number(number);
+  return objectName === trustAnchorObjectName(generation) ? generation : undefined;
+}
+
 /** Name of the Secret and the Issuer with which a generation signs while older ones vouch for it. */
 export function crossSignedName(generation: number): string {
   return `${trustAnchorObjectName(generation)}-cross-signed`;

@@ -125,7 +125,7 @@ export async function refused(
   return stdout + stderr;
 }
 
-type Operation = "check" | "status" | "renew" | "rotate" | "recover";
+type Operation = "adopt" | "check" | "status" | "renew" | "rotate" | "recover";
 
 /** Runs one of the program's own commands, whatever its exit code. */
 export const operation = (name: Operation, ...options: string[]) =>

@@ -1,0 +1,29 @@
+/** What it takes to make a mesh that was installed otherwise a stack's. */
+import type { Choice } from "../newStack/environments.ts";
+
+/** A value that a stack keeps encrypted, by its path in a setting. */
+export interface SecretSetting {
+  /** Such as `providedTrustAnchors`, `1`, `privateKeyPem`. */
+  readonly path: readonly string[];
+  readonly value: string;
+}
+
+/** Why something cannot be taken over, and what to do about it. */
+export interface Obstacle {
+  readonly subject: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+export interface Adoption {
+  readonly choices: readonly Choice[];
+  readonly secrets: readonly SecretSetting[];
+  readonly obstacles: readonly Obstacle[];
+  /** What goes on as it is, without becoming the stack's, one sentence each. */
+  readonly left: readonly string[];
+  /**
+   * What is done to the issuer's Secret first, if Helm has made it, and would delete it with its next upgrade: it is kept; and
+   * where nobody is going to fill it anew, what it holds gets the names of `kubernetes.io/tls` beside those of Linkerd's own.
+   */
+  readonly issuerSecret?: "keep" | "convert";
+}

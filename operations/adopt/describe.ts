@@ -1,0 +1,62 @@
+/** An adoption, for people. */
+import { stringify } from "yaml";
+import type { Choice } from "../newStack/environments.ts";
+import { commentLines } from "../newStack/stackFile.ts";
+import type { Obstacle } from "./adoption.ts";
+import { describeChanges, type Told } from "./changes.ts";
+import type { Conflict } from "./stackText.ts";
+
+/** What is going to be done, as the JSON has it. */
+export interface Plan {
+  readonly stack: string;
+  readonly file: string;
+  /** What the stack's file gets. */
+  readonly choices: readonly Choice[];
+  /** What it gets encrypted, by its path. */
+  readonly secrets: readonly string[];
+  /** What becomes the stack's as it is. */
+  readonly imported: readonly string[];
+  readonly changes: readonly Told[];
+  /** What goes on beside the stack. */
+  readonly left: readonly string[];
+}
+
+export function describeObstacles(obstacles: readonly Obstacle[]): string {
+  return [
+    "This mesh cannot be adopted as it is, and nothing is changed:",
+    ...obstacles.flatMap(({ subject, message, fix }) => [`  ${subject}: ${message}`, `    Fix: ${fix}`]),
+  ].join("\n");
+}
+
+export function describeConflicts(conflicts: readonly Conflict[], file: string): string {
+  return [
+    `${file} says otherwise than the mesh that runs, and nothing is changed:`,
+    ...conflicts.flatMap(({ key, has, wanted }) => [
+      `  ${key}: The file has ${JSON.stringify(has)}; the mesh has ${JSON.stringify(wanted)}.`,
+      `    Fix: Remove it there, or set it to the mesh's: a change is for pulumi up, once the mesh is adopted.`,
+    ]),
+  ].join("\n");
+}
+
+export function describePlan({ stack, file, choices, secrets, imported, changes, left }: Plan): string {
+  const settings = choices.flatMap(({ why, settings }) => [
+    ...commentLines(why, "  "),
+    ...stringify(settings, { lineWidth: 0 })
+      .trimEnd()
+      .split("\n")
+      .map((line) => `  ${line}`),
+  ]);
+  const sections = [
+    [`To adopt the mesh into stack ${stack}:`],
+    [`${file} gets what it does not say yet:`, ...settings],
+    secrets.length === 0 ? [] : ["and, encrypted:", ...secrets.map((path) => `  ${path}`)],
+    ["Becomes the stack's, as it is:", ...imported.map((name) => `  ${name}`)],
+    changes.length === 0 ? [] : ["pulumi up then makes and changes:", describeChanges(changes)],
+    left.length === 0 ? [] : ["Goes on beside the stack:", ...left.map((line) => `  ${line}`)],
+    ["Nothing is replaced or deleted, and the trust anchors that are distributed stay."],
+  ];
+  return sections
+    .filter(({ length }) => length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}

@@ -1,0 +1,131 @@
+/** The file by which Pulumi takes objects that are there into a stack's state: nothing on the cluster is touched by that. */
+import type { Cluster } from "../../mesh/cluster.ts";
+import { findObject, nameOf, type ObjectReference } from "../../mesh/objects.ts";
+import { isPlainObject } from "../../rules/known.ts";
+import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
+import { type Change, releaseType } from "../review/preview.ts";
+import type { FoundRelease } from "./find.ts";
+
+/** A resource that a preview would create, as `pulumi preview --import-file` writes it. */
+export interface ImportResource {
+  readonly type: string;
+  readonly name: string;
+  /** The name that the program gives it, where that of another one in the file is the same. */
+  readonly logicalName?: string;
+  readonly id?: string;
+  readonly component?: boolean;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+}
+
+/** What becomes the stack's. */
+export interface Import {
+  readonly resources: readonly ImportResource[];
+  /** Its objects and releases, as people call them, with the spec of each that has one: Pulumi does not import that. */
+  readonly specs: ReadonlyMap<string, unknown>;
+}
+
+/**
+ * Of what a preview would create, what is on the cluster already.
+ *
+ * @param skeleton what `pulumi preview --import-file` has written.
+ * @param creates the same resources, with their inputs.
+ */
+export async function importOf(
+  cluster: Pick<Cluster, "metadata" | "custom">,
+  skeleton: readonly ImportResource[],
+  creates: readonly Change[],
+  releases: readonly FoundRelease[],
+): Promise<Import> {
+  const specs = new Map<string, unknown>();
+  const resources: ImportResource[] = [];
+  for (const resource of skeleton) {
+    if (resource.component || resource.type === "pulumi:providers:kubernetes") {
+      resources.push(resource);
+      continue;
+    }
+    const name = resource.logicalName ?? resource.name;
+    const change = creates.find((one) => one.type === resource.type && one.name === name);
+    const present = change && (await presentAs(cluster, change, releases));
+    if (present === undefined) continue;
+    specs.set(present.name, present.spec);
+    resources.push({ ...resource, id: present.id });
+  }
+  return { resources, specs };
+}
+
+/** What a resource is on the cluster; `undefined` if it is not there, or is no object of its own. */
+async function presentAs(
+  cluster: Pick<Cluster, "metadata" | "custom">,
+  { type, after }: Change,
+  releases: readonly FoundRelease[],
+): Promise<{ readonly id: string; readonly name: string; readonly spec?: unknown } | undefined> {
+  if (!type.startsWith("kubernetes:") || type.endsWith("Patch") || !isPlainObject(after)) return undefined;
+  if (type === releaseType) {
+    const { namespace, name } = after;
+    if (!releases.some((release) => release.name === name)) return undefined;
+    return { id: `${namespace}/${name}`, name: `Helm release ${namespace}/${name}` };
+  }
+  const reference = referenceOf(after);
+  if (reference === undefined || (await findObject(cluster, reference)) === undefined) return undefined;
+  const { namespace, name } = reference;
+  return {
+    id: namespace === undefined ? name : `${namespace}/${name}`,
+    name: nameOf(reference),
+    spec: await specOf(cluster, reference),
+  };
+}
+
+/** The spec of an object of cert-manager's; others have nothing there that this program sets. */
+async function specOf(
+  { custom }: Pick<Cluster, "custom">,
+  { apiVersion, kind, name, namespace }: ObjectReference,
+): Promise<unknown> {
+  const [group, version] = apiVersion.split("/");
+  if (group !== certManagerGroup || version === undefined) return undefined;
+  const object = { group, version, plural: `${kind.toLowerCase()}s`, name };
+  const read: { spec?: unknown } =
+    namespace === undefined
+      ? await custom.getClusterCustomObject(object)
+      : await custom.getNamespacedCustomObject({ ...object, namespace });
+  return read.spec;
+}
+
+function referenceOf({
+  apiVersion,
+  kind,
+  metadata,
+}: Readonly<Record<string, unknown>>): ObjectReference | undefined {
+  if (!isPlainObject(metadata) || typeof apiVersion !== "string" || typeof kind !== "string")
+    return undefined;
+  const { name, namespace } = metadata;
+  if (typeof name !== "string") return undefined;
+  return { apiVersion, kind, name, ...(typeof namespace === "string" && { namespace }) };
+}
+
+/** What a state has already: by type and name, its URN. */
+export type Known = ReadonlyMap<string, string>;
+
+const keyOf = ({ type, name, logicalName = name }: ImportResource) => `${type} ${logicalName}`;
+
+/** The text of the file, without what the state has already; `undefined` if that is all. */
+export function importText(resources: readonly ImportResource[], known: Known): string | undefined {
+  const isKnown = (resource: ImportResource) => known.has(keyOf(resource));
+  const nameTable = Object.fromEntries(
+    resources.filter(isKnown).map((resource) => [resource.name, known.get(keyOf(resource))]),
+  );
+  const rest = resources.filter((resource) => !isKnown(resource));
+  return rest.length === 0 ? undefined : JSON.stringify({ nameTable, resources: rest });
+}
+
+/** @param stateText what `pulumi stack export` prints. */
+export function knownIn(stateText: string): Known {
+  const { deployment = {} } = JSON.parse(stateText) as {
+    deployment?: { resources?: { urn: string; type: string }[] };
+  };
+  return new Map(
+    (deployment.resources ?? []).map(({ urn, type }) => [
+      `${type} ${urn.split("::").slice(3).join("::")}`,
+      urn,
+    ]),
+  );
+}

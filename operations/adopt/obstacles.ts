@@ -1,0 +1,156 @@
+/** Why a mesh cannot be adopted as it is. */
+import { familyOf, hasCrdsChart } from "../../rules/charts/families.ts";
+import { splitBundle } from "../../rules/credentials/bundle.ts";
+import { crdsReleaseName, identityIssuerName, trustRootsName } from "../../rules/linkerdNames.ts";
+import type { Obstacle } from "./adoption.ts";
+import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
+
+/** @param installer how the Helm releases of this stack would say whose they are. */
+export function obstaclesOf(
+  { namespace, isInstalled, isDistributed, bundlePem, issuer, releases }: Installation,
+  controlPlane: FoundRelease | undefined,
+  crds: FoundRelease | undefined,
+  installer: string,
+): readonly Obstacle[] {
+  if (!isInstalled) {
+    return [
+      {
+        subject: `Namespace ${namespace}`,
+        message: "No Linkerd is installed there: it has no ConfigMap linkerd-config.",
+        fix: "Name its namespace: linkerdNamespace of the stack. Without a Linkerd there is nothing to adopt: pulumi up installs one.",
+      },
+    ];
+  }
+  return [
+    ...(controlPlane === undefined
+      ? [
+          {
+            subject: `Namespace ${namespace}`,
+            message: "Linkerd is there, but Helm did not install it (linkerd install, or manifests).",
+            fix: notYet,
+          },
+        ]
+      : releaseObstacles(namespace, controlPlane, controlPlane.chart.name, installer)),
+    ...(crds === undefined ? [] : releaseObstacles(namespace, crds, crdsReleaseName, installer)),
+    ...(controlPlane !== undefined && crds === undefined && hasDefinitions(controlPlane)
+      ? [
+          {
+            subject: `Namespace ${namespace}`,
+            message:
+              "It has no Helm release of the chart linkerd-crds, which this program has beside the control plane.",
+            fix: notYet,
+          },
+        ]
+      : []),
+    ...(isDistributed ? [distributedObstacle(namespace)] : []),
+    ...bundleObstacles(namespace, bundlePem),
+    ...issuerObstacles(namespace, issuer),
+    ...releases
+      .filter(({ status }) => status !== "deployed")
+      .map(({ name, status }) => ({
+        subject: `Helm release ${namespace}/${name}`,
+        message: `Its last revision is ${status}, so what it has installed is not known.`,
+        fix: `Bring it to an end first: helm upgrade, or helm rollback --namespace ${namespace} ${name}.`,
+      })),
+  ];
+}
+
+function releaseObstacles(
+  namespace: string,
+  { name, chart, description }: FoundRelease,
+  wanted: string,
+  installer: string,
+): readonly Obstacle[] {
+  const isKnown = chart.name === crdsReleaseName || familyOf(chart.name, chart.version) !== undefined;
+  const otherStack = /^Pulumi stack (\S+)$/.exec(description)?.[1];
+  return [
+    ...(otherStack === undefined || description === installer
+      ? []
+      : [
+          {
+            subject: `Helm release ${namespace}/${name}`,
+            message: `It is of Pulumi stack ${otherStack}, and two stacks would undo each other's work.`,
+            fix: "Use that stack. If its state is lost, make it anew by the same name, and adopt into that.",
+          },
+        ]),
+    ...(name === wanted
+      ? []
+      : [
+          {
+            subject: `Helm release ${namespace}/${name}`,
+            message: `Helm cannot rename a release, and this program's of the chart ${chart.name} is called ${wanted}.`,
+            fix: notYet,
+          },
+        ]),
+    ...(isKnown
+      ? []
+      : [
+          {
+            subject: `Helm release ${namespace}/${name}`,
+            message: `Its chart ${chart.name} ${chart.version} is older than Linkerd 2.10, whose values this program does not know.`,
+            fix: "Upgrade Linkerd first.",
+          },
+        ]),
+  ];
+}
+
+function bundleObstacles(namespace: string, bundlePem: string | undefined): readonly Obstacle[] {
+  const subject = `ConfigMap ${namespace}/${trustRootsName}`;
+  try {
+    const anchors = bundlePem === undefined ? [] : splitBundle(bundlePem);
+    if (anchors.length === 1) return [];
+    return [
+      {
+        subject,
+        message:
+          anchors.length === 0
+            ? "It holds no trust anchor."
+            : `It holds ${anchors.length} trust anchors: a rotation by hand is under way, or was never finished.`,
+        fix:
+          anchors.length === 0
+            ? "Bring the mesh to life first, by whoever keeps it."
+            : "Finish it first: restart what still holds one alone, and leave the anchor that signs as the only one.",
+      },
+    ];
+  } catch (error) {
+    return [
+      { subject, message: (error as Error).message, fix: "Put certificates in PEM there, and nothing else." },
+    ];
+  }
+}
+
+function issuerObstacles(namespace: string, issuer: FoundIssuer | undefined): readonly Obstacle[] {
+  if (issuer === undefined) {
+    return [
+      {
+        subject: `Secret ${namespace}/${identityIssuerName}`,
+        message: "It does not exist, so the mesh has no identity issuer.",
+        fix: "Bring the mesh to life first, by whoever keeps it.",
+      },
+    ];
+  }
+  if (issuer.by === "hand" || issuer.isReady) return [];
+  return [
+    {
+      subject: `Certificate ${namespace}/${issuer.name}`,
+      message: "It is not Ready: cert-manager does not renew the issuer.",
+      fix: `See why, and mend that first: kubectl describe certificate --namespace ${namespace} ${issuer.name}`,
+    },
+  ];
+}
+
+const notYet =
+  "Keep it as it is: this program cannot take over such an installation yet. status, check and renew work on it all the same.";
+
+export const distributedObstacle = (namespace: string): Obstacle => ({
+  subject: `ConfigMap ${namespace}/${trustRootsName}`,
+  message:
+    "Someone other than Linkerd's chart writes the trust anchors there, such as trust-manager (identity.externalCA).",
+  fix: notYet,
+});
+
+/** Whether a chart of its own has the definitions of such a control plane. */
+function hasDefinitions({ chart }: FoundRelease): boolean {
+  const family = familyOf(chart.name, chart.version);
+  return family !== undefined && hasCrdsChart(family);
+}

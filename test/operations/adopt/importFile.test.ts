@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ApiException } from "@kubernetes/client-node";
+import type { FoundRelease } from "../../../operations/adopt/find.ts";
+import { type ImportResource, importOf, importText, knownIn } from "../../../operations/adopt/importFile.ts";
+import type { Change } from "../../../operations/review/preview.ts";
+
+const release = { name: "linkerd-crds" } as FoundRelease;
+
+const change = (type: string, name: string, after: unknown) => ({ type, name, after }) as Change;
+const object = (apiVersion: string, kind: string, name: unknown, namespace?: string) => ({
+  apiVersion,
+  kind,
+  metadata: { name, ...(namespace && { namespace }) },
+});
+
+const skeleton: readonly ImportResource[] = [
+  { type: "pulumi:providers:kubernetes", name: "kubernetes", inputs: {} },
+  { type: "pulumi:index:Stash", name: "installation", id: "<PLACEHOLDER>" },
+  { type: "mesh:index:Mesh", name: "linkerd", component: true },
+  { type: "kubernetes:core/v1:Secret", name: "anchorSecret", logicalName: "anchor", id: "<PLACEHOLDER>" },
+  { type: "kubernetes:cert-manager.io/v1:Issuer", name: "anchor", id: "<PLACEHOLDER>" },
+  { type: "kubernetes:cert-manager.io/v1:ClusterIssuer", name: "shared", id: "<PLACEHOLDER>" },
+  { type: "kubernetes:core/v1:Secret", name: "absent", id: "<PLACEHOLDER>" },
+  { type: "kubernetes:core/v1:Secret", name: "later", id: "<PLACEHOLDER>" },
+  { type: "kubernetes:core/v1:NamespacePatch", name: "namespace", id: "<PLACEHOLDER>" },
+  { type: "kubernetes:helm.sh/v3:Release", name: "crds", id: "<PLACEHOLDER>" },
+  { type: "kubernetes:helm.sh/v3:Release", name: "viz", id: "<PLACEHOLDER>" },
+];
+
+const creates = [
+  change("kubernetes:core/v1:Secret", "anchor", object("v1", "Secret", "a", "linkerd")),
+  change(
+    "kubernetes:cert-manager.io/v1:Issuer",
+    "anchor",
+    object("cert-manager.io/v1", "Issuer", "a", "linkerd"),
+  ),
+  change(
+    "kubernetes:cert-manager.io/v1:ClusterIssuer",
+    "shared",
+    object("cert-manager.io/v1", "ClusterIssuer", "s"),
+  ),
+  change("kubernetes:core/v1:Secret", "absent", object("v1", "Secret", "b", "linkerd")),
+  change("kubernetes:core/v1:Secret", "later", object("v1", "Secret", undefined, "linkerd")),
+  change("kubernetes:core/v1:NamespacePatch", "namespace", object("v1", "Namespace", "linkerd")),
+  change("kubernetes:helm.sh/v3:Release", "crds", { name: "linkerd-crds", namespace: "linkerd" }),
+  change("kubernetes:helm.sh/v3:Release", "viz", { name: "linkerd-viz", namespace: "linkerd-viz" }),
+];
+
+/** A cluster that has everything but one Secret. */
+const cluster = {
+  metadata: async (path: string) => {
+    if (path.endsWith("/b")) throw new ApiException(404, "", "", {});
+    return {};
+  },
+  custom: {
+    getNamespacedCustomObject: async ({ name }: { name: string }) => ({ spec: { of: name } }),
+    getClusterCustomObject: async ({ name }: { name: string }) => ({ spec: { of: name } }),
+  },
+} as unknown as Parameters<typeof importOf>[0];
+
+test("what is there is imported by its name, and what is not, or has no name yet, is made", async () => {
+  const { resources, specs } = await importOf(cluster, skeleton, creates, [release]);
+  assert.deepEqual(
+    resources.map(({ name, id }) => [name, id]),
+    [
+      ["kubernetes", undefined],
+      ["linkerd", undefined],
+      ["anchorSecret", "linkerd/a"],
+      ["anchor", "linkerd/a"],
+      ["shared", "s"],
+      ["crds", "linkerd/linkerd-crds"],
+    ],
+  );
+  assert.deepEqual(
+    [...specs],
+    [
+      ["Secret linkerd/a", undefined],
+      ["Issuer linkerd/a", { of: "a" }],
+      ["ClusterIssuer s", { of: "s" }],
+      ["Helm release linkerd/linkerd-crds", undefined],
+    ],
+  );
+});
+
+test("what an interrupted import has taken in is not imported again, and is still someone's parent", async () => {
+  const { resources } = await importOf(cluster, skeleton, creates, [release]);
+  const parent = "urn:pulumi:dev::mesh::mesh:index:Mesh::linkerd";
+  const secret = "urn:pulumi:dev::mesh::mesh:index:Mesh$kubernetes:core/v1:Secret::anchor";
+  const state = JSON.stringify({
+    deployment: {
+      resources: [
+        { urn: parent, type: "mesh:index:Mesh" },
+        { urn: secret, type: "kubernetes:core/v1:Secret" },
+      ],
+    },
+  });
+  const text = JSON.parse(importText(resources, knownIn(state))!);
+  assert.deepEqual(text.nameTable, { linkerd: parent, anchorSecret: secret });
+  assert.deepEqual(
+    text.resources.map(({ name }: ImportResource) => name),
+    ["kubernetes", "anchor", "shared", "crds"],
+  );
+});
+
+test("when all is taken in, there is nothing to import", () => {
+  const one = { type: "mesh:index:Mesh", name: "linkerd", component: true };
+  const known = new Map([["mesh:index:Mesh linkerd", "urn"]]);
+  assert.equal(importText([one], known), undefined);
+  assert.equal(knownIn(JSON.stringify({ deployment: {} })).size, 0);
+});
