@@ -6,13 +6,20 @@ import { canRestart } from "../../mesh/restart.ts";
 import { certificatesOf, readMeshSettings } from "../../mesh/trust.ts";
 import { readTrustRoots } from "../../mesh/trustRoots.ts";
 import { listUnmeshed } from "../../mesh/unmeshedPods.ts";
-import { outsideValidity, quotedName } from "../../rules/credentials/certificate.ts";
+import {
+  isSameAuthority,
+  outsideValidity,
+  type ParsedCertificate,
+  quotedName,
+} from "../../rules/credentials/certificate.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
-import { checkStoredIssuer } from "../../rules/credentials/storedIssuer.ts";
+import type { PemText } from "../../rules/credentials/pemText.ts";
+import { checkStoredIssuer, textOf } from "../../rules/credentials/storedIssuer.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { identityDeploymentName, identityIssuerName, trustRootsName } from "../../rules/linkerdNames.ts";
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import type { Evidence, Fault, IdentityFault, MeshEvidence, Stranded } from "../../rules/recovery/plan.ts";
+import type { Settings } from "../../rules/settings/settings.ts";
 import { isDelivered } from "../advice.ts";
 import type { ConfiguredStack } from "../configuredStack.ts";
 import { estimateOf } from "../restart.ts";
@@ -20,6 +27,7 @@ import { podsToRestart } from "../status/dataPlaneVerdict.ts";
 import { staleWebhooks } from "../status/fix.ts";
 import { type MeshStatus, readStatus } from "../status/read.ts";
 import { problemsOf } from "../status/verdict.ts";
+import { endedAuthorities } from "./endedAuthorities.ts";
 import { findFaults } from "./stackObjects.ts";
 import { readState, type StackState } from "./stackState.ts";
 
@@ -77,7 +85,7 @@ export async function look(stack: ConfiguredStack): Promise<Look> {
   const unknown = [...status.unknown];
   const unmeshed = await ifAllowed(listUnmeshed(mesh), (reason) => unknown.push(reason));
   const seen = { ...status, unknown };
-  const evidence = { ...ground, mesh: meshEvidence(seen, stored?.data, state, unmeshed ?? []) };
+  const evidence = { ...ground, mesh: meshEvidence(seen, stored?.data, state, settings, unmeshed ?? []) };
   return { stack, state, evidence, status };
 }
 
@@ -105,23 +113,18 @@ export function bundleFault(
 export function meshEvidence(
   status: MeshStatus,
   stored: Readonly<Record<string, string>> | undefined,
-  { anchors }: Pick<StackState, "anchors">,
+  state: Pick<StackState, "anchors">,
+  settings: Settings,
   unmeshed: readonly Workload[],
 ): MeshEvidence {
-  const { namespace, readAt, trust, issuer } = status;
+  const { namespace, issuer } = status;
   const problems = problemsOf(status);
-  const signing = anchors.find(({ signs }) => signs);
-  const signer = trust.anchors.find(({ x509 }) => x509.fingerprint256 === signing?.fingerprintSha256);
-  const ended = signer && outsideValidity(signer, readAt);
   const stranded = strandedIn(status, problems);
   const isIdentity = ({ workload }: Stranded) =>
     workload.namespace === namespace && workload.name === identityDeploymentName;
   const outside = stranded.filter(({ workload }) => workload.namespace !== namespace);
   return {
-    anchor:
-      signer === undefined || ended === undefined
-        ? undefined
-        : { subject: `Trust anchor ${quotedName(signer)}`, message: `The anchor that signs ${ended}.` },
+    ended: endedAuthorities(status, state, settings),
     issuer: {
       faults: [
         ...storedFaults(status, stored),
@@ -155,9 +158,27 @@ function storedFaults(
   const subject = `Secret ${namespace}/${identityIssuerName}`;
   if (data === undefined) return [{ subject, message: "It does not exist." }];
   const purpose = { ...trust.purpose, warnBefore: "0", now: readAt };
-  return checkStoredIssuer({ field: subject, data }, trust.bundle, purpose, parseCertificate)
-    .filter(({ severity, field }) => severity === "error" && field.startsWith(subject))
-    .map(({ field, message }) => ({ subject: field, message }));
+  const stored = { field: subject, data };
+  return [
+    ...checkStoredIssuer(stored, trust.bundle, purpose, parseCertificate)
+      .filter(({ severity, field }) => severity === "error" && field.startsWith(subject))
+      .map(({ field, message }) => ({ subject: field, message })),
+    ...rootFaults(textOf(stored, "ca.crt"), trust.anchors, readAt),
+  ];
+}
+
+/** The root beside the issuer is of when that was issued, and may have been issued again since. */
+function* rootFaults(root: PemText, anchors: readonly ParsedCertificate[], time: Date): Iterable<Fault> {
+  const [certificate] = certificatesOf(root);
+  if (certificate === undefined || outsideValidity(certificate, time) === undefined) return;
+  const isAlive = anchors.some(
+    (anchor) => isSameAuthority(anchor, certificate) && outsideValidity(anchor, time) === undefined,
+  );
+  if (!isAlive) return;
+  yield {
+    subject: root.field,
+    message: `It holds the root as it was before it was issued again, by which linkerd check fails: it ${outsideValidity(certificate, time)}.`,
+  };
 }
 
 /** A renewal that fails, or is late. */

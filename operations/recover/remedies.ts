@@ -1,8 +1,11 @@
 /** What each remedy does. Whether it has helped is not asked here: the next look tells. */
+import { setTimeout } from "node:timers/promises";
 import { askToIssue } from "../../mesh/certManager.ts";
+import type { Mesh } from "../../mesh/cluster.ts";
 import { restart } from "../../mesh/restart.ts";
+import { readStoredCertificate } from "../../mesh/storedCertificate.ts";
 import { writeTrustRoots } from "../../mesh/trustRoots.ts";
-import { identityDeploymentName } from "../../rules/linkerdNames.ts";
+import { identityDeploymentName, identityIssuerName } from "../../rules/linkerdNames.ts";
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import type { MeshEvidence, RemedyName } from "../../rules/recovery/plan.ts";
 import { comeUp, restartAll } from "../restart.ts";
@@ -35,6 +38,8 @@ export async function carryOut(
         ["--refresh", "--skip-preview"],
         evidence.objects.length > 0 ? takeBack : {},
       );
+    case "reissue":
+      return reissue();
     case "issuer":
       return issue([seen!.issuer.certificate!]);
     case "reload":
@@ -50,6 +55,25 @@ export async function carryOut(
       return restartAll(mesh, { workloads: strandedOf(seen!, false), others: [] }, report);
   }
 
+  /**
+   * Pulumi replaces a certificate that has ended, unless that is protected. Of all else that is, the gates let nothing go. What
+   * they refuse as well is the issuer below what has ended, which cert-manager does not issue again of itself.
+   */
+  async function reissue(): Promise<void> {
+    const update = () => runUpdate(stack.name, ["--refresh", "--skip-preview", "--ignore-protect"], takeBack);
+    const { certificate } = seen!.issuer;
+    try {
+      await update();
+    } catch (error) {
+      if (mesh.signal.aborted || certificate === undefined) throw error;
+      report(
+        "The anchors' own Secrets are right by now, if nothing else stands above. To have the issuer issued again, and pulumi up once more …",
+      );
+      await issueAndWait(mesh, certificate);
+      await update();
+    }
+  }
+
   async function issue(certificates: readonly string[]): Promise<void> {
     for (const certificate of new Set(certificates)) await askToIssue(mesh, certificate);
   }
@@ -59,6 +83,25 @@ export async function carryOut(
     await restart(mesh, workload, new Date());
     await comeUp(mesh, workload);
     report(`${nameOfWorkload(workload)} has restarted.`);
+  }
+}
+
+const pollMilliseconds = 1000;
+const issuanceMilliseconds = 60_000;
+
+/** @throws Error if cert-manager has not written another issuer within a minute. */
+async function issueAndWait(mesh: Mesh, certificate: string): Promise<void> {
+  const stored = async () => (await readStoredCertificate(mesh, identityIssuerName)).pem?.text;
+  const before = await stored();
+  await askToIssue(mesh, certificate);
+  const end = performance.now() + issuanceMilliseconds;
+  while ((await stored()) === before) {
+    if (performance.now() > end) {
+      throw new Error(
+        `cert-manager has not issued Certificate ${mesh.namespace}/${certificate} again within a minute. See why: kubectl -n ${mesh.namespace} describe certificate ${certificate}`,
+      );
+    }
+    await setTimeout(pollMilliseconds, undefined, { signal: mesh.signal });
   }
 }
 

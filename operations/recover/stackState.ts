@@ -11,14 +11,19 @@ export interface StackObject extends ObjectReference {
 }
 
 /** An anchor, as the stack's outputs have it. */
-interface StackAnchor {
+export interface StackAnchor {
   /** Whether it signs. */
   readonly signs: boolean;
   /** Of its Secret. */
   readonly name: string;
   readonly generation?: number;
   readonly fingerprintSha256: string;
-  readonly crossCertificate?: { readonly fingerprintSha256: string };
+  /** By which an older generation vouches for it; its end is in ISO 8601. */
+  readonly crossCertificate?: {
+    readonly by: number;
+    readonly fingerprintSha256: string;
+    readonly notAfter: string;
+  };
 }
 
 export interface StackState {

@@ -1,6 +1,7 @@
 /** What is wrong with what the mesh's pods trust, and with the certificates that their proxies have. */
 import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
 import type { ProxyLeaf } from "../../mesh/proxyLeaf.ts";
+import { outsideValidity } from "../../rules/credentials/certificate.ts";
 import { decodePem } from "../../rules/credentials/pem.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { type IssuedChain, refusalOf } from "../../rules/mesh/heldBundle.ts";
@@ -57,7 +58,10 @@ function refusalOfIssued(
   { controllers, readAt }: MeshStatus,
   anchors: NonNullable<DataPlane["bundles"][number]["anchors"]>,
 ): string | undefined {
-  const issued: readonly IssuedChain[] = controllers.flatMap(({ proof }) => proof ?? []);
+  // One that has ended when it is issued is refused by everyone, and says nothing about these anchors.
+  const issued: readonly IssuedChain[] = controllers
+    .flatMap(({ proof }) => proof ?? [])
+    .filter(({ leaf }) => outsideValidity(leaf, readAt) === undefined);
   return issued.map((chain) => refusalOf(chain, anchors, readAt)).find((reason) => reason !== undefined);
 }
 
