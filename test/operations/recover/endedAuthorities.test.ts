@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { KeyObject } from "node:crypto";
 import { suite, test } from "node:test";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf } from "../../../infra/config.ts";
+import { mayHaveEnded } from "../../../operations/configuredStack.ts";
 import { endedAuthorities } from "../../../operations/recover/endedAuthorities.ts";
 import type { StackAnchor } from "../../../operations/recover/stackState.ts";
 import { authority, type Fabricated, hoursFromNow, keysOf, now, parsed } from "../../certificates.ts";
-import type { Values } from "../../configured.ts";
+import { findingsOf, type Values } from "../../configured.ts";
 import { soundStatus } from "../status/soundStatus.ts";
 
 const { status } = await soundStatus();
@@ -96,4 +98,18 @@ suite("A cross certificate that has ended", async () => {
     assert.match((await fixOf(-0.5))!, /Whoever has the key of generation 1 issues it again/);
     assert.equal(await fixOf(100), undefined);
   });
+});
+
+test("a stack is read although what was given has ended, and nothing else of it may be wrong", async () => {
+  const own = await authority({ commonName: "company", notAfter: hoursFromNow(-0.5) });
+  const privateKeyPem = String(KeyObject.from(own.privateKey).export({ format: "pem", type: "pkcs8" }));
+  const errorsOf = (values: Values) =>
+    findingsOf(values).filter((finding) => finding.severity === "error" && !mayHaveEnded(finding));
+  const values = { providedTrustAnchors: { 1: { certificatePem: pemOf(own), privateKeyPem } } };
+  assert.ok(findingsOf(values).some(({ rule }) => rule === "expired"));
+  assert.deepEqual(errorsOf(values), []);
+  assert.deepEqual(
+    errorsOf({ ...values, issuanceLifetime: "0s" }).map(({ rule }) => rule),
+    ["issuance-lifetime"],
+  );
 });
