@@ -33,6 +33,8 @@ export interface StackState {
   readonly bundle?: { readonly release: string; readonly pem: string } | undefined;
   /** What a killed Pulumi was at, one sentence each. */
   readonly pending: readonly string[];
+  /** Whether it was creating something, which the state does not have. */
+  readonly hasPendingCreates: boolean;
 }
 
 interface Resource {
@@ -88,6 +90,7 @@ export function stateOf({ deployment = {} }: Exported): StackState {
     pending: pending.map(
       ({ type, resource }) => `It was killed while it was ${type} ${resource.urn.split("::").at(-1)}.`,
     ),
+    hasPendingCreates: pending.some(({ type }) => type === "creating"),
   };
 }
 
