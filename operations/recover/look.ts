@@ -6,6 +6,7 @@ import { canRestart } from "../../mesh/restart.ts";
 import { certificatesOf, readMeshSettings } from "../../mesh/trust.ts";
 import { readTrustRoots } from "../../mesh/trustRoots.ts";
 import { listUnmeshed } from "../../mesh/unmeshedPods.ts";
+import { countOf } from "../../rules/count.ts";
 import {
   isSameAuthority,
   outsideValidity,
@@ -28,6 +29,7 @@ import { staleWebhooks } from "../status/fix.ts";
 import { type MeshStatus, readStatus } from "../status/read.ts";
 import { problemsOf } from "../status/verdict.ts";
 import { endedAuthorities } from "./endedAuthorities.ts";
+import { refusedPods, refusingPods } from "./refusingPods.ts";
 import { findFaults } from "./stackObjects.ts";
 import { readState, type StackState } from "./stackState.ts";
 
@@ -119,12 +121,19 @@ export function meshEvidence(
 ): MeshEvidence {
   const { namespace, issuer } = status;
   const problems = problemsOf(status);
-  const stranded = strandedIn(status, problems);
+  const refusing = refusingPods(status, state, settings);
+  const stranded = strandedIn(status, problems, refusing, refusedPods(status, state));
   const isIdentity = ({ workload }: Stranded) =>
     workload.namespace === namespace && workload.name === identityDeploymentName;
   const outside = stranded.filter(({ workload }) => workload.namespace !== namespace);
   return {
     ended: endedAuthorities(status, state, settings),
+    refusing: [...Map.groupBy(refusing, ({ workload }) => nameOfWorkload(workload))].map(
+      ([subject, { length }]) => ({
+        subject,
+        message: `${countOf(length, "pod")}: refuses what identity signs, of which it knows only the generation before.`,
+      }),
+    ),
     issuer: {
       faults: [
         ...storedFaults(status, stored),
@@ -137,7 +146,7 @@ export function meshEvidence(
       ...identityFaults(status, problems),
       ...stranded.filter(isIdentity).map(({ reason }) => ({
         subject: `Deployment ${namespace}/${identityDeploymentName}`,
-        message: `Its own proxy cannot come back: ${reason}.`,
+        message: `Its own proxy has to restart: ${reason}.`,
         isComing: false,
       })),
     ],
@@ -252,8 +261,17 @@ function webhookFaults(status: MeshStatus, problems: readonly Finding[]): MeshEv
 }
 
 /** The pods that only a restart helps, by workload; those of the control plane first. */
-function strandedIn(status: MeshStatus, problems: readonly Finding[]): readonly Stranded[] {
+function strandedIn(
+  status: MeshStatus,
+  problems: readonly Finding[],
+  refusing: readonly MeshedPod[],
+  refused: readonly MeshedPod[],
+): readonly Stranded[] {
   const reasons = new Map<MeshedPod, string>([...podsToRestart(status), ...startedInVain(status)]);
+  for (const pod of refusing) reasons.delete(pod);
+  for (const pod of refused) {
+    if (!reasons.has(pod)) reasons.set(pod, "its certificate is of before the older generation vouched");
+  }
   const byWorkload = Map.groupBy(reasons, ([pod]) => nameOfWorkload(pod.workload));
   const stranded = [...byWorkload.values()].map((some): Stranded => {
     const [[{ workload }, reason]] = some as [[MeshedPod, string]];

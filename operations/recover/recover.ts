@@ -39,6 +39,7 @@ const effectMilliseconds: Readonly<Record<RemedyName, number>> = {
   bundle: 60_000,
   update: 2 * 60_000,
   reissue: 2 * 60_000,
+  vouch: 5 * 60_000,
   issuer: 3 * 60_000,
   // The kubelet's two minutes, and a look.
   reload: 4 * 60_000,
@@ -53,7 +54,8 @@ const mostTimes = 3;
 const settlingMilliseconds = 60_000;
 
 async function recover(options: Options, signal: AbortSignal): Promise<keyof typeof exitCodes> {
-  const stack = await readConfigured(options.stack, signal, mayHaveEnded);
+  const read = () => readConfigured(options.stack, signal, mayHaveEnded);
+  let stack = await read();
   const again = () => look(stack);
   const done: Done[] = [];
   const confirmed = new Set<RemedyName>();
@@ -72,6 +74,7 @@ async function recover(options: Options, signal: AbortSignal): Promise<keyof typ
     const begun = performance.now();
     report(`\nTo ${remedy.does} …`);
     now = await takeEffect(remedy, now, again, signal);
+    if (remedy.name === "vouch") stack = await read();
     const milliseconds = Math.round(performance.now() - begun);
     report(`${formatSpan(milliseconds)}: done.`);
     done.push({ remedy: remedy.name, milliseconds });

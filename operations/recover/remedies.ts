@@ -8,8 +8,10 @@ import { writeTrustRoots } from "../../mesh/trustRoots.ts";
 import { identityDeploymentName, identityIssuerName } from "../../rules/linkerdNames.ts";
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import type { MeshEvidence, RemedyName } from "../../rules/recovery/plan.ts";
+import { readProject } from "../project.ts";
 import { comeUp, restartAll } from "../restart.ts";
-import { runUpdate } from "../update.ts";
+import { writeEdit } from "../rotate/apply.ts";
+import { forgetPendingCreates, runUpdate } from "../update.ts";
 import type { Look } from "./look.ts";
 
 /** Server-side apply would otherwise leave a field to whoever has changed it last, and fail. */
@@ -33,13 +35,15 @@ export async function carryOut(
     case "bundle":
       return writeTrustRoots(mesh, state.bundle!.release, state.bundle!.pem);
     case "update":
-      return runUpdate(
-        stack.name,
-        ["--refresh", "--skip-preview"],
-        evidence.objects.length > 0 ? takeBack : {},
-      );
+      return update([], evidence.objects.length > 0 ? takeBack : {});
     case "reissue":
       return reissue();
+    case "vouch":
+      // Said in as many words, so that no scheduler stops it again.
+      if (!stack.settings.trustAnchor.crossSign) {
+        writeEdit(readProject(), stack.name, { crossSign: true });
+      }
+      return update([], takeBack);
     case "issuer":
       return issue([seen!.issuer.certificate!]);
     case "reload":
@@ -60,18 +64,26 @@ export async function carryOut(
    * they refuse as well is the issuer below what has ended, which cert-manager does not issue again of itself.
    */
   async function reissue(): Promise<void> {
-    const update = () => runUpdate(stack.name, ["--refresh", "--skip-preview", "--ignore-protect"], takeBack);
+    const again = () => update(["--ignore-protect"], takeBack);
     const { certificate } = seen!.issuer;
     try {
-      await update();
+      await again();
     } catch (error) {
       if (mesh.signal.aborted || certificate === undefined) throw error;
       report(
         "The anchors' own Secrets are right by now, if nothing else stands above. To have the issuer issued again, and pulumi up once more …",
       );
       await issueAndWait(mesh, certificate);
-      await update();
+      await again();
     }
+  }
+
+  async function update(
+    options: readonly string[],
+    variables: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    if (state.hasPendingCreates) await forgetPendingCreates(stack.name);
+    await runUpdate(stack.name, ["--refresh", "--skip-preview", ...options], variables);
   }
 
   async function issue(certificates: readonly string[]): Promise<void> {

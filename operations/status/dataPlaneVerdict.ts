@@ -54,8 +54,8 @@ const isReadable = ({ trust: { bundle, anchors } }: MeshStatus) =>
   decodePem(bundle.text).blocks.length === anchors.filter(isProxyAnchor).length;
 
 /** By what identity hands out now: the anchors may be those of the mesh, and the chain not reach them. */
-function refusalOfIssued(
-  { controllers, readAt }: MeshStatus,
+export function refusalOfIssued(
+  { controllers, readAt }: Pick<MeshStatus, "controllers" | "readAt">,
   anchors: NonNullable<DataPlane["bundles"][number]["anchors"]>,
 ): string | undefined {
   // One that has ended when it is issued is refused by everyone, and says nothing about these anchors.

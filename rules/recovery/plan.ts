@@ -53,6 +53,8 @@ export interface Evidence {
 export interface MeshEvidence {
   /** What has ended of the anchor to which the issuer leads, and of those that vouch for it. */
   readonly ended: readonly EndedAuthority[];
+  /** The workloads whose pods refuse what is signed, and would accept it if an older generation vouched for it, which can. */
+  readonly refusing: readonly Fault[];
   readonly issuer: {
     readonly faults: readonly Fault[];
     /** The cert-manager Certificate that renews it; absent if someone else does. */
@@ -82,6 +84,7 @@ export interface MeshEvidence {
  * - `bundle`: the ConfigMap of the anchors gets back what the stack has installed.
  * - `update`: `pulumi up --refresh`.
  * - `reissue`: the same, which also issues again what has ended of the anchors, each with its own key.
+ * - `vouch`: the same, with an older generation that vouches again for the one that signs.
  * - `issuer`: cert-manager issues the identity issuer again.
  * - `reload`: nothing but the kubelet's time until identity gets the issuer.
  * - `identity`: the identity controllers restart.
@@ -93,6 +96,7 @@ export type RemedyName =
   | "bundle"
   | "update"
   | "reissue"
+  | "vouch"
   | "issuer"
   | "reload"
   | "identity"
@@ -134,7 +138,7 @@ const minute = 60 * second;
 /** Without remedies and obstacles: there is nothing to recover. */
 export function planOf(evidence: Evidence): Plan {
   const { mesh, objects } = evidence;
-  const update = reissueRemedy(evidence) ?? updateRemedy(evidence);
+  const update = reissueRemedy(evidence) ?? vouchRemedy(evidence) ?? updateRemedy(evidence);
   const ground = [bundleRemedy(evidence), update].filter((one) => one !== undefined);
   if (mesh === undefined) {
     return { remedies: ground, waiting: [], obstacles: bundleObstacles(evidence), isPartial: true };
@@ -194,6 +198,19 @@ function reissueRemedy(evidence: Evidence): Remedy | undefined {
       ? "no connection; the control plane restarts, and until identity runs, no proxy gets a certificate"
       : "nothing",
     milliseconds: 2 * minute,
+  };
+}
+
+function vouchRemedy(evidence: Evidence): Remedy | undefined {
+  const refusing = evidence.mesh?.refusing ?? [];
+  if (refusing.length === 0) return undefined;
+  return {
+    name: "vouch",
+    does: "let the older generation vouch for the one that signs (crossSignTrustAnchors: true), and run pulumi up --refresh",
+    found: [...refusing, ...updateFaults(evidence)],
+    why: "These pods trust the older generation alone. By its word they accept what is signed from then on, without a restart; what has been issued before without it, and is refused by them, is restarted in their place. rotate finish takes it back when each has been restarted for whatever reason.",
+    interrupts: "nothing",
+    milliseconds: minute,
   };
 }
 

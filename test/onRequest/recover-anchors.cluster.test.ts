@@ -9,7 +9,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import { askToIssue } from "../../mesh/certManager.ts";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
-import { allAccept, restartWorkloads, startMeshUnderLoad, undisturbed } from "../meshLoad.ts";
+import {
+  allAccept,
+  loadNamespace,
+  meanwhile,
+  podOf,
+  restartWorkloads,
+  startMeshUnderLoad,
+  undisturbed,
+} from "../meshLoad.ts";
 import {
   type CommandResult,
   connectTo,
@@ -21,17 +29,20 @@ import {
   removeSandbox,
   run,
   sandboxName,
+  set,
+  up,
   upChangesNothing,
 } from "../stack.ts";
 import { agedTo, putInPlace } from "./aging.ts";
-import { restartControlPlane } from "./anchorByHand.ts";
+import { readBundle, restartControlPlane, setBundle } from "./anchorByHand.ts";
 
 const inLinkerd = "--namespace=linkerd";
 /** Of a leaf: both allowances for clocks are part of it. */
-const leafMilliseconds = 320_000;
+const leafMilliseconds = 140_000;
 /** In which a mesh is set back, and restarted as it is then. */
 const untilEndMilliseconds = 100_000;
 
+// For the first test, in which none may end.
 before(() => startMeshUnderLoad("300s", { simulated: 0, running: 3 }));
 after(removeSandbox);
 
@@ -96,6 +107,8 @@ async function endsSoon(): Promise<Date> {
   const end = new Date(Date.now() + untilEndMilliseconds);
   const root = await certificateIn(name);
   await putInPlace([root, await agedTo(end, root, await keyIn(name))]);
+  // For the root that stands beside it.
+  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
   await kubectl("rollout", "restart", inLinkerd, "deployment/linkerd-identity");
   await kubectl("rollout", "status", inLinkerd, "deployment/linkerd-identity", "--timeout=120s");
   await restartWorkloads();
@@ -106,7 +119,7 @@ async function endsSoon(): Promise<Date> {
 const past = (end: Date) => pause(Math.max(0, end.getTime() - Date.now()) + 2_000);
 
 const everyLeafEnded = () =>
-  until("every leaf to end", 2 * leafMilliseconds, async () => {
+  until("every leaf to end", 3 * leafMilliseconds, async () => {
     const told = await found();
     return [0, 1, 2].every((index) => told.includes(`running-${index}: 1 pod: its leaf ended`)) || told;
   });
@@ -131,6 +144,8 @@ test("the anchor has ended, and certificates below it are alive: no pod of the l
 });
 
 test("the anchor has ended, and every certificate below it; the command is killed on its way", async () => {
+  await set("issuanceLifetime", "120s");
+  await up();
   const root = await certificateIn("linkerd-trust-anchor");
   await past(await endsSoon());
   await everyLeafEnded();
@@ -148,9 +163,15 @@ test("the anchor has ended, and every certificate below it; the command is kille
   assert.equal(authorityOf(await certificateIn("linkerd-trust-anchor")), authorityOf(root));
 });
 
+/** Has the first generation vouch for the second, if it does not yet. */
+async function begin(): Promise<void> {
+  if ((await outputs()).length > 1) return;
+  const { code, stdout, stderr } = await operation("rotate", "begin", "--yes");
+  assert.equal(code, 0, stdout + stderr);
+}
+
 test("the cross certificate has ended in the midst of a rotation, and so has the older root", async () => {
-  const begun = await operation("rotate", "begin", "--yes");
-  assert.equal(begun.code, 0, begun.stdout + begun.stderr);
+  await begin();
   const [old, next] = ["linkerd-trust-anchor", "linkerd-trust-anchor-2"];
   const [root, cross] = [await certificateIn(old), await certificateIn(`${next}-cross-signed`)];
   const second = await certificateIn(next);
@@ -197,4 +218,31 @@ test("the Secret of the cross certificate has one that has ended, which the stac
   await isWhole();
   assert.equal((await certificateIn(name)).fingerprint256, cross.fingerprint256);
   assert.match(await pulumi("config"), /trustAnchorGenerations +\[1,2\]/);
+});
+
+test("a rotation in one step: by the older generation's word, a pod of before it accepts the others again, without a restart", async () => {
+  await begin();
+  await restartWorkloads();
+  const both = await readBundle();
+  await setBundle((await certificateIn("linkerd-trust-anchor")).toString());
+  await restartWorkloads("running-0");
+  await setBundle(both);
+  const pod = await podOf("running-0");
+  // What the gates do not see, they cannot refuse for.
+  const label = (text: string) => kubectl("label", "pod", pod, `--namespace=${loadNamespace}`, text);
+  await label("linkerd.io/control-plane-ns-");
+  await set("crossSignTrustAnchors", "false");
+  await up();
+  await label("linkerd.io/control-plane-ns=linkerd");
+  await until("a pod that has started since to be refused", 180_000, async () => {
+    await restartWorkloads("running-1");
+    const { refused: refusals } = await meanwhile(() => pause(10_000));
+    return (refusals.UnknownIssuer ?? 0) > 0 || JSON.stringify(refusals);
+  });
+  assert.match(await found(), /running-0: 1 pod: refuses what identity signs, of which it knows only/);
+  const done = await recovers();
+  assert.equal(done[0], "vouch");
+  assert.equal(await podOf("running-0"), pod);
+  await isWhole();
+  assert.match(await pulumi("config"), /crossSignTrustAnchors +true/);
 });

@@ -4,6 +4,7 @@ import { type Evidence, type MeshEvidence, planOf, type Stranded } from "../../.
 
 const sound: MeshEvidence = {
   ended: [],
+  refusing: [],
   issuer: { faults: [], certificate: "linkerd-identity-issuer", hindrances: [] },
   identity: [],
   webhooks: { faults: [], hindrances: [] },
@@ -116,6 +117,13 @@ suite("What has ended of the stack's anchors", () => {
     assert.match(interruptsOf(root), /the control plane restarts/);
     assert.equal(interruptsOf(cross), "nothing");
   });
+});
+
+test("An older generation vouches again where its pods refuse what is signed, and they do not restart", () => {
+  const refusing = [{ subject: "Deployment shop/web", message: "1 pod: refuses what identity signs." }];
+  const stranded = [strandedIn("shop", "cart")];
+  assert.deepEqual(namesOf({ refusing, stranded }, { objects: [missing] }), ["vouch", "workloads"]);
+  assert.deepEqual(namesOf({ refusing, ended: [root] }), ["reissue"]);
 });
 
 suite("The identity controllers", () => {
