@@ -18,9 +18,14 @@ const parts = {
   "tls:index/selfSignedCert:SelfSignedCert": "certificate",
 } as const;
 
-/** Refuses to make what an anchor of the running mesh is made of, in a preview, too. */
+/**
+ * Refuses to make what an anchor of the running mesh is made of, in a preview, too.
+ *
+ * @param fit whether the cluster fits the settings: if not, that is refused, and this would be the same mistake once more.
+ */
 export function keepAnchors(
   run: Pick<Run, "look" | "namespace" | "settings" | "onUnproven" | "spell">,
+  fit: Promise<void>,
 ): pulumi.ResourceTransform {
   const planned = plannedAnchors(run.settings);
   const { family, namespace } = run.settings.controlPlane;
@@ -31,6 +36,11 @@ export function keepAnchors(
   const hook = new pulumi.ResourceHook(
     "look whether the mesh trusts it already",
     async ({ name, type }) => {
+      const isRefused = await fit.then(
+        () => false,
+        () => true,
+      );
+      if (isRefused) return;
       const running = await looked().catch(run.onUnproven);
       if (!running) return;
       const part = parts[type as keyof typeof parts];

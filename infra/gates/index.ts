@@ -73,7 +73,7 @@ function previewGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs): Ga
   fit.catch(() => {});
   return {
     // A preview changes nothing, and so asks for nothing that only a change needs.
-    transforms: [keepWhatIsOthers(run), keepAnchors(run), continueInterruptedReleases(run)],
+    transforms: [keepWhatIsOthers(run), keepAnchors(run, fit), continueInterruptedReleases(run)],
     finish: async (linkerd) => {
       await fit;
       await inputsOf(linkerd.linkerdControlPlaneChartVersion);
@@ -107,7 +107,8 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
   const namespace = namespacesBefore(look);
   const own = { settings, installer: installer(), isPreview: false, spell };
   const run = { ...own, look, namespace, onUnseen, onUnproven };
-  await requireFit(run);
+  const fit = requireFit(run);
+  await fit;
   await checkHeldIssuer(connected, settings);
   const trial = new SignerTrial(connected, settings, spell);
   await trial.first();
@@ -115,7 +116,7 @@ async function updateGates(cluster: KubeConfigOptions, args: RotatingLinkerdArgs
   return {
     transforms: [
       keepWhatIsOthers(run),
-      keepAnchors(run),
+      keepAnchors(run, fit),
       continueInterruptedReleases(run, connected),
       requireReferences(connected, settings.certManager.install, spell),
       trial.transform(),

@@ -296,7 +296,8 @@ const update: Staging<"update"> = {
     api.objects = objectsOf({ bundle: [first] });
     const type = "tls:index/privateKey:PrivateKey";
     const name = "linkerd-trust-anchor-key";
-    const transformed = await keepAnchors(runOf({}))({ custom: true, type, name, props: {}, opts: {} });
+    const transform = keepAnchors(runOf({}), Promise.resolve());
+    const transformed = await transform({ custom: true, type, name, props: {}, opts: {} });
     const [hook] = (transformed!.opts.hooks as pulumi.ResourceHookBinding).beforeCreate!;
     return told(Promise.resolve((hook as pulumi.ResourceHook).callback({ urn: "", id: "", name, type })));
   },

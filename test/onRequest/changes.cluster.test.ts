@@ -6,6 +6,7 @@ import { parse, stringify } from "yaml";
 import { partOf } from "../../components/parts.ts";
 import { type Change, changes } from "../../docs/changesPage.ts";
 import { types } from "../../infra/config.ts";
+import { readPreview } from "../../operations/review/preview.ts";
 import { sandboxPaths } from "../../sandbox/directories.ts";
 import { execute, removeSandbox, sandboxName, startSandbox, up } from "../stack.ts";
 
@@ -29,9 +30,8 @@ async function previewOf(key: string, { to, with: beside }: Change): Promise<Cha
   try {
     const { code, stdout, stderr } = await execute("pulumi", ["preview", "--json"]);
     if (code !== 0) {
-      const said = stdout + stderr;
-      // Warnings come first.
-      return { refused: Array.from(said.matchAll(/Rule: (\S+)/g)).at(-1)?.[1] ?? said };
+      const said = readPreview(stdout).errors.join("\n");
+      return { refused: /Rule: (\S+)/.exec(said)?.[1] ?? said + stderr };
     }
     const steps = JSON.parse(stdout).steps as { op: string; urn: string }[];
     const changed = steps.filter(({ op }) => !["same", "read", "refresh"].includes(op));

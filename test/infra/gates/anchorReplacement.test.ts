@@ -26,16 +26,22 @@ Object.assign(pulumi.runtime.getMonitor()!, {
 });
 
 /** What is said before a resource is made, in a preview, too; nothing if it may be. */
-async function before(name: string, type = key, values: Values = {}): Promise<string | undefined> {
-  const transform = keepAnchors({
+async function before(
+  name: string,
+  type = key,
+  values: Values = {},
+  fit = Promise.resolve(),
+): Promise<string | undefined> {
+  const run = {
     look,
     namespace: namespacesBefore(look),
     settings: resolve(argumentsOf(values)),
-    onUnproven: ({ message }) => {
+    onUnproven: ({ message }: Error) => {
       throw new Error(`not proven: ${message}`);
     },
     spell: inConfiguration,
-  });
+  };
+  const transform = keepAnchors(run, fit);
   const transformed = await transform({ custom: true, type, name, props: {}, opts: {} });
   if (transformed === undefined) return undefined;
   const { beforeCreate } = transformed.opts.hooks as pulumi.ResourceHookBinding;
@@ -71,6 +77,14 @@ test("of one that has ended, the certificate is made again, and neither its key 
   ] as const) {
     assert.match((await before(name, type))!, /Rule: anchor-made-once/, name);
   }
+});
+
+test("where the settings do not fit the cluster, that is told, and not this", async () => {
+  api.objects = running;
+  assert.equal(
+    await before("linkerd-trust-anchor-key", key, {}, Promise.reject(new Error("another trust domain"))),
+    undefined,
+  );
 });
 
 test("the next generation is made, and so is the first where no mesh runs", async () => {
