@@ -55,7 +55,8 @@ interface Pair {
  * Pass `protect: true`, and neither the key nor anything else of the anchor can be deleted or replaced: its loss
  * distrusts every certificate of the mesh. An anchor that is provided cannot be exchanged then; its certificate can
  * be renewed, with the same subject and key. Without an early renewal, Pulumi would replace the certificate on the first
- * `up` after its end; protection turns that into an error as well.
+ * `up` after its end, with the same subject and key; protection turns that into an error as well, which `--ignore-protect`
+ * lets through.
  *
  * What `dependsOn` names, such as cert-manager, is there before the Issuer and goes after it.
  */

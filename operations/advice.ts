@@ -28,8 +28,8 @@ const rotateStack = "npm run -s rotate -- plan says what comes first (docs/rotat
 const rotateCluster =
   "renew the Certificate linkerd-trust-anchor (cmctl renew), and go on as docs/credentials.md says (Rotating it).";
 const expiredStack =
-  "Take its generation out of trustAnchorGenerations, once another one signs; protectTrustAnchors must be false before. " +
-  `If none does: ${rotateStack}`;
+  "If it signs: npm run -s recover, which has it issued again with the key that it has, or says who does. " +
+  "If another one does, take its generation out of trustAnchorGenerations; protectTrustAnchors must be false before.";
 
 /** The advice for findings about a bundle that is a chart's or trust-manager's: nobody else is to edit the ConfigMap. */
 export function withAnchorAdvice(

@@ -20,14 +20,19 @@ export interface ConfiguredStack {
   readonly mesh: Mesh;
 }
 
-/** @throws Error if the stack cannot be read, or is not sound. */
+/**
+ * @param tolerates what is wrong with the stack, and is what a command is for.
+ * @throws Error if the stack cannot be read, or is not sound.
+ */
 export async function readConfigured(
   stack: string | undefined,
   signal: AbortSignal,
+  tolerates: (finding: Finding) => boolean = () => false,
 ): Promise<ConfiguredStack> {
   const text = await readStack(stack);
   if ("rule" in text) throw new Refused(formatFindings([text as Finding]));
-  const { configuration, findings } = configurationOf(text);
+  const { configuration, findings: all } = configurationOf(text);
+  const findings = all.filter((finding) => !tolerates(finding));
   if (verdictOf(findings) === "error") {
     throw new Refused(formatFindings(findings.filter(({ severity }) => severity === "error")));
   }
@@ -40,6 +45,11 @@ export async function readConfigured(
     mesh: meshOf({ kubeconfig, context }, settings, signal),
   };
 }
+
+/** Whether an anchor that is given has ended, or is about to, with which pulumi up refuses to go on. */
+export const mayHaveEnded = ({ rule, field }: Finding): boolean =>
+  field.startsWith("providedTrustAnchors.") &&
+  ["expired", "anchor-outlives-issuer", "chain-outlives-issuer"].includes(rule);
 
 /** A cluster, and the namespace that the settings give its control plane. */
 export function meshOf(cluster: KubeConfigOptions, { controlPlane }: Settings, signal: AbortSignal): Mesh {

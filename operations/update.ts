@@ -16,7 +16,26 @@ export async function runUpdate(
   options: readonly string[] = [],
   variables: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const args = ["up", "--yes", ...options, "--stack", stack];
+  await run(stack, "up", options, variables);
+}
+
+/**
+ * Has the state forget what a killed Pulumi was creating, of which no update does of itself: `pulumi refresh` with
+ * `--clear-pending-creates`. What has been created all the same is on the cluster, where the next update finds it.
+ *
+ * @throws Error as {@link runUpdate} does.
+ */
+export async function forgetPendingCreates(stack: string): Promise<void> {
+  await run(stack, "refresh", ["--clear-pending-creates", "--skip-preview"]);
+}
+
+async function run(
+  stack: string,
+  command: "up" | "refresh",
+  options: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const args = [command, "--yes", ...options, "--stack", stack];
   const child = spawn("pulumi", args, {
     env: { ...process.env, ...variables },
     stdio: ["ignore", process.stderr, "pipe"],
@@ -38,6 +57,6 @@ export async function runUpdate(
     );
   }
   throw new Error(
-    `pulumi up has failed (exit code ${code}), for the reason above; the same command goes on from there.`,
+    `pulumi ${command} has failed (exit code ${code}), for the reason above; the same command goes on from there.`,
   );
 }

@@ -55,7 +55,9 @@ export function describeForecast({ nearest, ifStopped }: Forecast, time: Date): 
   const ending = ({ state, at }: Ending) =>
     `in ${formatSpan(at.getTime() - time.getTime())}, at ${formatTime(at)}, ${state}`;
   return [
-    ...(nearest === undefined ? [] : [`Nearest that nobody prevents by itself: ${ending(nearest)}.`]),
+    ...(nearest === undefined
+      ? []
+      : [`Nearest that nobody prevents by itself: ${ending(nearest)}.${withSpace(nearest.advice)}`]),
     ...(ifStopped === undefined
       ? []
       : [
@@ -63,3 +65,5 @@ export function describeForecast({ nearest, ifStopped }: Forecast, time: Date): 
         ]),
   ].join("\n");
 }
+
+const withSpace = (text: string | undefined) => (text === undefined ? "" : ` ${text}`);

@@ -1,9 +1,12 @@
 /** What of a mesh ends when, and who prevents it. */
 import { nameOfPod } from "../../mesh/meshedPods.ts";
 import { quotedName } from "../../rules/credentials/certificate.ts";
+import { known } from "../../rules/known.ts";
+import { durationMilliseconds } from "../../rules/lifetimes/duration.ts";
 import { nameOfWorkload } from "../../rules/mesh/workload.ts";
 import type { Ending } from "../../rules/recovery/forecast.ts";
 import type { MeshEvidence } from "../../rules/recovery/plan.ts";
+import type { Settings } from "../../rules/settings/settings.ts";
 import { formatTime } from "../format.ts";
 import { stateOf } from "../status/dataPlaneVerdict.ts";
 import type { MeshStatus } from "../status/read.ts";
@@ -12,8 +15,9 @@ import type { Credential } from "../status/renewal.ts";
 export function endingsOf(
   status: MeshStatus,
   { issuer: found, identity, webhooks: ofWebhooks }: MeshEvidence,
+  settings: Settings,
 ): Ending[] {
-  const { issuer, webhooks, generations, dataPlane } = status;
+  const { issuer, webhooks, generations, dataPlane, readAt } = status;
   const isRenewed = found.faults.length + found.hindrances.length === 0;
   // A proxy renews its certificate as long as identity signs one.
   const isSigning = found.faults.length === 0 && identity.every(({ isComing }) => isComing);
@@ -36,11 +40,13 @@ export function endingsOf(
           {
             state: `trust anchor ${quotedName(signer.certificate)}, which signs, ends: identity issues nothing from then on`,
             at: signer.certificate.x509.validToDate,
+            advice: rotationAdvice(settings, signer.certificate.x509.validToDate, readAt),
           },
         ]),
     ...vouchers.map((voucher) => ({
       state: `the cross certificate ${quotedName(voucher)} ends, and every proxy's certificate with it`,
       at: voucher.x509.validToDate,
+      advice: "To end the rotation before: npm run -s rotate -- finish",
     })),
     ...webhooks.flatMap((webhook) =>
       webhook.certificate === undefined
@@ -66,6 +72,17 @@ export function endingsOf(
           ],
     ),
   ];
+}
+
+/** How the anchor is replaced while it lives, without a forced restart. */
+function rotationAdvice({ trustAnchor }: Settings, end: Date, now: Date): string {
+  if (trustAnchor.source === "cluster") return "To replace it before: docs/credentials.md, Rotating it.";
+  const rotate = "npm run -s rotate -- begin";
+  const allowance = known(trustAnchor.rotationAllowance);
+  const left = end.getTime() - now.getTime();
+  return allowance === undefined || left >= durationMilliseconds(allowance)
+    ? `To replace it before, without a forced restart: ${rotate}`
+    : `That is less than trustAnchorRotationAllowance, ${allowance}. If every pod is restarted once in a shorter time, set it to that, and: ${rotate}. If not, recover issues it again when it has ended.`;
 }
 
 /** Absent if nothing renews it. */

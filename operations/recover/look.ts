@@ -6,13 +6,21 @@ import { canRestart } from "../../mesh/restart.ts";
 import { certificatesOf, readMeshSettings } from "../../mesh/trust.ts";
 import { readTrustRoots } from "../../mesh/trustRoots.ts";
 import { listUnmeshed } from "../../mesh/unmeshedPods.ts";
-import { outsideValidity, quotedName } from "../../rules/credentials/certificate.ts";
+import { countOf } from "../../rules/count.ts";
+import {
+  isSameAuthority,
+  outsideValidity,
+  type ParsedCertificate,
+  quotedName,
+} from "../../rules/credentials/certificate.ts";
 import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
-import { checkStoredIssuer } from "../../rules/credentials/storedIssuer.ts";
+import type { PemText } from "../../rules/credentials/pemText.ts";
+import { checkStoredIssuer, textOf } from "../../rules/credentials/storedIssuer.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { identityDeploymentName, identityIssuerName, trustRootsName } from "../../rules/linkerdNames.ts";
 import { nameOfWorkload, type Workload } from "../../rules/mesh/workload.ts";
 import type { Evidence, Fault, IdentityFault, MeshEvidence, Stranded } from "../../rules/recovery/plan.ts";
+import type { Settings } from "../../rules/settings/settings.ts";
 import { isDelivered } from "../advice.ts";
 import type { ConfiguredStack } from "../configuredStack.ts";
 import { estimateOf } from "../restart.ts";
@@ -20,6 +28,8 @@ import { podsToRestart } from "../status/dataPlaneVerdict.ts";
 import { staleWebhooks } from "../status/fix.ts";
 import { type MeshStatus, readStatus } from "../status/read.ts";
 import { problemsOf } from "../status/verdict.ts";
+import { endedAuthorities } from "./endedAuthorities.ts";
+import { refusedPods, refusingPods } from "./refusingPods.ts";
 import { findFaults } from "./stackObjects.ts";
 import { readState, type StackState } from "./stackState.ts";
 
@@ -77,7 +87,7 @@ export async function look(stack: ConfiguredStack): Promise<Look> {
   const unknown = [...status.unknown];
   const unmeshed = await ifAllowed(listUnmeshed(mesh), (reason) => unknown.push(reason));
   const seen = { ...status, unknown };
-  const evidence = { ...ground, mesh: meshEvidence(seen, stored?.data, state, unmeshed ?? []) };
+  const evidence = { ...ground, mesh: meshEvidence(seen, stored?.data, state, settings, unmeshed ?? []) };
   return { stack, state, evidence, status };
 }
 
@@ -105,23 +115,25 @@ export function bundleFault(
 export function meshEvidence(
   status: MeshStatus,
   stored: Readonly<Record<string, string>> | undefined,
-  { anchors }: Pick<StackState, "anchors">,
+  state: Pick<StackState, "anchors">,
+  settings: Settings,
   unmeshed: readonly Workload[],
 ): MeshEvidence {
-  const { namespace, readAt, trust, issuer } = status;
+  const { namespace, issuer } = status;
   const problems = problemsOf(status);
-  const signing = anchors.find(({ signs }) => signs);
-  const signer = trust.anchors.find(({ x509 }) => x509.fingerprint256 === signing?.fingerprintSha256);
-  const ended = signer && outsideValidity(signer, readAt);
-  const stranded = strandedIn(status, problems);
+  const refusing = refusingPods(status, state, settings);
+  const stranded = strandedIn(status, problems, refusing, refusedPods(status, state));
   const isIdentity = ({ workload }: Stranded) =>
     workload.namespace === namespace && workload.name === identityDeploymentName;
   const outside = stranded.filter(({ workload }) => workload.namespace !== namespace);
   return {
-    anchor:
-      signer === undefined || ended === undefined
-        ? undefined
-        : { subject: `Trust anchor ${quotedName(signer)}`, message: `The anchor that signs ${ended}.` },
+    ended: endedAuthorities(status, state, settings),
+    refusing: [...Map.groupBy(refusing, ({ workload }) => nameOfWorkload(workload))].map(
+      ([subject, { length }]) => ({
+        subject,
+        message: `${countOf(length, "pod")}: refuses what identity signs, of which it knows only the generation before.`,
+      }),
+    ),
     issuer: {
       faults: [
         ...storedFaults(status, stored),
@@ -134,7 +146,7 @@ export function meshEvidence(
       ...identityFaults(status, problems),
       ...stranded.filter(isIdentity).map(({ reason }) => ({
         subject: `Deployment ${namespace}/${identityDeploymentName}`,
-        message: `Its own proxy cannot come back: ${reason}.`,
+        message: `Its own proxy has to restart: ${reason}.`,
         isComing: false,
       })),
     ],
@@ -155,9 +167,27 @@ function storedFaults(
   const subject = `Secret ${namespace}/${identityIssuerName}`;
   if (data === undefined) return [{ subject, message: "It does not exist." }];
   const purpose = { ...trust.purpose, warnBefore: "0", now: readAt };
-  return checkStoredIssuer({ field: subject, data }, trust.bundle, purpose, parseCertificate)
-    .filter(({ severity, field }) => severity === "error" && field.startsWith(subject))
-    .map(({ field, message }) => ({ subject: field, message }));
+  const stored = { field: subject, data };
+  return [
+    ...checkStoredIssuer(stored, trust.bundle, purpose, parseCertificate)
+      .filter(({ severity, field }) => severity === "error" && field.startsWith(subject))
+      .map(({ field, message }) => ({ subject: field, message })),
+    ...rootFaults(textOf(stored, "ca.crt"), trust.anchors, readAt),
+  ];
+}
+
+/** The root beside the issuer is of when that was issued, and may have been issued again since. */
+function* rootFaults(root: PemText, anchors: readonly ParsedCertificate[], time: Date): Iterable<Fault> {
+  const [certificate] = certificatesOf(root);
+  if (certificate === undefined || outsideValidity(certificate, time) === undefined) return;
+  const isAlive = anchors.some(
+    (anchor) => isSameAuthority(anchor, certificate) && outsideValidity(anchor, time) === undefined,
+  );
+  if (!isAlive) return;
+  yield {
+    subject: root.field,
+    message: `It holds the root as it was before it was issued again, by which linkerd check fails: it ${outsideValidity(certificate, time)}.`,
+  };
 }
 
 /** A renewal that fails, or is late. */
@@ -231,8 +261,17 @@ function webhookFaults(status: MeshStatus, problems: readonly Finding[]): MeshEv
 }
 
 /** The pods that only a restart helps, by workload; those of the control plane first. */
-function strandedIn(status: MeshStatus, problems: readonly Finding[]): readonly Stranded[] {
+function strandedIn(
+  status: MeshStatus,
+  problems: readonly Finding[],
+  refusing: readonly MeshedPod[],
+  refused: readonly MeshedPod[],
+): readonly Stranded[] {
   const reasons = new Map<MeshedPod, string>([...podsToRestart(status), ...startedInVain(status)]);
+  for (const pod of refusing) reasons.delete(pod);
+  for (const pod of refused) {
+    if (!reasons.has(pod)) reasons.set(pod, "its certificate is of before the older generation vouched");
+  }
   const byWorkload = Map.groupBy(reasons, ([pod]) => nameOfWorkload(pod.workload));
   const stranded = [...byWorkload.values()].map((some): Stranded => {
     const [[{ workload }, reason]] = some as [[MeshedPod, string]];

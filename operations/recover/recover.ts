@@ -9,7 +9,7 @@ import { Command } from "commander";
 import { forecastOf } from "../../rules/recovery/forecast.ts";
 import { type Plan, planOf, type Remedy, type RemedyName } from "../../rules/recovery/plan.ts";
 import { coloured } from "../colour.ts";
-import { readConfigured } from "../configuredStack.ts";
+import { mayHaveEnded, readConfigured } from "../configuredStack.ts";
 import { confirm } from "../confirm.ts";
 import { exitCodes, exitForUsage, exitInterrupted } from "../exitCodes.ts";
 import { formatSpan } from "../format.ts";
@@ -38,6 +38,8 @@ const pollMilliseconds = 2000;
 const effectMilliseconds: Readonly<Record<RemedyName, number>> = {
   bundle: 60_000,
   update: 2 * 60_000,
+  reissue: 2 * 60_000,
+  vouch: 5 * 60_000,
   issuer: 3 * 60_000,
   // The kubelet's two minutes, and a look.
   reload: 4 * 60_000,
@@ -52,7 +54,8 @@ const mostTimes = 3;
 const settlingMilliseconds = 60_000;
 
 async function recover(options: Options, signal: AbortSignal): Promise<keyof typeof exitCodes> {
-  const stack = await readConfigured(options.stack, signal);
+  const read = () => readConfigured(options.stack, signal, mayHaveEnded);
+  let stack = await read();
   const again = () => look(stack);
   const done: Done[] = [];
   const confirmed = new Set<RemedyName>();
@@ -71,6 +74,7 @@ async function recover(options: Options, signal: AbortSignal): Promise<keyof typ
     const begun = performance.now();
     report(`\nTo ${remedy.does} …`);
     now = await takeEffect(remedy, now, again, signal);
+    if (remedy.name === "vouch") stack = await read();
     const milliseconds = Math.round(performance.now() - begun);
     report(`${formatSpan(milliseconds)}: done.`);
     done.push({ remedy: remedy.name, milliseconds });
@@ -147,12 +151,12 @@ async function settled(first: Look, again: () => Promise<Look>, signal: AbortSig
 function end(
   plan: Plan,
   done: readonly Done[],
-  { evidence: { mesh, time }, status }: Look,
+  { stack: { settings }, evidence: { mesh, time }, status }: Look,
   { json, check }: Options,
 ): keyof typeof exitCodes {
   const forecast =
     check && mesh !== undefined && status !== undefined
-      ? forecastOf(endingsOf(status, mesh), time)
+      ? forecastOf(endingsOf(status, mesh, settings), time)
       : undefined;
   if (json) console.log(JSON.stringify({ ...plan, done, forecast }, undefined, 2));
   else {

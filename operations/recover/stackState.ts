@@ -11,14 +11,19 @@ export interface StackObject extends ObjectReference {
 }
 
 /** An anchor, as the stack's outputs have it. */
-interface StackAnchor {
+export interface StackAnchor {
   /** Whether it signs. */
   readonly signs: boolean;
   /** Of its Secret. */
   readonly name: string;
   readonly generation?: number;
   readonly fingerprintSha256: string;
-  readonly crossCertificate?: { readonly fingerprintSha256: string };
+  /** By which an older generation vouches for it; its end is in ISO 8601. */
+  readonly crossCertificate?: {
+    readonly by: number;
+    readonly fingerprintSha256: string;
+    readonly notAfter: string;
+  };
 }
 
 export interface StackState {
@@ -28,6 +33,8 @@ export interface StackState {
   readonly bundle?: { readonly release: string; readonly pem: string } | undefined;
   /** What a killed Pulumi was at, one sentence each. */
   readonly pending: readonly string[];
+  /** Whether it was creating something, which the state does not have. */
+  readonly hasPendingCreates: boolean;
 }
 
 interface Resource {
@@ -83,6 +90,7 @@ export function stateOf({ deployment = {} }: Exported): StackState {
     pending: pending.map(
       ({ type, resource }) => `It was killed while it was ${type} ${resource.urn.split("::").at(-1)}.`,
     ),
+    hasPendingCreates: pending.some(({ type }) => type === "creating"),
   };
 }
 

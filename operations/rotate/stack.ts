@@ -8,7 +8,7 @@ import { type PlannedAnchors, plannedAnchors } from "../../rules/mesh/anchorChan
 import type { Demands } from "../../rules/rotation/gates.ts";
 import { type Stage, stageOf } from "../../rules/rotation/stage.ts";
 import { type Settings, signedElsewhere } from "../../rules/settings/settings.ts";
-import { meshOf, readConfigured } from "../configuredStack.ts";
+import { mayHaveEnded, meshOf, readConfigured } from "../configuredStack.ts";
 import { Refused } from "../confirm.ts";
 import { readProject, readStackText } from "../project.ts";
 import { isHeldIn } from "./stackEdit.ts";
@@ -45,7 +45,7 @@ const keptByCluster =
 /** @throws Error if the stack or its mesh cannot be read, or no generation can be told to sign. */
 export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
   const { stack, externalWorkloadsHoldIt } = options;
-  const { name, settings, kubeconfig, mesh } = await readConfigured(stack, signal);
+  const { name, settings, kubeconfig, mesh } = await readConfigured(stack, signal, mayHaveEnded);
   if (settings.trustAnchor.source === "cluster") throw new Refused(keptByCluster);
   const planned = plannedAnchors(settings);
   if (planned === undefined) {

@@ -1,6 +1,7 @@
 /** What is wrong with what the mesh's pods trust, and with the certificates that their proxies have. */
 import { type MeshedPod, nameOfPod } from "../../mesh/meshedPods.ts";
 import type { ProxyLeaf } from "../../mesh/proxyLeaf.ts";
+import { outsideValidity } from "../../rules/credentials/certificate.ts";
 import { decodePem } from "../../rules/credentials/pem.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { type IssuedChain, refusalOf } from "../../rules/mesh/heldBundle.ts";
@@ -53,11 +54,14 @@ const isReadable = ({ trust: { bundle, anchors } }: MeshStatus) =>
   decodePem(bundle.text).blocks.length === anchors.filter(isProxyAnchor).length;
 
 /** By what identity hands out now: the anchors may be those of the mesh, and the chain not reach them. */
-function refusalOfIssued(
-  { controllers, readAt }: MeshStatus,
+export function refusalOfIssued(
+  { controllers, readAt }: Pick<MeshStatus, "controllers" | "readAt">,
   anchors: NonNullable<DataPlane["bundles"][number]["anchors"]>,
 ): string | undefined {
-  const issued: readonly IssuedChain[] = controllers.flatMap(({ proof }) => proof ?? []);
+  // One that has ended when it is issued is refused by everyone, and says nothing about these anchors.
+  const issued: readonly IssuedChain[] = controllers
+    .flatMap(({ proof }) => proof ?? [])
+    .filter(({ leaf }) => outsideValidity(leaf, readAt) === undefined);
   return issued.map((chain) => refusalOf(chain, anchors, readAt)).find((reason) => reason !== undefined);
 }
 

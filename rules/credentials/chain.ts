@@ -56,10 +56,32 @@ export function chainToAnchor(
   anchors: readonly ParsedCertificate[],
   time: Date,
 ): Chain {
+  return findChain(certificate, intermediates, anchors, time, time);
+}
+
+/** The same as a proxy would verify it: by an anchor's subject and key, whatever its end (rustls-webpki TrustAnchor). */
+export function chainInProxy(
+  certificate: ParsedCertificate,
+  intermediates: readonly ParsedCertificate[],
+  anchors: readonly ParsedCertificate[],
+  time: Date,
+): Chain {
+  return findChain(certificate, intermediates, anchors, time, undefined);
+}
+
+/** @param anchorTime when an anchor has to be valid; `undefined` if that does not matter. */
+function findChain(
+  certificate: ParsedCertificate,
+  intermediates: readonly ParsedCertificate[],
+  anchors: readonly ParsedCertificate[],
+  time: Date,
+  anchorTime: Date | undefined,
+): Chain {
   const faults = new Set<string>();
   const isPassable = ({ certificate: authority }: Link, level: number) => {
     // The end of the chain counts as an authority only if it is one.
-    const fault = faultOf(authority, certificate.isCa ? level : level - 1, time);
+    const below = certificate.isCa ? level : level - 1;
+    const fault = faultOf(authority, below, anchors.includes(authority) ? anchorTime : time);
     if (fault !== undefined) faults.add(`${quotedName(authority)} ${fault}`);
     return fault === undefined;
   };
@@ -82,9 +104,13 @@ export function chainToAnchor(
   return { reason: `${quotedName(certificate)} leads to no trust anchor: ${[...faults].join("; ")}.` };
 }
 
-function faultOf(authority: ParsedCertificate, authoritiesBelow: number, time: Date): string | undefined {
+function faultOf(
+  authority: ParsedCertificate,
+  authoritiesBelow: number,
+  time: Date | undefined,
+): string | undefined {
   if (!authority.isCa || authority.maySignCertificates === false) return "may not sign certificates";
   const { pathLength = authoritiesBelow } = authority;
   if (pathLength < authoritiesBelow) return `allows ${pathLength} authorities below it (path length)`;
-  return outsideValidity(authority, time);
+  return time && outsideValidity(authority, time);
 }

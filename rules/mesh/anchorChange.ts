@@ -82,16 +82,24 @@ export function* checkAnchorChange(
   }
 }
 
-/** Refuses to make a generation that the running mesh has already: the new one would be another anchor under the same name. */
+/**
+ * Refuses to make a generation that the running mesh has already: the new one would be another anchor under the same name.
+ *
+ * @param part what of it would be made. Of one that has ended, the certificate may be: its subject and key stay, since they are
+ *   refused themselves, and by these alone proxies know it.
+ */
 export function* checkRemade(
   { field, text }: PemText,
   planned: PlannedAnchors,
   generation: number,
+  part: "subject" | "key" | "certificate",
+  now = new Date(),
 ): Iterable<Finding> {
   // One that is given stays what it is.
   if (planned.provided[generation] !== undefined) return;
   const running = readBundle(text).find((anchor) => isGeneration(anchor, generation, planned));
   if (running === undefined) return;
+  if (part === "certificate" && running.validToDate < now) return;
   yield broken("anchor-made-once", {
     field: "trustAnchor.generations",
     message: `Generation ${generation} would be made anew, as another anchor under the same name. The running mesh has ${quoted(nameOf(running))} in its bundle (${field}), and no proxy would trust the new one.`,

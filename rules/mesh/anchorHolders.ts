@@ -5,7 +5,7 @@
 
 import { countOf } from "../count.ts";
 import { isSameAuthority, type ParsedCertificate, quotedName } from "../credentials/certificate.ts";
-import { chainToAnchor } from "../credentials/chain.ts";
+import { chainInProxy } from "../credentials/chain.ts";
 import type { Finding } from "../finding.ts";
 import { broken } from "../rules.ts";
 import { isGeneration, type PlannedAnchors } from "./anchorChange.ts";
@@ -125,7 +125,7 @@ export function* checkIssuerHolders(
     "Restart these pods first (npm run -s rotate -- activate --restart, or kubectl rollout restart), and leave the issuer before as it is until then.";
   const refused = held.filter(
     ({ anchors }) =>
-      anchors !== undefined && chainToAnchor(issuer, following, anchors, time).reason !== undefined,
+      anchors !== undefined && chainInProxy(issuer, following, anchors, time).reason !== undefined,
   );
   if (refused.length > 0) {
     yield broken("signer-accepted", {

@@ -1,7 +1,7 @@
 /** Which trust anchors a proxy was started with, by the hash that its pod carries, and how they stand to the mesh's own. */
 import { bundleSha256, joinBundle } from "../credentials/bundle.ts";
 import { isSameAuthority, type ParsedCertificate } from "../credentials/certificate.ts";
-import { chainToAnchor } from "../credentials/chain.ts";
+import { chainInProxy } from "../credentials/chain.ts";
 
 /**
  * How the anchors that a proxy holds stand to those that the mesh has now:
@@ -36,7 +36,7 @@ export function refusalOf(
   held: readonly ParsedCertificate[],
   time: Date,
 ): string | undefined {
-  return chainToAnchor(leaf, intermediates, held, time).reason;
+  return chainInProxy(leaf, intermediates, held, time).reason;
 }
 
 /**

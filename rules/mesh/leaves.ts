@@ -1,6 +1,6 @@
 /** What a proxy's own certificate tells: a proxy whose leaf has ended never renews itself, and says so nowhere. */
 import { isSignedBy, type ParsedCertificate } from "../credentials/certificate.ts";
-import { chainToAnchor } from "../credentials/chain.ts";
+import { chainInProxy } from "../credentials/chain.ts";
 import type { Generation } from "./generations.ts";
 
 /** Linkerd's proxies ask for the next leaf when this much of its life is over. */
@@ -50,7 +50,7 @@ export function leafState(
   const { validFromDate: from, validToDate: end } = leaf.x509;
   const state = lifeState({ from, end, failedRefreshes }, time);
   if (state === "ended") return state;
-  return chainToAnchor(leaf, intermediates, anchors, time).chain === undefined ? "refused" : state;
+  return chainInProxy(leaf, intermediates, anchors, time).chain === undefined ? "refused" : state;
 }
 
 /** The generation below which a leaf was signed, whether it is still valid or not; `undefined` if below none of these. */

@@ -6,6 +6,8 @@ export interface Ending {
   readonly at: Date;
   /** Who sees to it that it is not reached, and when; absent if nobody does by itself. */
   readonly prevention?: string | undefined;
+  /** What someone has to do, so that it is not reached, as a sentence; absent if it is told elsewhere. */
+  readonly advice?: string | undefined;
 }
 
 export interface Forecast {

@@ -22,6 +22,14 @@ export interface Stranded {
   readonly reason: string;
 }
 
+/** A root or a cross certificate of the anchors that the mesh lives on, which has ended. */
+export interface EndedAuthority extends Fault {
+  /** Whether it is a root. */
+  readonly isRoot: boolean;
+  /** What someone else has to do first; absent if the next update of the stack has one that lives. */
+  readonly fix?: string | undefined;
+}
+
 /** Of the identity controllers, what does not go by the issuer that is stored. */
 export interface IdentityFault extends Fault {
   /** Whether it still answers by an older issuer, and the kubelet may only be on its way with the new one. */
@@ -43,8 +51,10 @@ export interface Evidence {
 }
 
 export interface MeshEvidence {
-  /** The anchor to which the issuer leads has ended. */
-  readonly anchor?: Fault | undefined;
+  /** What has ended of the anchor to which the issuer leads, and of those that vouch for it. */
+  readonly ended: readonly EndedAuthority[];
+  /** The workloads whose pods refuse what is signed, and would accept it if an older generation vouched for it, which can. */
+  readonly refusing: readonly Fault[];
   readonly issuer: {
     readonly faults: readonly Fault[];
     /** The cert-manager Certificate that renews it; absent if someone else does. */
@@ -73,6 +83,8 @@ export interface MeshEvidence {
 /**
  * - `bundle`: the ConfigMap of the anchors gets back what the stack has installed.
  * - `update`: `pulumi up --refresh`.
+ * - `reissue`: the same, which also issues again what has ended of the anchors, each with its own key.
+ * - `vouch`: the same, with an older generation that vouches again for the one that signs.
  * - `issuer`: cert-manager issues the identity issuer again.
  * - `reload`: nothing but the kubelet's time until identity gets the issuer.
  * - `identity`: the identity controllers restart.
@@ -83,6 +95,8 @@ export interface MeshEvidence {
 export type RemedyName =
   | "bundle"
   | "update"
+  | "reissue"
+  | "vouch"
   | "issuer"
   | "reload"
   | "identity"
@@ -124,7 +138,8 @@ const minute = 60 * second;
 /** Without remedies and obstacles: there is nothing to recover. */
 export function planOf(evidence: Evidence): Plan {
   const { mesh, objects } = evidence;
-  const ground = [bundleRemedy(evidence), updateRemedy(evidence)].filter((one) => one !== undefined);
+  const update = reissueRemedy(evidence) ?? vouchRemedy(evidence) ?? updateRemedy(evidence);
+  const ground = [bundleRemedy(evidence), update].filter((one) => one !== undefined);
   if (mesh === undefined) {
     return { remedies: ground, waiting: [], obstacles: bundleObstacles(evidence), isPartial: true };
   }
@@ -170,12 +185,47 @@ function bundleObstacles({ bundle, ownsBundle }: Evidence): readonly Obstacle[] 
   ];
 }
 
-function updateRemedy({ objects, unfinished }: Evidence): Remedy | undefined {
-  if (objects.length === 0 && unfinished.length === 0) return undefined;
+/** An update that does no more is refused: Pulumi would not replace what has ended and is protected. */
+function reissueRemedy(evidence: Evidence): Remedy | undefined {
+  const ended = evidence.mesh?.ended ?? [];
+  if (ended.length === 0 || ended.some(({ fix }) => fix !== undefined)) return undefined;
+  return {
+    name: "reissue",
+    does: "run pulumi up --refresh, which issues again what has ended of the trust anchors, with the keys that they have",
+    found: [...ended, ...updateFaults(evidence)],
+    why: "A proxy knows an anchor by its name and key, whatever its end: what holds the old certificate accepts what is signed below the new one, and no pod has to be restarted for it. Another anchor would cut off every pod until it was.",
+    interrupts: ended.some(({ isRoot }) => isRoot)
+      ? "no connection; the control plane restarts, and until identity runs, no proxy gets a certificate"
+      : "nothing",
+    milliseconds: 2 * minute,
+  };
+}
+
+function vouchRemedy(evidence: Evidence): Remedy | undefined {
+  const refusing = evidence.mesh?.refusing ?? [];
+  if (refusing.length === 0) return undefined;
+  return {
+    name: "vouch",
+    does: "let the older generation vouch for the one that signs (crossSignTrustAnchors: true), and run pulumi up --refresh",
+    found: [...refusing, ...updateFaults(evidence)],
+    why: "These pods trust the older generation alone. By its word they accept what is signed from then on, without a restart; what has been issued before without it, and is refused by them, is restarted in their place. rotate finish takes it back when each has been restarted for whatever reason.",
+    interrupts: "nothing",
+    milliseconds: minute,
+  };
+}
+
+const updateFaults = ({ objects, unfinished }: Evidence): readonly Fault[] => [
+  ...unfinished.map((message) => ({ subject: "pulumi up", message })),
+  ...objects,
+];
+
+function updateRemedy(evidence: Evidence): Remedy | undefined {
+  const found = updateFaults(evidence);
+  if (found.length === 0) return undefined;
   return {
     name: "update",
     does: "run pulumi up --refresh",
-    found: [...unfinished.map((message) => ({ subject: "pulumi up", message })), ...objects],
+    found,
     why: "The stack has made these objects and has what they hold, the anchor's key too: it puts back the same ones, and makes no new anchor.",
     interrupts: "nothing that runs, unless settings of the stack wait to be applied, which it applies too",
     milliseconds: minute,
@@ -183,15 +233,11 @@ function updateRemedy({ objects, unfinished }: Evidence): Remedy | undefined {
 }
 
 /** Why nothing that stands on the issuer is done. */
-function hindrancesOf({ anchor, issuer }: MeshEvidence): readonly Obstacle[] {
-  if (anchor !== undefined) {
-    return [
-      {
-        ...anchor,
-        fix: "A renewed issuer is no help, and this command makes no anchor. The mesh needs the next generation at once: npm run -s rotate -- begin --distrust says first what that interrupts (docs/recovery.md).",
-      },
-    ];
-  }
+function hindrancesOf({ ended, issuer }: MeshEvidence): readonly Obstacle[] {
+  const theirs = ended.flatMap(({ subject, message, fix }) =>
+    fix === undefined ? [] : { subject, message, fix },
+  );
+  if (theirs.length > 0) return theirs;
   if (issuer.faults.length === 0) return [];
   if (issuer.certificate === undefined) {
     return issuer.faults.map((fault) => ({
@@ -209,7 +255,7 @@ function* identityRemedies({ issuer, identity }: MeshEvidence): Iterable<Remedy>
       name: "issuer",
       does: "have cert-manager issue the identity issuer again",
       found: issuer.faults,
-      why: "The anchor that signs it is sound, and so nothing but the issuer has to be made anew.",
+      why: "The anchor that signs it is sound by then, and so nothing but the issuer has to be made anew.",
       interrupts: "nothing",
       milliseconds: 10 * second,
     };

@@ -6,7 +6,7 @@ import {
   type ParsedCertificate,
   quotedName,
 } from "../credentials/certificate.ts";
-import { chainToAnchor } from "../credentials/chain.ts";
+import { chainInProxy, chainToAnchor } from "../credentials/chain.ts";
 import { durationMilliseconds } from "../lifetimes/duration.ts";
 import { describeWorkloads, type Holders } from "../mesh/anchorHolders.ts";
 import { lifeState, refreshTime } from "../mesh/leaves.ts";
@@ -340,7 +340,7 @@ export function checkIssued(
   const refused = held.flatMap(({ anchors, pods }) => {
     // Of one that is not known, the gates before the next step tell.
     if (anchors === undefined) return [];
-    const { reason } = chainToAnchor(leaf, intermediates, anchors, time);
+    const { reason } = chainInProxy(leaf, intermediates, anchors, time);
     return reason === undefined
       ? []
       : [

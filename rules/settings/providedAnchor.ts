@@ -109,8 +109,12 @@ export function* checkProvidedAnchors(
     // What follows from the lifetimes alone is told of them.
     if (finding.rule === "issuer-outlives-leaves") continue;
     const isSigners = finding.field.startsWith(`${fieldOf(String(signing))}.`);
-    // One that has ended leaves while it is still listed: its protection is lifted first.
-    const isLeaving = finding.rule === "expired" && !settings.trustAnchor.protect && !isSigners;
+    const isDistrusted = settings.trustAnchor.distrusted.some((one) =>
+      finding.field.startsWith(`${fieldOf(String(one))}.`),
+    );
+    // One that has ended leaves while it is still listed: its protection is lifted first, or nobody trusts it any more.
+    const isLeaving =
+      finding.rule === "expired" && !isSigners && (isDistrusted || !settings.trustAnchor.protect);
     yield isLeaving ? { ...finding, severity: "warning" } : finding;
   }
 }

@@ -259,13 +259,14 @@ for (const [what, args, findings] of [
   test(`checked as an anchor of the issuer: ${what}`, () => assert.deepEqual(refused(args), findings));
 }
 
-test("one that has ended and does not sign can leave: once it is not protected, it is warned of", async () => {
+test("one that has ended and does not sign can leave: once it is not protected, or distrusted, it is warned of", async () => {
   const expired = await given({ notBefore: hoursFromNow(-50), notAfter: hoursFromNow(-1) });
   const severities = (args: Values) =>
     findingsOf(args).flatMap(({ rule, severity }) => (rule === "expired" ? severity : []));
   assert.deepEqual(severities(both(expired, provided, 2)), ["error"]);
   assert.deepEqual(severities({ ...both(expired, provided, 2), protectTrustAnchors: false }), ["warning"]);
   assert.deepEqual(severities({ ...both(expired, provided, 1), protectTrustAnchors: false }), ["error"]);
+  assert.deepEqual(severities({ ...both(expired, provided, 2), distrustedTrustAnchors: [1] }), ["warning"]);
 });
 
 test("no message holds anything of a key", () => {

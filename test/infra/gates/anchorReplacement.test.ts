@@ -6,7 +6,7 @@ import { argumentsOf, inConfiguration } from "../../../infra/config.ts";
 import { keepAnchors } from "../../../infra/gates/anchorReplacement.ts";
 import { lookWith } from "../../../infra/gates/looks.ts";
 import { namespacesBefore } from "../../../infra/gates/run.ts";
-import { authority } from "../../certificates.ts";
+import { authority, hoursFromNow } from "../../certificates.ts";
 import type { Values } from "../../configured.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 
@@ -63,6 +63,19 @@ test("a part of an anchor that the mesh has is not made anew", async () => {
     const told = await before(name, type);
     assert.match(told!, /trustAnchorGenerations: Generation 1 would be made anew/, name);
     assert.match(told!, /Rule: anchor-made-once/);
+  }
+});
+
+test("of one that has ended, the certificate is made again, and neither its key nor its subject", async () => {
+  const ended = await authority({ commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(-0.5) });
+  api.objects = { ...namespace, [bundlePath]: { data: { "ca-bundle.crt": ended.certificate.toString() } } };
+  const selfSigned = "tls:index/selfSignedCert:SelfSignedCert";
+  assert.equal(await before("linkerd-trust-anchor-certificate", selfSigned), undefined);
+  for (const [name, type] of [
+    ["linkerd-trust-anchor-subject", "random:index/randomId:RandomId"],
+    ["linkerd-trust-anchor-key", key],
+  ] as const) {
+    assert.match((await before(name, type))!, /Rule: anchor-made-once/, name);
   }
 });
 

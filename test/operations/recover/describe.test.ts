@@ -56,12 +56,12 @@ test("of many things that are found, five are told", () => {
 });
 
 test("a forecast says what is nearest, and what would be if all that renews stopped", () => {
-  const nearest = { state: "the anchor ends", at: hoursFromNow(48) };
+  const nearest = { state: "the anchor ends", at: hoursFromNow(48), advice: "Rotate it." };
   const ifStopped = { state: "a leaf ends", at: hoursFromNow(1), prevention: "its proxy, which renews it" };
   const [first, second] = describeForecast({ nearest, ifStopped }, now).split("\n");
   assert.match(
     first!,
-    /^Nearest that nobody prevents by itself: in 2 d 0 h, at \S+ \S+Z, the anchor ends\.$/,
+    /^Nearest that nobody prevents by itself: in 2 d 0 h, at \S+ \S+Z, the anchor ends\. Rotate it\.$/,
   );
   assert.match(second!, /: in 1 h 0 min, .* Prevented by its proxy, which renews it\.$/);
 });

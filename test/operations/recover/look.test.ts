@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import { suite, test } from "node:test";
+import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
+import { argumentsOf } from "../../../infra/config.ts";
 import type { MeshedPod } from "../../../mesh/meshedPods.ts";
 import { endingsOf } from "../../../operations/recover/endings.ts";
 import { bundleFault, meshEvidence } from "../../../operations/recover/look.ts";
@@ -8,6 +10,7 @@ import { requireProgress } from "../../../operations/recover/recover.ts";
 import type { MeshStatus } from "../../../operations/status/read.ts";
 import { planOf } from "../../../rules/recovery/plan.ts";
 import { authority, type Fabricated, hoursFromNow, leaf, now, parsed } from "../../certificates.ts";
+import type { Values } from "../../configured.ts";
 import { soundStatus } from "../status/soundStatus.ts";
 
 const { status, anchor, issuer, anchors } = await soundStatus();
@@ -23,6 +26,7 @@ const sound: MeshStatus = {
   renewal: { certificates: [renewedBy], signers: [] },
 };
 
+const settings = resolve(argumentsOf({}));
 const encoded = (text: string) => Buffer.from(text).toString("base64");
 const storedOf = ({ certificate, privateKey }: Fabricated, root = anchor) => ({
   "tls.crt": encoded(String(certificate)),
@@ -37,7 +41,7 @@ const stateAnchor = {
 };
 
 const evidenceOf = (seen: MeshStatus, stored: Record<string, string> | undefined = storedOf(issuer)) =>
-  meshEvidence(seen, stored, { anchors: [stateAnchor] }, []);
+  meshEvidence(seen, stored, { anchors: [stateAnchor] }, settings, []);
 
 const remediesOf = (...args: Parameters<typeof evidenceOf>) =>
   planOf({
@@ -85,7 +89,7 @@ suite("Of a mesh", () => {
         unfinished: [],
         ownsBundle: true,
         objects: [],
-        mesh: meshEvidence(sound, undefined, { anchors: [stateAnchor] }, []),
+        mesh: meshEvidence(sound, undefined, { anchors: [stateAnchor] }, settings, []),
       }).remedies.map(({ name }) => name),
       ["issuer"],
     );
@@ -143,7 +147,7 @@ suite("Of a mesh", () => {
 });
 
 test("what ends is prevented by who renews it, and an anchor by nobody", () => {
-  const endings = endingsOf(sound, evidenceOf(sound));
+  const endings = endingsOf(sound, evidenceOf(sound), settings);
   assert.deepEqual(
     endings.map(({ state, prevention }) => [state.split(",")[0], prevention]),
     [
@@ -166,8 +170,33 @@ test("a cross certificate in the issuer's chain ends, and nobody prevents that",
     ).certificate,
   );
   const seen = { ...sound, issuer: { ...sound.issuer, intermediates: [cross] } };
-  const ending = endingsOf(seen, evidenceOf(seen)).find(({ state }) => state.includes("cross certificate"));
+  const ending = endingsOf(seen, evidenceOf(seen), settings).find(({ state }) =>
+    state.includes("cross certificate"),
+  );
   assert.deepEqual([ending?.at, ending?.prevention], [cross.x509.validToDate, undefined]);
+});
+
+test("of an anchor that ends, it is told how it is replaced while it lives, if there is time for it", () => {
+  const adviceOf = (values: Values) => {
+    const endings = endingsOf(sound, evidenceOf(sound), resolve(argumentsOf(values)));
+    return endings.find(({ state }) => state.startsWith("trust anchor"))!.advice!;
+  };
+  assert.match(adviceOf({}), /^To replace it before, .* -- begin$/);
+  assert.match(
+    adviceOf({ trustAnchorRotationAllowance: "876000h" }),
+    /less than trustAnchorRotationAllowance, 876000h\..* recover issues it again/,
+  );
+  assert.match(adviceOf({ trustAnchorSource: "cluster" }), /docs\/credentials\.md/);
+});
+
+test("the root beside the issuer is to be the one that lives", async () => {
+  const before = await authority({
+    ...{ commonName: "root.linkerd.cluster.local", keys: anchor },
+    notAfter: hoursFromNow(-0.5),
+  });
+  assert.deepEqual(remediesOf(sound, storedOf(issuer, before)), ["issuer"]);
+  const [fault] = evidenceOf(sound, storedOf(issuer, before)).issuer.faults;
+  assert.match(fault!.subject, /linkerd-identity-issuer, ca\.crt$/);
 });
 
 suite("The ConfigMap of the anchors", async () => {

@@ -32,6 +32,7 @@ test("an anchor's Secret that is missing, holds another root, or another key, is
     objects: [{ apiVersion: "v1", kind: "Secret", name, namespace: "linkerd" }],
     anchors: [{ name, generation: 1, signs: true, fingerprintSha256: own!.certificate.fingerprint256 }],
     pending: [],
+    hasPendingCreates: false,
   };
   const faultsWith = async (secret: unknown) => {
     api.objects = { [`/api/v1/namespaces/linkerd/secrets/${name}`]: secret };

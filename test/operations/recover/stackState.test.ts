@@ -34,12 +34,19 @@ test("a state says what the stack has made, without what is the chart's or only 
 });
 
 test("what a killed Pulumi was at is told", () => {
-  const { pending } = stateOf({
-    deployment: { pending_operations: [{ type: "updating", resource: release }] },
-  });
+  const killedAt = (type: string) =>
+    stateOf({ deployment: { pending_operations: [{ type, resource: release }] } });
+  const { pending, hasPendingCreates } = killedAt("updating");
   assert.deepEqual(pending, ["It was killed while it was updating linkerd-control-plane."]);
+  assert.deepEqual([hasPendingCreates, killedAt("creating").hasPendingCreates], [false, true]);
 });
 
 test("a stack that has made nothing yet has nothing", () => {
-  assert.deepEqual(stateOf({}), { objects: [], anchors: [], bundle: undefined, pending: [] });
+  assert.deepEqual(stateOf({}), {
+    objects: [],
+    anchors: [],
+    bundle: undefined,
+    pending: [],
+    hasPendingCreates: false,
+  });
 });

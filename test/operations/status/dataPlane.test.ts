@@ -100,6 +100,26 @@ suite("Of the meshed pods, it is said", () => {
     assert.equal(podsToRestart(rotated).size, 0);
   });
 
+  test("nothing of an anchor's end where its certificate has been issued again: a proxy does not look at it", async () => {
+    const web = pod("web");
+    const before = await authority({
+      ...{ commonName: "root.linkerd.cluster.local", keys: anchor },
+      notAfter: hoursFromNow(-0.5),
+    });
+    const seen = having({
+      bundles: [holding([parsed(before.certificate)], web)],
+      leaves: [await leafOf(web, -1, 23)],
+    });
+    assert.deepEqual(dataPlaneProblems(seen), []);
+    assert.deepEqual(podsToRestart(seen).size, 0);
+  });
+
+  test("nothing by what has ended when it is issued, which everyone refuses", async () => {
+    const proof = { ...sound.controllers[0]!.proof!, leaf: (await leafOf(pod("web"), -2, -1)).leaf! };
+    const seen = { ...having({}), controllers: [{ podName: "identity-1", proof }] };
+    assert.deepEqual(dataPlaneProblems(seen), []);
+  });
+
   test("that nobody knows what they hold, or that they skip a part of it", () => {
     assert.match(
       onlyProblem(having({ bundles: [holding(undefined, pod("web"))] })),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { X509Certificate } from "node:crypto";
 import { suite, test } from "node:test";
-import { chainToAnchor } from "../../../rules/credentials/chain.ts";
+import { chainInProxy, chainToAnchor } from "../../../rules/credentials/chain.ts";
 import { authority, hoursFromNow, leaf, now, parsed } from "../../certificates.ts";
 
 const anchor = await authority({ commonName: "root.linkerd.cluster.local" });
@@ -120,4 +120,20 @@ suite("A certificate's chain to a trust anchor", () => {
     const below = await leaf({ commonName: "below", signer: stranger });
     assert.match(reason(below, [stranger.certificate], [anchor.certificate]), /leads to no trust anchor/);
   });
+});
+
+test("A proxy does not look at an anchor's own end, and does at all else's", async () => {
+  const root = { commonName: "root.linkerd.cluster.local", notAfter: hoursFromNow(-0.5) };
+  const ended = await authority(root);
+  const below = await authority({ commonName: "identity.linkerd.cluster.local", signer: ended });
+  const alive = await leaf({ commonName: "web", signer: below });
+  const inProxy = (certificate: X509Certificate, intermediates: X509Certificate[]) =>
+    chainInProxy(parsed(certificate), intermediates.map(parsed), [parsed(ended.certificate)], now).reason;
+  assert.match(reason(alive, [below.certificate], [ended.certificate]), /expired at/);
+  assert.equal(inProxy(alive, [below.certificate]), undefined);
+  const old = await leaf({ commonName: "web", signer: below, notAfter: hoursFromNow(-0.5) });
+  assert.match(inProxy(old, [below.certificate]) ?? "", /it expired at/);
+  const short = await authority({ ...root, commonName: "identity", signer: ended });
+  const underShort = await leaf({ commonName: "web", signer: short });
+  assert.match(inProxy(underShort, [short.certificate]) ?? "", /"identity" expired at/);
 });

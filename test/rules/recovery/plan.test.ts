@@ -3,6 +3,8 @@ import { suite, test } from "node:test";
 import { type Evidence, type MeshEvidence, planOf, type Stranded } from "../../../rules/recovery/plan.ts";
 
 const sound: MeshEvidence = {
+  ended: [],
+  refusing: [],
   issuer: { faults: [], certificate: "linkerd-identity-issuer", hindrances: [] },
   identity: [],
   webhooks: { faults: [], hindrances: [] },
@@ -36,6 +38,8 @@ const silent = {
   message: "It gives no certificate.",
   isComing: false,
 };
+const root = { subject: 'Trust anchor "root"', message: "It expired.", isRoot: true };
+const cross = { subject: "The cross certificate of generation 2", message: "It expired.", isRoot: false };
 const stopped = { subject: "Deployment cert-manager/cert-manager", message: "It is not running." };
 
 const strandedIn = (namespace: string, name: string, canRestart = true): Stranded => ({
@@ -92,6 +96,36 @@ suite("A plan", () => {
   });
 });
 
+suite("What has ended of the stack's anchors", () => {
+  const seen = { issuer: { ...sound.issuer, faults: [fault] }, stranded: [strandedIn("shop", "web")] };
+
+  test("is issued again before all that stands on it, and no more pods restart for it", () => {
+    assert.deepEqual(namesOf({ ...seen, ended: [root] }), ["reissue", "issuer", "workloads"]);
+    assert.deepEqual(namesOf({ ended: [cross] }), ["reissue"]);
+  });
+
+  test("is issued again by the update that puts back what is missing: any other would be refused", () => {
+    const { remedies } = planOf(evidence({ ended: [root] }, { objects: [missing], unfinished: ["Killed."] }));
+    assert.deepEqual(
+      remedies.map(({ name, found }) => [name, found.map(({ subject }) => subject)]),
+      [["reissue", [root.subject, "pulumi up", missing.subject]]],
+    );
+  });
+
+  test("restarts the control plane if it is a root", () => {
+    const interruptsOf = (ended: typeof root) => planOf(evidence({ ended: [ended] })).remedies[0]!.interrupts;
+    assert.match(interruptsOf(root), /the control plane restarts/);
+    assert.equal(interruptsOf(cross), "nothing");
+  });
+});
+
+test("An older generation vouches again where its pods refuse what is signed, and they do not restart", () => {
+  const refusing = [{ subject: "Deployment shop/web", message: "1 pod: refuses what identity signs." }];
+  const stranded = [strandedIn("shop", "cart")];
+  assert.deepEqual(namesOf({ refusing, stranded }, { objects: [missing] }), ["vouch", "workloads"]);
+  assert.deepEqual(namesOf({ refusing, ended: [root] }), ["reissue"]);
+});
+
 suite("The identity controllers", () => {
   test("are waited for where the kubelet may be on its way", () => {
     assert.deepEqual(namesOf({ identity: [{ ...silent, isComing: true }] }), ["reload"]);
@@ -134,11 +168,18 @@ suite("What is left to others:", () => {
     assert.deepEqual(leftOf(seen, { objects: [missing] }), []);
   });
 
-  test("an anchor that has ended, for which a renewed issuer is no help", () => {
-    const anchor = { subject: 'Trust anchor "root"', message: "It has expired." };
-    const seen = { anchor, issuer: { ...sound.issuer, faults: [fault] }, identity: [silent] };
+  test("an anchor of theirs that has ended, for which a renewed issuer is no help", () => {
+    const seen = {
+      ended: [root, { ...cross, fix: "Whoever has its key issues it again." }],
+      issuer: { ...sound.issuer, faults: [fault] },
+      identity: [silent],
+    };
     assert.deepEqual(namesOf(seen), []);
-    assert.deepEqual(leftOf(seen), [anchor.subject]);
+    assert.deepEqual(leftOf(seen), [cross.subject]);
+    assert.deepEqual(
+      planOf(evidence(seen)).waiting.map(({ name }) => name),
+      ["issuer", "identity"],
+    );
   });
 
   test("a bundle that trust-manager writes", () => {

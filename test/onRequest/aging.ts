@@ -1,0 +1,105 @@
+/**
+ * Certificates of a mesh that are set back, as if it had been installed so long ago that they end soon: the same subject, key,
+ * number and extensions, and as long a life, which began earlier.
+ */
+import { type webcrypto, X509Certificate } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import "reflect-metadata"; // @peculiar/x509 expects it to be there
+import * as x509 from "@peculiar/x509";
+import { kubectl, pulumi, temporaryFolder } from "../stack.ts";
+
+const inLinkerd = "--namespace=linkerd";
+const hash = "SHA-256";
+
+/** The same certificate, which ends then. */
+export async function agedTo(
+  end: Date,
+  certificate: X509Certificate,
+  signingKey: webcrypto.CryptoKey,
+): Promise<X509Certificate> {
+  const old = new x509.X509Certificate(certificate.raw);
+  const life = certificate.validToDate.getTime() - certificate.validFromDate.getTime();
+  const aged = await x509.X509CertificateGenerator.create({
+    serialNumber: old.serialNumber,
+    subject: old.subjectName,
+    issuer: old.issuerName,
+    publicKey: old.publicKey,
+    signingKey,
+    signingAlgorithm: { ...signingKey.algorithm, hash },
+    notBefore: new Date(end.getTime() - life),
+    notAfter: end,
+    extensions: old.extensions,
+  });
+  return new X509Certificate(Buffer.from(aged.rawData));
+}
+
+/** A certificate and what stands in its place. */
+export type Aged = readonly [certificate: X509Certificate, aged: X509Certificate];
+
+const pemOf = (certificate: X509Certificate) => certificate.toString().trimEnd();
+const inJson = (text: string) => JSON.stringify(text).slice(1, -1);
+const inBase64 = (text: string) => Buffer.from(text).toString("base64");
+
+function withAged(text: string, pairs: readonly Aged[], ...spellings: ((pem: string) => string)[]): string {
+  return pairs.reduce(
+    (whole, [certificate, aged]) =>
+      spellings.reduce(
+        (part, spell) => part.replaceAll(spell(pemOf(certificate)), spell(pemOf(aged))),
+        whole,
+      ),
+    text,
+  );
+}
+
+/** In the stack's state, in the Secrets of the control plane's namespace, and in the bundle. */
+export async function putInPlace(...pairs: readonly Aged[]): Promise<void> {
+  await inState(pairs);
+  const { items } = JSON.parse(await kubectl("get", "secrets", inLinkerd, "--output=json"));
+  for (const { metadata, data = {} } of items) {
+    // Who signed the issuer is renewed with that.
+    if (!metadata.name.startsWith("linkerd-trust-anchor")) continue;
+    const text = Buffer.from(data["tls.crt"], "base64").toString();
+    await patch(["secret", metadata.name], { stringData: { "tls.crt": withAged(text, pairs, String) } });
+  }
+  const bundle = ["configmap", "linkerd-identity-trust-roots"];
+  const text = await kubectl("get", ...bundle, inLinkerd, "--output=jsonpath={.data.ca-bundle\\.crt}");
+  await patch(bundle, { data: { "ca-bundle.crt": withAged(text, pairs, String) } });
+}
+
+async function patch(object: readonly string[], content: object): Promise<void> {
+  const file = join(temporaryFolder(), "patch.json");
+  writeFileSync(file, JSON.stringify(content), { mode: 0o600 });
+  await kubectl("patch", ...object, inLinkerd, "--type=merge", `--patch-file=${file}`);
+}
+
+async function inState(pairs: readonly Aged[]): Promise<void> {
+  const file = join(temporaryFolder(), "state.json");
+  writeFileSync(file, "", { mode: 0o600 });
+  await pulumi("stack", "export", "--show-secrets", "--file", file);
+  const state = JSON.parse(readFileSync(file, "utf8"));
+  for (const [certificate, aged] of pairs) redate(state, certificate, aged);
+  const spellings = [
+    inJson,
+    (pem: string) => inJson(inJson(pem)),
+    inBase64,
+    (pem: string) => inBase64(`${pem}\n`),
+  ];
+  writeFileSync(file, withAged(JSON.stringify(state), pairs, ...spellings));
+  await pulumi("stack", "import", "--file", file);
+  rmSync(file);
+}
+
+/** What the state says beside the certificates themselves. */
+function redate(part: unknown, certificate: X509Certificate, aged: X509Certificate): void {
+  if (typeof part !== "object" || part === null) return;
+  const fields = part as Record<string, unknown>;
+  const [from, to] = [aged.validFromDate.toISOString(), aged.validToDate.toISOString()];
+  if (fields.fingerprintSha256 === certificate.fingerprint256) {
+    Object.assign(fields, { fingerprintSha256: aged.fingerprint256, notBefore: from, notAfter: to });
+  }
+  if (typeof fields.certPem === "string" && fields.certPem.trimEnd() === pemOf(certificate)) {
+    if ("validityEndTime" in fields) Object.assign(fields, { validityStartTime: from, validityEndTime: to });
+  }
+  for (const one of Object.values(fields)) redate(one, certificate, aged);
+}

@@ -1,0 +1,248 @@
+/**
+ * What `recover` does when trust anchors have ended, or the cross certificate of one: on a mesh under load, whose certificates
+ * are set back, as if it had been installed ten years ago.
+ */
+import assert from "node:assert/strict";
+import { createPrivateKey, type webcrypto, X509Certificate } from "node:crypto";
+import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { askToIssue } from "../../mesh/certManager.ts";
+import { ensureStack } from "../../sandbox/environment.ts";
+import { until } from "../../sandbox/until.ts";
+import {
+  allAccept,
+  loadNamespace,
+  meanwhile,
+  podOf,
+  restartWorkloads,
+  startMeshUnderLoad,
+  undisturbed,
+} from "../meshLoad.ts";
+import {
+  type CommandResult,
+  connectTo,
+  execute,
+  kubectl,
+  operation,
+  pulumi,
+  refused,
+  removeSandbox,
+  run,
+  sandboxName,
+  set,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
+import { agedTo, putInPlace } from "./aging.ts";
+import { readBundle, restartControlPlane, setBundle } from "./anchorByHand.ts";
+
+const inLinkerd = "--namespace=linkerd";
+/** Of a leaf: both allowances for clocks are part of it. */
+const leafMilliseconds = 140_000;
+/** In which a mesh is set back, and restarted as it is then. */
+const untilEndMilliseconds = 100_000;
+
+// For the first test, in which none may end.
+before(() => startMeshUnderLoad("300s", { simulated: 0, running: 3 }));
+after(removeSandbox);
+
+interface AnchorOutput {
+  readonly generation: number;
+  readonly fingerprintSha256: string;
+  readonly notAfter: string;
+  readonly crossCertificate?: { readonly notAfter: string };
+}
+
+const outputs = async () =>
+  JSON.parse(await run("pulumi", "stack", "output", "trustAnchors", "--json")) as AnchorOutput[];
+
+async function secretText(name: string, key: string): Promise<string> {
+  const { data } = JSON.parse(await kubectl("get", "secret", name, inLinkerd, "--output=json"));
+  return Buffer.from(data[key], "base64").toString();
+}
+
+async function certificateIn(name: string): Promise<X509Certificate> {
+  return new X509Certificate(await secretText(name, "tls.crt"));
+}
+
+async function keyIn(name: string): Promise<webcrypto.CryptoKey> {
+  const der = createPrivateKey(await secretText(name, "tls.key")).export({ format: "der", type: "pkcs8" });
+  return crypto.subtle.importKey("pkcs8", der, { name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]);
+}
+
+/** Name and key, by which a proxy knows an anchor. */
+const authorityOf = ({ subject, publicKey }: X509Certificate) =>
+  `${subject} ${publicKey.export({ format: "pem", type: "spki" })}`;
+
+const recover = (...options: string[]): Promise<CommandResult> => operation("recover", ...options);
+
+async function found(): Promise<string> {
+  const { code, stdout, stderr } = await recover("--check");
+  assert.equal(code, 1, stdout + stderr);
+  return stdout;
+}
+
+/** Recovers the mesh, and says how long each remedy has taken. */
+async function recovers(): Promise<string[]> {
+  const { code, stdout, stderr } = await recover("--yes", "--json");
+  assert.equal(code, 0, stdout + stderr);
+  const { done } = JSON.parse(stdout) as { done: { remedy: string; milliseconds: number }[] };
+  console.log(
+    done.map(({ remedy, milliseconds }) => `${remedy} ${Math.round(milliseconds / 1000)} s`).join(", "),
+  );
+  return done.map(({ remedy }) => remedy);
+}
+
+async function isWhole(): Promise<void> {
+  await allAccept(0);
+  const again = await recover("--yes");
+  assert.equal(again.code, 0, again.stdout + again.stderr);
+  assert.equal(again.stdout, "There is nothing to recover.\n");
+  await upChangesNothing();
+}
+
+/** Sets the one anchor back, and has all that runs start with it as it is then. */
+async function endsSoon(): Promise<Date> {
+  const name = "linkerd-trust-anchor";
+  const end = new Date(Date.now() + untilEndMilliseconds);
+  const root = await certificateIn(name);
+  await putInPlace([root, await agedTo(end, root, await keyIn(name))]);
+  // For the root that stands beside it.
+  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
+  await kubectl("rollout", "restart", inLinkerd, "deployment/linkerd-identity");
+  await kubectl("rollout", "status", inLinkerd, "deployment/linkerd-identity", "--timeout=120s");
+  await restartWorkloads();
+  assert.ok(end > new Date());
+  return end;
+}
+
+const past = (end: Date) => pause(Math.max(0, end.getTime() - Date.now()) + 2_000);
+
+const everyLeafEnded = () =>
+  until("every leaf to end", 3 * leafMilliseconds, async () => {
+    const told = await found();
+    return [0, 1, 2].every((index) => told.includes(`running-${index}: 1 pod: its leaf ended`)) || told;
+  });
+
+test("the anchor has ended, and certificates below it are alive: no pod of the load restarts, no connection is refused", async () => {
+  const root = await certificateIn("linkerd-trust-anchor");
+  await past(await endsSoon());
+  const output = await refused("up");
+  assert.match(output, /unable to replace resource .*trust-anchor-certificate/);
+  const told = await found();
+  assert.match(told, /1\. Run pulumi up --refresh, which issues again what has ended/);
+  assert.match(told, /Trust anchor "root\.linkerd\.cluster\.local": The anchor that signs expired at/);
+  await undisturbed(async () => {
+    assert.equal((await recovers())[0], "reissue");
+  });
+  const again = await certificateIn("linkerd-trust-anchor");
+  assert.equal(authorityOf(again), authorityOf(root));
+  const [anchor] = await outputs();
+  assert.equal(anchor!.fingerprintSha256, again.fingerprint256);
+  assert.ok(new Date(anchor!.notAfter).getTime() > Date.now() + 87_000 * 3_600_000);
+  await undisturbed(isWhole);
+});
+
+test("the anchor has ended, and every certificate below it; the command is killed on its way", async () => {
+  await set("issuanceLifetime", "120s");
+  await up();
+  const root = await certificateIn("linkerd-trust-anchor");
+  await past(await endsSoon());
+  await everyLeafEnded();
+  let isKilled = false;
+  await execute(process.execPath, ["operations/recover/recover.ts", "--yes"], (text, kill) => {
+    if (isKilled || !/trust-anchor-certificate replaced|trust-anchor-certificate created/.test(text)) return;
+    isKilled = true;
+    kill();
+  });
+  assert.ok(isKilled);
+  await ensureStack(sandboxName, console.log);
+  const done = await recovers();
+  assert.ok(done.includes("workloads"), done.join());
+  await isWhole();
+  assert.equal(authorityOf(await certificateIn("linkerd-trust-anchor")), authorityOf(root));
+});
+
+/** Has the first generation vouch for the second, if it does not yet. */
+async function begin(): Promise<void> {
+  if ((await outputs()).length > 1) return;
+  const { code, stdout, stderr } = await operation("rotate", "begin", "--yes");
+  assert.equal(code, 0, stdout + stderr);
+}
+
+test("the cross certificate has ended in the midst of a rotation, and so has the older root", async () => {
+  await begin();
+  const [old, next] = ["linkerd-trust-anchor", "linkerd-trust-anchor-2"];
+  const [root, cross] = [await certificateIn(old), await certificateIn(`${next}-cross-signed`)];
+  const second = await certificateIn(next);
+  const key = await keyIn(old);
+  const end = new Date(Date.now() + untilEndMilliseconds);
+  await putInPlace([root, await agedTo(end, root, key)], [cross, await agedTo(end, cross, key)]);
+  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
+  await pause(20_000);
+  await restartControlPlane();
+  await restartWorkloads();
+  await everyLeafEnded();
+  const told = await found();
+  assert.match(told, /The cross certificate of generation 2: Generation 1 vouched with it until/);
+  const done = await recovers();
+  assert.equal(done[0], "reissue");
+  assert.ok(done.includes("workloads"), done.join());
+  await isWhole();
+  assert.equal((await certificateIn(next)).fingerprint256, second.fingerprint256);
+  const [, anchor] = await outputs();
+  assert.ok(new Date(anchor!.crossCertificate!.notAfter) > new Date());
+  // And the rotation goes on.
+  const settled = await operation("rotate", "plan", "--json");
+  assert.equal(JSON.parse(settled.stdout).next.isOpen, true, settled.stdout);
+});
+
+test("the Secret of the cross certificate has one that has ended, which the stack has not", async () => {
+  const name = "linkerd-trust-anchor-2-cross-signed";
+  const cross = await certificateIn(name);
+  const end = new Date(Date.now() + untilEndMilliseconds);
+  const aged = await agedTo(end, cross, await keyIn("linkerd-trust-anchor"));
+  const text = (await secretText(name, "tls.crt")).replace(
+    cross.toString().trimEnd(),
+    aged.toString().trimEnd(),
+  );
+  const patch = JSON.stringify({ stringData: { "tls.crt": text } });
+  await kubectl("patch", "secret", name, inLinkerd, "--type=merge", `--patch=${patch}`);
+  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
+  await pause(20_000);
+  await restartControlPlane();
+  await restartWorkloads();
+  await everyLeafEnded();
+  const done = await recovers();
+  assert.deepEqual([done[0], done.includes("issuer"), done.includes("workloads")], ["update", true, true]);
+  await isWhole();
+  assert.equal((await certificateIn(name)).fingerprint256, cross.fingerprint256);
+  assert.match(await pulumi("config"), /trustAnchorGenerations +\[1,2\]/);
+});
+
+test("a rotation in one step: by the older generation's word, a pod of before it accepts the others again, without a restart", async () => {
+  await begin();
+  await restartWorkloads();
+  const both = await readBundle();
+  await setBundle((await certificateIn("linkerd-trust-anchor")).toString());
+  await restartWorkloads("running-0");
+  await setBundle(both);
+  const pod = await podOf("running-0");
+  // What the gates do not see, they cannot refuse for.
+  const label = (text: string) => kubectl("label", "pod", pod, `--namespace=${loadNamespace}`, text);
+  await label("linkerd.io/control-plane-ns-");
+  await set("crossSignTrustAnchors", "false");
+  await up();
+  await label("linkerd.io/control-plane-ns=linkerd");
+  await until("a pod that has started since to be refused", 180_000, async () => {
+    await restartWorkloads("running-1");
+    const { refused: refusals } = await meanwhile(() => pause(10_000));
+    return (refusals.UnknownIssuer ?? 0) > 0 || JSON.stringify(refusals);
+  });
+  assert.match(await found(), /running-0: 1 pod: refuses what identity signs, of which it knows only/);
+  const done = await recovers();
+  assert.equal(done[0], "vouch");
+  assert.equal(await podOf("running-0"), pod);
+  await isWhole();
+  assert.match(await pulumi("config"), /crossSignTrustAnchors +true/);
+});
