@@ -50,13 +50,13 @@ export async function look(stack: ConfiguredStack): Promise<Look> {
   if (!isInstalled) {
     throw new Error(
       `ConfigMap ${namespace}/linkerd-config does not exist: there is no Linkerd in namespace ${namespace} of context ${mesh.context} that could be recovered. ` +
-        "If the cluster is a new one, see docs/recovery.md.",
+        "If the cluster is a new one in the place of another, pulumi up --refresh installs everything again, with the anchor that the stack has.",
     );
   }
   if (state.objects.length === 0) {
     throw new Error(
       `By its state, stack ${stack.name} has made nothing, and Linkerd runs in namespace ${namespace} of context ${mesh.context}. ` +
-        "If the state was lost, bring it back from a backup, which this command cannot do: pulumi stack import (docs/recovery.md).",
+        "If the state was lost, npm run -s adopt makes it anew from the cluster (docs/adoption.md).",
     );
   }
   const { trustAnchor, controlPlane } = settings;
