@@ -1,5 +1,5 @@
 /** What it takes to make a mesh that was installed otherwise a stack's. */
-import type { Choice } from "../newStack/environments.ts";
+import type { Choice } from "../choice.ts";
 
 /** A value that a stack keeps encrypted, by its path in a setting. */
 export interface SecretSetting {

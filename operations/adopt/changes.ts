@@ -2,7 +2,7 @@
 import { parts } from "../../components/parts.ts";
 import { countOf } from "../../rules/count.ts";
 import { isPlainObject } from "../../rules/known.ts";
-import { type Change, type Preview, releaseType } from "../review/preview.ts";
+import { type Change, type Preview, releaseType } from "../preview.ts";
 
 /** What is told of a resource. */
 export interface Told {

@@ -1,7 +1,7 @@
 /** An adoption, for people. */
 import { stringify } from "yaml";
-import type { Choice } from "../newStack/environments.ts";
-import { commentLines } from "../newStack/stackFile.ts";
+import type { Choice } from "../choice.ts";
+import { commentLines } from "../choice.ts";
 import type { Obstacle } from "./adoption.ts";
 import { describeChanges, type Told } from "./changes.ts";
 import type { Conflict } from "./stackText.ts";

@@ -1,7 +1,7 @@
 /** What Pulumi is asked for, on the stack itself or on a copy of it. */
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
-import { type Preview, readPreview } from "../review/preview.ts";
+import { type Preview, readPreview } from "../preview.ts";
 import type { SecretSetting } from "./adoption.ts";
 
 /** A stack, and the environment in which Pulumi finds it. */

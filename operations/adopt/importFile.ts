@@ -3,7 +3,7 @@ import type { Cluster } from "../../mesh/cluster.ts";
 import { findObject, nameOf, type ObjectReference } from "../../mesh/objects.ts";
 import { isPlainObject } from "../../rules/known.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
-import { type Change, releaseType } from "../review/preview.ts";
+import { type Change, releaseType } from "../preview.ts";
 import type { FoundRelease } from "./find.ts";
 
 /** A resource that a preview would create, as `pulumi preview --import-file` writes it. */

@@ -7,7 +7,7 @@ import { crdsReleaseName, trustAnchorName } from "../../rules/linkerdNames.ts";
 import { chartSource } from "../../rules/settings/charts.ts";
 import { defaults } from "../../rules/settings/defaults.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
-import type { Choice } from "../newStack/environments.ts";
+import type { Choice } from "../choice.ts";
 import type { Adoption } from "./adoption.ts";
 import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
 import { obstaclesOf } from "./obstacles.ts";

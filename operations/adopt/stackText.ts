@@ -1,8 +1,8 @@
 /** The text of a stack's file with the settings of an adoption. All else in the file stays as it is, comments too. */
 import { isMap, isPair, isScalar, type Pair, parseDocument, visit } from "yaml";
 import { isPlainObject } from "../../rules/known.ts";
-import type { Choice } from "../newStack/environments.ts";
-import { commentLines } from "../newStack/stackFile.ts";
+import type { Choice } from "../choice.ts";
+import { commentLines } from "../choice.ts";
 import type { SecretSetting } from "./adoption.ts";
 
 /** A setting that the file has already, as another one. */

@@ -1,5 +1,6 @@
 /** The kinds of environment: what a stack of each sets, and why. */
 import { defaults } from "../../rules/settings/defaults.ts";
+import type { Choice } from "../choice.ts";
 
 export const environments = ["development", "staging", "production"] as const;
 export type Environment = (typeof environments)[number];
@@ -15,13 +16,6 @@ const words: Readonly<Record<Environment, readonly string[]>> = {
 export function environmentOf(stack: string): Environment | undefined {
   const said = stack.toLowerCase().split(/[-_.]/);
   return environments.find((environment) => words[environment].some((word) => said.includes(word)));
-}
-
-/** Settings that belong together, by their keys. */
-export interface Choice {
-  /** Why they are so, in one or two sentences. */
-  readonly why: string;
-  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 interface Character {

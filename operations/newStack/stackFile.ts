@@ -1,7 +1,8 @@
 /** The text of a new stack's file. */
 import { stringify } from "yaml";
 import { defaults } from "../../rules/settings/defaults.ts";
-import { type Choice, characters, type Environment } from "./environments.ts";
+import { type Choice, commentLines } from "../choice.ts";
+import { characters, type Environment } from "./environments.ts";
 
 /** Where the credentials come from, as docs/credentials.md has it. */
 export const sources = ["stack", "cluster", "issuer", "secret"] as const;
@@ -28,8 +29,6 @@ export interface IssuerName {
   readonly kind: string;
   readonly name: string;
 }
-
-const widest = 120;
 
 /**
  * The file, with a comment on each choice; in the form in which Pulumi writes it, so that `pulumi stack init` and
@@ -152,15 +151,4 @@ function setting(key: string, value: unknown): string[] {
     .trimEnd()
     .split("\n")
     .map((line) => `  ${line}`);
-}
-
-/** Lines of a comment, broken between words. */
-export function commentLines(text: string, indent = ""): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const longer = `${lines.at(-1)} ${word}`;
-    if (longer.length + indent.length < widest) lines[lines.length - 1] = longer;
-    else lines.push(` ${word}`);
-  }
-  return lines.map((line) => `${indent}#${line}`);
 }

@@ -5,8 +5,8 @@ import { readCertificates } from "../../rules/credentials/pemText.ts";
 import { known } from "../../rules/known.ts";
 import type { EndedAuthority } from "../../rules/recovery/plan.ts";
 import { type Settings, signedElsewhere } from "../../rules/settings/settings.ts";
+import type { StackAnchor, StackState } from "../stackState.ts";
 import type { MeshStatus } from "../status/read.ts";
-import type { StackAnchor, StackState } from "./stackState.ts";
 
 export function endedAuthorities(
   status: Pick<MeshStatus, "trust" | "generations" | "readAt">,

@@ -24,6 +24,7 @@ import type { Settings } from "../../rules/settings/settings.ts";
 import { isDelivered } from "../advice.ts";
 import type { ConfiguredStack } from "../configuredStack.ts";
 import { estimateOf } from "../restart.ts";
+import { readState, type StackState } from "../stackState.ts";
 import { podsToRestart } from "../status/dataPlaneVerdict.ts";
 import { staleWebhooks } from "../status/fix.ts";
 import { type MeshStatus, readStatus } from "../status/read.ts";
@@ -31,7 +32,6 @@ import { problemsOf } from "../status/verdict.ts";
 import { endedAuthorities } from "./endedAuthorities.ts";
 import { refusedPods, refusingPods } from "./refusingPods.ts";
 import { findFaults } from "./stackObjects.ts";
-import { readState, type StackState } from "./stackState.ts";
 
 /** A stack, what its state says, what is found, and the status of the mesh if its anchors can be read. */
 export interface Look {

@@ -6,9 +6,9 @@ import { durationMilliseconds } from "../../rules/lifetimes/duration.ts";
 import { refusalOf } from "../../rules/mesh/heldBundle.ts";
 import { crossSignings } from "../../rules/settings/crossSigning.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
+import type { StackAnchor, StackState } from "../stackState.ts";
 import { refusalOfIssued, stateOf } from "../status/dataPlaneVerdict.ts";
 import type { MeshStatus } from "../status/read.ts";
-import type { StackAnchor, StackState } from "./stackState.ts";
 
 /**
  * None if no older generation can vouch: its key is not here, it is distrusted, or it ends before an issuer that is issued now.

@@ -9,7 +9,7 @@ import { textOf } from "../../rules/credentials/storedIssuer.ts";
 import { isPlainObject } from "../../rules/known.ts";
 import { crossSignedName } from "../../rules/linkerdNames.ts";
 import type { Fault } from "../../rules/recovery/plan.ts";
-import type { StackObject, StackState } from "./stackState.ts";
+import type { StackObject, StackState } from "../stackState.ts";
 
 type Client = Pick<Cluster, "core" | "custom" | "metadata">;
 

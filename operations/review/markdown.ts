@@ -6,8 +6,8 @@
  * line: GitLab looks for its commands, such as /merge, at the beginning of lines, and knows few fences.
  */
 import { describeFinding, type Finding } from "../../rules/finding.ts";
-import { outside } from "./outside.ts";
-import type { Change, Difference } from "./preview.ts";
+import { outside } from "../outside.ts";
+import type { Change, Difference } from "../preview.ts";
 import { type Sentence, textOf } from "./sentence.ts";
 import type { Review } from "./statements.ts";
 

@@ -1,6 +1,6 @@
 /** Which pods an update would restart, as far as a preview can know: it does not render the charts. */
 import { trustRootsAnnotation } from "../../rules/linkerdNames.ts";
-import { type Change, knownLater, releaseType, valueAtPath } from "./preview.ts";
+import { type Change, knownLater, releaseType, valueAtPath } from "../preview.ts";
 import { few, listed, own, type Sentence, say } from "./sentence.ts";
 
 /** Inputs of a Helm release that change how Helm goes about it, and none of the objects. */

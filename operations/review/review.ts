@@ -4,9 +4,9 @@ import { text } from "node:stream/consumers";
 import { Command, InvalidArgumentError } from "commander";
 import { isPlainObject } from "../../rules/known.ts";
 import { exitCodes, exitForUsage } from "../exitCodes.ts";
+import { withoutKeys } from "../outside.ts";
+import { type Preview, readPreview } from "../preview.ts";
 import { jsonOf, markdownOf } from "./markdown.ts";
-import { withoutKeys } from "./outside.ts";
-import { type Preview, readPreview } from "./preview.ts";
 import { type CheckResult, reviewOf } from "./statements.ts";
 
 interface Options {

@@ -1,5 +1,5 @@
 /** Sentences of a review: its own words, and values from outside, which stay apart until the sentence is written. */
-import { outside } from "./outside.ts";
+import { outside } from "../outside.ts";
 
 /** A text from outside, fit to be shown. */
 interface Value {

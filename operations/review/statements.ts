@@ -3,7 +3,7 @@ import { countOf } from "../../rules/count.ts";
 import { type Finding, parseFindings } from "../../rules/finding.ts";
 import { unseenBeginning } from "../../rules/mesh/unseen.ts";
 import { rules } from "../../rules/rules.ts";
-import type { Change, Preview } from "./preview.ts";
+import type { Change, Preview } from "../preview.ts";
 import { restartsOf } from "./restarts.ts";
 import { few, listed, own, type Sentence, say } from "./sentence.ts";
 import { type Topic, topicsOf } from "./topics.ts";

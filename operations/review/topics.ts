@@ -1,7 +1,7 @@
 /** What a preview's changes mean for a mesh and its credentials: one topic for each thing that a reviewer has to decide. */
 import type { Part } from "../../components/parts.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
-import { type Change, type Difference, knownLater, releaseType, unknown, valueAtPath } from "./preview.ts";
+import { type Change, type Difference, knownLater, releaseType, unknown, valueAtPath } from "../preview.ts";
 import { few, listed, own, type Sentence, say } from "./sentence.ts";
 
 export interface Topic {

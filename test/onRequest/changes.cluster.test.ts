@@ -6,7 +6,7 @@ import { parse, stringify } from "yaml";
 import { partOf } from "../../components/parts.ts";
 import { type Change, changes } from "../../docs/changesPage.ts";
 import { types } from "../../infra/config.ts";
-import { readPreview } from "../../operations/review/preview.ts";
+import { readPreview } from "../../operations/preview.ts";
 import { sandboxPaths } from "../../sandbox/directories.ts";
 import { execute, removeSandbox, sandboxName, startSandbox, up } from "../stack.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changesOf, describeChanges } from "../../../operations/adopt/changes.ts";
-import { type Preview, readPreview } from "../../../operations/review/preview.ts";
+import { type Preview, readPreview } from "../../../operations/preview.ts";
 
 const component = "linkerd-rotating-tls:index:RotatingLinkerd";
 const urn = (type: string, name: string, ...components: string[]) =>

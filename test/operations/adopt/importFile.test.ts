@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ApiException } from "@kubernetes/client-node";
 import type { FoundRelease } from "../../../operations/adopt/find.ts";
 import { type ImportResource, importOf, importText, knownIn } from "../../../operations/adopt/importFile.ts";
-import type { Change } from "../../../operations/review/preview.ts";
+import type { Change } from "../../../operations/preview.ts";
 
 const release = { name: "linkerd-crds" } as FoundRelease;
 

@@ -5,7 +5,7 @@ import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf } from "../../../infra/config.ts";
 import { mayHaveEnded } from "../../../operations/configuredStack.ts";
 import { endedAuthorities } from "../../../operations/recover/endedAuthorities.ts";
-import type { StackAnchor } from "../../../operations/recover/stackState.ts";
+import type { StackAnchor } from "../../../operations/stackState.ts";
 import { authority, type Fabricated, hoursFromNow, keysOf, now, parsed } from "../../certificates.ts";
 import { findingsOf, type Values } from "../../configured.ts";
 import { soundStatus } from "../status/soundStatus.ts";

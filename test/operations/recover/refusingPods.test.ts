@@ -4,7 +4,7 @@ import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { argumentsOf } from "../../../infra/config.ts";
 import type { MeshedPod } from "../../../mesh/meshedPods.ts";
 import { refusedPods, refusingPods } from "../../../operations/recover/refusingPods.ts";
-import type { StackAnchor } from "../../../operations/recover/stackState.ts";
+import type { StackAnchor } from "../../../operations/stackState.ts";
 import { bundleState } from "../../../rules/mesh/heldBundle.ts";
 import { authority, type Fabricated, hoursFromNow, leaf, parsed } from "../../certificates.ts";
 import type { Values } from "../../configured.ts";

@@ -7,8 +7,8 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { readPreview } from "../../../operations/preview.ts";
 import { markdownOf } from "../../../operations/review/markdown.ts";
-import { readPreview } from "../../../operations/review/preview.ts";
 import { readCheck } from "../../../operations/review/review.ts";
 import { reviewOf } from "../../../operations/review/statements.ts";
 

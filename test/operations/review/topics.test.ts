@@ -1,7 +1,7 @@
 /** What changes mean that no preview in goldens/ has. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { readPreview } from "../../../operations/review/preview.ts";
+import { readPreview } from "../../../operations/preview.ts";
 import { textOf } from "../../../operations/review/sentence.ts";
 import { reviewOf } from "../../../operations/review/statements.ts";
 import { unseenBeginning } from "../../../rules/mesh/unseen.ts";

@@ -1,8 +1,8 @@
 /** What a stack has made, by its state, in which every secret stays encrypted. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { ObjectReference } from "../../mesh/objects.ts";
-import { valueAt } from "../../rules/charts/values.ts";
+import type { ObjectReference } from "../mesh/objects.ts";
+import { valueAt } from "../rules/charts/values.ts";
 
 /** An object of the cluster that the stack has made. */
 export interface StackObject extends ObjectReference {

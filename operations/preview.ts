@@ -1,6 +1,6 @@
 /** Reads the output of `pulumi preview --json`, as Pulumi documents it: PreviewDigest in pulumi's pkg/display/json.go. */
-import { type Part, partOf, resourceName } from "../../components/parts.ts";
-import { isPlainObject } from "../../rules/known.ts";
+import { type Part, partOf, resourceName } from "../components/parts.ts";
+import { isPlainObject } from "../rules/known.ts";
 import { outside, withoutKeys } from "./outside.ts";
 
 export interface Preview {

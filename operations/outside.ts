@@ -1,5 +1,5 @@
 /** Texts from outside: of the cluster, of the configuration, of Pulumi. */
-import { printable } from "../../rules/printable.ts";
+import { printable } from "../rules/printable.ts";
 
 const longestTextCharacters = 600;
 

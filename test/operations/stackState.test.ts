@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { stateOf } from "../../../operations/recover/stackState.ts";
+import { stateOf } from "../../operations/stackState.ts";
 
 const urn = (name: string) => `urn:pulumi:dev::linkerd-rotating-tls::type::${name}`;
 
