@@ -15,6 +15,9 @@ export interface Obstacle {
   readonly fix: string;
 }
 
+/** What a setting is now, by its key, whoever says it: where the charts come from is for the stack's user to say. */
+export type Given = (key: string) => string | undefined;
+
 export interface Adoption {
   readonly choices: readonly Choice[];
   readonly secrets: readonly SecretSetting[];

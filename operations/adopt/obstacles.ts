@@ -1,8 +1,10 @@
 /** Why a mesh cannot be adopted as it is. */
 import { familyOf, hasCrdsChart } from "../../rules/charts/families.ts";
+import { namedChart } from "../../rules/charts/version.ts";
 import { splitBundle } from "../../rules/credentials/bundle.ts";
 import { crdsReleaseName, identityIssuerName, trustRootsName } from "../../rules/linkerdNames.ts";
-import type { Obstacle } from "./adoption.ts";
+import { chartSource } from "../../rules/settings/charts.ts";
+import type { Given, Obstacle } from "./adoption.ts";
 import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
 
 /** @param installer how the Helm releases of this stack would say whose they are. */
@@ -53,6 +55,28 @@ export function obstaclesOf(
         fix: `Bring it to an end first: helm upgrade, or helm rollback --namespace ${namespace} ${name}.`,
       })),
   ];
+}
+
+/** An archive has a version of its own, and another one would be an upgrade, which is a change for later. */
+export function chartObstacles(
+  releases: Readonly<Record<string, FoundRelease | undefined>>,
+  given: Given,
+): readonly Obstacle[] {
+  return Object.entries(releases).flatMap(([key, release]) => {
+    const archive = given(key) ?? "";
+    if (release === undefined || chartSource(archive) !== "local") return [];
+    const { name, version } = release.chart;
+    const [has, installed] = [namedChart(archive, ""), namedChart(name, version)];
+    if (has === undefined || installed === undefined || has.version.compare(installed.version) === 0)
+      return [];
+    return [
+      {
+        subject: key,
+        message: `${archive} is of version ${has.version}, and ${version} is installed: that would be an upgrade.`,
+        fix: "Give the archive of the version that is installed, and upgrade once the mesh is adopted.",
+      },
+    ];
+  });
 }
 
 function releaseObstacles(

@@ -8,14 +8,11 @@ import { chartSource } from "../../rules/settings/charts.ts";
 import { defaults } from "../../rules/settings/defaults.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import type { Choice } from "../choice.ts";
-import type { Adoption } from "./adoption.ts";
+import type { Adoption, Given } from "./adoption.ts";
 import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
-import { obstaclesOf } from "./obstacles.ts";
+import { chartObstacles, obstaclesOf } from "./obstacles.ts";
 import { ownAdoption } from "./own.ts";
 import { withoutKeys, withoutPaths } from "./values.ts";
-
-/** What a setting is now, by its key, whoever says it: where the charts come from is for the stack's user to say. */
-export type Given = (key: string) => string | undefined;
 
 /** Values for which settings of the program stand. */
 const ownValues = [
@@ -39,8 +36,11 @@ export function adoptionOf(
 ): Adoption {
   const controlPlane = found.releases.find(({ chart }) => controlPlaneCharts.includes(chart.name));
   const crds = found.releases.find(({ chart }) => chart.name === crdsReleaseName);
-  if (controlPlane?.description === installer) return ownAdoption(found);
-  const obstacles = obstaclesOf(found, controlPlane, crds, installer);
+  const charts = { linkerdControlPlaneChart: controlPlane, linkerdCrdsChart: crds };
+  const upgrades = chartObstacles(charts, given);
+  const isOwn = controlPlane?.description === installer;
+  if (isOwn && upgrades.length === 0) return ownAdoption(found);
+  const obstacles = [...(isOwn ? [] : obstaclesOf(found, controlPlane, crds, installer)), ...upgrades];
   if (controlPlane === undefined || found.issuer === undefined || obstacles.length > 0) {
     return { choices: [], secrets: [], obstacles, left: [] };
   }

@@ -165,6 +165,19 @@ test("charts stay where the stack has them from: a mirror has their versions, an
   assert.equal(settings(stable).linkerdChartRepository, "https://helm.linkerd.io/stable");
 });
 
+test("an archive of another version would be an upgrade, which is not for now", () => {
+  const given = { linkerdControlPlaneChart: "./charts/linkerd-control-plane-2026.9.1.tgz" };
+  for (const description of ["Install complete", installer]) {
+    const found = page({ releases: [crds, { ...controlPlane(), description }] });
+    const [obstacle, ...more] = adoption(found, undefined, given).obstacles;
+    assert.deepEqual(more, []);
+    assert.equal(obstacle!.subject, "linkerdControlPlaneChart");
+    assert.match(obstacle!.message, /is of version 2026\.9\.1, and 2026\.8\.3 is installed/);
+    const same = { linkerdControlPlaneChart: "./charts/linkerd-control-plane-2026.8.3.tgz" };
+    assert.deepEqual(adoption(found, undefined, same).obstacles, []);
+  }
+});
+
 test("definitions of the Gateway API that the chart has installed stay", () => {
   const definitions = {
     ...crds,
