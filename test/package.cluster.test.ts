@@ -167,7 +167,7 @@ test("its commands run by their names", async () => {
   assert.equal(help.code, 0, help.stderr);
   assert.match(
     help.stdout,
-    /^ {2}check .*\n {2}status .*\n {2}renew .*\n {2}rotate .*\n {2}recover .*\n {2}new-stack .*\n {2}review /m,
+    /^ {2}check .*\n {2}status .*\n {2}renew .*\n {2}rotate .*\n {2}recover .*\n {2}adopt .*\n {2}new-stack .*\n {2}review /m,
   );
   assert.match((await command("renew", "--help")).stdout, /^Usage: renew \[options\]/);
   // And as messages name them.
