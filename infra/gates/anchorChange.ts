@@ -12,7 +12,8 @@ import {
 } from "../../rules/mesh/anchorChange.ts";
 import { checkProtection } from "../../rules/mesh/anchorProtection.ts";
 import type { LeafLifetimes } from "./anchorHolders.ts";
-import { type ExportState, protectedGenerations } from "./protectedGenerations.ts";
+import type { ExportState } from "./ownState.ts";
+import { protectedGenerations } from "./protectedGenerations.ts";
 import type { Run } from "./run.ts";
 
 /** The mesh whose anchors are going to change. */

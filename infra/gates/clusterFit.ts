@@ -9,7 +9,7 @@ import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
 import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
 import { findAnchorMisfits } from "./anchorChange.ts";
-import { type ExportState, exportOwnState } from "./protectedGenerations.ts";
+import { type ExportState, exportOwnState } from "./ownState.ts";
 import type { Run } from "./run.ts";
 
 /**

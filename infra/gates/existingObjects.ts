@@ -13,10 +13,11 @@ import { nameOf, type ObjectMarks, type ObjectReference } from "../../mesh/objec
 import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
 import { releaseNames } from "../../rules/mesh/kept.ts";
-import { describeOwner, installationAnnotation, isMadeByPulumi } from "../../rules/mesh/owner.ts";
+import { describeOwner, installationAnnotation } from "../../rules/mesh/owner.ts";
 import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
 import { absentNamespace } from "./clusterFit.ts";
+import { type ExportState, exportOwnState, ownResources } from "./ownState.ts";
 import { inputsOf } from "./registration.ts";
 import { isNew, type Run } from "./run.ts";
 
@@ -33,7 +34,10 @@ interface ObjectInputs {
 }
 
 /** Marks each object that is created, and refuses those that are someone else's. */
-export function keepWhatIsOthers(run: Run): pulumi.ResourceTransform {
+export function keepWhatIsOthers(
+  run: Run,
+  exportState: ExportState = exportOwnState,
+): pulumi.ResourceTransform {
   // In the state before the first object, and so the mark of what an interrupted run has left.
   const { output: installation } = new pulumi.Stash(
     "installation",
@@ -48,7 +52,7 @@ export function keepWhatIsOthers(run: Run): pulumi.ResourceTransform {
   );
   const onPatch = new pulumi.ResourceHook(
     "look whose namespace it is",
-    async ({ newInputs }) => requireOthers(run, newInputs as ObjectInputs),
+    async ({ newInputs }) => requireOthers(run, newInputs as ObjectInputs, exportState),
     options,
   );
   // What the stack made before objects were marked stays as it is.
@@ -100,7 +104,7 @@ async function lookIn(run: Run, reference: ObjectReference): Promise<ObjectMarks
 }
 
 /** A namespace that was there before, and stays: it exists, is not this stack's own, and its labels are free. */
-async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void> {
+async function requireOthers(run: Run, { metadata }: ObjectInputs, exportState: ExportState): Promise<void> {
   const { labels = {}, annotations = {} } = metadata;
   const name = await textOf(metadata.name);
   if (name === undefined) return;
@@ -122,7 +126,7 @@ async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void
   } else if (
     releases.status === "fulfilled" &&
     releases.value.some(isInstalledByUs) &&
-    isMadeByPulumi(namespace)
+    (await isOwnNamespace(name, exportState))
   ) {
     findings.push(
       broken("own-namespace", {
@@ -146,6 +150,19 @@ async function requireOthers(run: Run, { metadata }: ObjectInputs): Promise<void
     );
   }
   requireSound(findings.map(run.spell));
+}
+
+/** Whether the state has the namespace, which Pulumi would then delete; a state that cannot be read may have it. */
+async function isOwnNamespace(name: string, exportState: ExportState): Promise<boolean> {
+  try {
+    const resources = await ownResources(exportState);
+    return resources.some(({ type, id }) => type === "kubernetes:core/v1:Namespace" && id === name);
+  } catch (error) {
+    pulumi.log.debug(
+      `Whether the stack has made namespace ${name} is not known: ${(error as Error).message}`,
+    );
+    return true;
+  }
 }
 
 /** The group of settings whose namespace has this name. */

@@ -4,30 +4,15 @@
  * Pulumi goes by the state, not by the configuration of a run that no longer has the anchor, and refuses to delete it only
  * when everything else has been changed: by then the mesh does not trust it any more.
  */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
-
-/** What is read of a stack's state. */
-interface Exported {
-  readonly deployment: {
-    readonly resources?: readonly {
-      readonly urn: string;
-      readonly type: string;
-      readonly protect?: boolean;
-    }[];
-  };
-}
-
-/** Gives the stack's state in JSON. */
-export type ExportState = () => Promise<string>;
+import { type ExportState, ownResources } from "./ownState.ts";
 
 /** Whether each generation of the state is protected; `undefined` if the state cannot be read: then Pulumi has the last word. */
 export async function protectedGenerations(
   exportState: ExportState,
 ): Promise<ReadonlyMap<number, boolean> | undefined> {
   try {
-    const { resources = [] } = (JSON.parse(await exportState()) as Exported).deployment;
+    const resources = await ownResources(exportState);
     const anchors = resources.filter(({ type }) => type === "linkerd-rotating-tls:index:TrustAnchor");
     return new Map(
       anchors.map(({ urn, protect = false }) => {
@@ -39,10 +24,4 @@ export async function protectedGenerations(
     pulumi.log.debug(`Whether an anchor is protected is not known: ${(error as Error).message}`);
     return undefined;
   }
-}
-
-/** As it is kept, so with every secret encrypted. */
-export async function exportOwnState(): Promise<string> {
-  const args = ["stack", "export", "--non-interactive", "--stack", pulumi.getStack()];
-  return (await promisify(execFile)("pulumi", args, { maxBuffer: 256 * 1024 * 1024 })).stdout;
 }

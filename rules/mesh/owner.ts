@@ -31,11 +31,3 @@ export function describeOwner({ labels, annotations, managers }: Marks): string 
   );
   return writer === undefined ? "someone else's" : `by ${writer}`;
 }
-
-/** Whether Pulumi has made it: it carries this program's mark, or, from the time before there was one, nobody else has ever written it. */
-export function isMadeByPulumi({ annotations, managers }: Marks): boolean {
-  return (
-    annotations[installationAnnotation] !== undefined ||
-    (managers.length > 0 && managers.every((name) => name.startsWith("pulumi-kubernetes")))
-  );
-}

@@ -5,7 +5,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { keepWhatIsOthers } from "../../../infra/gates/existingObjects.ts";
 import { lookWith } from "../../../infra/gates/looks.ts";
-import { namespacesBefore } from "../../../infra/gates/run.ts";
+import type { ExportState } from "../../../infra/gates/ownState.ts";
+import { namespacesBefore, type Run } from "../../../infra/gates/run.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 
 const api = await startApiServer();
@@ -24,7 +25,8 @@ Object.assign(pulumi.runtime.getMonitor()!, {
   registerResourceHook: (_: unknown, done: (error: null, response: object) => void) => done(null, {}),
 });
 const look = lookWith(Promise.resolve(api.cluster));
-const transform = keepWhatIsOthers({
+let exportState: ExportState = async () => JSON.stringify({ deployment: {} });
+const run: Run = {
   look,
   // As if each test were a run of its own.
   namespace: (name) => namespacesBefore(look)(name),
@@ -34,7 +36,8 @@ const transform = keepWhatIsOthers({
   onUnseen: ({ message }) => void unseen.push(message),
   onUnproven: ({ message }) => void unseen.push(message),
   spell: (finding) => finding,
-});
+};
+const transform = keepWhatIsOthers(run, () => exportState());
 
 /** What the hook of an object says before it is created: the message of its refusal, or nothing. */
 async function before(
@@ -134,7 +137,7 @@ test("a namespace that was there before must be there, with its labels free, and
   );
 });
 
-test("a namespace that Pulumi has made, and in which this stack has installed a release, is its own, and stays so", async () => {
+test("a namespace that the state has is the stack's own, and stays so", async () => {
   const packed = gzipSync(JSON.stringify({ info: { description: "Pulumi stack o/p/dev" } }));
   const labels = { name: "linkerd-crds", version: "1", status: "deployed" };
   const release = Buffer.from(packed.toString("base64")).toString("base64");
@@ -148,11 +151,11 @@ test("a namespace that Pulumi has made, and in which this stack has installed a 
   const patch = () => before("NamespacePatch", { name: "linkerd", labels: {} });
   assert.equal(await patch(), undefined, "someone else has made it");
 
-  for (const metadata of [
-    { name: "linkerd", managedFields: [{ manager: "pulumi-kubernetes-1a2b3c4d" }] },
-    { ...namespace.metadata, annotations: { "linkerd-rotating-tls/installation": "ours" } },
-  ]) {
-    api.objects = { ...api.objects, "/api/v1/namespaces/linkerd": { metadata } };
+  const made = { urn: "urn", type: "kubernetes:core/v1:Namespace", id: "linkerd" };
+  const inState: ExportState = async () => JSON.stringify({ deployment: { resources: [made] } });
+  const unreadable: ExportState = () => Promise.reject(new Error("no such stack"));
+  for (const state of [inState, unreadable]) {
+    exportState = state;
     assert.match(
       (await patch())!,
       /controlPlane\.createNamespace: Pulumi stack o\/p\/dev has made namespace linkerd\./,
