@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import type { Mesh } from "../../mesh/cluster.ts";
-import { keepIssuerSecret } from "../../mesh/keptSecret.ts";
+import { keepIssuerSecret } from "../../mesh/issuerSecret.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
 import { joinBundle } from "../../rules/credentials/bundle.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
@@ -17,10 +17,11 @@ import { checkStack, readStack } from "../check/stack.ts";
 import type { Choice } from "../choice.ts";
 import { readConfigured } from "../configuredStack.ts";
 import { confirm, Refused } from "../confirm.ts";
-import { exitCodes, exitForUsage, exitInterrupted } from "../exitCodes.ts";
+import { exitCodes } from "../exitCodes.ts";
 import { formatFindings } from "../format.ts";
 import type { Preview } from "../preview.ts";
 import { readProject, readStackText, stackFileOf, writeStackText } from "../project.ts";
+import { runResumable } from "../resumable.ts";
 import { readState } from "../stackState.ts";
 import { runUpdate } from "../update.ts";
 import type { Adoption } from "./adoption.ts";
@@ -213,7 +214,8 @@ async function importInto(engine: Engine, { resources }: Import): Promise<void> 
   try {
     const file = join(folder, "import.json");
     writeFileSync(file, text);
-    const options = ["--yes", "--skip-preview", "--generate-code=false", "--protect=false"];
+    // Protected, as an import is by default, until pulumi up goes by what the program says: nothing can be destroyed before.
+    const options = ["--yes", "--skip-preview", "--generate-code=false"];
     await pulumi(engine, ["import", "--file", file, ...options]);
   } finally {
     rmSync(folder, { recursive: true });
@@ -231,40 +233,28 @@ async function requireSameAnchors(mesh: Mesh, { bundlePem }: Installation): Prom
 }
 
 /** Runs the command with this process's arguments, and sets its exit code. */
-export async function main(): Promise<void> {
-  const interrupt = new AbortController();
-  process.once("SIGINT", () => interrupt.abort());
-  process.once("SIGTERM", () => interrupt.abort());
-  const program = new Command("adopt")
-    .description(
-      "Takes a Linkerd that was installed otherwise into a stack that is empty: reads the cluster, says what the stack's file gets and what changes, and does it on --yes. Nothing is replaced or deleted, and what every pod trusts stays.",
-    )
-    .option("--stack <name>", "the stack (default: the selected one)")
-    .option(
-      "--trust-anchor-key <file>",
-      "the trust anchor's private key in PEM, for an issuer that was made by hand; it is kept encrypted in the stack's file",
-    )
-    .option("--yes", "do it without asking", false)
-    .option("--check", "change nothing: say what would be done", false)
-    .option("--json", "print the plan as JSON", false)
-    .addHelpText(
-      "after",
-      "\nExit code: 0 if the stack has the mesh; 1 if it can be adopted (--check); 2 if it cannot, and nothing is changed, or if something failed.",
-    )
-    .exitOverride(exitForUsage)
-    .action(async (options: Options) => {
-      process.exitCode = exitCodes[await adopt(options, interrupt.signal)];
-    });
-  try {
-    await program.parseAsync();
-  } catch (error) {
-    process.stderr.write(
-      interrupt.signal.aborted
-        ? "Interrupted. The same command goes on from here.\n"
-        : `${(error as Error).message}\n`,
-    );
-    process.exitCode = interrupt.signal.aborted ? exitInterrupted : exitCodes.error;
-  }
+export function main(): Promise<void> {
+  return runResumable((interrupted) =>
+    new Command("adopt")
+      .description(
+        "Takes a Linkerd that was installed otherwise into a stack that is empty: reads the cluster, says what the stack's file gets and what changes, and does it on --yes. Nothing is replaced or deleted, and what every pod trusts stays.",
+      )
+      .option("--stack <name>", "the stack (default: the selected one)")
+      .option(
+        "--trust-anchor-key <file>",
+        "the trust anchor's private key in PEM, for an issuer that was made by hand; it is kept encrypted in the stack's file",
+      )
+      .option("--yes", "do it without asking", false)
+      .option("--check", "change nothing: say what would be done", false)
+      .option("--json", "print the plan as JSON", false)
+      .addHelpText(
+        "after",
+        "\nExit code: 0 if the stack has the mesh; 1 if it can be adopted (--check); 2 if it cannot, and nothing is changed, or if something failed.",
+      )
+      .action(async (options: Options) => {
+        process.exitCode = exitCodes[await adopt(options, interrupted)];
+      }),
+  );
 }
 
 if (import.meta.main) await main();

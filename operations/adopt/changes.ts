@@ -2,6 +2,7 @@
 import { parts } from "../../components/parts.ts";
 import { countOf } from "../../rules/count.ts";
 import { isPlainObject } from "../../rules/known.ts";
+import { differencesIn } from "../differences.ts";
 import { type Change, type Preview, releaseType } from "../preview.ts";
 
 /** What is told of a resource. */
@@ -54,7 +55,7 @@ function fieldsOf({ type, differences, after }: Change, spec: unknown): readonly
   if (type === "kubernetes:core/v1:Secret") return [];
   if (spec !== undefined && isPlainObject(after)) {
     return differencesIn(after.spec, spec).map(
-      ([path, wanted, present]) => `spec.${path}: ${shown(present)} → ${shown(wanted)}`,
+      ({ path, wanted, present }) => `spec.${path}: ${shown(present)} → ${shown(wanted)}`,
     );
   }
   // What is in an object beside what is wanted is someone else's, and stays.
@@ -64,21 +65,6 @@ function fieldsOf({ type, differences, after }: Change, spec: unknown): readonly
 }
 
 const shown = (value: unknown) => (value === undefined ? "(none)" : JSON.stringify(value));
-
-/** The fields of what is wanted that are other ones, or none; what has been added is not looked at. */
-function differencesIn(
-  wanted: unknown,
-  present: unknown,
-): readonly (readonly [path: string, wanted: unknown, present: unknown])[] {
-  if (!isPlainObject(wanted)) {
-    return JSON.stringify(wanted) === JSON.stringify(present) ? [] : [["", wanted, present]];
-  }
-  return Object.entries(wanted).flatMap(([key, value]) =>
-    differencesIn(value, isPlainObject(present) ? present[key] : undefined).map(
-      ([path, ...values]) => [path === "" ? key : `${key}.${path}`, ...values] as const,
-    ),
-  );
-}
 
 /** Resources of the state alone change nothing. */
 const isOfCluster = ({ operation, type }: Change) =>

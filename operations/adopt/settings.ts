@@ -10,8 +10,8 @@ import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import type { Choice } from "../choice.ts";
 import type { Adoption, Given } from "./adoption.ts";
 import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
+import { adoptionOfLostState } from "./lostState.ts";
 import { chartObstacles, obstaclesOf } from "./obstacles.ts";
-import { ownAdoption } from "./own.ts";
 import { withoutKeys, withoutPaths } from "./values.ts";
 
 /** Values for which settings of the program stand. */
@@ -39,7 +39,7 @@ export function adoptionOf(
   const charts = { linkerdControlPlaneChart: controlPlane, linkerdCrdsChart: crds };
   const upgrades = chartObstacles(charts, given);
   const isOwn = controlPlane?.description === installer;
-  if (isOwn && upgrades.length === 0) return ownAdoption(found);
+  if (isOwn && upgrades.length === 0) return adoptionOfLostState(found);
   const obstacles = [...(isOwn ? [] : obstaclesOf(found, controlPlane, crds, installer)), ...upgrades];
   if (controlPlane === undefined || found.issuer === undefined || obstacles.length > 0) {
     return { choices: [], secrets: [], obstacles, left: [] };

@@ -11,8 +11,9 @@ import { type Plan, planOf, type Remedy, type RemedyName } from "../../rules/rec
 import { coloured } from "../colour.ts";
 import { mayHaveEnded, readConfigured } from "../configuredStack.ts";
 import { confirm } from "../confirm.ts";
-import { exitCodes, exitForUsage, exitInterrupted } from "../exitCodes.ts";
+import { exitCodes } from "../exitCodes.ts";
 import { formatSpan } from "../format.ts";
+import { runResumable } from "../resumable.ts";
 import { describeForecast, describePlan } from "./describe.ts";
 import { endingsOf } from "./endings.ts";
 import { type Look, look } from "./look.ts";
@@ -167,40 +168,28 @@ function end(
 }
 
 /** Runs the command with this process's arguments, and sets its exit code. */
-export async function main(): Promise<void> {
-  const interrupt = new AbortController();
-  process.once("SIGINT", () => interrupt.abort());
-  process.once("SIGTERM", () => interrupt.abort());
-  const program = new Command("recover")
-    .description(
-      "Brings a mesh back whose credentials have ended, were damaged or deleted: says what is found, what is done about it and what that interrupts, and does it on --yes. Nothing that is still good is replaced.",
-    )
-    .option("--stack <name>", "the stack (default: the selected one)")
-    .option("--yes", "do it without asking", false)
-    .option(
-      "--check",
-      "change nothing: say what would be done, and which state the mesh is nearest to",
-      false,
-    )
-    .option("--json", "print what is found and done as JSON", false)
-    .addHelpText(
-      "after",
-      "\nExit code: 0 if there is nothing to recover any more; 1 if something is left to do (--check), or to someone else; 2 otherwise.",
-    )
-    .exitOverride(exitForUsage)
-    .action(async (options: Options) => {
-      process.exitCode = exitCodes[await recover(options, interrupt.signal)];
-    });
-  try {
-    await program.parseAsync();
-  } catch (error) {
-    process.stderr.write(
-      interrupt.signal.aborted
-        ? "Interrupted. The same command goes on from here.\n"
-        : `${(error as Error).message}\n`,
-    );
-    process.exitCode = interrupt.signal.aborted ? exitInterrupted : exitCodes.error;
-  }
+export function main(): Promise<void> {
+  return runResumable((interrupted) =>
+    new Command("recover")
+      .description(
+        "Brings a mesh back whose credentials have ended, were damaged or deleted: says what is found, what is done about it and what that interrupts, and does it on --yes. Nothing that is still good is replaced.",
+      )
+      .option("--stack <name>", "the stack (default: the selected one)")
+      .option("--yes", "do it without asking", false)
+      .option(
+        "--check",
+        "change nothing: say what would be done, and which state the mesh is nearest to",
+        false,
+      )
+      .option("--json", "print what is found and done as JSON", false)
+      .addHelpText(
+        "after",
+        "\nExit code: 0 if there is nothing to recover any more; 1 if something is left to do (--check), or to someone else; 2 otherwise.",
+      )
+      .action(async (options: Options) => {
+        process.exitCode = exitCodes[await recover(options, interrupted)];
+      }),
+  );
 }
 
 if (import.meta.main) await main();

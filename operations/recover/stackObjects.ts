@@ -6,9 +6,9 @@ import { parseCertificate } from "../../rules/credentials/parseCertificate.ts";
 import { readCertificates } from "../../rules/credentials/pemText.ts";
 import { checkKey } from "../../rules/credentials/privateKey.ts";
 import { textOf } from "../../rules/credentials/storedIssuer.ts";
-import { isPlainObject } from "../../rules/known.ts";
 import { crossSignedName } from "../../rules/linkerdNames.ts";
 import type { Fault } from "../../rules/recovery/plan.ts";
+import { differencesIn } from "../differences.ts";
 import type { StackObject, StackState } from "../stackState.ts";
 
 type Client = Pick<Cluster, "core" | "custom" | "metadata">;
@@ -54,8 +54,8 @@ async function faultOf(
   });
   const present = await found(nameOf(object), read);
   if (present === undefined) return missing;
-  const changed = changedIn(object.spec, present.spec);
-  return changed === undefined ? undefined : `Its spec.${changed} is not what the stack has written.`;
+  const [changed] = differencesIn(object.spec, present.spec);
+  return changed === undefined ? undefined : `Its spec.${changed.path} is not what the stack has written.`;
 }
 
 const missing = "It does not exist.";
@@ -77,14 +77,4 @@ async function faultOfAnchor(
   }
   const [broken] = checkKey(textOf(stored, "tls.key"), member, []);
   return broken === undefined ? undefined : `Its tls.key does not do: ${broken.message}`;
-}
-
-/** The first field of what is wanted that is another one, such as `ca.secretName`; what has been added is not looked at. */
-export function changedIn(wanted: unknown, present: unknown): string | undefined {
-  if (!isPlainObject(wanted)) return JSON.stringify(wanted) === JSON.stringify(present) ? undefined : "";
-  for (const [key, value] of Object.entries(wanted)) {
-    const below = changedIn(value, isPlainObject(present) ? present[key] : undefined);
-    if (below !== undefined) return below === "" ? key : `${key}.${below}`;
-  }
-  return undefined;
 }

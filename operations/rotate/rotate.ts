@@ -5,18 +5,20 @@
  * killed at any line and run again, here or elsewhere.
  */
 import { Command } from "commander";
-import { exitCodes, exitForUsage, exitInterrupted } from "../exitCodes.ts";
+import { exitCodes, exitForUsage } from "../exitCodes.ts";
 import { parseLifetime } from "../lifetimes.ts";
+import { runResumable } from "../resumable.ts";
 import { type Action, abort, begin, forward, type Options, plan, run } from "./actions.ts";
 
 /** Of an option that may be repeated. */
 const collect = (value: string, before: readonly string[]) => [...before, value];
 
 /** Runs the command with this process's arguments, and sets its exit code. */
-export async function main(): Promise<void> {
-  const interrupt = new AbortController();
-  process.once("SIGINT", () => interrupt.abort());
-  process.once("SIGTERM", () => interrupt.abort());
+export function main(): Promise<void> {
+  return runResumable(programOf, ": npm run -s rotate -- plan says where it stands");
+}
+
+function programOf(interrupted: AbortSignal): Command {
   const program = new Command("rotate")
     .description(
       "Rotates the trust anchor of a stack, a step at a time. No pod has to be restarted for it: the older generation vouches for the new one until every pod has been restarted for whatever reason.",
@@ -51,7 +53,7 @@ export async function main(): Promise<void> {
       )
       .exitOverride(exitForUsage)
       .action(async (options: Options) => {
-        process.exitCode = exitCodes[await action({ ...options }, interrupt.signal)];
+        process.exitCode = exitCodes[await action({ ...options }, interrupted)];
       });
     if (name === "plan") return command;
     return command
@@ -87,16 +89,7 @@ export async function main(): Promise<void> {
     "begin by itself when the generation that signs has less life left, such as 17520h",
     parseLifetime,
   );
-  try {
-    await program.exitOverride(exitForUsage).parseAsync();
-  } catch (error) {
-    process.stderr.write(
-      interrupt.signal.aborted
-        ? "Interrupted. The same command goes on from here: npm run -s rotate -- plan says where it stands.\n"
-        : `${(error as Error).message}\n`,
-    );
-    process.exitCode = interrupt.signal.aborted ? exitInterrupted : exitCodes.error;
-  }
+  return program;
 }
 
 if (import.meta.main) await main();

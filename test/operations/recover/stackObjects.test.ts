@@ -1,22 +1,9 @@
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import { test } from "node:test";
-import { changedIn, findFaults } from "../../../operations/recover/stackObjects.ts";
+import { findFaults } from "../../../operations/recover/stackObjects.ts";
 import { authority, type Fabricated } from "../../certificates.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
-
-const written = { secretName: "x", issuerRef: { name: "linkerd-trust-anchor" }, usages: ["cert sign"] };
-
-test("what cert-manager adds to an object is no change of it", () => {
-  const present = { ...written, issuerRef: { ...written.issuerRef, group: "cert-manager.io" }, revision: 1 };
-  assert.equal(changedIn(written, present), undefined);
-});
-
-test("a field that is another one, or missing, is named by its path", () => {
-  assert.equal(changedIn(written, { ...written, issuerRef: { name: "other" } }), "issuerRef.name");
-  assert.equal(changedIn(written, { ...written, usages: ["cert sign", "crl sign"] }), "usages");
-  assert.equal(changedIn(written, undefined), "secretName");
-});
 
 test("an anchor's Secret that is missing, holds another root, or another key, is told", async () => {
   const api = await startApiServer();

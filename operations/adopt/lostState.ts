@@ -7,7 +7,7 @@ import type { Installation } from "./find.ts";
 import { distributedObstacle } from "./obstacles.ts";
 
 /** What was in the state alone, the keys of the anchors, from their Secrets; all other settings are in the stack's file. */
-export function ownAdoption({
+export function adoptionOfLostState({
   namespace,
   isDistributed,
   keptAnchors,
