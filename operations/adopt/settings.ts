@@ -8,7 +8,7 @@ import { chartSource } from "../../rules/settings/charts.ts";
 import { defaults } from "../../rules/settings/defaults.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import type { Choice } from "../choice.ts";
-import type { Adoption, Given } from "./adoption.ts";
+import type { Adoption, Given, Obstacle } from "./adoption.ts";
 import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
 import { adoptionOfLostState } from "./lostState.ts";
 import { chartObstacles, obstaclesOf } from "./obstacles.ts";
@@ -40,13 +40,16 @@ export function adoptionOf(
   const upgrades = chartObstacles(charts, given);
   const isOwn = controlPlane?.description === installer;
   if (isOwn && upgrades.length === 0) return adoptionOfLostState(found);
-  const obstacles = [...(isOwn ? [] : obstaclesOf(found, controlPlane, crds, installer)), ...upgrades];
+  const obstacles = [
+    ...(isOwn ? [] : obstaclesOf(found, controlPlane, crds, installer)),
+    ...upgrades,
+    ...(anchorKeyPem !== undefined && found.issuer?.by === "certificate" ? [needlessKey] : []),
+  ];
   if (controlPlane === undefined || found.issuer === undefined || obstacles.length > 0) {
     return { choices: [], secrets: [], obstacles, left: [] };
   }
   const { issuer } = found;
-  const kept = signsAsOurs(issuer) ? found.keptAnchors[0]?.privateKeyPem : undefined;
-  const keyPem = issuer.by === "hand" ? anchorKeyPem : kept;
+  const keyPem = signsAsOurs(issuer) ? found.keptAnchors[0]?.privateKeyPem : anchorKeyPem;
   const { plain, keys } = withoutKeys(withoutPaths(controlPlane.values, ownValues));
   return {
     choices: [
@@ -100,6 +103,14 @@ function domainsOf({ trustDomain }: Installation, { values }: FoundRelease): Cho
     settings: { clusterDomain, trustDomain },
   };
 }
+
+/** It is for an issuer that nobody renews. */
+const needlessKey: Obstacle = {
+  subject: "--trust-anchor-key",
+  message:
+    "cert-manager renews the identity issuer, and what it signs with stays, so this key would go nowhere.",
+  fix: "Leave it out.",
+};
 
 function anchorOf({ bundlePem }: Installation, keyPem: string | undefined): Choice {
   const [certificatePem] = splitBundle(bundlePem!);

@@ -152,6 +152,12 @@ test("a namespace that the state has is the stack's own, and stays so", async ()
   assert.equal(await patch(), undefined, "someone else has made it");
 
   const made = { urn: "urn", type: "kubernetes:core/v1:Namespace", id: "linkerd" };
+  const others = [
+    { ...made, id: "cert-manager" },
+    { ...made, type: "kubernetes:core/v1:NamespacePatch" },
+  ];
+  exportState = async () => JSON.stringify({ deployment: { resources: others } });
+  assert.equal(await patch(), undefined, "the state has another one, and a patch");
   const inState: ExportState = async () => JSON.stringify({ deployment: { resources: [made] } });
   const unreadable: ExportState = () => Promise.reject(new Error("no such stack"));
   for (const state of [inState, unreadable]) {

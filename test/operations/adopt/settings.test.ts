@@ -129,6 +129,18 @@ test("an issuer of someone else's stays theirs, and no key is asked for", () => 
   );
 });
 
+test("a key that would go nowhere is not taken", () => {
+  assert.deepEqual(
+    adoption(page(), key).obstacles.map(({ subject }) => subject),
+    ["--trust-anchor-key"],
+  );
+});
+
+test("what an interrupted adoption has upgraded already is this stack's, and no obstacle", () => {
+  const releases = [{ ...crds, description: installer }, controlPlane()];
+  assert.deepEqual(obstacles(page({ releases })), []);
+});
+
 test("an issuer that nobody renews goes to cert-manager with the anchor's key, and stays without it", () => {
   const found = page({ issuer: byHand("linkerd.io/tls") });
   const given = adoption(found, key);
@@ -251,6 +263,8 @@ test("of a mesh of the stack's own, whose state is lost, the keys come from the 
   assert.deepEqual(settings(found), {
     providedTrustAnchors: { "1": { certificatePem: `${pemOf(root)}\n` } },
   });
+  const retired = { ...found, keptAnchors: [anchor(1, root), anchor(2, other)] };
+  assert.deepEqual(settings(retired), settings(found), "what is not in the bundle any more is left out");
   const issuerRef = { group: "cert-manager.io", kind: "Issuer", name: "linkerd-trust-anchor-2-cross-signed" };
   const rotating = {
     ...found,

@@ -50,6 +50,17 @@ test("what a file says otherwise is told with both values", () => {
   assert.deepEqual(conflicts, [{ key: "issuerDuration", has: "24h", wanted: "48h" }]);
 });
 
+test("so is an object in which one part is another one, and one that is no object", () => {
+  const other = "config:\n  mesh:providedTrustAnchors:\n    1:\n      certificatePem: other\n";
+  for (const file of [other, "config:\n  mesh:providedTrustAnchors: none\n"]) {
+    const { conflicts } = addChoices(file, "mesh", choices);
+    assert.deepEqual(
+      conflicts.map(({ key }) => key),
+      ["providedTrustAnchors"],
+    );
+  }
+});
+
 test("settings are read by their short keys, and those of providers are not among them", () => {
   assert.deepEqual(readSettings("config:\n  mesh:a: 1\n  b: two\n  kubernetes:context: c\n", "mesh"), {
     a: 1,
