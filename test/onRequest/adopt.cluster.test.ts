@@ -126,13 +126,14 @@ async function installCharts(values: object): Promise<void> {
 }
 
 /** A stack without state or settings, as `pulumi stack init` makes it. */
-async function emptyStack(): Promise<void> {
+async function newStack(): Promise<void> {
   const { encryptionsalt } = parse(readFileSync(stackFile(), "utf8"));
-  await execute("pulumi", ["stack", "rm", "dev", "--force", "--yes", "--preserve-config"]);
   const config = { "linkerd-rotating-tls:helmTimeoutSeconds": "300" };
   writeFileSync(stackFile(), stringify({ encryptionsalt, config }));
   await ensureStack(sandboxName, console.log);
 }
+
+const forgetStack = () => pulumi("stack", "rm", "dev", "--force", "--yes", "--preserve-config");
 
 /** What tells whether anything of the mesh has been touched. */
 const versions = () =>
@@ -228,7 +229,7 @@ test("what Linkerd's page on rotating control plane credentials installs is adop
   await killedAt(/Importing what is there/);
   succeeded(await runScript(backOut));
   assert.equal(await versions(), before[1]);
-  await emptyStack();
+  await newStack();
 
   const issuer = ["get", "secret/linkerd-identity-issuer", inLinkerd, "--output=jsonpath={.data}"];
   const issued = await kubectl(...issuer);
@@ -239,7 +240,7 @@ test("what Linkerd's page on rotating control plane credentials installs is adop
 
 /** Has the backend lose the stack, whose file stays, and makes it anew. */
 async function loseState(): Promise<void> {
-  await pulumi("stack", "rm", "dev", "--force", "--yes", "--preserve-config");
+  await forgetStack();
   await ensureStack(sandboxName, console.log);
 }
 
@@ -284,7 +285,8 @@ test("destroyed, what is the stack's goes, and nothing else", async () => {
 
 /** What `helm install` with certificates of one's own makes: an issuer that nobody renews. */
 async function installWithOwnIssuer(): Promise<void> {
-  await emptyStack();
+  await forgetStack();
+  await newStack();
   await makeNamespace();
   const issuer = await authority({ commonName: "identity.linkerd.cluster.local", signer: root });
   await installCharts({
@@ -340,7 +342,8 @@ test("without that key, the issuer stays, until an anchor of the stack's own has
 
 test("of an anchor that Pulumi has made, the cluster has the key when the state is lost", async () => {
   await remove();
-  await emptyStack();
+  await forgetStack();
+  await newStack();
   await set("installCertManager", "false");
   await up();
   await startLoad({ simulated: 0, running: 3 });
