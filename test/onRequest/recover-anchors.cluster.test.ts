@@ -101,6 +101,22 @@ async function isWhole(): Promise<void> {
   await upChangesNothing();
 }
 
+/** Has cert-manager issue the issuer again, and waits until it has. */
+async function issueAgain(): Promise<void> {
+  const stored = () => secretText("linkerd-identity-issuer", "tls.crt");
+  const before = await stored();
+  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
+  await until("cert-manager to issue the issuer again", 60_000, async () => (await stored()) !== before);
+}
+
+/** Has all that runs live on what has been set back, to its end. */
+async function livesUntilThen(): Promise<void> {
+  await issueAgain();
+  await restartControlPlane();
+  await restartWorkloads();
+  await everyLeafEnded();
+}
+
 /** Sets the one anchor back, and has all that runs start with it as it is then. */
 async function endsSoon(): Promise<Date> {
   const name = "linkerd-trust-anchor";
@@ -108,7 +124,7 @@ async function endsSoon(): Promise<Date> {
   const root = await certificateIn(name);
   await putInPlace([root, await agedTo(end, root, await keyIn(name))]);
   // For the root that stands beside it.
-  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
+  await issueAgain();
   await kubectl("rollout", "restart", inLinkerd, "deployment/linkerd-identity");
   await kubectl("rollout", "status", inLinkerd, "deployment/linkerd-identity", "--timeout=120s");
   await restartWorkloads();
@@ -178,11 +194,7 @@ test("the cross certificate has ended in the midst of a rotation, and so has the
   const key = await keyIn(old);
   const end = new Date(Date.now() + untilEndMilliseconds);
   await putInPlace([root, await agedTo(end, root, key)], [cross, await agedTo(end, cross, key)]);
-  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
-  await pause(20_000);
-  await restartControlPlane();
-  await restartWorkloads();
-  await everyLeafEnded();
+  await livesUntilThen();
   const told = await found();
   assert.match(told, /The cross certificate of generation 2: Generation 1 vouched with it until/);
   const done = await recovers();
@@ -208,11 +220,7 @@ test("the Secret of the cross certificate has one that has ended, which the stac
   );
   const patch = JSON.stringify({ stringData: { "tls.crt": text } });
   await kubectl("patch", "secret", name, inLinkerd, "--type=merge", `--patch=${patch}`);
-  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
-  await pause(20_000);
-  await restartControlPlane();
-  await restartWorkloads();
-  await everyLeafEnded();
+  await livesUntilThen();
   const done = await recovers();
   assert.deepEqual([done[0], done.includes("issuer"), done.includes("workloads")], ["update", true, true]);
   await isWhole();
