@@ -56,7 +56,7 @@ export function refusedPods(
   { anchors }: Pick<StackState, "anchors">,
 ): readonly MeshedPod[] {
   const { dataPlane, trust, readAt } = status;
-  if (dataPlane === undefined || !isVouchedFor(anchors)) return [];
+  if (dataPlane === undefined) return [];
   const vouching = anchors.flatMap(({ crossCertificate }) => crossCertificate?.by ?? []);
   const roots = anchors
     .filter(({ generation }) => generation !== undefined && vouching.includes(generation))

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
-import { runUpdate } from "../../operations/update.ts";
+import { forgetPendingCreates, runUpdate } from "../../operations/update.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pulumi-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -12,7 +12,7 @@ process.env.PATH = `${folder}${delimiter}${process.env.PATH}`;
 /** Has `pulumi` say something, and end with that exit code. */
 function pulumiSays(text: string, code: number): void {
   const program = join(folder, "pulumi");
-  writeFileSync(program, `#!/bin/sh\ncat >&2 <<'end'\n${text}\nend\nexit ${code}\n`);
+  writeFileSync(program, `#!/bin/sh\necho "$@" > "$0.args"\ncat >&2 <<'end'\n${text}\nend\nexit ${code}\n`);
   chmodSync(program, 0o755);
 }
 
@@ -34,4 +34,15 @@ test("another failure is told as such, and an update that is through is not", as
   await assert.rejects(runUpdate("dev"), /^Error: pulumi up has failed \(exit code 255\)/);
   pulumiSays("", 0);
   await runUpdate("dev");
+});
+
+test("what a killed Pulumi was creating is forgotten by a refresh, which says so if it fails", async () => {
+  pulumiSays("", 0);
+  await forgetPendingCreates("dev");
+  assert.equal(
+    readFileSync(join(folder, "pulumi.args"), "utf8"),
+    "refresh --yes --clear-pending-creates --skip-preview --stack dev\n",
+  );
+  pulumiSays("error: no such stack", 255);
+  await assert.rejects(forgetPendingCreates("dev"), /^Error: pulumi refresh has failed \(exit code 255\)/);
 });
