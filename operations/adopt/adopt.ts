@@ -102,8 +102,8 @@ async function tryOut(engine: Engine, mesh: Mesh, keyFile: string | undefined): 
     const plan: Plan = {
       ...{ stack, file, choices },
       secrets: adoption.secrets.map(({ path }) => path.join(".")),
-      imported: [...imports.specs.keys()],
-      changes: changesOf(await preview(copy), imports.specs),
+      imported: Array.from(imports.present, ([name, { owner }]) => ({ name, owner })),
+      changes: changesOf(await preview(copy), imports.present),
       left: adoption.left,
     };
     return { plan, found, adoption, text, imports };
@@ -126,7 +126,7 @@ async function carryOut(
   }
   report("Importing what is there, into the state alone …");
   await importInto(engine, imports);
-  changesOf(await preview(engine), imports.specs);
+  changesOf(await preview(engine), imports.present);
   report("Running pulumi up …");
   // Fields that change are someone else's by now, who would have to give them up.
   const update = () => runUpdate(engine.stack, [], { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" });

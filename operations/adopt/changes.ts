@@ -4,6 +4,7 @@ import { countOf } from "../../rules/count.ts";
 import { isPlainObject } from "../../rules/known.ts";
 import { differencesIn } from "../differences.ts";
 import { type Change, type Preview, releaseType } from "../preview.ts";
+import type { Present } from "./importFile.ts";
 
 /** What is told of a resource. */
 export interface Told {
@@ -19,12 +20,12 @@ export interface Told {
 /**
  * What is going to be made or changed, but for what Pulumi and this program write for themselves.
  *
- * @param specs of the objects that are imported, as the cluster has them.
+ * @param present what is imported, as the cluster has it.
  * @throws Error if the preview was refused, or anything would be replaced or deleted.
  */
 export function changesOf(
   { changes, errors }: Preview,
-  specs: ReadonlyMap<string, unknown>,
+  present: ReadonlyMap<string, Present>,
 ): readonly Told[] {
   if (errors.length > 0)
     throw new Error(`The preview of the adopted stack is refused:\n${errors.join("\n")}`);
@@ -40,7 +41,7 @@ export function changesOf(
     const subject = subjectOf(change);
     const told = {
       subject,
-      fields: fieldsOf(change, specs.get(subject)),
+      fields: fieldsOf(change, present.get(subject)?.spec),
       meaning: change.part === undefined ? undefined : parts[change.part],
     };
     const isPatch = change.type.endsWith("Patch");

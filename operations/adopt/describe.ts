@@ -14,8 +14,8 @@ export interface Plan {
   readonly choices: readonly Choice[];
   /** What it gets encrypted, by its path. */
   readonly secrets: readonly string[];
-  /** What becomes the stack's as it is. */
-  readonly imported: readonly string[];
+  /** What becomes the stack's as it is, and whose it has been. */
+  readonly imported: readonly { readonly name: string; readonly owner: string | undefined }[];
   readonly changes: readonly Told[];
   /** What goes on beside the stack. */
   readonly left: readonly string[];
@@ -50,7 +50,10 @@ export function describePlan({ stack, file, choices, secrets, imported, changes,
     [`To adopt the mesh into stack ${stack}:`],
     [`${file} gets what it does not say yet:`, ...settings],
     secrets.length === 0 ? [] : ["and, encrypted:", ...secrets.map((path) => `  ${path}`)],
-    ["Becomes the stack's, as it is:", ...imported.map((name) => `  ${name}`)],
+    [
+      "Becomes the stack's, as it is:",
+      ...imported.map(({ name, owner }) => `  ${name}${owner === undefined ? "" : `, which is ${owner}`}`),
+    ],
     changes.length === 0 ? [] : ["pulumi up then makes and changes:", describeChanges(changes)],
     left.length === 0 ? [] : ["Goes on beside the stack:", ...left.map((line) => `  ${line}`)],
     ["Nothing is replaced or deleted, and the trust anchors that are distributed stay."],

@@ -2,6 +2,7 @@
 import type { Cluster } from "../../mesh/cluster.ts";
 import { findObject, nameOf, type ObjectReference } from "../../mesh/objects.ts";
 import { isPlainObject } from "../../rules/known.ts";
+import { describeOwner } from "../../rules/mesh/owner.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import { type Change, releaseType } from "../preview.ts";
 import type { FoundRelease } from "./find.ts";
@@ -17,11 +18,19 @@ export interface ImportResource {
   readonly inputs?: Readonly<Record<string, unknown>>;
 }
 
+/** An object as the cluster has it. */
+export interface Present {
+  /** Of an object of cert-manager's: Pulumi does not import that. */
+  readonly spec?: unknown;
+  /** Whose it is until then, as the end of a sentence that begins with "It is"; absent for a Helm release. */
+  readonly owner?: string;
+}
+
 /** What becomes the stack's. */
 export interface Import {
   readonly resources: readonly ImportResource[];
-  /** Its objects and releases, as people call them, with the spec of each that has one: Pulumi does not import that. */
-  readonly specs: ReadonlyMap<string, unknown>;
+  /** Its objects and releases, by what people call them. */
+  readonly present: ReadonlyMap<string, Present>;
 }
 
 /**
@@ -36,7 +45,7 @@ export async function importOf(
   creates: readonly Change[],
   releases: readonly FoundRelease[],
 ): Promise<Import> {
-  const specs = new Map<string, unknown>();
+  const present = new Map<string, Present>();
   const resources: ImportResource[] = [];
   for (const resource of skeleton) {
     if (resource.component || resource.type === "pulumi:providers:kubernetes") {
@@ -45,12 +54,13 @@ export async function importOf(
     }
     const name = resource.logicalName ?? resource.name;
     const change = creates.find((one) => one.type === resource.type && one.name === name);
-    const present = change && (await presentAs(cluster, change, releases));
-    if (present === undefined) continue;
-    specs.set(present.name, present.spec);
-    resources.push({ ...resource, id: present.id });
+    const found = change && (await presentAs(cluster, change, releases));
+    if (found === undefined) continue;
+    const { id, called, ...object } = found;
+    present.set(called, object);
+    resources.push({ ...resource, id });
   }
-  return { resources, specs };
+  return { resources, present };
 }
 
 /** What a resource is on the cluster; `undefined` if it is not there, or is no object of its own. */
@@ -58,20 +68,22 @@ async function presentAs(
   cluster: Pick<Cluster, "metadata" | "custom">,
   { type, after }: Change,
   releases: readonly FoundRelease[],
-): Promise<{ readonly id: string; readonly name: string; readonly spec?: unknown } | undefined> {
+): Promise<(Present & { readonly id: string; readonly called: string }) | undefined> {
   if (!type.startsWith("kubernetes:") || type.endsWith("Patch") || !isPlainObject(after)) return undefined;
   if (type === releaseType) {
     const { namespace, name } = after;
     if (!releases.some((release) => release.name === name)) return undefined;
-    return { id: `${namespace}/${name}`, name: `Helm release ${namespace}/${name}` };
+    return { id: `${namespace}/${name}`, called: `Helm release ${namespace}/${name}` };
   }
   const reference = referenceOf(after);
-  if (reference === undefined || (await findObject(cluster, reference)) === undefined) return undefined;
-  const { namespace, name } = reference;
+  const object = reference && (await findObject(cluster, reference));
+  if (object === undefined) return undefined;
+  const { namespace, name } = reference!;
   return {
     id: namespace === undefined ? name : `${namespace}/${name}`,
-    name: nameOf(reference),
-    spec: await specOf(cluster, reference),
+    called: nameOf(reference!),
+    spec: await specOf(cluster, reference!),
+    owner: describeOwner(object),
   };
 }
 

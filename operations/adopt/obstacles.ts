@@ -1,19 +1,25 @@
 /** Why a mesh cannot be adopted as it is. */
 import { familyOf, hasCrdsChart } from "../../rules/charts/families.ts";
 import { namedChart } from "../../rules/charts/version.ts";
-import { splitBundle } from "../../rules/credentials/bundle.ts";
-import { crdsReleaseName, identityIssuerName, trustRootsName } from "../../rules/linkerdNames.ts";
+import { joinBundle, splitBundle } from "../../rules/credentials/bundle.ts";
+import {
+  crdsReleaseName,
+  identityIssuerName,
+  trustAnchorObjectName,
+  trustRootsName,
+} from "../../rules/linkerdNames.ts";
 import { chartSource } from "../../rules/settings/charts.ts";
 import type { Given, Obstacle } from "./adoption.ts";
 import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
 
 /** @param installer how the Helm releases of this stack would say whose they are. */
 export function obstaclesOf(
-  { namespace, isInstalled, isDistributed, bundlePem, issuer, releases }: Installation,
+  found: Installation,
   controlPlane: FoundRelease | undefined,
   crds: FoundRelease | undefined,
   installer: string,
 ): readonly Obstacle[] {
+  const { namespace, isInstalled, isDistributed, bundlePem, issuer, releases } = found;
   if (!isInstalled) {
     return [
       {
@@ -23,6 +29,7 @@ export function obstaclesOf(
       },
     ];
   }
+  const wrongBundle = bundleObstacles(namespace, bundlePem);
   return [
     ...(controlPlane === undefined
       ? [
@@ -45,7 +52,7 @@ export function obstaclesOf(
         ]
       : []),
     ...(isDistributed ? [distributedObstacle(namespace)] : []),
-    ...bundleObstacles(namespace, bundlePem),
+    ...(wrongBundle.length > 0 ? wrongBundle : anchorObstacles(found)),
     ...issuerObstacles(namespace, issuer),
     ...releases
       .filter(({ status }) => status !== "deployed")
@@ -140,6 +147,28 @@ function bundleObstacles(namespace: string, bundlePem: string | undefined): read
     return [
       { subject, message: (error as Error).message, fix: "Put certificates in PEM there, and nothing else." },
     ];
+  }
+}
+
+/** The Secret in which the stack keeps the anchor would be imported, and get the one of the mesh. */
+function anchorObstacles({ namespace, keptAnchors, bundlePem = "" }: Installation): readonly Obstacle[] {
+  const kept = keptAnchors.find(({ generation }) => generation === 1);
+  if (kept === undefined || bundleOf(kept.certificatePem) === bundleOf(bundlePem)) return [];
+  return [
+    {
+      subject: `Secret ${namespace}/${trustAnchorObjectName(1)}`,
+      message: "It holds another certificate than the mesh trusts, and would be overwritten.",
+      fix: "If nobody needs it, delete it; if something signs with it, have that use a Secret of another name first.",
+    },
+  ];
+}
+
+/** As this program writes one; a text that is none, as it is. */
+function bundleOf(text: string): string {
+  try {
+    return joinBundle([text]);
+  } catch {
+    return text;
   }
 }
 

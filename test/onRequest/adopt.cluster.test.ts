@@ -216,9 +216,9 @@ test("what Linkerd's page on rotating control plane credentials installs is adop
   assert.equal(code, 1, stdout + stderr);
   assert.deepEqual([readFileSync(stackFile(), "utf8"), await versions()], before);
   for (const name of [
-    "Secret linkerd/linkerd-trust-anchor",
-    "Issuer linkerd/linkerd-trust-anchor",
-    "Certificate linkerd/linkerd-identity-issuer",
+    "Secret linkerd/linkerd-trust-anchor, which is by kubectl-create",
+    "Issuer linkerd/linkerd-trust-anchor, which is by kubectl-client-side-apply",
+    "Certificate linkerd/linkerd-identity-issuer, which is by kubectl-client-side-apply",
     "Helm release linkerd/linkerd-crds",
     "Helm release linkerd/linkerd-control-plane",
   ]) {

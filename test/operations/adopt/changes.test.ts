@@ -30,7 +30,7 @@ const issuer: Step = {
   detailedDiff: { spec: { kind: "add" }, "metadata.annotations": { kind: "add" } },
 };
 const issuerSpec = new Map([
-  ["Issuer linkerd/linkerd-trust-anchor", { ca: { secretName: "linkerd-trust-anchor" } }],
+  ["Issuer linkerd/linkerd-trust-anchor", { spec: { ca: { secretName: "linkerd-trust-anchor" } } }],
 ]);
 
 test("what the cluster has as it is wanted is no change, though Pulumi has not imported it", () => {
@@ -38,7 +38,9 @@ test("what the cluster has as it is wanted is no change, though Pulumi has not i
 });
 
 test("a field that is another one is told with both values", () => {
-  const specs = new Map([["Issuer linkerd/linkerd-trust-anchor", { ca: { secretName: "other" }, more: 1 }]]);
+  const specs = new Map([
+    ["Issuer linkerd/linkerd-trust-anchor", { spec: { ca: { secretName: "other" }, more: 1 } }],
+  ]);
   assert.deepEqual(changesOf(previewOf(issuer), specs), [
     {
       operation: "update",

@@ -51,7 +51,7 @@ const creates = [
 const cluster = {
   metadata: async (path: string) => {
     if (path.endsWith("/b")) throw new ApiException(404, "", "", {});
-    return {};
+    return { managedFields: [{ manager: "kubectl-create" }] };
   },
   custom: {
     getNamespacedCustomObject: async ({ name }: { name: string }) => ({ spec: { of: name } }),
@@ -60,7 +60,7 @@ const cluster = {
 } as unknown as Parameters<typeof importOf>[0];
 
 test("what is there is imported by its name, and what is not, or has no name yet, is made", async () => {
-  const { resources, specs } = await importOf(cluster, skeleton, creates, [release]);
+  const { resources, present } = await importOf(cluster, skeleton, creates, [release]);
   assert.deepEqual(
     resources.map(({ name, id }) => [name, id]),
     [
@@ -73,12 +73,12 @@ test("what is there is imported by its name, and what is not, or has no name yet
     ],
   );
   assert.deepEqual(
-    [...specs],
+    [...present],
     [
-      ["Secret linkerd/a", undefined],
-      ["Issuer linkerd/a", { of: "a" }],
-      ["ClusterIssuer s", { of: "s" }],
-      ["Helm release linkerd/linkerd-crds", undefined],
+      ["Secret linkerd/a", { spec: undefined, owner: "by kubectl-create" }],
+      ["Issuer linkerd/a", { spec: { of: "a" }, owner: "by kubectl-create" }],
+      ["ClusterIssuer s", { spec: { of: "s" }, owner: "by kubectl-create" }],
+      ["Helm release linkerd/linkerd-crds", {}],
     ],
   );
 });

@@ -237,6 +237,14 @@ test("what cannot be taken over is named, all of it at once, and nothing else is
       { bundlePem: "nothing" },
       /^ConfigMap linkerd\/linkerd-identity-trust-roots: A trust anchor is not a certificate/,
     ],
+    [
+      { keptAnchors: [{ generation: 1, certificatePem: pemOf(other), privateKeyPem: key }] },
+      /^Secret linkerd\/linkerd-trust-anchor: It holds another certificate than the mesh trusts/,
+    ],
+    [
+      { keptAnchors: [{ generation: 1, certificatePem: "", privateKeyPem: key }] },
+      /^Secret linkerd\/linkerd-trust-anchor: /,
+    ],
     [{ issuer: undefined }, /^Secret linkerd\/linkerd-identity-issuer: It does not exist/],
     [
       { issuer: { ...page().issuer, isReady: false } as Installation["issuer"] },
