@@ -10,6 +10,7 @@ import { configurationPage } from "./configurationPage.ts";
 import { errorsPage } from "./errorsPage.ts";
 import { withExampleStacks } from "./exampleStacks.ts";
 import { oraclePage } from "./oraclePage.ts";
+import { withRecoveries } from "./recoveryPage.ts";
 import { withComment } from "./reviewPage.ts";
 import { withRefusals } from "./rotationGatesPage.ts";
 import { readRotations, rotationProofPage } from "./rotationProofPage.ts";
@@ -23,6 +24,7 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/environments.md": withExampleStacks,
   "docs/errors.md": errorsPage,
   "docs/oracle.md": oraclePage,
+  "docs/recovery.md": withRecoveries,
   "docs/review.md": withComment,
   "docs/rotation-gates.md": withRefusals,
   "docs/rotation-proof.md": () => rotationProofPage(readRotations()),

@@ -6,11 +6,11 @@ import assert from "node:assert/strict";
 import { createPrivateKey, type webcrypto, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import type { DoneRemedy, RecoveredStateName } from "../../docs/recoveryPage.ts";
 import { askToIssue } from "../../mesh/certManager.ts";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
 import {
-  allAccept,
   loadNamespace,
   meanwhile,
   podOf,
@@ -35,6 +35,7 @@ import {
 } from "../stack.ts";
 import { agedTo, putInPlace } from "./aging.ts";
 import { readBundle, restartControlPlane, setBundle } from "./anchorByHand.ts";
+import { untilAllAccept } from "./keptRecoveries.ts";
 
 const inLinkerd = "--namespace=linkerd";
 /** Of a leaf: both allowances for clocks are part of it. */
@@ -82,19 +83,16 @@ async function found(): Promise<string> {
   return stdout;
 }
 
-/** Recovers the mesh, and says how long each remedy has taken. */
-async function recovers(): Promise<string[]> {
+/** Recovers the mesh, and keeps how long that took since it was begun. */
+async function recovers(state: RecoveredStateName, begun = performance.now()): Promise<string[]> {
   const { code, stdout, stderr } = await recover("--yes", "--json");
   assert.equal(code, 0, stdout + stderr);
-  const { done } = JSON.parse(stdout) as { done: { remedy: string; milliseconds: number }[] };
-  console.log(
-    done.map(({ remedy, milliseconds }) => `${remedy} ${Math.round(milliseconds / 1000)} s`).join(", "),
-  );
+  const { done } = JSON.parse(stdout) as { done: DoneRemedy[] };
+  await untilAllAccept(state, begun, done);
   return done.map(({ remedy }) => remedy);
 }
 
 async function isWhole(): Promise<void> {
-  await allAccept(0);
   const again = await recover("--yes");
   assert.equal(again.code, 0, again.stdout + again.stderr);
   assert.equal(again.stdout, "There is nothing to recover.\n");
@@ -149,7 +147,7 @@ test("the anchor has ended, and certificates below it are alive: no pod of the l
   assert.match(told, /1\. Run pulumi up --refresh, which issues again what has ended/);
   assert.match(told, /Trust anchor "root\.linkerd\.cluster\.local": The anchor that signs expired at/);
   await undisturbed(async () => {
-    assert.equal((await recovers())[0], "reissue");
+    assert.equal((await recovers("anchorEnded"))[0], "reissue");
   });
   const again = await certificateIn("linkerd-trust-anchor");
   assert.equal(authorityOf(again), authorityOf(root));
@@ -165,6 +163,7 @@ test("the anchor has ended, and every certificate below it; the command is kille
   const root = await certificateIn("linkerd-trust-anchor");
   await past(await endsSoon());
   await everyLeafEnded();
+  const begun = performance.now();
   let isKilled = false;
   await execute(process.execPath, ["operations/recover/recover.ts", "--yes"], (text, kill) => {
     if (isKilled || !/trust-anchor-certificate replaced|trust-anchor-certificate created/.test(text)) return;
@@ -173,7 +172,7 @@ test("the anchor has ended, and every certificate below it; the command is kille
   });
   assert.ok(isKilled);
   await ensureStack(sandboxName, console.log);
-  const done = await recovers();
+  const done = await recovers("anchorAndLeavesEnded", begun);
   assert.ok(done.includes("workloads"), done.join());
   await isWhole();
   assert.equal(authorityOf(await certificateIn("linkerd-trust-anchor")), authorityOf(root));
@@ -197,7 +196,7 @@ test("the cross certificate has ended in the midst of a rotation, and so has the
   await livesUntilThen();
   const told = await found();
   assert.match(told, /The cross certificate of generation 2: Generation 1 vouched with it until/);
-  const done = await recovers();
+  const done = await recovers("crossCertificateEnded");
   assert.equal(done[0], "reissue");
   assert.ok(done.includes("workloads"), done.join());
   await isWhole();
@@ -221,7 +220,7 @@ test("the Secret of the cross certificate has one that has ended, which the stac
   const patch = JSON.stringify({ stringData: { "tls.crt": text } });
   await kubectl("patch", "secret", name, inLinkerd, "--type=merge", `--patch=${patch}`);
   await livesUntilThen();
-  const done = await recovers();
+  const done = await recovers("crossCertificateInSecretEnded");
   assert.deepEqual([done[0], done.includes("issuer"), done.includes("workloads")], ["update", true, true]);
   await isWhole();
   assert.equal((await certificateIn(name)).fingerprint256, cross.fingerprint256);
@@ -248,7 +247,7 @@ test("a rotation in one step: by the older generation's word, a pod of before it
     return (refusals.UnknownIssuer ?? 0) > 0 || JSON.stringify(refusals);
   });
   assert.match(await found(), /running-0: 1 pod: refuses what identity signs, of which it knows only/);
-  const done = await recovers();
+  const done = await recovers("rotatedInOneStep");
   assert.equal(done[0], "vouch");
   assert.equal(await podOf("running-0"), pod);
   await isWhole();

@@ -7,6 +7,8 @@ import { createPrivateKey, KeyObject, type webcrypto, X509Certificate } from "no
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { DoneRemedy, RecoveredStateName } from "../../docs/recoveryPage.ts";
+import type { Plan } from "../../rules/recovery/plan.ts";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
 import { authority, type Fabricated, hoursFromNow, leaf } from "../certificates.ts";
@@ -25,6 +27,7 @@ import {
   temporaryFolder,
 } from "../stack.ts";
 import { swapAnchor } from "./anchorByHand.ts";
+import { untilAllAccept } from "./keptRecoveries.ts";
 
 const inLinkerd = "--namespace=linkerd";
 /** Of a leaf: both allowances for clocks are part of it. */
@@ -61,18 +64,31 @@ async function found(): Promise<string> {
   return stdout;
 }
 
-/** Recovers the mesh, and looks that it is whole, has its old anchor, and that a second run does nothing. */
-async function recovers(...done: string[]): Promise<string> {
+interface Recovered {
+  /** Without the waits for an issuer that is only on its way. */
+  readonly remedies: readonly string[];
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Recovers the mesh, and keeps how long that took since it was begun. */
+async function recovered(
+  state: RecoveredStateName,
+  { begun = performance.now(), exitCode = 0 } = {},
+): Promise<Recovered> {
   const { code, stdout, stderr } = await recover("--yes", "--json");
-  assert.equal(code, 0, stdout + stderr);
-  const report = JSON.parse(stdout) as { done: { remedy: string }[] };
-  assert.deepEqual(
-    report.done.map(({ remedy }) => remedy).filter((remedy) => remedy !== "reload"),
-    done,
-    stderr,
-  );
+  assert.equal(code, exitCode, stdout + stderr);
+  const { done } = JSON.parse(stdout) as { done: DoneRemedy[] };
+  await untilAllAccept(state, begun, done);
+  const remedies = done.map(({ remedy }) => remedy).filter((remedy) => remedy !== "reload");
+  return { remedies, stdout, stderr };
+}
+
+/** Recovers the mesh, and looks that it is whole, has its old anchor, and that a second run does nothing. */
+async function recovers(state: RecoveredStateName, begun?: number): Promise<Recovered> {
+  const told = await recovered(state, begun === undefined ? {} : { begun });
   await isWhole();
-  return stderr;
+  return told;
 }
 
 async function isWhole(): Promise<void> {
@@ -196,7 +212,7 @@ test("the anchor's Secret, its Issuer and the issuer's Certificate are deleted",
   assert.match(told, /Secret linkerd\/linkerd-trust-anchor: It does not exist\./);
   assert.match(told, /Issuer linkerd\/linkerd-trust-anchor: It does not exist\./);
   assert.match(told, /Certificate linkerd\/linkerd-identity-issuer: It does not exist\./);
-  await recovers("update");
+  assert.deepEqual((await recovers("objectsDeleted")).remedies, ["update"]);
 });
 
 test("the anchor's Secret holds another mesh's root", async () => {
@@ -206,7 +222,7 @@ test("the anchor's Secret holds another mesh's root", async () => {
     "tls.key": keyPem(other.privateKey),
   });
   assert.match(await found(), /It holds the certificate \S+, and the stack's is /);
-  await recovers("update");
+  assert.deepEqual((await recovers("anchorSwappedInSecret")).remedies, ["update"]);
 });
 
 test("the bundle is emptied, and the anchor's Secret deleted: the commands of docs/recovery.md", async () => {
@@ -215,11 +231,13 @@ test("the bundle is emptied, and the anchor's Secret deleted: the commands of do
   await kubectl("rollout", "restart", "deployment/running-0", `--namespace=${loadNamespace}`);
   const scripts = commandBlocks("docs/recovery.md").map(({ script }) => script);
   const codes: (number | null)[] = [];
+  const begun = performance.now();
   for (const script of scripts) {
     const { code, stdout, stderr } = await execute("bash", ["-c", `set -e\n${script}`]);
     codes.push(code);
     said.push(stdout + stderr);
   }
+  await untilAllAccept("bundleEmptied", begun, []);
   assert.deepEqual(codes, [1, 0, 0], said.slice(-scripts.length).join("\n"));
   const [looked, recovered] = said.slice(-scripts.length);
   assert.match(looked!, /1\. Give the ConfigMap of the trust anchors what the stack has installed/);
@@ -233,9 +251,7 @@ test("the bundle holds a foreign root, and pods have started with it", async () 
   await setBundle(pemOf(foreign.certificate));
   await restartWorkloads("running-0", "running-1").catch(() => {});
   const kept = await podOf("running-2");
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
-  await isWhole();
+  await recovers("bundleForeign");
   assert.equal(await podOf("running-2"), kept);
 });
 
@@ -255,10 +271,8 @@ test("identity is in a crash loop on a bundle that it cannot read", async () => 
     );
     return restarts.some((count: number) => count > 0) || JSON.stringify(restarts);
   });
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
+  const { stderr } = await recovers("identityCrashing");
   assert.match(stderr, /To give the ConfigMap of the trust anchors what the stack has installed …/);
-  await isWhole();
 });
 
 test("the issuer is another mesh's; cert-manager is named as long as it is not there", async () => {
@@ -276,9 +290,7 @@ test("the issuer is another mesh's; cert-manager is named as long as it is not t
     assert.match(stdout, /What this command leaves to you:\n {2}Deployment cert-manager\/cert-manager: /);
   });
   await start("cert-manager", "cert-manager");
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
-  await isWhole();
+  await recovers("issuerForeign");
 });
 
 test("the issuer is a leaf of the same key, which cert-manager does not mind", async () => {
@@ -288,22 +300,15 @@ test("the issuer is a leaf of the same key, which cert-manager does not mind", a
     publicKey: await publicKeyIn(issuerSecret),
   });
   await setSecret(issuerSecret, { "tls.crt": pemOf(certificate) });
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
+  const { stderr } = await recovers("issuerLeaf");
   assert.match(stderr, /To have cert-manager issue the identity issuer again …/);
-  await isWhole();
 });
 
 test("the issuer's Secret is deleted, and truncated", async () => {
-  for (const damage of [
-    () => kubectl("delete", "secret", issuerSecret, inLinkerd),
-    () => setSecret(issuerSecret, { "tls.crt": "-----BEGIN CERTIFICATE-----\nMIIB" }),
-  ]) {
-    await damage();
-    const { code, stdout, stderr } = await recover("--yes");
-    assert.equal(code, 0, stdout + stderr);
-    await isWhole();
-  }
+  await kubectl("delete", "secret", issuerSecret, inLinkerd);
+  await recovers("issuerDeleted");
+  await setSecret(issuerSecret, { "tls.crt": "-----BEGIN CERTIFICATE-----\nMIIB" });
+  await recovers("issuerTruncated");
 });
 
 test("the issuer has ended, and every leaf with it; the command is killed on its way", async () => {
@@ -323,6 +328,7 @@ test("the issuer has ended, and every leaf with it; the command is killed on its
   });
   await start("cert-manager", "cert-manager");
   const names = await podNames();
+  const begun = performance.now();
   let isKilled = false;
   await execute(process.execPath, ["operations/recover/recover.ts", "--yes"], (text, kill) => {
     said.push(text);
@@ -332,9 +338,7 @@ test("the issuer has ended, and every leaf with it; the command is killed on its
     }
   });
   assert.ok(isKilled);
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
-  await isWhole();
+  await recovers("issuerEnded", begun);
   const left = new Set(await podNames());
   assert.deepEqual(
     names.filter((name) => left.has(name)).map((name) => name.replace(/-\w+-\w+$/, "")),
@@ -348,7 +352,7 @@ test("identity was down for longer than a leaf lives: the same pods restart, and
   await start("linkerd-identity", "linkerd");
   await restartWorkloads("running-0");
   const fresh = await podOf("running-0");
-  await recovers("controlPlane", "workloads");
+  assert.deepEqual((await recovers("identityDown")).remedies, ["controlPlane", "workloads"]);
   assert.equal(await podOf("running-0"), fresh);
 });
 
@@ -356,9 +360,7 @@ test("someone has swapped the anchor by hand, in one step: the mesh goes back to
   await swapAnchor();
   await restartWorkloads("running-1");
   const kept = await podOf("running-2");
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
-  await isWhole();
+  await recovers("swappedByHand");
   assert.equal(await podOf("running-2"), kept);
 });
 
@@ -375,10 +377,8 @@ test("pulumi up was killed in the midst of Helm, and has left its lock", async (
   assert.equal(locked.code, 2, locked.stdout + locked.stderr);
   assert.match(locked.stderr, /pulumi cancel/);
   await ensureStack(sandboxName, console.log);
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 0, stdout + stderr);
+  const { stderr } = await recovers("updateKilled");
   assert.match(stderr, /pulumi up: It was killed while it was updating linkerd-control-plane\./);
-  await isWhole();
 });
 
 test("a webhook's certificate leads to another CA, and a pod came up without a proxy", async () => {
@@ -396,10 +396,10 @@ test("a webhook's certificate leads to another CA, and a pod came up without a p
   await start("linkerd-proxy-injector", "linkerd");
   const bare = /Deployment mesh-load\/running-0: It has pods without a proxy/;
   assert.match(await found(), bare);
-  const { code, stdout, stderr } = await recover("--yes");
-  assert.equal(code, 1, stdout + stderr);
+  const { stdout, stderr } = await recovered("webhookForeign", { exitCode: 1 });
   assert.match(stderr, /To have cert-manager issue the webhooks' certificates again …/);
-  assert.match(stdout, bare);
+  const { obstacles } = JSON.parse(stdout) as Plan;
+  assert.match(obstacles.map(({ subject, message }) => `${subject}: ${message}`).join("\n"), bare);
   await restartWorkloads("running-0");
   await isWhole();
 });
