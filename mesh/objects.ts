@@ -31,7 +31,10 @@ export async function findObject(
   const object = await found(nameOf(reference), metadata(pathOf(reference)));
   if (object === undefined) return undefined;
   const { labels = {}, annotations = {}, managedFields = [] } = object;
-  const managers = managedFields.flatMap(({ manager }) => manager ?? []);
+  // A controller that reports its status has not made the object.
+  const managers = managedFields.flatMap(({ manager, subresource }) =>
+    manager === undefined || subresource !== undefined ? [] : [manager],
+  );
   return { labels, annotations, managers: [...new Set(managers)] };
 }
 

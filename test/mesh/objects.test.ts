@@ -18,7 +18,11 @@ test("an object is looked for by the name that the API has for its kind, and as 
     ],
     ["networking.k8s.io/v1", "Ingress", "n", "/apis/networking.k8s.io/v1/namespaces/n/ingresses/a"],
   ] as const) {
-    const managedFields = [{ manager: "kubectl" }, { manager: "kubectl" }];
+    const managedFields = [
+      { manager: "cert-manager-issuers", subresource: "status" },
+      { manager: "kubectl" },
+      { manager: "kubectl" },
+    ];
     api.objects = { [path]: { metadata: { labels: { a: "b" }, managedFields }, data: { key: "c2VjcmV0" } } };
     const found = await findObject(api.cluster, { apiVersion, kind, name: "a", namespace });
     assert.deepEqual(found, { labels: { a: "b" }, annotations: {}, managers: ["kubectl"] }, path);
