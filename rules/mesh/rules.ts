@@ -27,7 +27,7 @@ export const meshRules = {
   },
   "object-exists": {
     demand: "What this program makes is not there already, unless this stack has made it.",
-    fix: "Choose another namespace; or delete the object, if nobody needs it.",
+    fix: "If it is this stack's, which has lost its state, or to be: npm run -s adopt. Else choose another namespace; or delete the object, if nobody needs it.",
     source:
       "pulumi-kubernetes 4.25: a create takes over an object that exists, and the next destroy deletes it",
   },
@@ -107,7 +107,7 @@ export const meshRules = {
   },
   "anchor-made-once": {
     demand: "A generation of the trust anchor that the running mesh has is not made a second time.",
-    fix: "Leave out --replace: the next anchor is the next generation, npm run -s rotate -- begin. If the stack's state has lost this one, bring the state back (pulumi stack import).",
+    fix: "Leave out --replace: the next anchor is the next generation, npm run -s rotate -- begin. If the stack's state has lost this one, bring the state back (pulumi stack import), or take in what is there: npm run -s adopt.",
     source: "Linkerd's identity controller and its proxies read the bundle once, when they start",
   },
   "signer-trial": {
