@@ -1,9 +1,11 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import {
+  identityClusterIssuerName,
   previousTrustAnchorName,
   trustAnchorCommonName,
   trustAnchorName,
+  trustRootIssuerName,
   trustRootsKey,
   trustRootsName,
 } from "../rules/linkerdNames.ts";
@@ -11,10 +13,6 @@ import { Certificate, Issuer, type IssuerReference } from "./objects/certManager
 import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
-
-/** Names of Linkerd's documentation: its procedures and Buoyant's operator find the objects by them. */
-const rootIssuerName = "linkerd-trust-root-issuer";
-const clusterIssuerName = "linkerd-identity-issuer";
 
 /**
  * What cert-manager compares with the certificate that it has issued, beside the duration (its pkg/util/pki/match.go), and
@@ -91,7 +89,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     const dependent = { ...child, dependsOn: opts?.dependsOn ?? [] };
     const selfSigned = new Issuer(
       `${name}-self-signed`,
-      { name: rootIssuerName, namespace },
+      { name: trustRootIssuerName, namespace },
       { selfSigned: {} },
       dependent,
     );
@@ -155,7 +153,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     );
     this.bundlePem = distributedText(`${name}-bundle`, roots, args.linkerdNamespace, this);
 
-    const issuer = new Issuer(name, { name: clusterIssuerName }, { ca: { secretName } }, child);
+    const issuer = new Issuer(name, { name: identityClusterIssuerName }, { ca: { secretName } }, child);
     this.issuerRef = issuer.reference;
 
     this.registerOutputs({ bundlePem: this.bundlePem });

@@ -47,6 +47,8 @@ const creates = [
   change("kubernetes:helm.sh/v3:Release", "viz", { name: "linkerd-viz", namespace: "linkerd-viz" }),
 ];
 
+const marks = { labels: {}, annotations: {}, managers: ["kubectl-create"] };
+
 /** A cluster that has everything but one Secret. */
 const cluster = {
   metadata: async (path: string) => {
@@ -60,7 +62,7 @@ const cluster = {
 } as unknown as Parameters<typeof importOf>[0];
 
 test("what is there is imported by its name, and what is not, or has no name yet, is made", async () => {
-  const { resources, present } = await importOf(cluster, skeleton, creates, [release]);
+  const { resources, present } = await importOf(cluster, skeleton, creates, [release], []);
   assert.deepEqual(
     resources.map(({ name, id }) => [name, id]),
     [
@@ -75,16 +77,16 @@ test("what is there is imported by its name, and what is not, or has no name yet
   assert.deepEqual(
     [...present],
     [
-      ["Secret linkerd/a", { spec: undefined, owner: "by kubectl-create" }],
-      ["Issuer linkerd/a", { spec: { of: "a" }, owner: "by kubectl-create" }],
-      ["ClusterIssuer s", { spec: { of: "s" }, owner: "by kubectl-create" }],
+      ["Secret linkerd/a", { spec: undefined, owner: "by kubectl-create", marks }],
+      ["Issuer linkerd/a", { spec: { of: "a" }, owner: "by kubectl-create", marks }],
+      ["ClusterIssuer s", { spec: { of: "s" }, owner: "by kubectl-create", marks }],
       ["Helm release linkerd/linkerd-crds", {}],
     ],
   );
 });
 
 test("what an interrupted import has taken in is not imported again, and is still someone's parent", async () => {
-  const { resources } = await importOf(cluster, skeleton, creates, [release]);
+  const { resources } = await importOf(cluster, skeleton, creates, [release], []);
   const parent = "urn:pulumi:dev::mesh::mesh:index:Mesh::linkerd";
   const secret = "urn:pulumi:dev::mesh::mesh:index:Mesh$kubernetes:core/v1:Secret::anchor";
   const state = JSON.stringify({

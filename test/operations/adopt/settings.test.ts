@@ -22,7 +22,8 @@ const release = (name: string, version: string, values: object = {}): FoundRelea
   description: "Install complete",
   chart: { name, version },
   values,
-  hasGatewayApi: false,
+  manifest: "",
+  managers: ["helm"],
 });
 
 const controlPlane = (values: object = {}) => release("linkerd-control-plane", "2026.8.3", values);
@@ -35,6 +36,8 @@ const page = (changes: Partial<Installation> = {}): Installation => ({
   bundlePem: pemOf(root),
   isDistributed: false,
   isInstalled: true,
+  hasOperator: false,
+  command: { values: {}, hasOverrides: false },
   trustDomain: "cluster.local",
   releases: [crds, controlPlane()],
   issuer: {
@@ -51,10 +54,21 @@ const page = (changes: Partial<Installation> = {}): Installation => ({
   ...changes,
 });
 
-const byHand = (scheme: string) => ({ by: "hand", scheme }) as const;
+const byHand = (scheme: string, certificatePem = "issuer", privateKeyPem = "its key") =>
+  ({ by: "hand", scheme, certificatePem, privateKeyPem }) as const;
 
-const adoption = (found: Installation, anchorKeyPem?: string, given: Record<string, string> = {}) =>
-  adoptionOf(found, anchorKeyPem, (name) => given[name], installer);
+const adoption = (
+  found: Installation,
+  anchorKeyPem?: string,
+  given: Record<string, string> = {},
+  inFile: Record<string, string> = {},
+) =>
+  adoptionOf(found, {
+    anchorKeyPem,
+    given: (name) => given[name],
+    inFile: (name) => inFile[name],
+    installer,
+  });
 
 const settings = (...args: Parameters<typeof adoption>): Record<string, unknown> =>
   Object.assign({}, ...adoption(...args).choices.map((choice) => choice.settings));
@@ -193,7 +207,7 @@ test("an archive of another version would be an upgrade, which is not for now", 
 test("definitions of the Gateway API that the chart has installed stay", () => {
   const definitions = {
     ...crds,
-    hasGatewayApi: true,
+    manifest: "name: httproutes.gateway.networking.k8s.io",
     values: { installGatewayAPI: true, enableHttpRoutes: true, other: 1 },
   };
   const found = page({ releases: [definitions, controlPlane()] });
@@ -215,12 +229,13 @@ test("what cannot be taken over is named, all of it at once, and nothing else is
     /^Namespace linkerd: No Linkerd is installed there/,
   );
   const cases: readonly (readonly [Partial<Installation>, RegExp])[] = [
-    [{ releases: [] }, /^Namespace linkerd: Linkerd is there, but Helm did not install it/],
-    [{ releases: [controlPlane()] }, /no Helm release of the chart linkerd-crds/],
+    [{ releases: [] }, /^Namespace linkerd: Linkerd is there, but nothing that this program knows/],
     [
-      { releases: [crds, { ...controlPlane(), name: "linkerd" }] },
-      /^Helm release linkerd\/linkerd: .*is called linkerd-control-plane/,
+      { releases: [crds, release("linkerd-enterprise-control-plane", "2.18.0")] },
+      /\(but linkerd-crds of chart linkerd-crds, linkerd-enterprise-control-plane of chart linkerd-ent/,
     ],
+    [{ releases: [controlPlane()] }, /no Helm release of the chart linkerd-crds/],
+    [{ hasOperator: true }, /^TrustAnchorRotation: Buoyant's operator/],
     [
       { releases: [crds, { ...controlPlane(), status: "pending-upgrade" }] },
       /Its last revision is pending-upgrade/,
@@ -230,7 +245,10 @@ test("what cannot be taken over is named, all of it at once, and nothing else is
       /It is of Pulumi stack o\/p\/prod/,
     ],
     [{ releases: [release("linkerd2", "2.9.0")] }, /older than Linkerd 2\.10/],
-    [{ isDistributed: true }, /trust-manager/],
+    [
+      { isDistributed: true },
+      /no Certificate linkerd-trust-anchor, and no Bundle linkerd-identity-trust-roots/,
+    ],
     [{ bundlePem: `${pemOf(root)}\n${pemOf(other)}` }, /It holds 2 trust anchors/],
     [{ bundlePem: undefined }, /It holds no trust anchor/],
     [
@@ -293,5 +311,5 @@ test("of a mesh of the stack's own, whose state is lost, the keys come from the 
     ["providedTrustAnchors.1.privateKeyPem", "providedTrustAnchors.2.privateKeyPem"],
   );
   assert.match(obstacles({ ...rotating, keptAnchors: [anchor(1, root)] }).join(), /only of 1 a Secret/);
-  assert.match(obstacles({ ...found, isDistributed: true }).join(), /trust-manager/);
+  assert.match(obstacles({ ...found, isDistributed: true }).join(), /no Bundle/);
 });

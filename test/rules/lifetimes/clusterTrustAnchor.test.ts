@@ -34,7 +34,8 @@ test("the lifetimes of Linkerd's documentation are refused, with the reason", ()
 });
 
 test("an anchor of that documentation is kept with another renewBefore alone", () => {
-  for (const renewBefore of ["168h", "720h"]) assert.deepEqual(rulesOf({ duration: "8760h", renewBefore }), []);
+  for (const renewBefore of ["168h", "720h"])
+    assert.deepEqual(rulesOf({ duration: "8760h", renewBefore }), []);
 });
 
 test("each bound holds to the second", () => {
