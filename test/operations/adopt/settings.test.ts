@@ -168,6 +168,87 @@ test("an issuer that nobody renews goes to cert-manager with the anchor's key, a
   assert.equal(adoption(page({ issuer: byHand("kubernetes.io/tls") })).issuerSecret, undefined);
 });
 
+test("what linkerd install has made without certificates of one's own is its anchor and its issuer in one, with the key", () => {
+  const ofItsOwn = byHand("linkerd.io/tls", `${pemOf(root)}\n`, key);
+  const rendering = { linkerd: "edge-26.8.3", manifest: "---\n{}\n", count: 1, unrecorded: [] };
+  const values = {
+    identityTrustAnchorsPEM: pemOf(root),
+    identity: { issuer: { tls: { crtPEM: pemOf(root), keyPEM: key } } },
+    proxyInit: { runAsRoot: true },
+  };
+  const command = { controlPlane: rendering, definitions: rendering, values, hasOverrides: true };
+  const found = page({ releases: [], command, issuer: ofItsOwn, keptAnchors: [] });
+  const adopted = adoption(found);
+  assert.deepEqual(adopted.obstacles, []);
+  assert.deepEqual(adopted.secrets, [{ path: ["providedTrustAnchors", "1", "privateKeyPem"], value: key }]);
+  assert.equal(adopted.issuerSecret, "keep");
+  assert.deepEqual(
+    adopted.records.map(({ name }) => name),
+    ["linkerd-crds", "linkerd-control-plane"],
+  );
+  assert.equal(settings(found).identityIssuerSource, undefined);
+  assert.deepEqual(settings(found).linkerdControlPlaneValues, { proxyInit: { runAsRoot: true } });
+  assert.match(adopted.left.join(), /^Secret linkerd\/linkerd-config-overrides, .*Delete it/);
+  const given = page({ ...found, issuer: byHand("linkerd.io/tls", pemOf(other), key) });
+  assert.deepEqual([adoption(given).secrets, adoption(given).issuerSecret], [[], "convert"]);
+});
+
+test("an anchor that trust-manager distributes stays on the cluster, and so does its key", () => {
+  const issuerRef = { group: "cert-manager.io", kind: "ClusterIssuer", name: "linkerd-identity-issuer" };
+  const clusterAnchor = {
+    namespace: "cert-manager",
+    isReady: true,
+    secretName: "linkerd-trust-anchor",
+    duration: "8760h",
+    renewBefore: "7320h",
+    hasBundle: true,
+    hasPreviousKey: true,
+  };
+  const found = page({
+    isDistributed: true,
+    clusterAnchor,
+    keptAnchors: [],
+    issuer: { ...page().issuer, issuerRef, signsWith: undefined } as Installation["issuer"],
+    releases: [
+      crds,
+      controlPlane({ identity: { externalCA: true, issuer: { scheme: "kubernetes.io/tls" } } }),
+    ],
+  });
+  const {
+    trustAnchorSource,
+    identityIssuerRef,
+    providedTrustAnchors,
+    linkerdControlPlaneValues,
+    issuerDuration,
+  } = settings(found);
+  assert.deepEqual([trustAnchorSource, issuerDuration], ["cluster", "48h0m0s"]);
+  assert.deepEqual(
+    [identityIssuerRef, providedTrustAnchors, linkerdControlPlaneValues],
+    [undefined, undefined, undefined],
+  );
+  const { secrets, previousKeyIn } = adoption(found);
+  assert.deepEqual([secrets, previousKeyIn], [[], "cert-manager"]);
+  const without = { ...found, clusterAnchor: { ...clusterAnchor, hasPreviousKey: false } };
+  assert.equal(adoption(without).previousKeyIn, undefined);
+  const lost = { ...found, releases: [crds, { ...controlPlane(), description: installer }] };
+  assert.deepEqual(adoption(lost), {
+    choices: [],
+    secrets: [],
+    obstacles: [],
+    left: [],
+    records: [],
+    replaced: [],
+  });
+});
+
+test("a release by another name is adopted by the program's", () => {
+  const found = page({ releases: [crds, { ...controlPlane(), name: "linkerd" }] });
+  assert.deepEqual(obstacles(found), []);
+  assert.deepEqual(adoption(found).replaced, ["linkerd"]);
+  const others = { ...controlPlane(), name: "linkerd", description: "Pulumi stack o/p/prod" };
+  assert.match(obstacles(page({ releases: [crds, others] })).join(), /It is of Pulumi stack o\/p\/prod/);
+});
+
 test("charts stay where the stack has them from: a mirror has their versions, an archive has its own", () => {
   const given = {
     linkerdControlPlaneChart: "oci://registry.example.com/linkerd-control-plane",
