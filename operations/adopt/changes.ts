@@ -61,7 +61,9 @@ function fieldsOf({ type, differences, after }: Change, spec: unknown): readonly
   }
   // What is in an object beside what is wanted is someone else's, and stays.
   return differences
-    .filter(({ path, kind }) => (type === releaseType ? isValue(path) : !isOwnMark(path) && kind !== "delete"))
+    .filter(({ path, kind }) =>
+      type === releaseType ? isValue(path) : !isOwnMark(path) && kind !== "delete",
+    )
     .map(({ path, before, after: wanted }) => `${path}: ${before ?? "(none)"} → ${wanted ?? "(none)"}`);
 }
 

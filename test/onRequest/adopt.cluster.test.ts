@@ -33,6 +33,7 @@ import {
   forgetStack,
   inLinkerd,
   installCharts,
+  issuerSecret,
   keyOf,
   killedAt,
   look,
@@ -166,17 +167,6 @@ async function installWithOwnIssuer(): Promise<void> {
     identity: { issuer: { tls: { crtPEM: pemOf(issuer), keyPEM: keyOf(issuer) } } },
   });
   await startLoad({ simulated: 0, running: 3 });
-}
-
-/** The keys that the issuer's Secret has, and whether cert-manager has filled it. */
-async function issuerSecret(): Promise<{ keys: readonly string[]; byCertManager: boolean }> {
-  const secret = JSON.parse(
-    await kubectl("get", "secret/linkerd-identity-issuer", inLinkerd, "--output=json"),
-  );
-  return {
-    keys: Object.keys(secret.data),
-    byCertManager: "cert-manager.io/certificate-name" in secret.metadata.annotations,
-  };
 }
 
 test("an issuer that Helm was given, and nobody renews, is handed to cert-manager with the anchor's key", async () => {

@@ -54,11 +54,13 @@ export async function adopt(...options: string[]): Promise<CommandResult> {
   return result;
 }
 
-/** The commands of docs/adoption.md that are run here. */
-const scripts = commandBlocks("docs/adoption.md")
-  .filter(({ remark }) => remark === "run by test/onRequest/adopt.cluster.test.ts")
-  .map(({ script }) => script);
-export const [look, adoptIt, checkIt, trustBoth, signByNew, backOut] = scripts;
+/** The commands of docs/adoption.md that a test runs. */
+const scriptsOf = (name: string) =>
+  commandBlocks("docs/adoption.md")
+    .filter(({ remark }) => remark === `run by test/onRequest/${name}.cluster.test.ts`)
+    .map(({ script }) => script);
+export const [look, adoptIt, checkIt, trustBoth, signByNew, backOut] = scriptsOf("adopt");
+export const [readKey, backOutRecords] = scriptsOf("adopt-more");
 
 /** Runs commands of the page. */
 export async function runScript(script: string | undefined): Promise<CommandResult> {
@@ -153,9 +155,9 @@ export async function loseState(): Promise<void> {
 }
 
 /** Starts an adoption, and kills it as soon as a line appears. */
-export async function killedAt(line: RegExp): Promise<void> {
+export async function killedAt(line: RegExp, ...options: string[]): Promise<void> {
   let isKilled = false;
-  const args = ["operations/adopt/adopt.ts", "--yes"];
+  const args = ["operations/adopt/adopt.ts", "--yes", ...options];
   await execute(process.execPath, args, (text, kill) => {
     if (!line.test(text)) return;
     isKilled = true;
@@ -164,6 +166,17 @@ export async function killedAt(line: RegExp): Promise<void> {
   assert.ok(isKilled);
   // A killed engine cannot take its lock back.
   await ensureStack(sandboxName, console.log);
+}
+
+/** The keys that the issuer's Secret has, and whether cert-manager has filled it. */
+export async function issuerSecret(): Promise<{ keys: readonly string[]; byCertManager: boolean }> {
+  const secret = JSON.parse(
+    await kubectl("get", "secret/linkerd-identity-issuer", inLinkerd, "--output=json"),
+  );
+  return {
+    keys: Object.keys(secret.data),
+    byCertManager: "cert-manager.io/certificate-name" in secret.metadata.annotations,
+  };
 }
 
 /** Removes the mesh, and what was there before the stack. */
