@@ -31,7 +31,7 @@ import { changesOf } from "./changes.ts";
 import { adoptedDescription } from "./charts.ts";
 import { type Copy, makeCopy, withoutCluster } from "./copy.ts";
 import { describeConflicts, describeObstacles, describePlan, type Plan } from "./describe.ts";
-import { type Engine, preview, pulumi, setSecrets } from "./engine.ts";
+import { type Engine, force, preview, pulumi, setSecrets } from "./engine.ts";
 import { findInstallation, type Installation } from "./find.ts";
 import { whatToForget } from "./formerOwners.ts";
 import { type Import, type ImportResource, importOf, importText, knownIn } from "./importFile.ts";
@@ -141,8 +141,7 @@ async function carryOut(
   changesOf(await preview(engine), imports.present);
   report("Running pulumi up …");
   for (const name of replaced) await deleteRecords(mesh, mesh.namespace, name);
-  // Fields that change are someone else's by now, who would have to give them up.
-  const update = () => runUpdate(engine.stack, [], { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" });
+  const update = () => runUpdate(engine.stack, [], force);
   await update();
   // What kubectl apply has written to an object of its own, the provider does not always take away at once.
   if (hasChanges(await preview(engine))) await update();

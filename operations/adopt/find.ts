@@ -4,10 +4,16 @@ import type { Mesh } from "../../mesh/cluster.ts";
 import { type CommandInstallation, findCommandInstallation } from "../../mesh/commandInstallation.ts";
 import { type InstalledRelease, listReleases, releasesOf } from "../../mesh/helmReleases.ts";
 import { findIssuer } from "../../mesh/issuers.ts";
+import { findObject } from "../../mesh/objects.ts";
 import { found, requested } from "../../mesh/requests.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
 import { textOf } from "../../rules/credentials/storedIssuer.ts";
-import { anchorGeneration, crossSignedName, identityIssuerName } from "../../rules/linkerdNames.ts";
+import {
+  anchorGeneration,
+  crdsReleaseName,
+  crossSignedName,
+  identityIssuerName,
+} from "../../rules/linkerdNames.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import { type ClusterAnchor, findClusterAnchor } from "./findClusterAnchor.ts";
 
@@ -99,7 +105,7 @@ export async function findInstallation(mesh: Mesh): Promise<Installation> {
     findKeptAnchors(mesh),
     settings.isDistributed && hasCertManager ? findClusterAnchor(mesh) : undefined,
     findOperator(mesh),
-    releasesOf(mesh, namespace),
+    findReleases(mesh),
     findCommandInstallation(mesh),
     findIssuerOf(mesh, hasCertManager),
     listReleases(mesh, extensionReleases),
@@ -119,6 +125,24 @@ export async function findInstallation(mesh: Mesh): Promise<Installation> {
     hasCertManager,
     extensions: extensions.map(({ namespace: where, name }) => `${where}/${name}`),
   };
+}
+
+/** Each with those who have written what it has installed, too: the record may be by another one of their names. */
+async function findReleases(mesh: Mesh): Promise<FoundRelease[]> {
+  const { namespace } = mesh;
+  const config = { apiVersion: "v1", kind: "ConfigMap", name: "linkerd-config", namespace };
+  const definition = {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    name: "serviceprofiles.linkerd.io",
+  };
+  const releases = await releasesOf(mesh, namespace);
+  return Promise.all(
+    releases.map(async (release) => {
+      const object = await findObject(mesh, release.chart.name === crdsReleaseName ? definition : config);
+      return { ...release, managers: [...release.managers, ...(object?.managers ?? [])] };
+    }),
+  );
 }
 
 async function findKeptAnchors({ core, namespace }: Mesh): Promise<readonly KeptAnchor[]> {

@@ -1,12 +1,10 @@
 /**
  * `npm run test:adopt-more`: meshes of `linkerd install`, of Terraform, and of someone else's PKI with viz, the CNI plugin
- * and values of high availability, are taken into a stack under load.
+ * and values of high availability, are taken into a stack under load. The commands of docs/adoption.md are run on the way.
  */
 import assert from "node:assert/strict";
-import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { sandboxPaths } from "../../sandbox/directories.ts";
 import { chartArchive } from "../../sandbox/programs.ts";
 import { authority, type Fabricated, hoursFromNow } from "../certificates.ts";
 import { restartWorkloads, startLoad, undisturbed } from "../meshLoad.ts";
@@ -177,12 +175,18 @@ test("what Terraform has installed, by other names, gets the program's, with the
   await forgetStack();
   await newStack();
   await makeNamespace();
-  // The provider is Helm's own library, and the API server knows either by its program's name.
-  const provider = join(folder, "terraform-provider-helm_v2.17.0_x5");
-  symlinkSync(join(sandboxPaths(sandboxName).bin, "helm"), provider);
   const tls = { crtPEM: pemOf(issuer), keyPEM: keyOf(issuer) };
   const values = { identityTrustAnchorsPEM: pemOf(root), identity: { issuer: { tls } } };
-  await installCharts(values, ["definitions", "linkerd"], provider);
+  await installCharts(values, ["definitions", "linkerd"]);
+  // Terraform's provider is Helm's own library, by whose program's name the API server knows what writes these objects.
+  const manager = {
+    op: "replace",
+    path: "/metadata/managedFields/0/manager",
+    value: "terraform-provider-helm_v2.17.0_x5",
+  };
+  const patch = ["--type=json", `--patch=${JSON.stringify([manager])}`];
+  await kubectl("patch", "configmap/linkerd-config", inLinkerd, ...patch);
+  await kubectl("patch", "crd/serviceprofiles.linkerd.io", ...patch);
   await startLoad({ simulated: 0, running: 3 });
 
   write("terraform", `#!/bin/sh\ncat <<'EOF'\n${JSON.stringify(stateOfTerraform())}\nEOF\n`);

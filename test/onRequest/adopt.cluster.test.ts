@@ -1,6 +1,7 @@
 /**
  * `npm run test:adopt`: meshes that others have installed, by Helm and kubectl as documentation has it, are taken into a
- * stack under load, and so is one whose stack has lost its state. What every pod trusts stays the same.
+ * stack under load, by the commands of docs/adoption.md, and so is one whose stack has lost its state. What every pod trusts
+ * stays the same.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

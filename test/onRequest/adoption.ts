@@ -59,7 +59,9 @@ const scriptsOf = (name: string) =>
   commandBlocks("docs/adoption.md")
     .filter(({ remark }) => remark === `run by test/onRequest/${name}.cluster.test.ts`)
     .map(({ script }) => script);
-export const [look, adoptIt, checkIt, trustBoth, signByNew, backOut] = scriptsOf("adopt");
+const scripts = scriptsOf("adopt");
+const checkIt = scripts[2];
+export const [look, adoptIt, , trustBoth, signByNew, backOut] = scripts;
 export const [readKey, backOutRecords] = scriptsOf("adopt-more");
 
 /** Runs commands of the page. */
@@ -98,17 +100,15 @@ export const makeNamespace = () =>
  * Linkerd's charts, by Helm, with values of one's own.
  *
  * @param names of the releases of its definitions and of its control plane.
- * @param helm the program, by whose name the API server knows it.
  */
 export async function installCharts(
   values: object,
   names: readonly [string, string] = ["linkerd-crds", "linkerd-control-plane"],
-  helm = "helm",
 ): Promise<void> {
-  await run(helm, "install", names[0], await chartArchive(sandboxName, "linkerd-crds"), inLinkerd);
+  await run("helm", "install", names[0], await chartArchive(sandboxName, "linkerd-crds"), inLinkerd);
   const file = write("values.yaml", stringify({ ...values, podLabels: { team: "mesh" } }));
   const chart = await chartArchive(sandboxName, "linkerd-control-plane");
-  await run(helm, "install", names[1], chart, inLinkerd, `--values=${file}`, "--wait", "--timeout=5m");
+  await run("helm", "install", names[1], chart, inLinkerd, `--values=${file}`, "--wait", "--timeout=5m");
 }
 
 /** A stack without state or settings, as `pulumi stack init` makes it. */
@@ -131,7 +131,7 @@ export const versions = () =>
     "--output=custom-columns=:.kind,:.metadata.name,:.metadata.generation,:.data",
   );
 
-export const bundle = () =>
+const bundle = () =>
   kubectl("get", "configmap/linkerd-identity-trust-roots", inLinkerd, "--output=jsonpath={.data}");
 
 /** Adopts the mesh while proxies go on as before, and looks that the stack has all of it. */
