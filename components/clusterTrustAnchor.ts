@@ -1,9 +1,11 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import {
+  identityClusterIssuerName,
   previousTrustAnchorName,
   trustAnchorCommonName,
   trustAnchorName,
+  trustRootIssuerName,
   trustRootsKey,
   trustRootsName,
 } from "../rules/linkerdNames.ts";
@@ -12,9 +14,26 @@ import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** Names of Linkerd's documentation: its procedures and Buoyant's operator find the objects by them. */
-const rootIssuerName = "linkerd-trust-root-issuer";
-const clusterIssuerName = "linkerd-identity-issuer";
+/**
+ * What cert-manager compares with the certificate that it has issued, beside the duration (its pkg/util/pki/match.go), and
+ * nothing of which changes once an anchor is made.
+ */
+const keptFields = [
+  "issuerRef",
+  "commonName",
+  "isCA",
+  "privateKey",
+  "usages",
+  "subject",
+  "literalSubject",
+  "dnsNames",
+  "emailAddresses",
+  "ipAddresses",
+  "uris",
+  "otherNames",
+  "nameConstraints",
+  "encodeUsagesInRequest",
+];
 
 export interface ClusterTrustAnchorArgs
   extends Pick<ResolvedSettings, "trustDomain">,
@@ -50,7 +69,8 @@ export interface ClusterTrustAnchorArgs
  * cert-manager would take it for its own.
  *
  * Pass `protect: true`, and none of it can be deleted or replaced; a changed duration, which would be a new anchor at once, is
- * a replacement, and so refused.
+ * a replacement, and so refused. What else would be one, such as its name, stays as the anchor was made with it: one that was adopted may
+ * have it otherwise.
  *
  * What `dependsOn` names, such as cert-manager and trust-manager, is there before everything here and goes after it. The
  * ConfigMap is there, with its bundle, when `bundlePem` is known.
@@ -69,7 +89,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     const dependent = { ...child, dependsOn: opts?.dependsOn ?? [] };
     const selfSigned = new Issuer(
       `${name}-self-signed`,
-      { name: rootIssuerName, namespace },
+      { name: trustRootIssuerName, namespace },
       { selfSigned: {} },
       dependent,
     );
@@ -91,9 +111,9 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
       {
         ...child,
         // cert-manager issues again as soon as one of these changes: a new root, with nobody prepared for it.
-        replaceOnChanges: ["duration", "issuerRef", "commonName", "isCA", "privateKey", "usages"].map(
-          (field) => `spec.${field}`,
-        ),
+        replaceOnChanges: ["spec.duration"],
+        // The rest stays as it was made, by whoever did: an anchor that was adopted may have it otherwise.
+        ignoreChanges: keptFields.map((field) => `spec.${field}`),
       },
     );
     // By way of the Certificate, so that whoever uses it waits until the Secret is filled.
@@ -133,7 +153,7 @@ export class ClusterTrustAnchor extends pulumi.ComponentResource {
     );
     this.bundlePem = distributedText(`${name}-bundle`, roots, args.linkerdNamespace, this);
 
-    const issuer = new Issuer(name, { name: clusterIssuerName }, { ca: { secretName } }, child);
+    const issuer = new Issuer(name, { name: identityClusterIssuerName }, { ca: { secretName } }, child);
     this.issuerRef = issuer.reference;
 
     this.registerOutputs({ bundlePem: this.bundlePem });

@@ -82,7 +82,7 @@ export interface TrustAnchorSettings {
   /**
    * With the source `cluster`, and a cert-manager that is older than 1.21.1 or not installed here: time before its end at
    * which cert-manager replaces an anchor that nobody has rotated, as a Go duration. Defaults to 168h; at most 720h, longer
-   * than the issuer's `duration`, `issuanceLifetime` and `clockSkewAllowance` together, and at least 8760h shorter than
+   * than the issuer's `duration`, `issuanceLifetime` and `clockSkewAllowance` together, and at least 8040h shorter than
    * `duration`. Elsewhere cert-manager never replaces it, and this has no effect.
    */
   readonly renewBefore?: pulumi.Input<string> | undefined;

@@ -47,7 +47,7 @@ export const settingExamples: Readonly<Record<string, SettingExample>> = {
 
   trustAnchorSource: { range: "`stack` or `cluster`", example: "cluster" },
   clusterTrustAnchorDuration: {
-    range: "8760h or more above `clusterTrustAnchorRenewBefore`",
+    range: "8040h or more above `clusterTrustAnchorRenewBefore`",
     example: "43800h",
     ...onCluster,
   },

@@ -112,7 +112,8 @@ interface PartialObject {
 
 interface PartialObjects {
   readonly metadata: { readonly continue?: string };
-  readonly items: readonly PartialObject[];
+  /** Some lists that have none are `null`. */
+  readonly items: readonly PartialObject[] | null;
 }
 
 /** Few enough that what has been read is not in memory several times over, and enough for few requests. */
@@ -128,7 +129,7 @@ async function* listMetadata(
     const page = { limit: `${pageSize}`, ...(next === undefined ? {} : { continue: next }) };
     const url = `${path}?${new URLSearchParams({ ...query, ...page })}`;
     const { metadata, items } = await readMetadata<PartialObjects>(configuration, url, "List");
-    yield items.map((item) => item.metadata);
+    yield (items ?? []).map((item) => item.metadata);
     next = metadata.continue;
   } while (next !== undefined && next !== "");
 }

@@ -9,6 +9,8 @@
 export const identityIssuerName = "linkerd-identity-issuer";
 /** The Issuer that has Vault sign, and the ServiceAccount with which it logs in if Vault trusts the cluster. */
 export const vaultIssuerName = "linkerd-identity-vault";
+/** The Secret, and its key, in which `linkerd install` keeps what it was given; Helm has no such one. */
+export const configOverridesName = "linkerd-config-overrides";
 /** The ConfigMap with the mesh's trust anchors, and its key. */
 export const trustRootsName = "linkerd-identity-trust-roots";
 export const trustRootsKey = "ca-bundle.crt";
@@ -28,6 +30,9 @@ export const proxyAnchorsVariable = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
 /** Secret, Issuer and Certificate of a trust anchor, and the outgoing one that trust-manager distributes beside it. */
 export const trustAnchorName = "linkerd-trust-anchor";
 export const previousTrustAnchorName = "linkerd-previous-anchor";
+/** Of an anchor that cert-manager keeps, by Linkerd's documentation: the Issuer that makes it, and the ClusterIssuer that signs with it. */
+export const trustRootIssuerName = "linkerd-trust-root-issuer";
+export const identityClusterIssuerName = "linkerd-identity-issuer";
 
 export const identityDeploymentName = "linkerd-identity";
 export const crdsReleaseName = "linkerd-crds";

@@ -11,6 +11,8 @@ export interface Registration {
   /** Its inputs; a secret one is `{ secret: <value> }`. */
   readonly inputs: Record<string, unknown>;
   readonly protect: boolean;
+  /** Paths of the inputs that stay as they are once it is there. */
+  readonly ignoreChanges: readonly string[];
   /** Types and names of the resources it depends on, sorted; what its inputs were made from is among them. */
   readonly dependencies: readonly string[];
   /** Name of its provider; empty for a default one. */
@@ -31,6 +33,7 @@ interface RegisterResourceRequest {
   getParent(): string;
   getObject(): { toJavaScript(): Record<string, unknown> };
   getProtect(): boolean;
+  getIgnorechangesList(): string[];
   getDependenciesList(): string[];
   getProvider(): string;
 }
@@ -84,6 +87,7 @@ export async function record<Result>(
       parent: nameOf(request.getParent()),
       inputs: revealSecrets(request.getObject().toJavaScript()) as Record<string, unknown>,
       protect: request.getProtect(),
+      ignoreChanges: request.getIgnorechangesList(),
       dependencies: request.getDependenciesList().map(typeAndNameOf).sort(),
       provider: nameOf(request.getProvider().replace(/::[^:]*$/, "")),
     });

@@ -4,12 +4,14 @@ import { valueAt } from "../../rules/charts/values.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
+import { crdsReleaseName } from "../../rules/linkerdNames.ts";
 import { plannedAnchors } from "../../rules/mesh/anchorChange.ts";
 import { checkKept, releaseNames } from "../../rules/mesh/kept.ts";
 import { broken } from "../../rules/rules.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
 import { findAnchorMisfits } from "./anchorChange.ts";
-import { type ExportState, exportOwnState } from "./ownState.ts";
+import { type ExportState, exportOwnState, ownResources } from "./ownState.ts";
+import { releaseType } from "./registration.ts";
 import type { Run } from "./run.ts";
 
 /**
@@ -73,11 +75,34 @@ export async function requireFit(run: Run, exportState: ExportState = exportOwnS
     .filter(({ create }, index) => areMissing[index] && !create)
     .map(({ name, field }) => absentNamespace(name, field));
   // What has to stay where it is would have two owners if it moved: that is one mistake.
+  const foreign = await foreignDefinitions(definitions || [], namespace, exportState);
   const findings =
     kept.length > 0
       ? kept
-      : [kubernetes, definitions, anchors, life, admission, missing].flatMap((found) => found || []);
+      : [kubernetes, foreign, anchors, life, admission, missing].flatMap((found) => found || []);
   requireSound(findings.map(spell));
+}
+
+/** What speaks of whose a definition of Linkerd's chart is. */
+const ownerRules = ["definitions-owner controlPlane.namespace", "gateway-api-owner crds.installGatewayApi"];
+
+/**
+ * Leaves out whose the definitions are if the state has their release, by whatever name Helm has marked them: what its own record has, Helm
+ * upgrades without asking. So it is after an adoption.
+ */
+async function foreignDefinitions(
+  findings: readonly Finding[],
+  namespace: string | undefined,
+  exportState: ExportState,
+): Promise<readonly Finding[]> {
+  const isOfOwner = ({ rule, field }: Finding) => ownerRules.includes(`${rule} ${field}`);
+  if (!findings.some(isOfOwner)) return findings;
+  const id = `${namespace}/${crdsReleaseName}`;
+  const isOwn = await ownResources(exportState).then(
+    (resources) => resources.some((one) => one.type === releaseType && one.id === id),
+    () => false,
+  );
+  return isOwn ? findings.filter((finding) => !isOfOwner(finding)) : findings;
 }
 
 /** The namespaces of all parts, as far as their names are known before the engine runs. */

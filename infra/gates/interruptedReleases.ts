@@ -10,7 +10,7 @@ import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../mesh/cluster.ts";
-import { findRelease, type ReleaseRecord, selectorOf } from "../../mesh/helmReleases.ts";
+import { deleteRecords, findRelease, type ReleaseRecord } from "../../mesh/helmReleases.ts";
 import { requested } from "../../mesh/requests.ts";
 import { inputsOf, type ReleaseInputs, releaseType } from "./registration.ts";
 import { isNew, type Run } from "./run.ts";
@@ -89,11 +89,7 @@ export async function beforeCreate(
   requireOwn(record, ours);
   const { namespace, name } = release;
   pulumi.log.info(`Helm release ${namespace}/${name}: going on from an interrupted installation.`);
-  const { core } = await cluster;
-  await requested(
-    `Helm's records of ${namespace}/${name}`,
-    core.deleteCollectionNamespacedSecret({ namespace, labelSelector: selectorOf(name) }),
-  );
+  await deleteRecords(await cluster, namespace, name);
 }
 
 /**

@@ -9,7 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import type { Mesh } from "../../mesh/cluster.ts";
+import { deleteRecords, writeRecord } from "../../mesh/helmReleases.ts";
 import { keepIssuerSecret } from "../../mesh/issuerSecret.ts";
+import { dropPreviousKey } from "../../mesh/previousAnchor.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
 import { joinBundle } from "../../rules/credentials/bundle.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
@@ -26,11 +28,14 @@ import { readState } from "../stackState.ts";
 import { runUpdate } from "../update.ts";
 import type { Adoption } from "./adoption.ts";
 import { changesOf } from "./changes.ts";
+import { adoptedDescription } from "./charts.ts";
 import { type Copy, makeCopy, withoutCluster } from "./copy.ts";
 import { describeConflicts, describeObstacles, describePlan, type Plan } from "./describe.ts";
-import { type Engine, preview, pulumi, setSecrets } from "./engine.ts";
+import { type Engine, force, preview, pulumi, setSecrets } from "./engine.ts";
 import { findInstallation, type Installation } from "./find.ts";
+import { whatToForget } from "./formerOwners.ts";
 import { type Import, type ImportResource, importOf, importText, knownIn } from "./importFile.ts";
+import { prepared } from "./prepared.ts";
 import { adoptionOf } from "./settings.ts";
 import { addChoices, readSettings, splitSecrets } from "./stackText.ts";
 
@@ -82,11 +87,15 @@ async function tryOut(engine: Engine, mesh: Mesh, keyFile: string | undefined): 
     readSaid(stack),
     installerOf(engine),
   ]);
-  const setting = (key: string) => said[`${project.name}:${key}`];
-  const adoption = adoptionOf(found, readKey(keyFile), setting, installer);
-  if (adoption.obstacles.length > 0) throw new Refused(describeObstacles(adoption.obstacles));
   const before = readStackText(project, stack);
   const given = readSettings(before, project.name);
+  const adoption = adoptionOf(found, {
+    anchorKeyPem: readKey(keyFile),
+    given: (key) => said[`${project.name}:${key}`],
+    inFile: (key) => (typeof given[key] === "string" ? given[key] : undefined),
+    installer,
+  });
+  if (adoption.obstacles.length > 0) throw new Refused(describeObstacles(adoption.obstacles));
   const choices = [...contextOf(mesh, given), ...adoption.choices];
   const file = stackFileOf(project, stack);
   const { text, conflicts } = addChoices(before, project.name, choices);
@@ -97,14 +106,16 @@ async function tryOut(engine: Engine, mesh: Mesh, keyFile: string | undefined): 
   const copy = await makeCopy(project, stack, kept.text, [...kept.secrets, ...adoption.secrets], signal);
   try {
     await requireSoundSettings(copy);
-    const imports = await whatIsThere(copy, mesh, found, given.kubeconfig);
+    const imports = await whatIsThere(copy, mesh, found, adoption, given.kubeconfig);
     await importInto(copy, imports);
     const plan: Plan = {
       ...{ stack, file, choices },
       secrets: adoption.secrets.map(({ path }) => path.join(".")),
+      prepared: prepared(found, adoption),
       imported: Array.from(imports.present, ([name, { owner }]) => ({ name, owner })),
       changes: changesOf(await preview(copy), imports.present),
       left: adoption.left,
+      forgotten: whatToForget(imports.present, found.releases, mesh.namespace),
     };
     return { plan, found, adoption, text, imports };
   } finally {
@@ -121,15 +132,16 @@ async function carryOut(
   report("Writing the stack's file …");
   writeStackText(readProject(), engine.stack, text);
   await setSecrets(engine, adoption.secrets);
-  if (adoption.issuerSecret !== undefined) {
-    await keepIssuerSecret(mesh, adoption.issuerSecret === "convert");
-  }
+  const { records, replaced, issuerSecret, previousKeyIn } = adoption;
+  if (issuerSecret !== undefined) await keepIssuerSecret(mesh, issuerSecret === "convert");
+  if (previousKeyIn !== undefined) await dropPreviousKey(mesh, previousKeyIn);
+  for (const record of records) await writeRecord(mesh, mesh.namespace, record, adoptedDescription);
   report("Importing what is there, into the state alone …");
   await importInto(engine, imports);
   changesOf(await preview(engine), imports.present);
   report("Running pulumi up …");
-  // Fields that change are someone else's by now, who would have to give them up.
-  const update = () => runUpdate(engine.stack, [], { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" });
+  for (const name of replaced) await deleteRecords(mesh, mesh.namespace, name);
+  const update = () => runUpdate(engine.stack, [], force);
   await update();
   // What kubectl apply has written to an object of its own, the provider does not always take away at once.
   if (hasChanges(await preview(engine))) await update();
@@ -189,6 +201,7 @@ async function whatIsThere(
   copy: Copy,
   mesh: Mesh,
   { releases }: Installation,
+  { records }: Adoption,
   kubeconfig: unknown,
 ): Promise<Import> {
   const file = join(copy.folder, "import.json");
@@ -202,7 +215,7 @@ async function whatIsThere(
       ? resource
       : { ...resource, inputs: { ...resource.inputs, kubeconfig: kubeconfig ?? "" } },
   );
-  return importOf(mesh, ofCluster, changes, releases);
+  return importOf(mesh, ofCluster, changes, releases, records);
 }
 
 /** Takes into a stack's state what it does not have yet. Nothing on the cluster is touched. */

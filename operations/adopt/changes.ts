@@ -61,7 +61,9 @@ function fieldsOf({ type, differences, after }: Change, spec: unknown): readonly
   }
   // What is in an object beside what is wanted is someone else's, and stays.
   return differences
-    .filter(({ path, kind }) => !isOwnMark(path) && (type === releaseType || kind !== "delete"))
+    .filter(({ path, kind }) =>
+      type === releaseType ? isValue(path) : !isOwnMark(path) && kind !== "delete",
+    )
     .map(({ path, before, after: wanted }) => `${path}: ${before ?? "(none)"} → ${wanted ?? "(none)"}`);
 }
 
@@ -71,14 +73,14 @@ const shown = (value: unknown) => (value === undefined ? "(none)" : JSON.stringi
 const isOfCluster = ({ operation, type }: Change) =>
   type.startsWith("kubernetes:") && (operation === "create" || operation === "update");
 
+/** What Pulumi and this program write to objects for themselves. */
+const isOwnMark = (path: string) => path.startsWith("metadata.annotations");
+
 /**
- * What Pulumi and this program write to objects and releases for themselves; and the anchors, which are those that were
- * read from the mesh.
+ * What Helm is given for the mesh: all else of a release is how Pulumi goes about it. The anchors are those that were read
+ * from the mesh.
  */
-const isOwnMark = (path: string) =>
-  /^metadata\.annotations|^(atomic|timeout|maxHistory|description|chart|version|resourceNames|repositoryOpts.*|values\.identityTrustAnchorsPEM)$/.test(
-    path,
-  );
+const isValue = (path: string) => path.startsWith("values.") && path !== "values.identityTrustAnchorsPEM";
 
 function subjectOf({ type, name, after, before }: Change): string {
   const inputs = [after, before].find(isPlainObject) ?? {};

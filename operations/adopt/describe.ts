@@ -16,9 +16,13 @@ export interface Plan {
   readonly secrets: readonly string[];
   /** What becomes the stack's as it is, and whose it has been. */
   readonly imported: readonly { readonly name: string; readonly owner: string | undefined }[];
+  /** What is written to the cluster before that, one sentence each. */
+  readonly prepared: readonly string[];
   readonly changes: readonly Told[];
   /** What goes on beside the stack. */
   readonly left: readonly string[];
+  /** What others have to forget, each with the way, one sentence each. */
+  readonly forgotten: readonly string[];
 }
 
 export function describeObstacles(obstacles: readonly Obstacle[]): string {
@@ -38,7 +42,8 @@ export function describeConflicts(conflicts: readonly Conflict[], file: string):
   ].join("\n");
 }
 
-export function describePlan({ stack, file, choices, secrets, imported, changes, left }: Plan): string {
+export function describePlan(plan: Plan): string {
+  const { stack, file, choices, secrets, prepared, imported, changes, left, forgotten } = plan;
   const settings = choices.flatMap(({ why, settings }) => [
     ...commentLines(why, "  "),
     ...stringify(settings, { lineWidth: 0 })
@@ -50,12 +55,21 @@ export function describePlan({ stack, file, choices, secrets, imported, changes,
     [`To adopt the mesh into stack ${stack}:`],
     [`${file} gets what it does not say yet:`, ...settings],
     secrets.length === 0 ? [] : ["and, encrypted:", ...secrets.map((path) => `  ${path}`)],
+    prepared.length === 0
+      ? []
+      : [
+          "Is written to the cluster first, and changes nothing of what runs:",
+          ...prepared.map((line) => `  ${line}`),
+        ],
     [
       "Becomes the stack's, as it is:",
       ...imported.map(({ name, owner }) => `  ${name}${owner === undefined ? "" : `, which is ${owner}`}`),
     ],
     changes.length === 0 ? [] : ["pulumi up then makes and changes:", describeChanges(changes)],
     left.length === 0 ? [] : ["Goes on beside the stack:", ...left.map((line) => `  ${line}`)],
+    forgotten.length === 0
+      ? []
+      : ["Is someone else's as well, who has to forget it:", ...forgotten.map((line) => `  ${line}`)],
     ["Nothing is replaced or deleted, and the trust anchors that are distributed stay."],
   ];
   return sections

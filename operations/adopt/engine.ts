@@ -11,6 +11,9 @@ export interface Engine {
   readonly signal: AbortSignal;
 }
 
+/** Has the Kubernetes provider take fields over. */
+export const force = { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" };
+
 interface Outcome {
   readonly code: number | null;
   readonly stdout: string;
@@ -23,7 +26,9 @@ async function run(
   args: readonly string[],
   input = "",
 ): Promise<Outcome> {
-  const child = spawn("pulumi", [...args, "--non-interactive", "--stack", stack], { env: variables, signal });
+  // Fields that change are someone else's by now, who would have to give them up; a preview says so as well.
+  const env = { ...variables, ...force };
+  const child = spawn("pulumi", [...args, "--non-interactive", "--stack", stack], { env, signal });
   child.stdin.on("error", () => {}).end(input);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);

@@ -1,20 +1,28 @@
 /** What is on a cluster that runs a Linkerd which this program did not install. */
 import { conditionOf, type IssuerReference } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
+import { type CommandInstallation, findCommandInstallation } from "../../mesh/commandInstallation.ts";
 import { type InstalledRelease, listReleases, releasesOf } from "../../mesh/helmReleases.ts";
 import { findIssuer } from "../../mesh/issuers.ts";
+import { findObject } from "../../mesh/objects.ts";
 import { found, requested } from "../../mesh/requests.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
 import { textOf } from "../../rules/credentials/storedIssuer.ts";
-import { anchorGeneration, crossSignedName, identityIssuerName } from "../../rules/linkerdNames.ts";
+import {
+  anchorGeneration,
+  crdsReleaseName,
+  crossSignedName,
+  identityIssuerName,
+} from "../../rules/linkerdNames.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
+import { type ClusterAnchor, findClusterAnchor } from "./findClusterAnchor.ts";
 
 /** A chart that Helm has installed. */
 export interface FoundRelease
-  extends Pick<InstalledRelease, "name" | "status" | "chart" | "values" | "description"> {
-  /** Whether definitions of the Gateway API are among what it has installed. */
-  readonly hasGatewayApi: boolean;
-}
+  extends Pick<
+    InstalledRelease,
+    "name" | "status" | "chart" | "values" | "description" | "manifest" | "managers"
+  > {}
 
 /** Who makes the identity issuer, as far as the cluster shows it. */
 export type FoundIssuer =
@@ -30,7 +38,12 @@ export type FoundIssuer =
       readonly signsWith?: string | undefined;
     }
   /** Nobody that renews it. */
-  | { readonly by: "hand"; readonly scheme: string };
+  | {
+      readonly by: "hand";
+      readonly scheme: string;
+      readonly certificatePem: string;
+      readonly privateKeyPem: string;
+    };
 
 /** An anchor's key, in a Secret of the name that this program gives to one. */
 interface KeptAnchor {
@@ -49,10 +62,15 @@ export interface Installation {
   readonly bundlePem?: string | undefined;
   /** Whether someone other than Linkerd's chart distributes them. */
   readonly isDistributed: boolean;
+  /** Of a mesh whose anchors someone else distributes, if cert-manager is there. */
+  readonly clusterAnchor?: ClusterAnchor | undefined;
+  /** Whether Buoyant's operator rotates the anchor. */
+  readonly hasOperator: boolean;
   /** Whether Linkerd's own ConfigMap is there. */
   readonly isInstalled: boolean;
   readonly trustDomain: string;
   readonly releases: readonly FoundRelease[];
+  readonly command: CommandInstallation;
   /** Absent if the Secret is not there. */
   readonly issuer?: FoundIssuer | undefined;
   readonly hasCertManager: boolean;
@@ -82,10 +100,13 @@ interface Certificate {
 export async function findInstallation(mesh: Mesh): Promise<Installation> {
   const { namespace } = mesh;
   const hasCertManager = await servesCertificates(mesh);
-  const [keptAnchors, settings, releases, issuer, extensions] = await Promise.all([
+  const settings = await readMeshSettings(mesh);
+  const [keptAnchors, clusterAnchor, hasOperator, releases, command, issuer, extensions] = await Promise.all([
     findKeptAnchors(mesh),
-    readMeshSettings(mesh),
-    releasesOf(mesh, namespace),
+    settings.isDistributed && hasCertManager ? findClusterAnchor(mesh) : undefined,
+    findOperator(mesh),
+    findReleases(mesh),
+    findCommandInstallation(mesh),
     findIssuerOf(mesh, hasCertManager),
     listReleases(mesh, extensionReleases),
   ]);
@@ -96,14 +117,32 @@ export async function findInstallation(mesh: Mesh): Promise<Installation> {
     isDistributed: settings.isDistributed,
     isInstalled: settings.isInstalled,
     trustDomain: settings.purpose.trustDomain,
-    releases: releases.map(({ manifest, ...release }) => ({
-      ...release,
-      hasGatewayApi: manifest.includes(".gateway.networking.k8s.io"),
-    })),
+    clusterAnchor,
+    hasOperator,
+    releases,
+    command,
     issuer,
     hasCertManager,
     extensions: extensions.map(({ namespace: where, name }) => `${where}/${name}`),
   };
+}
+
+/** Each with those who have written what it has installed, too: the record may be by another one of their names. */
+async function findReleases(mesh: Mesh): Promise<FoundRelease[]> {
+  const { namespace } = mesh;
+  const config = { apiVersion: "v1", kind: "ConfigMap", name: "linkerd-config", namespace };
+  const definition = {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    name: "serviceprofiles.linkerd.io",
+  };
+  const releases = await releasesOf(mesh, namespace);
+  return Promise.all(
+    releases.map(async (release) => {
+      const object = await findObject(mesh, release.chart.name === crdsReleaseName ? definition : config);
+      return { ...release, managers: [...release.managers, ...(object?.managers ?? [])] };
+    }),
+  );
 }
 
 async function findKeptAnchors({ core, namespace }: Mesh): Promise<readonly KeptAnchor[]> {
@@ -132,6 +171,13 @@ async function findKeptAnchors({ core, namespace }: Mesh): Promise<readonly Kept
     .toSorted((left, right) => left.generation - right.generation);
 }
 
+/** Buoyant's `TrustAnchorRotation`, of which a cluster has one. */
+async function findOperator({ custom }: Mesh): Promise<boolean> {
+  const kind = { group: "trust.linkerd.io", version: "v1alpha1", plural: "trustanchorrotations" };
+  const listed: Promise<{ items: readonly unknown[] }> = custom.listClusterCustomObject(kind);
+  return ((await found("trustanchorrotations.trust.linkerd.io", listed))?.items.length ?? 0) > 0;
+}
+
 async function servesCertificates({ definitions }: Pick<Mesh, "definitions">): Promise<boolean> {
   const name = `certificates.${certManagerGroup}`;
   const read = definitions.readCustomResourceDefinition({ name });
@@ -147,7 +193,13 @@ async function findIssuerOf(mesh: Mesh, hasCertManager: boolean): Promise<FoundI
   ]);
   if (certificate === undefined) {
     if (secret === undefined) return undefined;
-    return { by: "hand", scheme: "tls.crt" in (secret.data ?? {}) ? "kubernetes.io/tls" : "linkerd.io/tls" };
+    const { data = {} } = secret;
+    const [scheme, certificate, key] =
+      "tls.crt" in data
+        ? (["kubernetes.io/tls", "tls.crt", "tls.key"] as const)
+        : (["linkerd.io/tls", "crt.pem", "key.pem"] as const);
+    const textAt = (name: string) => textOf({ field, data }, name).text;
+    return { by: "hand", scheme, certificatePem: textAt(certificate), privateKeyPem: textAt(key) };
   }
   const { group = certManagerGroup, kind = "Issuer", name } = certificate.spec.issuerRef;
   const issuerRef = { group, kind, name };

@@ -1,11 +1,14 @@
 /** The file by which Pulumi takes objects that are there into a stack's state: nothing on the cluster is touched by that. */
 import type { Cluster } from "../../mesh/cluster.ts";
-import { findObject, nameOf, type ObjectReference } from "../../mesh/objects.ts";
+import type { NewRecord } from "../../mesh/helmReleases.ts";
+import { findObject, nameOf, type ObjectMarks, type ObjectReference } from "../../mesh/objects.ts";
+import type { HelmValues } from "../../rules/charts/values.ts";
 import { isPlainObject } from "../../rules/known.ts";
 import { describeOwner } from "../../rules/mesh/owner.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import { type Change, releaseType } from "../preview.ts";
 import type { FoundRelease } from "./find.ts";
+import { withoutKeys } from "./values.ts";
 
 /** A resource that a preview would create, as `pulumi preview --import-file` writes it. */
 export interface ImportResource {
@@ -16,14 +19,18 @@ export interface ImportResource {
   readonly id?: string;
   readonly component?: boolean;
   readonly inputs?: Readonly<Record<string, unknown>>;
+  /** Absent: Pulumi asks the cluster. */
+  readonly outputs?: Readonly<Record<string, unknown>>;
 }
 
 /** An object as the cluster has it. */
 export interface Present {
-  /** Of an object of cert-manager's: Pulumi does not import that. */
+  /** Of an object of cert-manager's or trust-manager's: Pulumi does not import that. */
   readonly spec?: unknown;
   /** Whose it is until then, as the end of a sentence that begins with "It is"; absent for a Helm release. */
   readonly owner?: string;
+  /** Absent for a Helm release. */
+  readonly marks?: ObjectMarks;
 }
 
 /** What becomes the stack's. */
@@ -38,12 +45,14 @@ export interface Import {
  *
  * @param skeleton what `pulumi preview --import-file` has written.
  * @param creates the same resources, with their inputs.
+ * @param records of releases that Helm knows nothing of yet.
  */
 export async function importOf(
   cluster: Pick<Cluster, "metadata" | "custom">,
   skeleton: readonly ImportResource[],
   creates: readonly Change[],
   releases: readonly FoundRelease[],
+  records: readonly NewRecord[],
 ): Promise<Import> {
   const present = new Map<string, Present>();
   const resources: ImportResource[] = [];
@@ -54,11 +63,11 @@ export async function importOf(
     }
     const name = resource.logicalName ?? resource.name;
     const change = creates.find((one) => one.type === resource.type && one.name === name);
-    const found = change && (await presentAs(cluster, change, releases));
+    const found = change && (await presentAs(cluster, change, releases, records));
     if (found === undefined) continue;
-    const { id, called, ...object } = found;
+    const { id, called, state, ...object } = found;
     present.set(called, object);
-    resources.push({ ...resource, id });
+    resources.push({ ...resource, id, ...state });
   }
   return { resources, present };
 }
@@ -68,12 +77,17 @@ async function presentAs(
   cluster: Pick<Cluster, "metadata" | "custom">,
   { type, after }: Change,
   releases: readonly FoundRelease[],
-): Promise<(Present & { readonly id: string; readonly called: string }) | undefined> {
+  records: readonly NewRecord[],
+): Promise<
+  (Present & { readonly id: string; readonly called: string; readonly state?: object }) | undefined
+> {
   if (!type.startsWith("kubernetes:") || type.endsWith("Patch") || !isPlainObject(after)) return undefined;
   if (type === releaseType) {
     const { namespace, name } = after;
-    if (!releases.some((release) => release.name === name)) return undefined;
-    return { id: `${namespace}/${name}`, called: `Helm release ${namespace}/${name}` };
+    const ids = { id: `${namespace}/${name}`, called: `Helm release ${namespace}/${name}` };
+    const record = records.find((one) => one.name === name);
+    if (record !== undefined) return { ...ids, state: stateOf(record, String(namespace)) };
+    return releases.some((release) => release.name === name) ? ids : undefined;
   }
   const reference = referenceOf(after);
   const object = reference && (await findObject(cluster, reference));
@@ -84,16 +98,35 @@ async function presentAs(
     called: nameOf(reference!),
     spec: await specOf(cluster, reference!),
     owner: describeOwner(object),
+    marks: object,
   };
 }
 
-/** The spec of an object of cert-manager's; others have nothing there that this program sets. */
+/** What a secret is in a state (pulumi's sdk/go/common/resource, SecretSig), and what makes it one. */
+const secret = (plaintext: string) => ({
+  "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+  plaintext,
+});
+
+/**
+ * The state of a release as the Kubernetes provider would read it from Helm's record (provider/pkg/provider/helm_release.go,
+ * checkpointRelease), which is not there yet. Private keys are left out.
+ */
+function stateOf({ name, chart, values }: NewRecord, namespace: string) {
+  const inputs = {
+    ...{ name, namespace, chart: chart.name, version: chart.version },
+    values: withoutKeys(values as HelmValues).plain,
+  };
+  return { inputs, outputs: { ...inputs, __inputs: secret(JSON.stringify(inputs)) } };
+}
+
+/** The spec of a custom resource; others have nothing there that this program sets. */
 async function specOf(
   { custom }: Pick<Cluster, "custom">,
   { apiVersion, kind, name, namespace }: ObjectReference,
 ): Promise<unknown> {
-  const [group, version] = apiVersion.split("/");
-  if (group !== certManagerGroup || version === undefined) return undefined;
+  const [group = "", version] = apiVersion.split("/");
+  if (version === undefined || ![certManagerGroup, "trust.cert-manager.io"].includes(group)) return undefined;
   const object = { group, version, plural: `${kind.toLowerCase()}s`, name };
   const read: { spec?: unknown } =
     namespace === undefined

@@ -3,19 +3,15 @@ import { countOf } from "../../rules/count.ts";
 import { splitBundle } from "../../rules/credentials/bundle.ts";
 import { crossSignedName, trustAnchorObjectName, trustRootsName } from "../../rules/linkerdNames.ts";
 import type { Adoption } from "./adoption.ts";
+import { clusterAnchorObstacles } from "./clusterAnchor.ts";
 import type { Installation } from "./find.ts";
-import { distributedObstacle } from "./obstacles.ts";
 
 /** What was in the state alone, the keys of the anchors, from their Secrets; all other settings are in the stack's file. */
-export function adoptionOfLostState({
-  namespace,
-  isDistributed,
-  keptAnchors,
-  bundlePem,
-  issuer,
-}: Installation): Adoption {
-  const nothing = { choices: [], secrets: [], obstacles: [], left: [] };
-  if (isDistributed) return { ...nothing, obstacles: [distributedObstacle(namespace)] };
+export function adoptionOfLostState(found: Installation): Adoption {
+  const { namespace, isDistributed, clusterAnchor, keptAnchors, bundlePem, issuer } = found;
+  const nothing = { choices: [], secrets: [], obstacles: [], left: [], records: [], replaced: [] };
+  // The state had nothing of an anchor that the cluster keeps.
+  if (isDistributed) return { ...nothing, obstacles: clusterAnchorObstacles(found, clusterAnchor) };
   const trusted = splitBundle(bundlePem ?? "");
   const anchors = keptAnchors.flatMap(({ certificatePem, ...anchor }) => {
     const [own] = splitBundle(certificatePem);

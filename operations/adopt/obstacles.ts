@@ -10,6 +10,7 @@ import {
 } from "../../rules/linkerdNames.ts";
 import { chartSource } from "../../rules/settings/charts.ts";
 import type { Given, Obstacle } from "./adoption.ts";
+import { clusterAnchorObstacles } from "./clusterAnchor.ts";
 import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
 
 /** @param installer how the Helm releases of this stack would say whose they are. */
@@ -19,7 +20,8 @@ export function obstaclesOf(
   crds: FoundRelease | undefined,
   installer: string,
 ): readonly Obstacle[] {
-  const { namespace, isInstalled, isDistributed, bundlePem, issuer, releases } = found;
+  const { namespace, isInstalled, isDistributed, clusterAnchor, hasOperator, bundlePem, issuer, releases } =
+    found;
   if (!isInstalled) {
     return [
       {
@@ -35,23 +37,24 @@ export function obstaclesOf(
       ? [
           {
             subject: `Namespace ${namespace}`,
-            message: "Linkerd is there, but Helm did not install it (linkerd install, or manifests).",
-            fix: notYet,
+            message: `Linkerd is there, but nothing that this program knows has installed it: there is no Helm release of its chart${releases.length === 0 ? "" : ` (but ${releases.map(({ name, chart }) => `${name} of chart ${chart.name}`).join(", ")})`}, and linkerd install did not make it.`,
+            fix: "If it is manifests that a chart was rendered to (helm template, Argo CD), have Helm take them over first, with the same charts and values: helm install --take-ownership, from Helm 3.17 on. status, check and renew work on any mesh.",
           },
         ]
-      : releaseObstacles(namespace, controlPlane, controlPlane.chart.name, installer)),
-    ...(crds === undefined ? [] : releaseObstacles(namespace, crds, crdsReleaseName, installer)),
+      : releaseObstacles(namespace, controlPlane, installer)),
+    ...(crds === undefined ? [] : releaseObstacles(namespace, crds, installer)),
     ...(controlPlane !== undefined && crds === undefined && hasDefinitions(controlPlane)
       ? [
           {
             subject: `Namespace ${namespace}`,
             message:
-              "It has no Helm release of the chart linkerd-crds, which this program has beside the control plane.",
-            fix: notYet,
+              "It has no Helm release of the chart linkerd-crds, which this program has beside the control plane, and linkerd install did not make the definitions.",
+            fix: `Have Helm take the definitions over first, with the chart of the same Linkerd: helm install --take-ownership --namespace ${namespace} linkerd-crds …, from Helm 3.17 on.`,
           },
         ]
       : []),
-    ...(isDistributed ? [distributedObstacle(namespace)] : []),
+    ...(isDistributed ? clusterAnchorObstacles(found, clusterAnchor) : []),
+    ...(hasOperator ? [operatorObstacle] : []),
     ...(wrongBundle.length > 0 ? wrongBundle : anchorObstacles(found)),
     ...issuerObstacles(namespace, issuer),
     ...releases
@@ -89,10 +92,13 @@ export function chartObstacles(
 function releaseObstacles(
   namespace: string,
   { name, chart, description }: FoundRelease,
-  wanted: string,
   installer: string,
 ): readonly Obstacle[] {
-  const isKnown = chart.name === crdsReleaseName || familyOf(chart.name, chart.version) !== undefined;
+  // A version that is not known is an obstacle of its own.
+  const isKnown =
+    chart.name === crdsReleaseName ||
+    chart.version === "" ||
+    familyOf(chart.name, chart.version) !== undefined;
   const otherStack = /^Pulumi stack (\S+)$/.exec(description)?.[1];
   return [
     ...(otherStack === undefined || description === installer
@@ -102,15 +108,6 @@ function releaseObstacles(
             subject: `Helm release ${namespace}/${name}`,
             message: `It is of Pulumi stack ${otherStack}, and two stacks would undo each other's work.`,
             fix: "Use that stack. If its state is lost, make it anew by the same name, and adopt into that.",
-          },
-        ]),
-    ...(name === wanted
-      ? []
-      : [
-          {
-            subject: `Helm release ${namespace}/${name}`,
-            message: `Helm cannot rename a release, and this program's of the chart ${chart.name} is called ${wanted}.`,
-            fix: notYet,
           },
         ]),
     ...(isKnown
@@ -164,7 +161,7 @@ function anchorObstacles({ namespace, keptAnchors, bundlePem = "" }: Installatio
 }
 
 /** As this program writes one; a text that is none, as it is. */
-function bundleOf(text: string): string {
+export function bundleOf(text: string): string {
   try {
     return joinBundle([text]);
   } catch {
@@ -192,15 +189,12 @@ function issuerObstacles(namespace: string, issuer: FoundIssuer | undefined): re
   ];
 }
 
-const notYet =
-  "Keep it as it is: this program cannot take over such an installation yet. status, check and renew work on it all the same.";
-
-export const distributedObstacle = (namespace: string): Obstacle => ({
-  subject: `ConfigMap ${namespace}/${trustRootsName}`,
+const operatorObstacle: Obstacle = {
+  subject: "TrustAnchorRotation",
   message:
-    "Someone other than Linkerd's chart writes the trust anchors there, such as trust-manager (identity.externalCA).",
-  fix: notYet,
-});
+    "Buoyant's operator rotates the trust anchor, and writes the anchors that the mesh trusts: it would act on the same objects as the stack.",
+  fix: "Uninstall the operator first (helm uninstall of the chart trust-rotation-operator): the anchor and the bundle stay. Or keep the mesh as it is.",
+};
 
 /** Whether a chart of its own has the definitions of such a control plane. */
 function hasDefinitions({ chart }: FoundRelease): boolean {

@@ -1,17 +1,17 @@
 /** The settings with which this program would install the Linkerd that is found, or why it cannot take that over. */
 import { X509Certificate } from "node:crypto";
-import { familyOf } from "../../rules/charts/families.ts";
 import { type HelmValues, valueAt } from "../../rules/charts/values.ts";
 import { splitBundle } from "../../rules/credentials/bundle.ts";
-import { crdsReleaseName, trustAnchorName } from "../../rules/linkerdNames.ts";
-import { chartSource } from "../../rules/settings/charts.ts";
+import { configOverridesName, trustAnchorName } from "../../rules/linkerdNames.ts";
 import { defaults } from "../../rules/settings/defaults.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import type { Choice } from "../choice.ts";
 import type { Adoption, Given, Obstacle } from "./adoption.ts";
+import { chartSettings, chartsIn, definitionSettings, definitionValues } from "./charts.ts";
+import { clusterAnchorSettings } from "./clusterAnchor.ts";
 import type { FoundIssuer, FoundRelease, Installation } from "./find.ts";
 import { adoptionOfLostState } from "./lostState.ts";
-import { chartObstacles, obstaclesOf } from "./obstacles.ts";
+import { bundleOf, chartObstacles, obstaclesOf } from "./obstacles.ts";
 import { withoutKeys, withoutPaths } from "./values.ts";
 
 /** Values for which settings of the program stand. */
@@ -20,50 +20,57 @@ const ownValues = [
   "identityTrustDomain",
   "identityTrustAnchorsPEM",
   "identity.issuer",
+  "identity.externalCA",
   "installNamespace",
   "namespace",
 ];
 
-/**
- * @param anchorKeyPem key of the trust anchor, for an issuer that was made by hand.
- * @param installer how the Helm releases of this stack would say whose they are.
- */
+/** What is known beside the cluster. */
+export interface Sources {
+  /** Key of the trust anchor, for an issuer that was made by hand; absent if it was not given. */
+  readonly anchorKeyPem?: string | undefined;
+  readonly given: Given;
+  /** What the stack's file says. */
+  readonly inFile: Given;
+  /** How the Helm releases of this stack would say whose they are. */
+  readonly installer: string;
+}
+
 export function adoptionOf(
   found: Installation,
-  anchorKeyPem: string | undefined,
-  given: Given,
-  installer: string,
+  { anchorKeyPem, given, inFile, installer }: Sources,
 ): Adoption {
-  const controlPlane = found.releases.find(({ chart }) => controlPlaneCharts.includes(chart.name));
-  const crds = found.releases.find(({ chart }) => chart.name === crdsReleaseName);
-  const charts = { linkerdControlPlaneChart: controlPlane, linkerdCrdsChart: crds };
-  const upgrades = chartObstacles(charts, given);
+  const { controlPlane, crds, records, replaced, obstacles: unclear } = chartsIn(found, given, inFile);
+  const upgrades = chartObstacles({ linkerdControlPlaneChart: controlPlane, linkerdCrdsChart: crds }, given);
   const isOwn = controlPlane?.description === installer;
   if (isOwn && upgrades.length === 0) return adoptionOfLostState(found);
   const obstacles = [
     ...(isOwn ? [] : obstaclesOf(found, controlPlane, crds, installer)),
+    ...unclear,
     ...upgrades,
     ...(anchorKeyPem !== undefined && found.issuer?.by === "certificate" ? [needlessKey] : []),
   ];
   if (controlPlane === undefined || found.issuer === undefined || obstacles.length > 0) {
-    return { choices: [], secrets: [], obstacles, left: [] };
+    return { ...nothing, obstacles };
   }
-  const { issuer } = found;
-  const keyPem = signsAsOurs(issuer) ? found.keptAnchors[0]?.privateKeyPem : anchorKeyPem;
+  const { issuer, clusterAnchor, command, namespace } = found;
+  const signer = anchorKeyPem ?? keyOfIssuer(found);
+  const keyPem = signsAsOurs(issuer) ? found.keptAnchors[0]?.privateKeyPem : signer;
   const { plain, keys } = withoutKeys(withoutPaths(controlPlane.values, ownValues));
   return {
+    ...nothing,
     choices: [
       ...placeOf(found),
       domainsOf(found, controlPlane),
-      anchorOf(found, keyPem),
-      ...issuerOf(issuer, controlPlane, keyPem),
+      ...(clusterAnchor === undefined ? [anchorOf(found, keyPem)] : clusterAnchorSettings(clusterAnchor)),
+      ...issuerOf(found, controlPlane, keyPem),
       {
         why: "The webhooks' credentials stay as they are. With true, cert-manager renews them: a change for later.",
         settings: { rotateWebhookCredentials: false },
       },
       certManagerOf(found),
-      chartsOf(controlPlane, crds, given),
-      ...definitionsOf(controlPlane, crds),
+      chartSettings(controlPlane, crds, given),
+      ...definitionSettings(controlPlane, crds),
       ...valuesOf(plain, definitionValues(controlPlane, crds)),
     ].filter(({ settings }) => Object.keys(settings).length > 0),
     secrets: [
@@ -72,17 +79,32 @@ export function adoptionOf(
         : [{ path: ["providedTrustAnchors", "1", "privateKeyPem"], value: keyPem }]),
       ...keys.map(({ path, value }) => ({ path: ["linkerdControlPlaneValues", ...path], value })),
     ],
-    obstacles,
-    left: found.extensions.map(
-      (release) => `Helm release ${release} goes on as it is, and is not the stack's.`,
-    ),
+    left: [
+      ...found.extensions.map(
+        (release) => `Helm release ${release} goes on as it is, and is not the stack's.`,
+      ),
+      ...(command.hasOverrides
+        ? [
+            `Secret ${namespace}/${configOverridesName}, by which linkerd upgrade would undo what the stack does, and which holds the issuer's key. Delete it once the mesh is adopted.`,
+          ]
+        : []),
+    ],
+    records,
+    replaced,
     ...(issuer.by === "hand" && issuer.scheme === "linkerd.io/tls"
       ? { issuerSecret: keyPem === undefined ? ("convert" as const) : ("keep" as const) }
       : {}),
+    ...(clusterAnchor?.hasPreviousKey ? { previousKeyIn: clusterAnchor.namespace } : {}),
   };
 }
 
-const controlPlaneCharts = ["linkerd-control-plane", "linkerd2"];
+const nothing: Adoption = { choices: [], secrets: [], obstacles: [], left: [], records: [], replaced: [] };
+
+/** If it is given nothing, `linkerd install` makes one certificate, which is both the anchor and the issuer. */
+function keyOfIssuer({ issuer, bundlePem = "" }: Installation): string | undefined {
+  if (issuer?.by !== "hand" || bundleOf(issuer.certificatePem) !== bundleOf(bundlePem)) return undefined;
+  return issuer.privateKeyPem;
+}
 
 function placeOf({ namespace }: Installation): readonly Choice[] {
   return [
@@ -122,7 +144,7 @@ function anchorOf({ bundlePem }: Installation, keyPem: string | undefined): Choi
 }
 
 function issuerOf(
-  issuer: FoundIssuer,
+  { issuer, clusterAnchor }: Installation,
   { values }: FoundRelease,
   keyPem: string | undefined,
 ): readonly Choice[] {
@@ -134,7 +156,7 @@ function issuerOf(
     why: "A proxy's certificate lives as long as it did.",
     settings: { issuanceLifetime, clockSkewAllowance },
   };
-  if (issuer.by === "hand") {
+  if (issuer?.by !== "certificate") {
     if (keyPem !== undefined) return [leaves];
     return [
       {
@@ -147,7 +169,7 @@ function issuerOf(
   const { issuerRef, duration, renewBefore } = issuer;
   const { group, kind, name } = issuerRef;
   return [
-    ...(signsAsOurs(issuer)
+    ...(signsAsOurs(issuer) || clusterAnchor !== undefined
       ? []
       : [
           {
@@ -188,42 +210,6 @@ function certManagerOf({ hasCertManager }: Installation): Choice {
         settings: { installCertManager: false },
       }
     : { why: "cert-manager is not there, and is installed.", settings: { installCertManager: true } };
-}
-
-function chartsOf({ chart }: FoundRelease, crds: FoundRelease | undefined, given: Given): Choice {
-  const isEdge = /^20\d\d\.|-edge$/.test(chart.version);
-  const charts = { linkerdControlPlaneChart: chart, ...(crds && { linkerdCrdsChart: crds.chart }) };
-  const settings: Record<string, string> = {};
-  for (const [key, { name, version }] of Object.entries(charts)) {
-    const source = chartSource(given(key) ?? name);
-    if (source === "repository") {
-      settings[key] = name;
-      settings.linkerdChartRepository = isEdge
-        ? defaults.controlPlane.chartRepository
-        : "https://helm.linkerd.io/stable";
-    }
-    // An archive has a version of its own.
-    if (source !== "local") settings[`${key}Version`] = version;
-  }
-  return { why: "What is installed: an upgrade is a change of its own, for later.", settings };
-}
-
-/** Without them, Helm would delete the definitions that it has installed, and with them every object of their kinds. */
-function definitionsOf({ chart }: FoundRelease, crds: FoundRelease | undefined): readonly Choice[] {
-  if (!crds?.hasGatewayApi || familyOf(chart.name, chart.version)?.gatewayApi === undefined) return [];
-  return [
-    {
-      why: "The chart of definitions has installed the Gateway API's, and keeps them.",
-      settings: { installGatewayApi: true },
-    },
-  ];
-}
-
-/** The values of the definitions, without those that switch the Gateway API's. */
-function definitionValues({ chart }: FoundRelease, crds: FoundRelease | undefined): HelmValues {
-  const { gatewayApi } = familyOf(chart.name, chart.version) ?? {};
-  const switches = [...(gatewayApi?.switches ?? []), ...(gatewayApi?.olderSwitches ?? [])];
-  return withoutPaths(crds?.values ?? {}, switches);
 }
 
 function valuesOf(linkerdControlPlaneValues: HelmValues, linkerdCrdsValues: HelmValues): readonly Choice[] {

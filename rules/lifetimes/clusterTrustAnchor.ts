@@ -4,8 +4,11 @@ import { broken } from "../rules.ts";
 import { parseDuration } from "./duration.ts";
 import { type Lifetimes, type NamedDuration, readDuration } from "./renewal.ts";
 
-/** For this long, cert-manager must leave a new anchor alone: a rotation is a rollout over the whole mesh. */
-const leastQuietTime = "8760h";
+/**
+ * For this long, cert-manager must leave a new anchor alone: a rotation is a rollout over the whole mesh. It is eleven months, so
+ * that an anchor of Linkerd's documentation, which lives for 8760h, can be kept, with the longest `renewBefore` as well.
+ */
+const leastQuietTime = "8040h";
 
 /** Half of the 60 days for which `linkerd check` warns of an anchor's end: so the warning is a month old by then. */
 const longestRenewBefore = "720h";
@@ -14,7 +17,7 @@ const longestRenewBefore = "720h";
  * Checks
  *
  *     issuer's duration + issuanceLifetime + clockSkewAllowance < renewBefore ≤ 720h
- *     duration − renewBefore ≥ 8760h
+ *     duration − renewBefore ≥ 8040h
  *
  * At `duration − renewBefore`, cert-manager makes a new root with a new key, and signs the next issuer with it. The
  * running identity controller reads its anchors only when it starts: it skips that issuer, and stops issuing when the

@@ -62,6 +62,20 @@ test("the anchor's Certificate is not renewed by itself, where cert-manager can 
   }
 });
 
+test("of an anchor that is there, nothing changes for which cert-manager would issue another one", () => {
+  const { inputs, ignoreChanges } = installed.find(certificate, "linkerd-trust-anchor");
+  const free = ["secretName", "renewBefore", "renewal"];
+  // A change of this one is a replacement, which protect refuses.
+  const replaces = ["duration"];
+  for (const field of Object.keys(inputs.spec as object)) {
+    assert.equal(
+      ignoreChanges.includes(`spec.${field}`),
+      !free.includes(field) && !replaces.includes(field),
+      field,
+    );
+  }
+});
+
 test("the identity issuer is signed by the ClusterIssuer over the anchor's Secret", () => {
   assert.deepEqual(installed.find(clusterIssuer, "linkerd-trust-anchor").inputs.spec, {
     ca: { secretName: "linkerd-trust-anchor" },

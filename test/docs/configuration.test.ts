@@ -29,7 +29,7 @@ for (const [key, outside, besides] of [
   ["linkerdNamespace", "kube-linkerd"],
   ["clusterDomain", "Cluster.Local"],
   ["trustAnchorSource", "vault"],
-  ["clusterTrustAnchorDuration", "8900h", onCluster],
+  ["clusterTrustAnchorDuration", "8200h", onCluster],
   ["clusterTrustAnchorRenewBefore", "721h", onCluster],
   ["clusterTrustAnchorRenewBefore", "72h", onCluster],
   ["trustAnchorGenerations", []],

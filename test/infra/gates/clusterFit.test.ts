@@ -29,17 +29,23 @@ interface Definition {
   readonly policy?: string;
 }
 
+/** What the stack's state has. */
+let state: readonly object[] = [];
+
 function fit(wanted: RotatingLinkerdArgs, cluster = Promise.resolve(api.cluster)): Promise<void> {
   const look = lookWith(cluster);
   const run = { look, namespace: namespacesBefore(look), settings: resolve(wanted) };
-  return requireFit({
-    ...run,
-    installer: "Pulumi stack o/p/dev",
-    isPreview: false,
-    onUnseen: ({ message }) => unseen.push(message),
-    onUnproven: ({ message }) => unseen.push(message),
-    spell: inConfiguration,
-  });
+  return requireFit(
+    {
+      ...run,
+      installer: "Pulumi stack o/p/dev",
+      isPreview: false,
+      onUnseen: ({ message }) => unseen.push(message),
+      onUnproven: ({ message }) => unseen.push(message),
+      spell: inConfiguration,
+    },
+    async () => JSON.stringify({ deployment: { resources: state } }),
+  );
 }
 
 /** Looks at a cluster of one minor version, with these definitions. */
@@ -160,6 +166,30 @@ test("definitions of another cert-manager, or of another Linkerd, are refused, e
   );
   const foreign = argumentsOf({ linkerdNamespace: "mesh", installCertManager: false });
   await look(foreign, "31", [{ name: httpRoutes }, { name: certificates, owner: "pki/certs" }]);
+});
+
+test("whose the definitions of Linkerd are, is not asked of a release that the state has: it was adopted", async () => {
+  const release = { urn: "", type: "kubernetes:helm.sh/v3:Release" };
+  const unmarked = [profiles, httpRoutes, ...others].map((name) => ({ name }));
+  const elsewhere = [{ name: profiles, owner: "mesh/definitions" }];
+  for (const resources of [
+    [],
+    [{ ...release, id: "linkerd/linkerd-crds" }],
+    [{ urn: "", id: "mesh/linkerd-crds" }],
+  ]) {
+    state = resources;
+    await assert.rejects(look(installing, "31", unmarked), /5 settings are not right/);
+    await assert.rejects(look(installing, "31", elsewhere), /is the Helm release mesh\/definitions's/);
+  }
+  state = [{ ...release, id: "mesh/linkerd-crds" }];
+  await look(installing, "31", unmarked);
+  await look(installing, "31", elsewhere);
+  const certificates = { name: "certificates.cert-manager.io" };
+  await assert.rejects(look(installing, "31", [...unmarked, certificates]), ({ message }: Error) => {
+    assert.match(message, /^One setting is not right:\n {2}installCertManager/);
+    return true;
+  });
+  state = [];
 });
 
 test("a user who may not see definitions still hears of a Kubernetes that is too old", async () => {

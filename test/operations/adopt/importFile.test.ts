@@ -21,6 +21,7 @@ const skeleton: readonly ImportResource[] = [
   { type: "kubernetes:core/v1:Secret", name: "anchorSecret", logicalName: "anchor", id: "<PLACEHOLDER>" },
   { type: "kubernetes:cert-manager.io/v1:Issuer", name: "anchor", id: "<PLACEHOLDER>" },
   { type: "kubernetes:cert-manager.io/v1:ClusterIssuer", name: "shared", id: "<PLACEHOLDER>" },
+  { type: "kubernetes:trust.cert-manager.io/v1alpha1:Bundle", name: "roots", id: "<PLACEHOLDER>" },
   { type: "kubernetes:core/v1:Secret", name: "absent", id: "<PLACEHOLDER>" },
   { type: "kubernetes:core/v1:Secret", name: "later", id: "<PLACEHOLDER>" },
   { type: "kubernetes:core/v1:NamespacePatch", name: "namespace", id: "<PLACEHOLDER>" },
@@ -40,6 +41,11 @@ const creates = [
     "shared",
     object("cert-manager.io/v1", "ClusterIssuer", "s"),
   ),
+  change(
+    "kubernetes:trust.cert-manager.io/v1alpha1:Bundle",
+    "roots",
+    object("trust.cert-manager.io/v1alpha1", "Bundle", "b"),
+  ),
   change("kubernetes:core/v1:Secret", "absent", object("v1", "Secret", "b", "linkerd")),
   change("kubernetes:core/v1:Secret", "later", object("v1", "Secret", undefined, "linkerd")),
   change("kubernetes:core/v1:NamespacePatch", "namespace", object("v1", "Namespace", "linkerd")),
@@ -47,10 +53,12 @@ const creates = [
   change("kubernetes:helm.sh/v3:Release", "viz", { name: "linkerd-viz", namespace: "linkerd-viz" }),
 ];
 
+const marks = { labels: {}, annotations: {}, managers: ["kubectl-create"] };
+
 /** A cluster that has everything but one Secret. */
 const cluster = {
   metadata: async (path: string) => {
-    if (path.endsWith("/b")) throw new ApiException(404, "", "", {});
+    if (path.endsWith("secrets/b")) throw new ApiException(404, "", "", {});
     return { managedFields: [{ manager: "kubectl-create" }] };
   },
   custom: {
@@ -60,7 +68,7 @@ const cluster = {
 } as unknown as Parameters<typeof importOf>[0];
 
 test("what is there is imported by its name, and what is not, or has no name yet, is made", async () => {
-  const { resources, present } = await importOf(cluster, skeleton, creates, [release]);
+  const { resources, present } = await importOf(cluster, skeleton, creates, [release], []);
   assert.deepEqual(
     resources.map(({ name, id }) => [name, id]),
     [
@@ -69,22 +77,43 @@ test("what is there is imported by its name, and what is not, or has no name yet
       ["anchorSecret", "linkerd/a"],
       ["anchor", "linkerd/a"],
       ["shared", "s"],
+      ["roots", "b"],
       ["crds", "linkerd/linkerd-crds"],
     ],
   );
   assert.deepEqual(
     [...present],
     [
-      ["Secret linkerd/a", { spec: undefined, owner: "by kubectl-create" }],
-      ["Issuer linkerd/a", { spec: { of: "a" }, owner: "by kubectl-create" }],
-      ["ClusterIssuer s", { spec: { of: "s" }, owner: "by kubectl-create" }],
+      ["Secret linkerd/a", { spec: undefined, owner: "by kubectl-create", marks }],
+      ["Issuer linkerd/a", { spec: { of: "a" }, owner: "by kubectl-create", marks }],
+      ["ClusterIssuer s", { spec: { of: "s" }, owner: "by kubectl-create", marks }],
+      ["Bundle b", { spec: { of: "b" }, owner: "by kubectl-create", marks }],
       ["Helm release linkerd/linkerd-crds", {}],
     ],
   );
 });
 
+test("of a release whose record is not there yet, the file says what the record is going to say, without keys", async () => {
+  const keyPem = "-----BEGIN EC PRIVATE KEY-----";
+  const record = {
+    name: "linkerd-crds",
+    chart: { name: "linkerd-crds", version: "1.7.0" },
+    values: { a: 1, secret: keyPem },
+    manifest: "",
+  };
+  const { resources, present } = await importOf(cluster, skeleton, creates, [], [record]);
+  const { inputs, outputs, id } = resources.find(({ name }) => name === "crds")!;
+  assert.equal(id, "linkerd/linkerd-crds");
+  const expected = { name: "linkerd-crds", namespace: "linkerd", chart: "linkerd-crds", version: "1.7.0" };
+  assert.deepEqual(inputs, { ...expected, values: { a: 1 } });
+  const { __inputs, ...rest } = outputs as { __inputs: { plaintext: string } };
+  assert.deepEqual(rest, inputs);
+  assert.deepEqual(JSON.parse(__inputs.plaintext), inputs);
+  assert.ok(present.has("Helm release linkerd/linkerd-crds"));
+});
+
 test("what an interrupted import has taken in is not imported again, and is still someone's parent", async () => {
-  const { resources } = await importOf(cluster, skeleton, creates, [release]);
+  const { resources } = await importOf(cluster, skeleton, creates, [release], []);
   const parent = "urn:pulumi:dev::mesh::mesh:index:Mesh::linkerd";
   const secret = "urn:pulumi:dev::mesh::mesh:index:Mesh$kubernetes:core/v1:Secret::anchor";
   const state = JSON.stringify({
@@ -99,7 +128,7 @@ test("what an interrupted import has taken in is not imported again, and is stil
   assert.deepEqual(text.nameTable, { linkerd: parent, anchorSecret: secret });
   assert.deepEqual(
     text.resources.map(({ name }: ImportResource) => name),
-    ["kubernetes", "anchor", "shared", "crds"],
+    ["kubernetes", "anchor", "shared", "roots", "crds"],
   );
 });
 

@@ -22,7 +22,8 @@ const release = (name: string, version: string, values: object = {}): FoundRelea
   description: "Install complete",
   chart: { name, version },
   values,
-  hasGatewayApi: false,
+  manifest: "",
+  managers: ["helm"],
 });
 
 const controlPlane = (values: object = {}) => release("linkerd-control-plane", "2026.8.3", values);
@@ -35,6 +36,8 @@ const page = (changes: Partial<Installation> = {}): Installation => ({
   bundlePem: pemOf(root),
   isDistributed: false,
   isInstalled: true,
+  hasOperator: false,
+  command: { values: {}, hasOverrides: false },
   trustDomain: "cluster.local",
   releases: [crds, controlPlane()],
   issuer: {
@@ -51,10 +54,21 @@ const page = (changes: Partial<Installation> = {}): Installation => ({
   ...changes,
 });
 
-const byHand = (scheme: string) => ({ by: "hand", scheme }) as const;
+const byHand = (scheme: string, certificatePem = "issuer", privateKeyPem = "its key") =>
+  ({ by: "hand", scheme, certificatePem, privateKeyPem }) as const;
 
-const adoption = (found: Installation, anchorKeyPem?: string, given: Record<string, string> = {}) =>
-  adoptionOf(found, anchorKeyPem, (name) => given[name], installer);
+const adoption = (
+  found: Installation,
+  anchorKeyPem?: string,
+  given: Record<string, string> = {},
+  inFile: Record<string, string> = {},
+) =>
+  adoptionOf(found, {
+    anchorKeyPem,
+    given: (name) => given[name],
+    inFile: (name) => inFile[name],
+    installer,
+  });
 
 const settings = (...args: Parameters<typeof adoption>): Record<string, unknown> =>
   Object.assign({}, ...adoption(...args).choices.map((choice) => choice.settings));
@@ -154,6 +168,87 @@ test("an issuer that nobody renews goes to cert-manager with the anchor's key, a
   assert.equal(adoption(page({ issuer: byHand("kubernetes.io/tls") })).issuerSecret, undefined);
 });
 
+test("what linkerd install has made without certificates of one's own is its anchor and its issuer in one, with the key", () => {
+  const ofItsOwn = byHand("linkerd.io/tls", `${pemOf(root)}\n`, key);
+  const rendering = { linkerd: "edge-26.8.3", manifest: "---\n{}\n", count: 1, unrecorded: [] };
+  const values = {
+    identityTrustAnchorsPEM: pemOf(root),
+    identity: { issuer: { tls: { crtPEM: pemOf(root), keyPEM: key } } },
+    proxyInit: { runAsRoot: true },
+  };
+  const command = { controlPlane: rendering, definitions: rendering, values, hasOverrides: true };
+  const found = page({ releases: [], command, issuer: ofItsOwn, keptAnchors: [] });
+  const adopted = adoption(found);
+  assert.deepEqual(adopted.obstacles, []);
+  assert.deepEqual(adopted.secrets, [{ path: ["providedTrustAnchors", "1", "privateKeyPem"], value: key }]);
+  assert.equal(adopted.issuerSecret, "keep");
+  assert.deepEqual(
+    adopted.records.map(({ name }) => name),
+    ["linkerd-crds", "linkerd-control-plane"],
+  );
+  assert.equal(settings(found).identityIssuerSource, undefined);
+  assert.deepEqual(settings(found).linkerdControlPlaneValues, { proxyInit: { runAsRoot: true } });
+  assert.match(adopted.left.join(), /^Secret linkerd\/linkerd-config-overrides, .*Delete it/);
+  const given = page({ ...found, issuer: byHand("linkerd.io/tls", pemOf(other), key) });
+  assert.deepEqual([adoption(given).secrets, adoption(given).issuerSecret], [[], "convert"]);
+});
+
+test("an anchor that trust-manager distributes stays on the cluster, and so does its key", () => {
+  const issuerRef = { group: "cert-manager.io", kind: "ClusterIssuer", name: "linkerd-identity-issuer" };
+  const clusterAnchor = {
+    namespace: "cert-manager",
+    isReady: true,
+    secretName: "linkerd-trust-anchor",
+    duration: "8760h",
+    renewBefore: "7320h",
+    hasBundle: true,
+    hasPreviousKey: true,
+  };
+  const found = page({
+    isDistributed: true,
+    clusterAnchor,
+    keptAnchors: [],
+    issuer: { ...page().issuer, issuerRef, signsWith: undefined } as Installation["issuer"],
+    releases: [
+      crds,
+      controlPlane({ identity: { externalCA: true, issuer: { scheme: "kubernetes.io/tls" } } }),
+    ],
+  });
+  const {
+    trustAnchorSource,
+    identityIssuerRef,
+    providedTrustAnchors,
+    linkerdControlPlaneValues,
+    issuerDuration,
+  } = settings(found);
+  assert.deepEqual([trustAnchorSource, issuerDuration], ["cluster", "48h0m0s"]);
+  assert.deepEqual(
+    [identityIssuerRef, providedTrustAnchors, linkerdControlPlaneValues],
+    [undefined, undefined, undefined],
+  );
+  const { secrets, previousKeyIn } = adoption(found);
+  assert.deepEqual([secrets, previousKeyIn], [[], "cert-manager"]);
+  const without = { ...found, clusterAnchor: { ...clusterAnchor, hasPreviousKey: false } };
+  assert.equal(adoption(without).previousKeyIn, undefined);
+  const lost = { ...found, releases: [crds, { ...controlPlane(), description: installer }] };
+  assert.deepEqual(adoption(lost), {
+    choices: [],
+    secrets: [],
+    obstacles: [],
+    left: [],
+    records: [],
+    replaced: [],
+  });
+});
+
+test("a release by another name is adopted by the program's", () => {
+  const found = page({ releases: [crds, { ...controlPlane(), name: "linkerd" }] });
+  assert.deepEqual(obstacles(found), []);
+  assert.deepEqual(adoption(found).replaced, ["linkerd"]);
+  const others = { ...controlPlane(), name: "linkerd", description: "Pulumi stack o/p/prod" };
+  assert.match(obstacles(page({ releases: [crds, others] })).join(), /It is of Pulumi stack o\/p\/prod/);
+});
+
 test("charts stay where the stack has them from: a mirror has their versions, an archive has its own", () => {
   const given = {
     linkerdControlPlaneChart: "oci://registry.example.com/linkerd-control-plane",
@@ -193,7 +288,7 @@ test("an archive of another version would be an upgrade, which is not for now", 
 test("definitions of the Gateway API that the chart has installed stay", () => {
   const definitions = {
     ...crds,
-    hasGatewayApi: true,
+    manifest: "name: httproutes.gateway.networking.k8s.io",
     values: { installGatewayAPI: true, enableHttpRoutes: true, other: 1 },
   };
   const found = page({ releases: [definitions, controlPlane()] });
@@ -215,12 +310,13 @@ test("what cannot be taken over is named, all of it at once, and nothing else is
     /^Namespace linkerd: No Linkerd is installed there/,
   );
   const cases: readonly (readonly [Partial<Installation>, RegExp])[] = [
-    [{ releases: [] }, /^Namespace linkerd: Linkerd is there, but Helm did not install it/],
-    [{ releases: [controlPlane()] }, /no Helm release of the chart linkerd-crds/],
+    [{ releases: [] }, /^Namespace linkerd: Linkerd is there, but nothing that this program knows/],
     [
-      { releases: [crds, { ...controlPlane(), name: "linkerd" }] },
-      /^Helm release linkerd\/linkerd: .*is called linkerd-control-plane/,
+      { releases: [crds, release("linkerd-enterprise-control-plane", "2.18.0")] },
+      /\(but linkerd-crds of chart linkerd-crds, linkerd-enterprise-control-plane of chart linkerd-ent/,
     ],
+    [{ releases: [controlPlane()] }, /no Helm release of the chart linkerd-crds/],
+    [{ hasOperator: true }, /^TrustAnchorRotation: Buoyant's operator/],
     [
       { releases: [crds, { ...controlPlane(), status: "pending-upgrade" }] },
       /Its last revision is pending-upgrade/,
@@ -230,7 +326,10 @@ test("what cannot be taken over is named, all of it at once, and nothing else is
       /It is of Pulumi stack o\/p\/prod/,
     ],
     [{ releases: [release("linkerd2", "2.9.0")] }, /older than Linkerd 2\.10/],
-    [{ isDistributed: true }, /trust-manager/],
+    [
+      { isDistributed: true },
+      /no Certificate linkerd-trust-anchor, and no Bundle linkerd-identity-trust-roots/,
+    ],
     [{ bundlePem: `${pemOf(root)}\n${pemOf(other)}` }, /It holds 2 trust anchors/],
     [{ bundlePem: undefined }, /It holds no trust anchor/],
     [
@@ -293,5 +392,5 @@ test("of a mesh of the stack's own, whose state is lost, the keys come from the 
     ["providedTrustAnchors.1.privateKeyPem", "providedTrustAnchors.2.privateKeyPem"],
   );
   assert.match(obstacles({ ...rotating, keptAnchors: [anchor(1, root)] }).join(), /only of 1 a Secret/);
-  assert.match(obstacles({ ...found, isDistributed: true }).join(), /trust-manager/);
+  assert.match(obstacles({ ...found, isDistributed: true }).join(), /no Bundle/);
 });

@@ -33,14 +33,19 @@ test("the lifetimes of Linkerd's documentation are refused, with the reason", ()
   assert.deepEqual(others, []);
 });
 
+test("an anchor of that documentation is kept with another renewBefore alone", () => {
+  for (const renewBefore of ["168h", "720h"])
+    assert.deepEqual(rulesOf({ duration: "8760h", renewBefore }), []);
+});
+
 test("each bound holds to the second", () => {
   for (const [changed, rules] of [
     [{ renewBefore: "72h20s" }, [late]],
     [{ renewBefore: "72h21s" }, []],
     [{ renewBefore: "720h" }, []],
     [{ renewBefore: "720h1s" }, [early]],
-    [{ duration: "8928h" }, []],
-    [{ duration: "8927h59m59s" }, [early]],
+    [{ duration: "8208h" }, []],
+    [{ duration: "8207h59m59s" }, [early]],
     [{ issuerDuration: "144h" }, [late]],
     [{ issuerDuration: "143h" }, []],
     [{ duration: "100h", renewBefore: "200h" }, [early]],

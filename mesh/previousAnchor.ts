@@ -1,0 +1,15 @@
+/** The outgoing anchor of a mesh whose anchor cert-manager keeps: trust-manager takes its certificate alone. */
+import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { previousTrustAnchorName } from "../rules/linkerdNames.ts";
+import type { Cluster } from "./cluster.ts";
+import { requested } from "./requests.ts";
+
+/** Takes the key out of its Secret; a Secret of this type has to have the field. */
+export async function dropPreviousKey({ core }: Pick<Cluster, "core">, namespace: string): Promise<void> {
+  const object = { name: previousTrustAnchorName, namespace };
+  const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+  await requested(
+    `Secret ${namespace}/${previousTrustAnchorName}`,
+    core.patchNamespacedSecret({ ...object, body: { data: { "tls.key": "" } } }, merge),
+  );
+}
