@@ -1,7 +1,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import {
+  clusterIssuerName,
   previousTrustAnchorName,
+  rootIssuerName,
   trustAnchorCommonName,
   trustAnchorName,
   trustRootsKey,
@@ -11,10 +13,6 @@ import { Certificate, Issuer, type IssuerReference } from "./objects/certManager
 import { deleteAtOnce } from "./objects/deletion.ts";
 import { Bundle, distributedText } from "./objects/trustManager.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
-
-/** Names of Linkerd's documentation: its procedures and Buoyant's operator find the objects by them. */
-const rootIssuerName = "linkerd-trust-root-issuer";
-const clusterIssuerName = "linkerd-identity-issuer";
 
 export interface ClusterTrustAnchorArgs
   extends Pick<ResolvedSettings, "trustDomain">,

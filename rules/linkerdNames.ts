@@ -28,6 +28,9 @@ export const proxyAnchorsVariable = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
 /** Secret, Issuer and Certificate of a trust anchor, and the outgoing one that trust-manager distributes beside it. */
 export const trustAnchorName = "linkerd-trust-anchor";
 export const previousTrustAnchorName = "linkerd-previous-anchor";
+/** The self-signed Issuer of an anchor that the cluster keeps, and the ClusterIssuer that signs with it. */
+export const rootIssuerName = "linkerd-trust-root-issuer";
+export const clusterIssuerName = "linkerd-identity-issuer";
 
 export const identityDeploymentName = "linkerd-identity";
 export const crdsReleaseName = "linkerd-crds";
