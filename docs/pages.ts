@@ -9,6 +9,7 @@ import { changesPage } from "./changesPage.ts";
 import { configurationPage } from "./configurationPage.ts";
 import { errorsPage } from "./errorsPage.ts";
 import { withExampleStacks } from "./exampleStacks.ts";
+import { withHandEdits } from "./guardrailsPage.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { withComment } from "./reviewPage.ts";
 import { withRefusals } from "./rotationGatesPage.ts";
@@ -22,6 +23,7 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/changes.md": changesPage,
   "docs/environments.md": withExampleStacks,
   "docs/errors.md": errorsPage,
+  "docs/guardrails.md": withHandEdits,
   "docs/oracle.md": oraclePage,
   "docs/review.md": withComment,
   "docs/rotation-gates.md": withRefusals,
