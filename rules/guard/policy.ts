@@ -47,9 +47,9 @@ const reason = `variables.written != "" ? variables.written : variables.found`;
 
 const refusal = `variables.object + " is guarded: only cert-manager, trust-manager and Pulumi may change it, and this is " + request.userInfo.username
   + (variables.program == "" ? "" : " with " + variables.program)
-  + ". Change the stack's settings, and run pulumi up. In an emergency, say why first, which the audit log keeps: "
+  + ". Change the stack's settings, and run pulumi up. In an emergency, give a reason first, for the audit log: "
   + (request.operation == "CREATE" ? "the annotation " : "kubectl annotate " + variables.kubectl + " ")
-  + ${text(`${emergencyAnnotation}='<reason>'`)}`;
+  + ${text(`${emergencyAnnotation}='<reason>', and take it off afterwards.`)}`;
 
 /** @param writers users and groups that may write in whichever way, besides cert-manager and trust-manager. */
 export function policySpec(certManagerNamespace: string, writers: readonly string[]) {

@@ -27,6 +27,7 @@ import {
   soundCredentials,
   startSandbox,
   temporaryFolder,
+  unset,
   up,
   upChangesNothing,
 } from "../stack.ts";
@@ -44,12 +45,12 @@ const guarded = [
 /** Each may do everything: by its certificate, by impersonation, or by its token. */
 const accounts = ["ci:deployer", "argocd:argocd-application-controller", "linkerd:linkerd-identity"];
 
-let folder: string;
+const folder = temporaryFolder();
+const issuer = "issuer/linkerd-trust-anchor-2";
 let objectsBefore: string[];
 
 before(async () => {
-  folder = temporaryFolder();
-  await startSandbox();
+  await startSandbox("trust-manager");
   objectsBefore = await listObjectsOfSettledCluster();
   // Readers confirm what they have seen.
   environment.PULUMI_SKIP_CONFIRMATIONS = "true";
@@ -62,13 +63,25 @@ after(removeSandbox);
 
 /** Runs kubectl as it is typed, by whoever the options and the environment say. */
 function typed(args: readonly string[], env: NodeJS.ProcessEnv = environment): Promise<CommandResult> {
-  const raw = args.includes("--raw");
+  const isPlaced = args.some((arg) => arg === "--raw" || arg.startsWith("--namespace="));
   const given = args.map((arg) => arg.replace(editedFile, join(folder, editedFile)));
-  return execute("kubectl", [...given, ...(raw ? [] : [inLinkerd])], undefined, {
+  return execute("kubectl", [...given, ...(isPlaced ? [] : [inLinkerd])], undefined, {
     ...env,
     KUBE_EDITOR: editor,
   });
 }
+
+let tries = 0;
+/** The smallest edit by hand, another one each time: kubectl sends none that changes nothing. */
+const label = (object: string, ...options: string[]) =>
+  typed(["label", object, "--overwrite", `try=${++tries}`, ...options]);
+
+/** The API server takes a changed policy up within a second. */
+const guards = (object: string, ...options: string[]) =>
+  until(`${object} to be guarded`, 10_000, async () => {
+    const { stderr } = await label(object, ...options);
+    return /denied request: .*is guarded/.test(stderr) || `refused with: ${stderr}`;
+  });
 
 /** What changes whenever someone writes it. */
 const versions = () =>
@@ -157,12 +170,7 @@ test(`${handEdits.length} edits by hand, each by five who may do everything, are
 
 test("a rewrite that changes nothing is let through, and so is what is not guarded", async () => {
   await follow("kubectl replace");
-  const { code, stderr } = await typed([
-    "label",
-    "secret",
-    "linkerd-proxy-injector-k8s-tls",
-    "team=platform",
-  ]);
+  const { code, stderr } = await label("secret/linkerd-proxy-injector-k8s-tls");
   assert.equal(code, 0, stderr);
 });
 
@@ -178,10 +186,10 @@ test("cert-manager renews, by our command and by itself", async () => {
 });
 
 test("the anchor rotates: Helm writes the bundle, Pulumi makes and deletes anchors, and each is guarded while it is there", async () => {
-  const anchor = (generation: string) => ["label", "secret", `linkerd-trust-anchor${generation}`, "a=b"];
+  const anchor = (generation: string) => `secret/linkerd-trust-anchor${generation}`;
   await rotate("begin");
   for (const generation of ["", "-2", "-2-cross-signed"]) {
-    assert.match((await typed(anchor(generation))).stderr, /is guarded/, generation);
+    assert.match((await label(anchor(generation))).stderr, /is guarded/, generation);
   }
   await rotate("finish");
   await until("the gates to open", 8 * 60_000, async () => {
@@ -197,7 +205,7 @@ test("the anchor rotates: Helm writes the bundle, Pulumi makes and deletes ancho
     "issuer.cert-manager.io/linkerd-trust-anchor-2",
     "secret/linkerd-trust-anchor-2",
   ]);
-  assert.match((await typed(anchor("-2"))).stderr, /is guarded/);
+  assert.match((await label(anchor("-2"))).stderr, /is guarded/);
   // The first one's name is anybody's again.
   const { code, stderr } = await typed(["create", "secret", "generic", "linkerd-trust-anchor"]);
   assert.equal(code, 0, stderr);
@@ -207,17 +215,17 @@ test("the anchor rotates: Helm writes the bundle, Pulumi makes and deletes ancho
 });
 
 test("in an emergency, whoever gives a reason writes by hand, until they take it back", async () => {
-  const label = ["label", "secret", "linkerd-identity-issuer", "a=b"];
-  const annotate = (value: string) => ["annotate", "secret", "linkerd-identity-issuer", value];
+  const secret = "secret/linkerd-identity-issuer";
+  const annotate = (value: string) => ["annotate", secret, value];
   assert.match((await typed(annotate(`${emergencyAnnotation}= `))).stderr, /is guarded/);
   await follow("kubectl annotate");
-  assert.match((await typed(label)).stderr, /is guarded/);
+  assert.match((await label(secret)).stderr, /is guarded/);
 });
 
 test("recover mends what an emergency has left, and what has been garbage-collected", async () => {
   const annotate = (object: string) => typed(["annotate", object, `${emergencyAnnotation}=test of recover`]);
   const anchor = "secret/linkerd-trust-anchor-2";
-  for (const object of [anchor, "issuer/linkerd-trust-anchor-2", `configmap/${trustRootsName}`]) {
+  for (const object of [anchor, issuer, `configmap/${trustRootsName}`]) {
     assert.equal((await annotate(object)).code, 0);
   }
   await kubectl("create", "configmap", "owner", inLinkerd);
@@ -237,7 +245,7 @@ test("recover mends what an emergency has left, and what has been garbage-collec
     ]);
     assert.equal(code, 0, stderr);
   }
-  await kubectl("delete", "issuer", "linkerd-trust-anchor-2", inLinkerd);
+  await kubectl("delete", issuer, inLinkerd);
   await kubectl("delete", "configmap", "owner", inLinkerd);
   await until("the anchor's Secret to be collected", 60_000, async () => {
     return (await kubectl("get", anchor, inLinkerd, "--ignore-not-found")) === "" || "it is there";
@@ -254,30 +262,26 @@ test("recover mends what an emergency has left, and what has been garbage-collec
 });
 
 test("the whole guard can be made to warn, and is put back", async () => {
-  const label = ["label", "issuer", "linkerd-trust-anchor-2"];
   await follow('"Warn"');
   await until("the binding to count", 10_000, async () => {
-    const { code, stderr } = await typed([...label, "a=b"]);
+    const { code, stderr } = await label(issuer);
     if (code !== 0) return stderr;
     assert.match(stderr, /Warning: .*is guarded/);
     return true;
   });
   await follow('"Deny"');
-  await until("the binding to count", 10_000, async () => {
-    const { stderr } = await typed([...label, "c=d"]);
-    return /denied request/.test(stderr) || stderr;
-  });
+  await guards(issuer);
   await upChangesNothing();
 });
 
 test("without its list it locks nobody out, and the stack brings it back", async () => {
   await kubectl("delete", "configmap", name, inLinkerd);
-  const { code, stderr } = await typed(["label", "issuer", "linkerd-trust-anchor-2", "a-"]);
+  const { code, stderr } = await label(issuer);
   assert.equal(code, 0, stderr);
   const recovered = await operation("recover", "--yes", "--json");
   assert.equal(recovered.code, 0, recovered.stdout + recovered.stderr);
   assert.match(recovered.stderr + recovered.stdout, new RegExp(`ConfigMap linkerd/${name}`));
-  assert.match((await typed(["label", "issuer", "linkerd-trust-anchor-2", "a=b"])).stderr, /is guarded/);
+  assert.match((await label(issuer)).stderr, /is guarded/);
 });
 
 test("it goes by the setting, and comes back", async () => {
@@ -287,7 +291,7 @@ test("it goes by the setting, and comes back", async () => {
   assert.equal(await kubectl("get", kinds, "--output=name"), "");
   await set("guardCredentials", "true");
   await up();
-  assert.match((await typed(["label", "issuer", "linkerd-trust-anchor-2", "a=b"])).stderr, /is guarded/);
+  await guards(issuer);
 });
 
 test("destroy is not held up by it, and leaves nothing behind", async () => {
@@ -298,6 +302,41 @@ test("destroy is not held up by it, and leaves nothing behind", async () => {
   }
   await set("protectTrustAnchors", "false");
   await up();
+  await destroy();
+  assert.deepEqual(await listObjectsOfSettledCluster(), objectsBefore);
+});
+
+test("an anchor that the cluster keeps is guarded where it is, and trust-manager writes the bundle as before", async () => {
+  await unset("trustAnchorGenerations");
+  await unset("signingGeneration");
+  await set("trustAnchorSource", "cluster");
+  await up();
+  const inCertManager = "--namespace=cert-manager";
+  await guards("secret/linkerd-trust-anchor", inCertManager);
+  for (const object of [
+    "secret/linkerd-previous-anchor",
+    "certificate/linkerd-trust-anchor",
+    "issuer/linkerd-trust-root-issuer",
+    "clusterissuer/linkerd-identity-issuer",
+    `bundle/${trustRootsName}`,
+  ]) {
+    assert.match((await label(object, inCertManager)).stderr, /is guarded/, object);
+    assert.match((await typed(["delete", object, inCertManager])).stderr, /is guarded/, object);
+  }
+  const renewed = ["patch", "certificate", "linkerd-trust-anchor", "--subresource=status", "--type=merge"];
+  const issuing = JSON.stringify({ status: { conditions: [{ type: "Issuing", status: "True" }] } });
+  assert.match((await typed([...renewed, `--patch=${issuing}`, inCertManager])).stderr, /is guarded/);
+
+  const bundle = `configmap/${trustRootsName}`;
+  const text = () => kubectl("get", bundle, inLinkerd, `--output=jsonpath={.data.ca-bundle\\.crt}`);
+  const before = await text();
+  const annotations = { [emergencyAnnotation]: "test of trust-manager" };
+  const damage = { metadata: { annotations }, data: { [trustRootsKey]: "damaged" } };
+  await kubectl("patch", bundle, inLinkerd, `--patch=${JSON.stringify(damage)}`);
+  await kubectl("annotate", bundle, inLinkerd, `${emergencyAnnotation}-`);
+  await until("trust-manager to write it again", 60_000, async () => (await text()) === before || text());
+  await renew();
+  await upChangesNothing();
   await destroy();
   assert.deepEqual(await listObjectsOfSettledCluster(), objectsBefore);
 });
