@@ -25,6 +25,7 @@ import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
 import { distrustedGenerations, signingGeneration } from "../rules/settings/settings.ts";
 import { CertManager } from "./certManager.ts";
 import { ClusterTrustAnchor } from "./clusterTrustAnchor.ts";
+import { CredentialsGuard } from "./credentialsGuard.ts";
 import { IdentityIssuer } from "./identityIssuer.ts";
 import { LinkerdCni } from "./linkerdCni.ts";
 import { LinkerdControlPlane, type TrustRoots } from "./linkerdControlPlane.ts";
@@ -62,6 +63,8 @@ interface TrustAnchorSource {
   /** What signs the identity issuer; absent if none of the anchors does. */
   readonly issuerRef: IssuerReference | undefined;
   readonly statuses: pulumi.Output<TrustAnchorStatus[]>;
+  /** All of them. */
+  readonly components: readonly pulumi.Resource[];
 }
 
 /** Options of what comes after cert-manager, if that is installed here. */
@@ -74,8 +77,8 @@ interface AfterCertManager {
  * Linkerd with control-plane TLS credentials that rotate by themselves.
  *
  * Creates the control plane's namespace if that is not there, cert-manager if it is wanted, each generation of the trust anchor, the identity
- * issuer, the webhooks' credentials, Linkerd's CNI plugin if it is wanted, and Linkerd's two Helm releases – each only
- * when what it needs is ready, and removed in the opposite order.
+ * issuer, the webhooks' credentials, Linkerd's CNI plugin if it is wanted, Linkerd's two Helm releases, and a guard of the
+ * credentials if it is wanted – each only when what it needs is ready, and removed in the opposite order.
  *
  * The identity issuer and the webhooks' certificates renew without Pulumi. A trust anchor rotates in three runs: list the
  * next generation and let it sign, by the word of the one before; once every meshed pod has been restarted for whatever reason, let it sign
@@ -196,6 +199,14 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       );
     }
 
+    if (settings.guard.install) {
+      new CredentialsGuard(
+        `${name}-guard`,
+        { settings, namespace: linkerdNamespace },
+        { ...child, dependsOn: [...anchors.components, linkerd] },
+      );
+    }
+
     this.trustBundlePem = anchors.bundlePem;
     this.trustAnchors = anchors.statuses;
     this.linkerdNamespace = linkerdNamespace;
@@ -261,6 +272,7 @@ function stackAnchors(
     bundlePem,
     trustRoots: { pem: bundlePem },
     issuerRef: signer?.issuerRef,
+    components: anchors,
     statuses: pulumi.all(
       trusted.map(({ generation, objectName, certificatePem, crossCertificatePem }) =>
         pulumi.all([certificatePem, crossCertificatePem]).apply(([pem, crossPem]) => ({
@@ -306,6 +318,7 @@ function clusterAnchor(
     bundlePem: anchor.bundlePem.apply((text) => joinBundle([text])),
     trustRoots: { externalSha256: anchor.bundlePem.apply(bundleSha256) },
     issuerRef: anchor.issuerRef,
+    components: [anchor],
     statuses: pulumi.all([anchor.bundlePem, anchor.certificatePem]).apply(([bundle, current]) => {
       const { fingerprintSha256 } = certificateFacts(current);
       return splitBundle(bundle).map((pem) => {

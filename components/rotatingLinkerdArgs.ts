@@ -24,6 +24,7 @@ export interface RotatingLinkerdArgs {
   readonly controlPlane?: LinkerdControlPlaneSettings | undefined;
   readonly cni?: LinkerdCniSettings | undefined;
   readonly viz?: LinkerdVizSettings | undefined;
+  readonly guard?: GuardSettings | undefined;
 }
 
 /** The mesh's trust anchors. */
@@ -280,6 +281,22 @@ export interface LinkerdVizSettings extends ChartSettings {
   readonly namespace?: pulumi.Input<string> | undefined;
   /** Whether to make that namespace. Defaults to true; one that is there before is used with false, and never deleted. */
   readonly createNamespace?: boolean | undefined;
+}
+
+/** The guard of the mesh's credentials against edits by hand. */
+export interface GuardSettings {
+  /**
+   * Whether to install it: an admission policy with which the API server refuses whoever changes the identity issuer, a trust
+   * anchor or the bundle by hand. Defaults to false; needs Kubernetes 1.30 or newer. Pulumi writes as before, with
+   * whichever user; set `enableConfigMapMutable: true` on its Kubernetes provider, or the guard is off for the moment in which its list
+   * changes.
+   */
+  readonly install?: boolean | undefined;
+  /**
+   * Users and groups that may write there in whichever way, besides cert-manager and trust-manager: `system:serviceaccount:velero:velero`.
+   * Defaults to none. Every ServiceAccount of `certManager.namespace` may, since cert-manager is one of them.
+   */
+  readonly writers?: readonly string[] | undefined;
 }
 
 /**

@@ -27,6 +27,8 @@ interface Type<Value> {
   readonly read: (text: string, secret: boolean) => Value | undefined;
   /** Whether the empty string, or the empty object, stands for "not set": in Pulumi.yaml every key has a default, and this is its own. */
   readonly emptyIsUnset?: true;
+  /** Of a list: an item, as an example. */
+  readonly item?: string | number;
   /** Whether the components need the value at once: an encrypted one, that only who can decrypt it knows, is no use then. */
   readonly neededAtOnce?: true;
 }
@@ -65,11 +67,22 @@ const boolean: Type<boolean> = {
 const integers: Type<readonly number[]> = {
   name: "array",
   description: "a list of whole numbers, such as [1]",
+  item: 1,
   read: (text) => {
     const list = readJson(text);
     if (!Array.isArray(list)) return undefined;
     const numbers = list.map((item) => integer.read(String(item), false));
     return numbers.every((number) => number !== undefined) ? numbers : undefined;
+  },
+};
+
+const strings: Type<readonly string[]> = {
+  name: "array",
+  description: 'a list of names, such as ["admin"]',
+  item: "admin",
+  read: (text) => {
+    const list = readJson(text);
+    return Array.isArray(list) && list.every((item) => typeof item === "string") ? list : undefined;
   },
 };
 
@@ -182,6 +195,8 @@ const argumentRows: Readonly<Record<string, Row>> = {
   linkerdVizChart: sets("viz.chart", neededAtOnce),
   linkerdVizChartVersion: sets("viz.chartVersion", string),
   linkerdVizValues: sets("viz.values", helmValues),
+  guardCredentials: sets("guard.install", boolean),
+  credentialWriters: sets("guard.writers", strings),
   helmTimeoutSeconds: sets("helmTimeoutSeconds", integer),
 };
 
@@ -376,15 +391,18 @@ function otherShape(key: string, text: string | undefined, type: Type<unknown>):
 }
 
 /** How to set a list or an object, which `pulumi config set` without `--path` makes a text. */
-function setByPath(key: string, text: string | undefined, { name, read }: Type<unknown>): string {
+function setByPath(key: string, text: string | undefined, { name, read, item }: Type<unknown>): string {
   if (name === "object") {
     return `Set each of its parts by its path: pulumi config set --path '${key}.<part>' <value>. To set nothing: pulumi config rm ${key}`;
   }
-  const numbers = (text === undefined ? undefined : (read(text, false) as readonly number[] | undefined)) ?? [
-    1,
+  const items = (text === undefined ? undefined : (read(text, false) as readonly unknown[] | undefined)) ?? [
+    item,
   ];
-  const commands = numbers.map((number, place) => `pulumi config set --path '${key}[${place}]' ${number}`);
-  return `Set each of its numbers by its place: ${commands.join(" && ")}`;
+  const commands = items.map(
+    (one, place) =>
+      `pulumi config set --path '${key}[${place}]' ${typeof one === "string" ? `'${one}'` : one}`,
+  );
+  return `Set each of its ${typeof item}s by its place: ${commands.join(" && ")}`;
 }
 
 /** Such keys set the provider that a program gets by itself; here it is made from this project's own keys. */

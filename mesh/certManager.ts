@@ -1,5 +1,6 @@
 /** cert-manager's objects, as far as they are read here, and its "renew now". */
 import type { V1ObjectMeta } from "@kubernetes/client-node";
+import { ownFieldManager as fieldManager } from "../rules/guard/writers.ts";
 import { trustAnchorName } from "../rules/linkerdNames.ts";
 import type { Mesh } from "./cluster.ts";
 import { found, requested, statusOf } from "./requests.ts";
@@ -122,7 +123,8 @@ export async function askToIssue(
     );
     if (isIssuing(before)) return { before, joined: true };
     try {
-      await custom.replaceNamespacedCustomObjectStatus({ ...object, body: withIssuing(before, new Date()) });
+      const body = withIssuing(before, new Date());
+      await custom.replaceNamespacedCustomObjectStatus({ ...object, body, fieldManager });
       return { before, joined: false };
     } catch (error) {
       // Someone else changed the Certificate since it was read: look again, they may have asked for the same.

@@ -1,5 +1,6 @@
 /** The identity issuer's Secret, taken out of a Helm release that has made it. */
 import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { ownFieldManager as fieldManager } from "../rules/guard/writers.ts";
 import { identityIssuerName } from "../rules/linkerdNames.ts";
 import type { Mesh } from "./cluster.ts";
 import { requested } from "./requests.ts";
@@ -22,5 +23,5 @@ export async function keepIssuerSecret(
     ...(convert && { data: { "tls.crt": data["crt.pem"], "tls.key": data["key.pem"] } }),
   };
   const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
-  await requested(field, core.patchNamespacedSecret({ ...object, body }, merge));
+  await requested(field, core.patchNamespacedSecret({ ...object, body, fieldManager }, merge));
 }

@@ -1,5 +1,6 @@
 /** The ConfigMap of a mesh's trust anchors, as Linkerd's chart makes it. */
 import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { ownFieldManager as fieldManager } from "../rules/guard/writers.ts";
 import { controlPlaneLabel, trustRootsKey, trustRootsName } from "../rules/linkerdNames.ts";
 import type { Mesh } from "./cluster.ts";
 import { found, requested } from "./requests.ts";
@@ -29,7 +30,10 @@ export async function writeTrustRoots(
   const field = `ConfigMap ${namespace}/${name}`;
   if ((await found(field, core.readNamespacedConfigMap({ name, namespace }))) !== undefined) {
     const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
-    await requested(field, core.patchNamespacedConfigMap({ name, namespace, body: { data } }, merge));
+    await requested(
+      field,
+      core.patchNamespacedConfigMap({ name, namespace, body: { data }, fieldManager }, merge),
+    );
     return;
   }
   const metadata = {
@@ -42,5 +46,8 @@ export async function writeTrustRoots(
     },
     annotations: { "meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace },
   };
-  await requested(field, core.createNamespacedConfigMap({ namespace, body: { metadata, data } }));
+  await requested(
+    field,
+    core.createNamespacedConfigMap({ namespace, body: { metadata, data }, fieldManager }),
+  );
 }

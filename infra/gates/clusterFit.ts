@@ -3,6 +3,7 @@ import { requireSound } from "../../components/validation.ts";
 import { valueAt } from "../../rules/charts/values.ts";
 import type { PemText } from "../../rules/credentials/pemText.ts";
 import type { Finding } from "../../rules/finding.ts";
+import { freeWriters } from "../../rules/guard/writers.ts";
 import { known } from "../../rules/known.ts";
 import { crdsReleaseName } from "../../rules/linkerdNames.ts";
 import { plannedAnchors } from "../../rules/mesh/anchorChange.ts";
@@ -22,7 +23,7 @@ import type { Run } from "./run.ts";
  */
 export async function requireFit(run: Run, exportState: ExportState = exportOwnState): Promise<void> {
   const { look, namespace: before, settings, installer, onUnseen, spell } = run;
-  const { controlPlane, certManager, crds, trustAnchor } = settings;
+  const { controlPlane, certManager, trustManager, crds, trustAnchor, guard } = settings;
   const { family } = controlPlane;
   const seen = <Found>(looked: Promise<Found>) =>
     looked.catch((error: Error) => {
@@ -39,21 +40,32 @@ export async function requireFit(run: Run, exportState: ExportState = exportOwnS
     valueAt(controlPlane.values, "webhookFailurePolicy") ??
     (controlPlane.highAvailability ? "Fail" : "Ignore");
   const named = namespacesOf(settings);
-  const [kubernetes, definitions, inConfigMap, life, admission, areMissing, releases] = await Promise.all([
-    family && seen(look("findKubernetesMisfits", family)),
-    family &&
-      namespace &&
-      seen(look("findDefinitionMisfits", { family, installGatewayApi, namespace, certManagerNamespace })),
-    family && namespace && planned && seen(look("findRunningBundle", family, namespace)),
-    trustAnchor.source === "cluster" &&
-      anchorNamespace &&
-      anchorDuration &&
-      seen(look("findAnchorLifeMisfits", anchorNamespace, anchorDuration)),
-    family && failurePolicy === "Fail" && seen(look("findAdmissionMisfits", family, certManager.install)),
-    // The gates of objects ask for those that are made, too.
-    Promise.all(named.map(({ name }) => seen(before(name).then((found) => found === undefined)))),
-    seen(look("listReleases", releaseNames)),
-  ]);
+  // Those that are installed here are in a namespace that the guard knows.
+  const others = [
+    ...(certManager.install ? [] : ["cert-manager"]),
+    ...(trustAnchor.source === "stack" || trustManager.install ? [] : ["trust-manager"]),
+  ];
+  const [kubernetes, definitions, inConfigMap, life, admission, guarding, areMissing, releases] =
+    await Promise.all([
+      family && seen(look("findKubernetesMisfits", family)),
+      family &&
+        namespace &&
+        seen(look("findDefinitionMisfits", { family, installGatewayApi, namespace, certManagerNamespace })),
+      family && namespace && planned && seen(look("findRunningBundle", family, namespace)),
+      trustAnchor.source === "cluster" &&
+        anchorNamespace &&
+        anchorDuration &&
+        seen(look("findAnchorLifeMisfits", anchorNamespace, anchorDuration)),
+      family && failurePolicy === "Fail" && seen(look("findAdmissionMisfits", family, certManager.install)),
+      guard.install &&
+        anchorNamespace &&
+        seen(
+          look("findGuardMisfits", { names: others, writers: freeWriters(anchorNamespace, guard.writers) }),
+        ),
+      // The gates of objects ask for those that are made, too.
+      Promise.all(named.map(({ name }) => seen(before(name).then((found) => found === undefined)))),
+      seen(look("listReleases", releaseNames)),
+    ]);
   const installed = (releases ?? []).filter(({ description }) => description === installer);
   const kept = [...checkKept(installed, settings)];
   // The bundle that this stack has installed, or else the one that is there: someone may have damaged that since.
@@ -79,7 +91,7 @@ export async function requireFit(run: Run, exportState: ExportState = exportOwnS
   const findings =
     kept.length > 0
       ? kept
-      : [kubernetes, foreign, anchors, life, admission, missing].flatMap((found) => found || []);
+      : [kubernetes, foreign, anchors, life, admission, guarding, missing].flatMap((found) => found || []);
   requireSound(findings.map(spell));
 }
 

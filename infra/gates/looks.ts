@@ -3,6 +3,7 @@ import type { Cluster } from "../../mesh/cluster.ts";
 import { findRelease, listReleases } from "../../mesh/helmReleases.ts";
 import { findObject } from "../../mesh/objects.ts";
 import { findNeededAnchors, findNeededByIssuer, findRefusingPods } from "./anchorHolders.ts";
+import { findGuardMisfits } from "./guardMisfits.ts";
 import {
   findAdmissionMisfits,
   findAnchorLifeMisfits,
@@ -17,6 +18,7 @@ const looks = {
   findRunningBundle,
   findAnchorLifeMisfits,
   findAdmissionMisfits,
+  findGuardMisfits,
   findRefusingPods,
   findNeededAnchors,
   findNeededByIssuer,

@@ -25,6 +25,17 @@ export const meshRules = {
     fix: "Choose a Linkerd version that fits (docs/versions.md), or another cluster.",
     source: "docs/versions.md: kubeVersion and the API versions of linkerd2's charts",
   },
+  "guard-kubernetes": {
+    demand: "The cluster's Kubernetes has admission policies if the mesh's credentials are to be guarded.",
+    fix: "Set guard.install to false, or upgrade the cluster.",
+    source: "Kubernetes 1.30: admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy",
+  },
+  "guard-controller": {
+    demand:
+      "The guard lets in the cert-manager and the trust-manager of someone else's that write the mesh's credentials.",
+    fix: "Name their ServiceAccounts.",
+    source: "this program: the guard knows the ServiceAccounts of cert-manager's namespace",
+  },
   "object-exists": {
     demand: "What this program makes is not there already, unless this stack has made it.",
     fix: "If it is this stack's, which has lost its state, or to be: npm run -s adopt. Else choose another namespace; or delete the object, if nobody needs it.",

@@ -6,6 +6,7 @@ import { checkCertManager, checkTrustManager } from "./certManager.ts";
 import { chartGroups, checkHelmTimeout, checkRepository, installedCharts } from "./charts.ts";
 import { checkCni } from "./cni.ts";
 import { checkControlPlane } from "./controlPlane.ts";
+import { checkGuard } from "./guard.ts";
 import { checkIdentityIssuer } from "./identityIssuer.ts";
 import { checkSettingsLifetimes } from "./lifetimes.ts";
 import { checkCommonNames, checkNamespaces } from "./namespaces.ts";
@@ -32,6 +33,7 @@ export function checkSettings(settings: Settings, now = new Date()): Finding[] {
     ...(installed.cni ? checkCni(settings) : []),
     ...(installed.viz ? checkViz(settings) : []),
     ...checkCommonNames(settings),
+    ...checkGuard(settings),
   ];
   const dropped = [...checkWithoutEffect(settings)];
   for (const group of chartGroups.filter((name) => installed[name])) {

@@ -86,4 +86,6 @@ export const defaults = {
     chartVersion: linkerdVersion,
     values: {},
   },
+  // It needs a newer Kubernetes than Linkerd does, and refuses whatever else writes the mesh's credentials.
+  guard: { install: false, writers: [] },
 } as const satisfies Defaults;

@@ -172,4 +172,10 @@ export const settingRules = {
     fix: "Set it to the certificates of the authorities that signed the server's.",
     source: "cert-manager internal/vault: AppendCertsFromPEM",
   },
+
+  "credential-writer": {
+    demand: "Each writer of guarded credentials is the name of a user or of a group.",
+    fix: "Write it as the API server knows it: system:serviceaccount:<namespace>:<name> for a ServiceAccount, or what kubectl auth whoami prints.",
+    source: "Kubernetes: userInfo of an admission request",
+  },
 } as const satisfies Readonly<Record<string, Rule>>;

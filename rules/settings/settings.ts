@@ -151,6 +151,7 @@ export interface Settings<Later extends object = object> {
     readonly createNamespace: boolean;
     readonly values: HelmValues;
   };
+  readonly guard: { readonly install: boolean; readonly writers: readonly string[] };
 }
 
 /** The setting that makes someone else than a trust anchor of this program sign the identity issuer, if there is one. */

@@ -35,7 +35,7 @@ function* withoutEffect(settings: Settings): Iterable<readonly [why: string, ...
   }
   if (!certManager.install && !installs.trustManager) {
     yield ["neither cert-manager nor trust-manager is installed here", "certManager.keepCrds"];
-    if (source === "stack" && settings.identityIssuer.vault === undefined) {
+    if (source === "stack" && settings.identityIssuer.vault === undefined && !settings.guard.install) {
       yield [
         "cert-manager is someone else's, and nothing is put into its namespace",
         "certManager.namespace",
@@ -60,6 +60,7 @@ function* withoutEffect(settings: Settings): Iterable<readonly [why: string, ...
   if (!installs.crds) {
     yield [`the chart ${controlPlane.chart} has the definitions in it`, "crds.chart", "crds.chartVersion"];
   }
+  if (!settings.guard.install) yield ["guard.install is false", "guard.writers"];
   if (!cni.install) yield ["cni.install is false", ...ofNamespace("cni"), ...ofChart("cni")];
   if (!viz.install) yield ["viz.install is false", ...ofNamespace("viz"), ...ofChart("viz")];
   if (!webhooks.rotateCredentials) {

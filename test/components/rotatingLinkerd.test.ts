@@ -721,7 +721,7 @@ test("every object of its own goes at once when it is deleted, whatever the sett
         auth: { kubernetes: { role: "linkerd" } },
       },
     },
-    { installLinkerdViz: true, installLinkerdCni: true },
+    { installLinkerdViz: true, installLinkerdCni: true, guardCredentials: true },
   ]) {
     const objects = (await build(settings)).registrations.filter(
       // A namespace goes after what is in it, and a patch leaves its object.

@@ -280,6 +280,56 @@ test("where no pod is admitted without the injector, the namespaces that it wait
   assert.deepEqual(namespaces, ["kube-system", "cert-manager"]);
 });
 
+test("a guard needs admission policies, and lets in the controllers of someone else's that write what it guards", async () => {
+  const deployments = "/apis/apps/v1/deployments";
+  const runs = (namespace: string, serviceAccountName?: string) => ({
+    metadata: { namespace },
+    spec: { template: { spec: { serviceAccountName } } },
+  });
+  const check = (values: Readonly<Record<string, unknown>>, minor: string, of: object = {}) => {
+    api.objects = {
+      "/version": { major: "1", minor, gitVersion: `v1.${minor}.0` },
+      [deployments]: (query: URLSearchParams) => {
+        const name = query.get("labelSelector")!.replace("app.kubernetes.io/name=", "");
+        return { items: (of as Record<string, unknown[]>)[name] ?? [] };
+      },
+    };
+    api.requests = [];
+    const linkerd = { linkerdControlPlaneChartVersion: "1.16.11" };
+    return fit(argumentsOf({ ...linkerd, guardCredentials: true, ...values }));
+  };
+  await assert.rejects(
+    check({}, "29"),
+    /guardCredentials: The cluster runs Kubernetes v1\.29\.0, and ValidatingAdmissionPolicies are there from 1\.30 on/,
+  );
+  await check({ guardCredentials: false }, "29");
+  await check({}, "30");
+  assert.ok(!api.requests.some((request) => request.includes(deployments)));
+
+  const foreign = { installCertManager: false };
+  const elsewhere = { "cert-manager": [runs("pki", "issuing")] };
+  await assert.rejects(
+    check(foreign, "31", elsewhere),
+    /credentialWriters: cert-manager runs in namespace pki as system:serviceaccount:pki:issuing, .*\n.*Or set certManagerNamespace,/,
+  );
+  await check({ ...foreign, certManagerNamespace: "pki" }, "31", elsewhere);
+  for (const writer of ["system:serviceaccount:pki:issuing", "system:serviceaccounts:pki"]) {
+    await check({ ...foreign, credentialWriters: [writer] }, "31", elsewhere);
+  }
+  await check(foreign, "31", { "cert-manager": [runs("another"), runs("cert-manager", "issuing")] });
+  await check(foreign, "31");
+  await check({ ...foreign, guardCredentials: false }, "31", elsewhere);
+
+  const distributed = { trustAnchorSource: "cluster", installTrustManager: false };
+  const trustManager = { "trust-manager": [runs("trust")] };
+  await assert.rejects(
+    check(distributed, "31", trustManager),
+    /trust-manager runs in namespace trust as system:serviceaccount:trust:default/,
+  );
+  await check({ ...distributed, installTrustManager: true }, "31", trustManager);
+  await check({}, "31", trustManager);
+});
+
 test("namespaces that are not to be made have to be there, those that are not installed to do not", async () => {
   const settings = {
     createLinkerdNamespace: false,
