@@ -16,7 +16,9 @@ const graceAfterFailures = 0.04;
  * - `ended`: it is not valid any more, and the proxy will not come back without a restart.
  * - `refused`: it is valid, and leads to none of the mesh's anchors.
  */
-export type LeafState = "live" | "failing" | "ended" | "refused";
+export type LeafState = (typeof leafStates)[number];
+
+export const leafStates = ["live", "failing", "ended", "refused"] as const;
 
 /** A leaf's life, and how many refreshes have failed since the proxy started, as far as it says so. */
 export interface LeafLife {

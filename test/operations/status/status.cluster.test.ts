@@ -44,14 +44,17 @@ test("a mesh that is right: every pod's bundle, every leaf, and what the webhook
   }
 });
 
-test("the commands of docs/status.md do what the page says", async () => {
-  const scripts = commandBlocks("docs/status.md").filter(({ remark }) => remark?.startsWith("run by"));
-  const written = ["status.json", "status.html"].map((name) => join(projectDirectory, name));
+test("the commands of docs/status.md, and of docs/alerts.md, do what the page says", async () => {
+  const scripts = ["docs/status.md", "docs/alerts.md"]
+    .flatMap(commandBlocks)
+    .filter(({ remark }) => remark === "run by test/operations/status/status.cluster.test.ts");
+  const written = ["status.json", "status.html", "status.prom"].map((name) => join(projectDirectory, name));
   try {
     for (const { script } of scripts) await run("bash", "-c", `set -e -o pipefail\n${script}`);
-    const [json, html] = written.map((file) => readFileSync(file, "utf8"));
+    const [json, html, metrics] = written.map((file) => readFileSync(file, "utf8"));
     assert.equal(JSON.parse(json!).verdict, "ok");
     assert.match(html!, /<title>All right: /);
+    assert.match(metrics!, /^linkerd_credentials_status_exit_code 0$/m);
   } finally {
     for (const file of written) rmSync(file, { force: true });
   }
