@@ -15,6 +15,7 @@ export const parts = {
   "linkerd-trust-anchor": "a trust anchor is made, and joins the bundle",
   "linkerd-cni": "the CNI plugin is installed",
   "linkerd-viz": "viz is installed",
+  "linkerd-alerts": "alerts and a dashboard are made",
   kubernetes: "the same objects are reached in another way",
 } as const;
 
@@ -33,6 +34,7 @@ const partOfComponent: Readonly<Record<string, Part>> = {
   "linkerd-rotating-tls:index:LinkerdCni": "linkerd-cni",
   "linkerd-rotating-tls:index:LinkerdControlPlane": "linkerd-control-plane",
   "linkerd-rotating-tls:index:LinkerdViz": "linkerd-viz",
+  "linkerd-rotating-tls:index:LinkerdAlerts": "linkerd-alerts",
 };
 
 /** What a resource's URN says of it. */

@@ -24,6 +24,7 @@ export interface RotatingLinkerdArgs {
   readonly controlPlane?: LinkerdControlPlaneSettings | undefined;
   readonly cni?: LinkerdCniSettings | undefined;
   readonly viz?: LinkerdVizSettings | undefined;
+  readonly alerts?: AlertsSettings | undefined;
 }
 
 /** The mesh's trust anchors. */
@@ -280,6 +281,20 @@ export interface LinkerdVizSettings extends ChartSettings {
   readonly namespace?: pulumi.Input<string> | undefined;
   /** Whether to make that namespace. Defaults to true; one that is there before is used with false, and never deleted. */
   readonly createNamespace?: boolean | undefined;
+}
+
+/** What tells of trouble with the credentials, for a Prometheus that the Prometheus Operator runs, and for Grafana. */
+export interface AlertsSettings {
+  /**
+   * Whether to make the alerts (a PrometheusRule) and a dashboard (a ConfigMap with the label `grafana_dashboard: "1"`), and to
+   * have the charts of Linkerd and cert-manager make their PodMonitors. Defaults to false; needs Linkerd 2.12 or newer, and the operator's definitions.
+   */
+  readonly install?: boolean | undefined;
+  /**
+   * Labels of the PrometheusRule and the PodMonitors, by which a Prometheus may select them, such as
+   * `{ release: "kube-prometheus-stack" }`. Defaults to none.
+   */
+  readonly labels?: Readonly<Record<string, pulumi.Input<string>>> | undefined;
 }
 
 /**

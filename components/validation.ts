@@ -39,6 +39,7 @@ const judged = {
   controlPlane: ["namespace", "chartRepository"],
   cni: ["namespace"],
   viz: ["namespace", "chartVersion"],
+  alerts: [],
 } as const satisfies { readonly [Group in keyof Settings]: true | readonly (keyof Settings[Group])[] };
 
 /** Puts a finding into the words of the caller's own settings. */

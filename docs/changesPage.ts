@@ -199,6 +199,13 @@ export const changes: Readonly<Record<string, Change>> = {
   linkerdVizChart: { to: "oci://registry.example.com/linkerd-viz", ...unused("installLinkerdViz") },
   linkerdVizChartVersion: { to: "2026.8.2", ...unused("installLinkerdViz") },
   linkerdVizValues: { to: { defaultLogLevel: "debug" }, ...unused("installLinkerdViz") },
+  installAlerts: {
+    to: true,
+    needs: "the Prometheus Operator's definitions",
+    does: ["linkerd-alerts", "linkerd-cert-manager", "linkerd-control-plane"],
+    note: "the charts make their PodMonitors: nothing is restarted",
+  },
+  alertLabels: { to: { release: "monitoring" }, ...unused("installAlerts") },
   helmTimeoutSeconds: {
     to: 700,
     does: ["linkerd-cert-manager", "linkerd-control-plane", "linkerd-control-plane-crds"],

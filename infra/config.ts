@@ -182,6 +182,8 @@ const argumentRows: Readonly<Record<string, Row>> = {
   linkerdVizChart: sets("viz.chart", neededAtOnce),
   linkerdVizChartVersion: sets("viz.chartVersion", string),
   linkerdVizValues: sets("viz.values", helmValues),
+  installAlerts: sets("alerts.install", boolean),
+  alertLabels: sets("alerts.labels", parts("an object of labels")),
   helmTimeoutSeconds: sets("helmTimeoutSeconds", integer),
 };
 

@@ -1,7 +1,7 @@
 /** Alerts about the proxies' own certificates, their leaves, by their own metrics. */
 import { lateAt } from "../mesh/leaves.ts";
 import type { AlertGroup } from "./alert.ts";
-import { failedRefreshesIn, leafEnds, loadedIssuerEnds, ofStatus } from "./queries.ts";
+import { leafEnds, loadedIssuerEnds, ofStatus, refreshesIn } from "./queries.ts";
 import { type AlertSettings, secondsOf } from "./settings.ts";
 
 /** Identity cuts a leaf to its issuer's end, to the second. */
@@ -29,7 +29,7 @@ export function proxyAlerts({ issuanceLifetime }: AlertSettings): AlertGroup {
       {
         name: "LinkerdLeafRefreshFails",
         severity: "warning",
-        expression: `${failedRefreshesIn("30m")} > 0`,
+        expression: `${refreshesIn("30m", '{result="error"}')} > 0`,
         for: "30m",
         summary:
           "The proxy of pod {{ $labels.namespace }}/{{ $labels.pod }} fails to refresh its certificate.",

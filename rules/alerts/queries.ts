@@ -18,11 +18,14 @@ export const leafRefreshes = ofProxies("identity_cert_refresh_timestamp_seconds"
 /** Refreshes that have failed since a proxy's start. */
 export const failedRefreshes = ofProxies("identity_cert_refreshes_total", '{result="error"}');
 
-/** Refreshes of each proxy that have failed in a span such as `30m`. */
-export const failedRefreshesIn = (span: string) => {
-  const increase = (metric: string) => `increase(${metric}{result="error"}[${span}])`;
-  const [present, older] = ["control_identity_cert_refreshes_total", "identity_cert_refreshes_total"];
-  return `max by (namespace, pod) (${increase(present!)} or ${increase(older!)})`;
+/** Refreshes of each proxy in a span such as `30m`, by their result. */
+export const refreshesIn = (span: string, selector = "") => {
+  const increase = (name: string) => `increase(${name}${selector}[${span}])`;
+  const [present, older] = [
+    "control_identity_cert_refreshes_total",
+    "identity_cert_refreshes_total",
+  ] as const;
+  return `max by (namespace, pod, result) (${increase(present)} or ${increase(older)})`;
 };
 
 /** A metric of cert-manager's, of Certificates by their names. */

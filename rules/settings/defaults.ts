@@ -86,4 +86,5 @@ export const defaults = {
     chartVersion: linkerdVersion,
     values: {},
   },
+  alerts: { install: false, labels: {} },
 } as const satisfies Defaults;

@@ -151,6 +151,10 @@ export interface Settings<Later extends object = object> {
     readonly createNamespace: boolean;
     readonly values: HelmValues;
   };
+  readonly alerts: {
+    readonly install: boolean;
+    readonly labels: Readonly<Record<string, string | Later>>;
+  };
 }
 
 /** The setting that makes someone else than a trust anchor of this program sign the identity issuer, if there is one. */

@@ -82,6 +82,7 @@ const cases: readonly (readonly [key: string, value: unknown, without: Values, e
   ["linkerdVizChart", "mine", {}, { installLinkerdViz: true }],
   ["linkerdVizChartVersion", "2026.8.2", {}, { installLinkerdViz: true }],
   ["linkerdVizValues", { defaultLogLevel: "debug" }, {}, { installLinkerdViz: true }],
+  ["alertLabels", { release: "a" }, {}, { installAlerts: true }],
 ];
 
 /** Refused by rules of their own where they have no effect. */
@@ -119,6 +120,7 @@ const always = [
   "linkerdControlPlaneValues",
   "installLinkerdCni",
   "installLinkerdViz",
+  "installAlerts",
   "helmTimeoutSeconds",
   "kubeconfig",
   "kubeContext",
