@@ -1,10 +1,14 @@
 /** The metrics are read by others: their names, labels and values stay as they are here. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import { statusFacts } from "../../../operations/status/json.ts";
 import { statusMetrics } from "../../../operations/status/metrics.ts";
 import type { MeshStatus } from "../../../operations/status/read.ts";
 import { problemsOf } from "../../../operations/status/verdict.ts";
+import { alertGroups } from "../../../rules/alerts/groups.ts";
+import { rows } from "../../../rules/alerts/panels.ts";
+import { alertSettings } from "../../../rules/alerts/settings.ts";
 import { authority, hoursFromNow, leaf, now, parsed } from "../../certificates.ts";
 import { soundStatus } from "./soundStatus.ts";
 
@@ -37,6 +41,86 @@ const pod = (namespace: string, name: string) => ({
   workload: { namespace, kind: "Deployment", name },
 });
 
+/** A mesh of which everything is known, in a rotation, and the names of its certificates. */
+async function inRotation() {
+  const next = await authority({
+    commonName: "root-2.linkerd.cluster.local",
+    notAfter: hoursFromNow(9000),
+  });
+  const cross = parsed(
+    (
+      await authority({
+        commonName: next.commonName,
+        keys: next,
+        signer: anchor,
+        notAfter: hoursFromNow(500),
+      })
+    ).certificate,
+  );
+  const former = await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor });
+  const [live, ended] = await Promise.all([
+    leaf({ commonName: "web", signer: issuer, notAfter: hoursFromNow(20) }),
+    leaf({ commonName: "old", signer: issuer, notBefore: hoursFromNow(-9), notAfter: hoursFromNow(-3) }),
+  ]);
+  const proof = sound.controllers[0]!.proof!;
+  const leaves = [live, ended].map((certificate, place) => ({
+    pod: pod("shop", `web-${place}`),
+    leaf: parsed(certificate),
+    intermediates: [issuerCertificate],
+  }));
+  const status: MeshStatus = {
+    ...sound,
+    trust: { ...sound.trust, bundleWrittenAt: hoursFromNow(-30) },
+    generations: [
+      { ...sound.generations[0]!, signs: false },
+      {
+        ...{ number: 2, certificate: parsed(next.certificate), isInBundle: true, signs: true },
+        vouchers: [{ certificate: cross, by: anchors[0] }],
+      },
+    ],
+    issuer: {
+      ...sound.issuer,
+      renewedBy: {
+        metadata: { name: "linkerd-identity-issuer", uid: "1", generation: 1 },
+        spec: { secretName: "linkerd-identity-issuer", issuerRef: { name: "linkerd-trust-anchor" } },
+        status: { renewalTime: hoursFromNow(-2).toISOString(), failedIssuanceAttempts: 2 },
+      },
+    },
+    renewal: {
+      ...{ certificates: [], signers: [] },
+      configured: { config: { certificateRequestMaximumBackoffDuration: "1h" } },
+    },
+    controllers: [
+      { podName: "linkerd-identity-3", failure: "it does not answer" },
+      { podName: "linkerd-identity-2", proof },
+      { podName: "linkerd-identity-1", proof: { ...proof, issuer: parsed(former.certificate) } },
+    ],
+    lastReload: {
+      ...{ uid: "1", reason: "IssuerUpdateSkipped", message: "x509", count: 2 },
+      time: hoursFromNow(-1),
+    },
+    dataPlane: {
+      pods: 4,
+      bundles: [
+        { state: "current", anchors, skipped: 0, pods: [pod("shop", "web"), pod("bank", "till")] },
+        { state: "overlapping", anchors, skipped: 0, pods: [pod("shop", "web"), pod("shop", "cart")] },
+      ],
+      leaves: [...leaves, { pod: pod("bank", "till"), intermediates: [], failure: "it does not answer" }],
+    },
+  };
+  const problem = { severity: "error", message: "", fix: "", source: "", field: "" } as const;
+  const problems = [
+    { ...problem, rule: "leaf-ended" },
+    { ...problem, rule: "anchor-ends", severity: "warning" as const },
+    { ...problem, rule: "leaf-ended" },
+  ];
+  const names = {
+    [next.certificate.fingerprint256]: "NEXT",
+    [cross.x509.fingerprint256]: "CROSS",
+  };
+  return { text: textOf(status, problems), names };
+}
+
 suite("The metrics", () => {
   test("of a mesh that is right", () => {
     assert.equal(
@@ -63,83 +147,9 @@ linkerd_credentials_issuer_loaded_not_after_timestamp_seconds{replica="linkerd-i
   });
 
   test("of one in a rotation, with problems", async () => {
-    const next = await authority({
-      commonName: "root-2.linkerd.cluster.local",
-      notAfter: hoursFromNow(9000),
-    });
-    const cross = parsed(
-      (
-        await authority({
-          commonName: next.commonName,
-          keys: next,
-          signer: anchor,
-          notAfter: hoursFromNow(500),
-        })
-      ).certificate,
-    );
-    const former = await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor });
-    const [live, ended] = await Promise.all([
-      leaf({ commonName: "web", signer: issuer, notAfter: hoursFromNow(20) }),
-      leaf({ commonName: "old", signer: issuer, notBefore: hoursFromNow(-9), notAfter: hoursFromNow(-3) }),
-    ]);
-    const proof = sound.controllers[0]!.proof!;
-    const leaves = [live, ended].map((certificate, place) => ({
-      pod: pod("shop", `web-${place}`),
-      leaf: parsed(certificate),
-      intermediates: [issuerCertificate],
-    }));
-    const status: MeshStatus = {
-      ...sound,
-      trust: { ...sound.trust, bundleWrittenAt: hoursFromNow(-30) },
-      generations: [
-        { ...sound.generations[0]!, signs: false },
-        {
-          ...{ number: 2, certificate: parsed(next.certificate), isInBundle: true, signs: true },
-          vouchers: [{ certificate: cross, by: anchors[0] }],
-        },
-      ],
-      issuer: {
-        ...sound.issuer,
-        renewedBy: {
-          metadata: { name: "linkerd-identity-issuer", uid: "1", generation: 1 },
-          spec: { secretName: "linkerd-identity-issuer", issuerRef: { name: "linkerd-trust-anchor" } },
-          status: { renewalTime: hoursFromNow(-2).toISOString(), failedIssuanceAttempts: 2 },
-        },
-      },
-      renewal: {
-        ...{ certificates: [], signers: [] },
-        configured: { config: { certificateRequestMaximumBackoffDuration: "1h" } },
-      },
-      controllers: [
-        { podName: "linkerd-identity-3", failure: "it does not answer" },
-        { podName: "linkerd-identity-2", proof },
-        { podName: "linkerd-identity-1", proof: { ...proof, issuer: parsed(former.certificate) } },
-      ],
-      lastReload: {
-        ...{ uid: "1", reason: "IssuerUpdateSkipped", message: "x509", count: 2 },
-        time: hoursFromNow(-1),
-      },
-      dataPlane: {
-        pods: 4,
-        bundles: [
-          { state: "current", anchors, skipped: 0, pods: [pod("shop", "web"), pod("bank", "till")] },
-          { state: "overlapping", anchors, skipped: 0, pods: [pod("shop", "web"), pod("shop", "cart")] },
-        ],
-        leaves: [...leaves, { pod: pod("bank", "till"), intermediates: [], failure: "it does not answer" }],
-      },
-    };
-    const problem = { severity: "error", message: "", fix: "", source: "", field: "" } as const;
-    const problems = [
-      { ...problem, rule: "leaf-ended" },
-      { ...problem, rule: "anchor-ends", severity: "warning" as const },
-      { ...problem, rule: "leaf-ended" },
-    ];
-    const names = {
-      [next.certificate.fingerprint256]: "NEXT",
-      [cross.x509.fingerprint256]: "CROSS",
-    };
+    const { text, names } = await inRotation();
     assert.equal(
-      samplesOf(textOf(status, problems), names),
+      samplesOf(text, names),
       `linkerd_credentials_status_timestamp_seconds now+0h
 linkerd_credentials_status_exit_code 2
 linkerd_credentials_problems{rule="anchor-ends",severity="warning"} 1
@@ -215,6 +225,30 @@ linkerd_credentials_leaf_first_not_after_timestamp_seconds now-3h
     assert.match(text, /_in_bundle\{generation="",/);
     // What a replica has loaded cannot be what is stored.
     assert.match(text, /^linkerd_credentials_issuer_loaded\{replica="linkerd-identity-1"\} 0$/m);
+  });
+
+  test("have every name that an alert or a panel asks for", async () => {
+    const { text } = await inRotation();
+    const known = {
+      namespace: "linkerd",
+      issuerRenewBefore: "25h",
+      issuanceLifetime: "24h",
+      rotationAllowance: "90h",
+    };
+    const expressions = [
+      ...alertGroups(alertSettings(resolve({}), known)).flatMap(({ alerts }) =>
+        alerts.map(({ expression }) => expression),
+      ),
+      ...rows.flatMap(({ panels }) =>
+        panels.flatMap(({ queries }) => queries.map(({ expression }) => expression)),
+      ),
+    ];
+    const asked = new Set(expressions.flatMap((one) => one.match(/linkerd_credentials_\w+/g) ?? []));
+    assert.ok(asked.size > 15);
+    assert.deepEqual(
+      [...asked].filter((name) => !text.includes(`# TYPE ${name} gauge\n`)),
+      [],
+    );
   });
 
   test("escape what certificates are named", () => {
