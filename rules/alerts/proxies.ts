@@ -29,7 +29,8 @@ export function proxyAlerts({ issuanceLifetime }: AlertSettings): AlertGroup {
       {
         name: "LinkerdLeafRefreshFails",
         severity: "warning",
-        expression: `${refreshesIn("30m", '{result="error"}')} > 0`,
+        // A pod that has gone is in that span for as long.
+        expression: `${refreshesIn("30m", '{result="error"}')} > 0 and on (namespace, pod) ${leafEnds}`,
         for: "30m",
         summary:
           "The proxy of pod {{ $labels.namespace }}/{{ $labels.pod }} fails to refresh its certificate.",

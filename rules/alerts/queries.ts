@@ -6,7 +6,7 @@
  */
 
 /** Both names of a proxy's metric: the present one, and the one of older proxies, which the documentation still has. */
-export const ofProxies = (metric: string, selector = "") =>
+const ofProxies = (metric: string, selector = "") =>
   `max by (namespace, pod) (control_${metric}${selector} or ${metric}${selector})`;
 
 /** When each proxy's leaf ends. One that has none yet says 0, or nothing. */

@@ -32,10 +32,9 @@ export const images: readonly Image[] = [
   { repository: "linkerd/controller", command: "/linkerd-policy-controller", standIn: policyController },
   { repository: "linkerd/policy-controller", standIn: policyController },
   { repository: "linkerd/controller", program: ["linkerd-controller"] },
-  // Only a sandbox that was asked for these has them; without them, their containers cannot start.
+  // Only a sandbox that was asked for these two has them; without them, their containers cannot start.
   { repository: "hashicorp/vault", program: ["vault"] },
   { repository: "linkerd/tap", program: ["linkerd-tap"] },
-  { repository: "prometheus/prometheus", program: ["prometheus"] },
   { repository: "linkerd/metrics-api", standIn: { ports: [8085, 9995] } },
   { repository: "linkerd/web", standIn: { ports: [8084, 9994] } },
   { repository: "prom/prometheus", standIn: { ports: [9090] } },

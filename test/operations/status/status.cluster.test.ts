@@ -10,11 +10,21 @@ import { after, before, suite, test } from "node:test";
 import { z } from "zod";
 import { askToIssue } from "../../../mesh/certManager.ts";
 import { until } from "../../../sandbox/until.ts";
-import { authority, hoursFromNow, keysOf, leaf } from "../../certificates.ts";
+import { hoursFromNow, keysOf, leaf } from "../../certificates.ts";
 import { commandBlocks } from "../../docs/commandBlocks.ts";
 import { connectTo, kubectl, projectDirectory, removeSandbox, run } from "../../stack.ts";
 import { createReader, rights, statusOfReader, statusWithout } from "./reader.ts";
-import { blind, blindIdentity, fix, inLinkerd, rulesOf, shown, soundAgain, startShop } from "./shop.ts";
+import {
+  blind,
+  blindIdentity,
+  fix,
+  inLinkerd,
+  refuseByCaBundle,
+  rulesOf,
+  shown,
+  soundAgain,
+  startShop,
+} from "./shop.ts";
 
 before(startShop);
 after(removeSandbox);
@@ -120,22 +130,6 @@ async function endedPair(webhook: string) {
   const certificate = await leaf({ commonName, signer, publicKey, ...life });
   const key = KeyObject.from(privateKey).export({ format: "pem", type: "pkcs8" });
   return { "tls.crt": certificate.toString(), "tls.key": key.toString() };
-}
-
-/** Has the API server verify the profile validator by a stranger, past cert-manager; gives what takes it back. */
-async function refuseByCaBundle(): Promise<() => Promise<unknown>> {
-  const configuration = "validatingwebhookconfiguration/linkerd-sp-validator-webhook-config";
-  const injection = "cert-manager.io/inject-ca-from";
-  const { certificate } = await authority({ commonName: "stranger" });
-  const caBundle = Buffer.from(certificate.toString()).toString("base64");
-  const from = JSON.parse(await kubectl("get", configuration, "--output=json")).metadata.annotations[
-    injection
-  ];
-  // cert-manager would put its own there at once.
-  await kubectl("annotate", configuration, `${injection}-`);
-  const patch = [{ op: "replace", path: "/webhooks/0/clientConfig/caBundle", value: caBundle }];
-  await kubectl("patch", configuration, "--type=json", `--patch=${JSON.stringify(patch)}`);
-  return () => kubectl("annotate", configuration, `${injection}=${from}`);
 }
 
 suite("A user with the documented Role", () => {

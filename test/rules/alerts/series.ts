@@ -34,7 +34,7 @@ export interface Life {
 }
 
 /** Begin of the one that is stored at a time. */
-export function beginAt(time: number, { renewedAfter, stopsAt = Infinity }: Life): number {
+function beginAt(time: number, { renewedAfter, stopsAt = Infinity }: Life): number {
   // A renewal that falls due then fails already.
   const renewals = Math.floor(Math.min(time, stopsAt - 1e-6) / renewedAfter);
   return renewals * renewedAfter;
@@ -149,7 +149,7 @@ export function ofAnchor(lives: number, left: number, generation = 1): Series {
 export const pods = (state: string, count: number): Series =>
   status(`pods{meshed_namespace="shop",state="${state}"}`, () => count);
 
-export const looked = status("status_timestamp_seconds", (time) => time * hour);
+const looked = status("status_timestamp_seconds", (time) => time * hour);
 
 /** All of a mesh in which everything is right. */
 export const healthy: Series = {
