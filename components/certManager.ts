@@ -7,7 +7,7 @@ import { releaseArgs } from "./charts/release.ts";
 import { namespaceWith } from "./objects/namespace.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-export type CertManagerArgs = Pick<ResolvedSettings, "certManager" | "helmTimeoutSeconds">;
+export type CertManagerArgs = Pick<ResolvedSettings, "certManager" | "alerts" | "helmTimeoutSeconds">;
 
 /**
  * cert-manager, ready to issue.
@@ -23,7 +23,7 @@ export class CertManager extends pulumi.ComponentResource {
 
   constructor(name: string, args: CertManagerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:CertManager", name, {}, opts);
-    const { certManager, helmTimeoutSeconds } = args;
+    const { certManager, alerts, helmTimeoutSeconds } = args;
     const child = { parent: this };
     const { chartVersion } = certManager;
     const retries = isLater(chartVersion)
@@ -55,6 +55,9 @@ export class CertManager extends pulumi.ComponentResource {
             // The chart's own choice is kube-system, where the Leases outlive cert-manager.
             global: { leaderElection: { namespace } },
             ...retries,
+            ...(alerts.install
+              ? { prometheus: { podmonitor: { enabled: true, labels: alerts.labels } } }
+              : {}),
           },
           over: { crds: { enabled: true, keep: certManager.keepCrds }, startupapicheck: { enabled: true } },
         }),

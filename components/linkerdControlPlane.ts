@@ -19,7 +19,7 @@ export type TrustRoots =
 export interface LinkerdControlPlaneArgs
   extends Pick<
       ResolvedSettings,
-      "clusterDomain" | "trustDomain" | "helmTimeoutSeconds" | "crds" | "controlPlane"
+      "clusterDomain" | "trustDomain" | "helmTimeoutSeconds" | "crds" | "controlPlane" | "alerts"
     >,
     Pick<ResolvedSettings["identityIssuer"], "issuanceLifetime" | "clockSkewAllowance"> {
   /** Namespace of the control plane, which carries Linkerd's labels already. */
@@ -48,7 +48,7 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
 
   constructor(name: string, args: LinkerdControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:LinkerdControlPlane", name, {}, opts);
-    const { namespace, crds: definitions, controlPlane, helmTimeoutSeconds } = args;
+    const { namespace, crds: definitions, controlPlane, alerts, helmTimeoutSeconds } = args;
     // Settings of no known chart do not get here.
     const family = controlPlane.family!;
     const crds = hasCrdsChart(family)
@@ -70,7 +70,11 @@ export class LinkerdControlPlane extends pulumi.ComponentResource {
         name: family.chart,
         namespace,
         ...releaseArgs(controlPlane, controlPlane, helmTimeoutSeconds, {
-          under: controlPlane.highAvailability ? highAvailabilityValues(family) : {},
+          under: {
+            ...(controlPlane.highAvailability ? highAvailabilityValues(family) : {}),
+            // They call the control plane's job "<namespace>/linkerd-controller", by which the alerts find it.
+            ...(alerts.install ? { podMonitor: { enabled: true, labels: alerts.labels } } : {}),
+          },
           over: { ...meshValues(family, args), ...args.webhookValues },
         }),
       },

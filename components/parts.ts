@@ -16,6 +16,7 @@ export const parts = {
   "linkerd-cni": "the CNI plugin is installed",
   "linkerd-viz": "viz is installed",
   "linkerd-guard": "who may change credentials by hand changes",
+  "linkerd-alerts": "alerts and a dashboard are made",
   kubernetes: "the same objects are reached in another way",
 } as const;
 
@@ -35,6 +36,7 @@ const partOfComponent: Readonly<Record<string, Part>> = {
   "linkerd-rotating-tls:index:LinkerdControlPlane": "linkerd-control-plane",
   "linkerd-rotating-tls:index:LinkerdViz": "linkerd-viz",
   "linkerd-rotating-tls:index:CredentialsGuard": "linkerd-guard",
+  "linkerd-rotating-tls:index:LinkerdAlerts": "linkerd-alerts",
 };
 
 /** What a resource's URN says of it. */

@@ -27,6 +27,7 @@ import { CertManager } from "./certManager.ts";
 import { ClusterTrustAnchor } from "./clusterTrustAnchor.ts";
 import { CredentialsGuard } from "./credentialsGuard.ts";
 import { IdentityIssuer } from "./identityIssuer.ts";
+import { LinkerdAlerts } from "./linkerdAlerts.ts";
 import { LinkerdCni } from "./linkerdCni.ts";
 import { LinkerdControlPlane, type TrustRoots } from "./linkerdControlPlane.ts";
 import { LinkerdViz } from "./linkerdViz.ts";
@@ -110,7 +111,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:RotatingLinkerd", name, {}, opts);
     const settings = resolveSound(args);
     const { clusterDomain, trustDomain, helmTimeoutSeconds, identityIssuer, webhooks } = settings;
-    const { certManager, crds, controlPlane, cni, viz } = settings;
+    const { certManager, crds, controlPlane, cni, viz, alerts } = settings;
     const { duration, renewBefore, issuanceLifetime, clockSkewAllowance } = identityIssuer;
     const child = { parent: this };
     const level = levelOf(settings);
@@ -134,7 +135,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       child,
     );
     const ownCertManager = certManager.install
-      ? [new CertManager(`${name}-cert-manager`, { certManager, helmTimeoutSeconds }, child)]
+      ? [new CertManager(`${name}-cert-manager`, { certManager, alerts, helmTimeoutSeconds }, child)]
       : [];
     const afterCertManager = { ...child, dependsOn: ownCertManager };
 
@@ -173,6 +174,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         helmTimeoutSeconds,
         crds,
         controlPlane,
+        alerts,
         namespace: linkerdNamespace,
         trustRoots: anchors.trustRoots,
         issuanceLifetime,
@@ -206,6 +208,8 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
         { ...child, dependsOn: [...anchors.components, linkerd] },
       );
     }
+
+    if (alerts.install) new LinkerdAlerts(`${name}-alerts`, { ...settings, linkerdNamespace }, child);
 
     this.trustBundlePem = anchors.bundlePem;
     this.trustAnchors = anchors.statuses;

@@ -25,6 +25,7 @@ export interface RotatingLinkerdArgs {
   readonly cni?: LinkerdCniSettings | undefined;
   readonly viz?: LinkerdVizSettings | undefined;
   readonly guard?: GuardSettings | undefined;
+  readonly alerts?: AlertsSettings | undefined;
 }
 
 /** The mesh's trust anchors. */
@@ -297,6 +298,20 @@ export interface GuardSettings {
    * Defaults to none. Every ServiceAccount of `certManager.namespace` may, since cert-manager is one of them.
    */
   readonly writers?: readonly string[] | undefined;
+}
+
+/** What tells of trouble with the credentials, for a Prometheus that the Prometheus Operator runs, and for Grafana. */
+export interface AlertsSettings {
+  /**
+   * Whether to make the alerts (a PrometheusRule) and a dashboard (a ConfigMap with the label `grafana_dashboard: "1"`), and to
+   * have the charts of Linkerd and cert-manager make their PodMonitors. Defaults to false; needs Linkerd 2.12 or newer, and the operator's definitions.
+   */
+  readonly install?: boolean | undefined;
+  /**
+   * Labels of the PrometheusRule and the PodMonitors, by which a Prometheus may select them, such as
+   * `{ release: "kube-prometheus-stack" }`. Defaults to none.
+   */
+  readonly labels?: Readonly<Record<string, pulumi.Input<string>>> | undefined;
 }
 
 /**

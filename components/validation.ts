@@ -40,6 +40,7 @@ const judged = {
   cni: ["namespace"],
   viz: ["namespace", "chartVersion"],
   guard: [],
+  alerts: [],
 } as const satisfies { readonly [Group in keyof Settings]: true | readonly (keyof Settings[Group])[] };
 
 /** Puts a finding into the words of the caller's own settings. */

@@ -1,12 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { webhookAuthorityLifetimes } from "../rules/lifetimes/webhookCertificates.ts";
-import { type Webhook, webhookServerName } from "../rules/linkerdNames.ts";
+import { type Webhook, webhookAuthorityName, webhookServerName } from "../rules/linkerdNames.ts";
 import { Certificate, Issuer } from "./objects/certManager.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
-/** Names that Linkerd's documentation gives to the webhooks' own authority. */
-const authorityName = "webhook-issuer";
-const authoritySecretName = "webhook-issuer-tls";
+const authoritySecretName = `${webhookAuthorityName}-tls`;
 
 /**
  * If the chart has made a Secret until now, Helm would delete it under the running webhook; and if the chart is to
@@ -52,13 +50,13 @@ export class WebhookCredentials extends pulumi.ComponentResource {
     const child = { parent: this };
     const selfSigned = new Issuer(
       `${name}-self-signed`,
-      { name: `${authorityName}-self-signed`, namespace },
+      { name: `${webhookAuthorityName}-self-signed`, namespace },
       { selfSigned: {} },
       { ...child, dependsOn: opts?.dependsOn ?? [] },
     );
     const authority = new Certificate(
       `${name}-authority`,
-      { name: authorityName, namespace },
+      { name: webhookAuthorityName, namespace },
       {
         secretName: authoritySecretName,
         ...webhookAuthorityLifetimes,
@@ -73,7 +71,7 @@ export class WebhookCredentials extends pulumi.ComponentResource {
     );
     const issuer = new Issuer(
       `${name}-authority`,
-      { name: authorityName, namespace },
+      { name: webhookAuthorityName, namespace },
       // By way of the Certificate, so that the Issuer is made once the Secret is filled.
       { ca: { secretName: authority.metadata.name.apply(() => authoritySecretName) } },
       child,

@@ -205,6 +205,13 @@ export const changes: Readonly<Record<string, Change>> = {
     note: "the provider changes ConfigMaps in place from then on",
   },
   credentialWriters: { to: ["velero"], ...unused("guardCredentials") },
+  installAlerts: {
+    to: true,
+    needs: "the Prometheus Operator's definitions",
+    does: ["linkerd-alerts", "linkerd-cert-manager", "linkerd-control-plane"],
+    note: "the charts make their PodMonitors: nothing is restarted",
+  },
+  alertLabels: { to: { release: "monitoring" }, ...unused("installAlerts") },
   helmTimeoutSeconds: {
     to: 700,
     does: ["linkerd-cert-manager", "linkerd-control-plane", "linkerd-control-plane-crds"],

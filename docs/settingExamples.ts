@@ -166,6 +166,11 @@ export const settingExamples: Readonly<Record<string, SettingExample>> = {
     with: { guardCredentials: true },
   },
 
+  alertLabels: {
+    range: "labels and their values",
+    example: { release: "kube-prometheus-stack" },
+    with: { installAlerts: true },
+  },
   helmTimeoutSeconds: { range: "1 or more", example: 900 },
   kubeconfig: { range: "a path, not the file's text", example: "~/.kube/production" },
   kubeContext: { range: "a context of the kubeconfig", example: "my-production-cluster" },

@@ -197,6 +197,8 @@ const argumentRows: Readonly<Record<string, Row>> = {
   linkerdVizValues: sets("viz.values", helmValues),
   guardCredentials: sets("guard.install", boolean),
   credentialWriters: sets("guard.writers", strings),
+  installAlerts: sets("alerts.install", boolean),
+  alertLabels: sets("alerts.labels", parts("an object of labels")),
   helmTimeoutSeconds: sets("helmTimeoutSeconds", integer),
 };
 

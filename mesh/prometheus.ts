@@ -1,4 +1,5 @@
 /** What the viz extension's Prometheus has heard of the proxies' leaves: of all pods at once, at the cost of one request. */
+import { failedRefreshes, leafEnds, leafRefreshes } from "../rules/alerts/queries.ts";
 import type { Mesh } from "./cluster.ts";
 import { withPortForward } from "./portForward.ts";
 import { fetchText } from "./proxyLeaf.ts";
@@ -25,13 +26,6 @@ export interface LeafReports {
   readonly failure?: string;
 }
 
-/** Both names: the present one, and the one of older proxies, which the documentation still has. */
-const either = (metric: string, selector = "") =>
-  `max by (namespace, pod) (control_${metric}${selector} or ${metric}${selector})`;
-const ends = either("identity_cert_expiration_timestamp_seconds");
-const starts = either("identity_cert_refresh_timestamp_seconds");
-const failures = either("identity_cert_refreshes_total", '{result="error"}');
-
 /** `undefined` if the mesh has no Prometheus of viz'. */
 export async function readLeafReports(mesh: Mesh): Promise<LeafReports | undefined> {
   const { core, signal } = mesh;
@@ -57,8 +51,8 @@ export async function readLeafReports(mesh: Mesh): Promise<LeafReports | undefin
           new Map(
             (await query(expression)).map(({ namespace: of, pod: name, value }) => [`${of}/${name}`, value]),
           );
-        const [from, failed] = [await byPod(starts), await byPod(failures)];
-        const reports = (await query(ends)).map(({ namespace: of, pod: name, value }): LeafReport => {
+        const [from, failed] = [await byPod(leafRefreshes), await byPod(failedRefreshes)];
+        const reports = (await query(leafEnds)).map(({ namespace: of, pod: name, value }): LeafReport => {
           const start = from.get(`${of}/${name}`);
           return {
             namespace: of,

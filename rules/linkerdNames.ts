@@ -85,6 +85,9 @@ export const vizWebhooks: readonly Webhook[] = [
   },
 ];
 
+/** The Certificate and the Issuer of the webhooks' own authority, as Linkerd's documentation has them. */
+export const webhookAuthorityName = "webhook-issuer";
+
 /** The name by which the API server calls a webhook. */
 export function webhookServerName(serviceName: string, namespace: string): string {
   return `${serviceName}.${namespace}.svc`;

@@ -48,6 +48,7 @@ const extras: Extra[] = [
   "kwok",
   "mesh-load",
   "workflows",
+  "prometheus",
   "go-tests",
 ];
 const files = named.length > 0 ? named : everyFile.sort();

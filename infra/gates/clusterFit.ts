@@ -23,7 +23,7 @@ import type { Run } from "./run.ts";
  */
 export async function requireFit(run: Run, exportState: ExportState = exportOwnState): Promise<void> {
   const { look, namespace: before, settings, installer, onUnseen, spell } = run;
-  const { controlPlane, certManager, trustManager, crds, trustAnchor, guard } = settings;
+  const { controlPlane, certManager, trustManager, crds, trustAnchor, guard, alerts } = settings;
   const { family } = controlPlane;
   const seen = <Found>(looked: Promise<Found>) =>
     looked.catch((error: Error) => {
@@ -50,7 +50,12 @@ export async function requireFit(run: Run, exportState: ExportState = exportOwnS
       family && seen(look("findKubernetesMisfits", family)),
       family &&
         namespace &&
-        seen(look("findDefinitionMisfits", { family, installGatewayApi, namespace, certManagerNamespace })),
+        seen(
+          look("findDefinitionMisfits", {
+            ...{ family, installGatewayApi, namespace, certManagerNamespace },
+            installAlerts: alerts.install,
+          }),
+        ),
       family && namespace && planned && seen(look("findRunningBundle", family, namespace)),
       trustAnchor.source === "cluster" &&
         anchorNamespace &&

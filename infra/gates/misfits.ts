@@ -20,6 +20,8 @@ export interface WantedDefinitions {
   readonly namespace: string;
   /** Namespace of cert-manager, if it is installed. */
   readonly certManagerNamespace: string | undefined;
+  /** Whether objects of the Prometheus Operator's are going to be made. */
+  readonly installAlerts: boolean;
 }
 
 /** The anchors of the mesh that runs; `undefined` if none does. */
@@ -94,7 +96,11 @@ async function findDefinitions({ definitions }: Client, names: readonly string[]
 
 /** Which definitions are someone else's, or would be deleted, or are missing. */
 export async function findDefinitionMisfits(cluster: Client, wanted: WantedDefinitions): Promise<Finding[]> {
-  const checks = [checkOwners(cluster, wanted), checkGatewayApi(cluster, wanted)];
+  const checks = [
+    checkOwners(cluster, wanted),
+    checkGatewayApi(cluster, wanted),
+    checkOperator(cluster, wanted),
+  ];
   return (await Promise.all(checks)).flat();
 }
 
@@ -184,6 +190,21 @@ async function checkGatewayApi(
     broken("gateway-api-absent", {
       field,
       message: `The cluster lacks the definitions of the Gateway API, which Linkerd ${family.linkerd} looks for.`,
+    }),
+  ];
+}
+
+/** Without them, Helm and the API server refuse what the alerts are made of, in the midst of an update. */
+async function checkOperator(cluster: Client, { installAlerts }: WantedDefinitions): Promise<Finding[]> {
+  if (!installAlerts) return [];
+  const needed = ["podmonitors", "prometheusrules"].map((plural) => `${plural}.monitoring.coreos.com`);
+  const present = (await findDefinitions(cluster, needed)).map(({ name }) => name);
+  const missing = needed.filter((name) => !present.includes(name));
+  if (missing.length === 0) return [];
+  return [
+    broken("prometheus-operator", {
+      field: "alerts.install",
+      message: `The cluster lacks ${missing.join(" and ")}, of which the alerts and Linkerd's PodMonitors are made.`,
     }),
   ];
 }

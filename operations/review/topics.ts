@@ -484,6 +484,7 @@ const plain = {
     "It runs on every node, and pods get their network by it from their next start on.",
   ],
   "linkerd-viz": ["viz", "It sees the traffic of the mesh."],
+  "linkerd-alerts": ["alerts", "Trouble with the credentials is announced by them."],
   kubernetes: [
     "the Kubernetes provider",
     "By it the cluster is reached; another cluster has nothing of this stack, and needs a stack of its own.",

@@ -7,7 +7,8 @@ import { coloured } from "../colour.ts";
 import { parseTimeout, runCommand } from "../command.ts";
 import { warnBeforeOption } from "../lifetimes.ts";
 import { carryOut, describePlan, planOf } from "./fix.ts";
-import { statusJson } from "./json.ts";
+import { statusFacts, statusJson } from "./json.ts";
+import { statusMetrics } from "./metrics.ts";
 import { statusPage } from "./page.ts";
 import { readStatus } from "./read.ts";
 import { statusTable } from "./table.ts";
@@ -18,6 +19,7 @@ interface StatusOptions {
   readonly leaves: boolean;
   readonly fix: boolean;
   readonly html?: string;
+  readonly prometheus: boolean;
 }
 
 export const main = () =>
@@ -33,6 +35,9 @@ export const main = () =>
       warnBeforeOption(),
       new Option("--leaves", "ask every proxy for its leaf, not a sample").default(false),
       new Option("--html <file>", "write a page with a timeline of every certificate's life, too"),
+      new Option("--prometheus", "print what nobody else exports as metrics, in Prometheus' text format")
+        .default(false)
+        .conflicts(["json", "watch", "fix"]),
       new Option("--watch [interval]", "look again and again, such as every 10s; --timeout is for each look")
         .argParser(parseTimeout)
         .preset("30s"),
@@ -45,10 +50,9 @@ export const main = () =>
       const problems = problemsOf(status, options.warnBefore);
       // A terminal shows the last look alone; of JSON, each look is a line.
       if (options.watch !== undefined && !options.json && process.stdout.isTTY) console.clear();
-      const indentation = options.watch === undefined ? 2 : 0;
-      console.log(
-        options.json ? statusJson(status, problems, indentation) : coloured(statusTable(status, problems)),
-      );
+      if (options.prometheus) process.stdout.write(statusMetrics(statusFacts(status, problems)));
+      else if (options.json) console.log(statusJson(status, problems, options.watch === undefined ? 2 : 0));
+      else console.log(coloured(statusTable(status, problems)));
       if (options.html !== undefined) writeFileSync(options.html, statusPage(status, problems));
       if (options.fix) await fix(mesh, status, problems);
       return verdictOf(problems);

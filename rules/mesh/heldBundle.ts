@@ -10,7 +10,9 @@ import { chainInProxy } from "../credentials/chain.ts";
  * - `stale`: none of them.
  * - `unknown`: nobody can say which it holds.
  */
-export type BundleState = "current" | "overlapping" | "stale" | "unknown";
+export type BundleState = (typeof bundleStates)[number];
+
+export const bundleStates = ["current", "overlapping", "stale", "unknown"] as const;
 
 /** @param held absent if they are not known. */
 export function bundleState(

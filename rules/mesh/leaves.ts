@@ -5,9 +5,9 @@ import type { Generation } from "./generations.ts";
 
 /** Linkerd's proxies ask for the next leaf when this much of its life is over. */
 const refreshAt = 0.7;
-/** Of a leaf's life, what a proxy may be late of which no failure is known. */
-const grace = 0.1;
-/** The same of one that has failed at some time since its start: it asks a while later, for the clock's skew. */
+/** A proxy of which no failure is known is late when this much of it is over. */
+export const lateAt = 0.8;
+/** What one may be late that has failed at some time since its start: it asks a while later, for the clock's skew. */
 const graceAfterFailures = 0.04;
 
 /**
@@ -16,7 +16,9 @@ const graceAfterFailures = 0.04;
  * - `ended`: it is not valid any more, and the proxy will not come back without a restart.
  * - `refused`: it is valid, and leads to none of the mesh's anchors.
  */
-export type LeafState = "live" | "failing" | "ended" | "refused";
+export type LeafState = (typeof leafStates)[number];
+
+export const leafStates = ["live", "failing", "ended", "refused"] as const;
 
 /** A leaf's life, and how many refreshes have failed since the proxy started, as far as it says so. */
 export interface LeafLife {
@@ -36,7 +38,7 @@ export function lifeState(
 ): Exclude<LeafState, "refused"> {
   if (time > end) return "ended";
   const over = (time.getTime() - from.getTime()) / (end.getTime() - from.getTime());
-  return over > refreshAt + (failedRefreshes > 0 ? graceAfterFailures : grace) ? "failing" : "live";
+  return over > (failedRefreshes > 0 ? refreshAt + graceAfterFailures : lateAt) ? "failing" : "live";
 }
 
 /** @param anchors the mesh's own, by which others judge it. */

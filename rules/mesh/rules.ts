@@ -83,6 +83,11 @@ export const meshRules = {
     fix: "Install the Gateway API, or set crds.installGatewayApi to true.",
     source: "linkerd check looks for the Gateway API's definitions",
   },
+  "prometheus-operator": {
+    demand: "The Prometheus Operator's definitions are on the cluster if alerts are to be installed.",
+    fix: "Install the Prometheus Operator first, such as by kube-prometheus-stack; or set alerts.install to false.",
+    source: "a PrometheusRule and a PodMonitor are of its API group, monitoring.coreos.com",
+  },
   "signer-trusted": {
     demand:
       "An anchor signs only if the running mesh has it in its bundle, or one there that vouches for it.",

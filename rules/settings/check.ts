@@ -2,6 +2,7 @@
 import { checkUnknown } from "../charts/unknownValues.ts";
 import type { Finding } from "../finding.ts";
 import { known } from "../known.ts";
+import { checkAlerts } from "./alerts.ts";
 import { checkCertManager, checkTrustManager } from "./certManager.ts";
 import { chartGroups, checkHelmTimeout, checkRepository, installedCharts } from "./charts.ts";
 import { checkCni } from "./cni.ts";
@@ -32,6 +33,7 @@ export function checkSettings(settings: Settings, now = new Date()): Finding[] {
     ...checkRepository("certManager", settings),
     ...(installed.cni ? checkCni(settings) : []),
     ...(installed.viz ? checkViz(settings) : []),
+    ...(settings.alerts.install ? checkAlerts(settings) : []),
     ...checkCommonNames(settings),
     ...checkGuard(settings),
   ];

@@ -88,4 +88,5 @@ export const defaults = {
   },
   // It needs a newer Kubernetes than Linkerd does, and refuses whatever else writes the mesh's credentials.
   guard: { install: false, writers: [] },
+  alerts: { install: false, labels: {} },
 } as const satisfies Defaults;

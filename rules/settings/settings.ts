@@ -152,6 +152,10 @@ export interface Settings<Later extends object = object> {
     readonly values: HelmValues;
   };
   readonly guard: { readonly install: boolean; readonly writers: readonly string[] };
+  readonly alerts: {
+    readonly install: boolean;
+    readonly labels: Readonly<Record<string, string | Later>>;
+  };
 }
 
 /** The setting that makes someone else than a trust anchor of this program sign the identity issuer, if there is one. */

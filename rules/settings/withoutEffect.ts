@@ -24,7 +24,7 @@ export function* checkWithoutEffect(settings: Settings): Iterable<Finding> {
 
 /** Why settings have no effect, and which. */
 function* withoutEffect(settings: Settings): Iterable<readonly [why: string, ...paths: string[]]> {
-  const { certManager, trustManager, controlPlane, cni, viz, webhooks, trustAnchor } = settings;
+  const { certManager, trustManager, controlPlane, cni, viz, alerts, webhooks, trustAnchor } = settings;
   const { source, generations, provided } = trustAnchor;
   const installs = installedCharts(settings);
   const ofChart = (group: string) => ["chart", "chartVersion", "values"].map((name) => `${group}.${name}`);
@@ -63,6 +63,7 @@ function* withoutEffect(settings: Settings): Iterable<readonly [why: string, ...
   if (!settings.guard.install) yield ["guard.install is false", "guard.writers"];
   if (!cni.install) yield ["cni.install is false", ...ofNamespace("cni"), ...ofChart("cni")];
   if (!viz.install) yield ["viz.install is false", ...ofNamespace("viz"), ...ofChart("viz")];
+  if (!alerts.install) yield ["alerts.install is false", "alerts.labels"];
   if (!webhooks.rotateCredentials) {
     const lifetimes = ["webhooks.certificateDuration", "webhooks.certificateRenewBefore"];
     yield ["webhooks.rotateCredentials is false", ...lifetimes];

@@ -16,6 +16,7 @@ export const extras = [
   "vault",
   "linkerd-2.10",
   "workflows",
+  "prometheus",
   "go-tests",
 ] as const;
 
@@ -78,6 +79,8 @@ const linkerdVersion = "git-e1ba0e03";
 const oldLinkerdVersion = "stable-2.10.2";
 const certManagerVersion = "v1.21.2";
 const trustManagerVersion = "v0.24.0";
+/** Its Go module has it as v0.315.0. */
+const prometheusVersion = "3.15.0";
 
 /** What the linker sets in one of Kubernetes' packages that hold its version. */
 function versionVariables(packagePath: string, version: string): Record<string, string> {
@@ -128,6 +131,20 @@ function bridgedProvider(name: "tls" | "random", cpuSeconds: number): Tool {
     ownSources: ".",
     variables: { "main.version": providerVersions[name] },
     cpuSeconds,
+  };
+}
+
+function prometheusTool(name: "prometheus" | "promtool", cpuSeconds: number): Tool {
+  return {
+    name,
+    module: "prometheus",
+    package: `github.com/prometheus/prometheus/cmd/${name}`,
+    // Upstream's own way to leave out every cloud's service discovery. Without the tag builtinassets there is no web page, whose
+    // files the module does not hold.
+    flags: ["-tags=remove_all_sd,enable_kubernetes_sd"],
+    variables: { "github.com/prometheus/common/version.Version": prometheusVersion },
+    cpuSeconds,
+    extra: "prometheus",
   };
 }
 
@@ -249,6 +266,8 @@ export const tools: readonly Tool[] = [
     cpuSeconds: 6,
     extra: "workflows",
   },
+  prometheusTool("prometheus", 175),
+  prometheusTool("promtool", 5),
   oldKubernetesTool("kube-apiserver", 600),
   oldKubernetesTool("kube-controller-manager", 80),
   oldKubernetesTool("kube-scheduler", 30),

@@ -150,7 +150,7 @@ const mistakes =
   '0 x -1 1.5 0s 1s 5m 999999h 30h A_B [] [2] {"a":1} true false secret 1.2.3 ../x.tgz oci://a/b 2'.split(
     " ",
   );
-const everything = { installLinkerdCni: "true", installLinkerdViz: "true" };
+const everything = { installLinkerdCni: "true", installLinkerdViz: "true", installAlerts: "true" };
 
 test("one mistake in a sound configuration is one finding", () => {
   const defaults = Object.fromEntries(

@@ -377,3 +377,21 @@ test("another life of an anchor that the cluster keeps is refused, however it is
     /clusterTrustAnchorDuration: .* has the duration 87600h0m0s\. With "80000h" it would be replaced .*\n.*Set it back to "87600h0m0s"/,
   );
 });
+
+test("alerts are refused on a cluster that lacks a definition of the Prometheus Operator's", async () => {
+  const wanted = { ...newest, alerts: { install: true } };
+  const [monitors, alerts] = ["podmonitors", "prometheusrules"].map((plural) => ({
+    name: `${plural}.monitoring.coreos.com`,
+  }));
+  const routes = [httpRoutes, ...others].map((name) => ({ name }));
+  await look(wanted, "31", [...routes, monitors!, alerts!]);
+  await assert.rejects(
+    look(wanted, "31", routes),
+    /installAlerts: The cluster lacks podmonitors\.monitoring\.coreos\.com and prometheusrules\.monitoring/,
+  );
+  await assert.rejects(
+    look(wanted, "31", [...routes, monitors!]),
+    /lacks prometheusrules\.monitoring\.coreos\.com, /,
+  );
+  await look(newest, "31", routes);
+});

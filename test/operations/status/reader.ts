@@ -48,7 +48,7 @@ export async function createReader(): Promise<void> {
 }
 
 /** Runs `status` as that user. */
-export async function statusOfReader(): Promise<CommandResult> {
+export async function statusOfReader(...options: string[]): Promise<CommandResult> {
   const token = (await kubectl("create", "token", account, "--namespace=default")).trim();
   const config = JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "--output=json"));
   const [context] = config.contexts as { context: { user: string } }[];
@@ -56,7 +56,7 @@ export async function statusOfReader(): Promise<CommandResult> {
   const file = join(temporaryFolder(), "kubeconfig");
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
   const env = { ...environment, KUBECONFIG: file };
-  return execute(process.execPath, ["operations/status/status.ts"], undefined, env);
+  return execute(process.execPath, ["operations/status/status.ts", ...options], undefined, env);
 }
 
 /** What `status` says to that user without one of the rights. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../../sandbox/until.ts";
+import { authority } from "../../certificates.ts";
 import { kubectl, operation, run, set, startSandbox, temporaryFolder, up } from "../../stack.ts";
 
 export const inLinkerd = "--namespace=linkerd";
@@ -14,6 +15,11 @@ export async function startShop(): Promise<void> {
   await set("issuanceLifetime", "60s");
   await set("clockSkewAllowance", "10s");
   await up();
+  await openShop();
+}
+
+/** Makes the two meshed Deployments, beside a mesh that is there. */
+export async function openShop(): Promise<void> {
   const template = (name: string) => ({
     metadata: { labels: { app: name } },
     spec: { terminationGracePeriodSeconds: 1, containers: [{ name: "app", image: "example.com/app:1" }] },
@@ -185,4 +191,20 @@ export async function blindIdentity(): Promise<string> {
     source: { component: "linkerd-identity" },
   });
   return message;
+}
+
+/** Has the API server verify the profile validator by a stranger, past cert-manager; gives what takes it back. */
+export async function refuseByCaBundle(): Promise<() => Promise<unknown>> {
+  const configuration = "validatingwebhookconfiguration/linkerd-sp-validator-webhook-config";
+  const injection = "cert-manager.io/inject-ca-from";
+  const { certificate } = await authority({ commonName: "stranger" });
+  const caBundle = Buffer.from(certificate.toString()).toString("base64");
+  const from = JSON.parse(await kubectl("get", configuration, "--output=json")).metadata.annotations[
+    injection
+  ];
+  // cert-manager would put its own there at once.
+  await kubectl("annotate", configuration, `${injection}-`);
+  const patch = [{ op: "replace", path: "/webhooks/0/clientConfig/caBundle", value: caBundle }];
+  await kubectl("patch", configuration, "--type=json", `--patch=${JSON.stringify(patch)}`);
+  return () => kubectl("annotate", configuration, `${injection}=${from}`);
 }

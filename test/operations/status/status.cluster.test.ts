@@ -10,11 +10,21 @@ import { after, before, suite, test } from "node:test";
 import { z } from "zod";
 import { askToIssue } from "../../../mesh/certManager.ts";
 import { until } from "../../../sandbox/until.ts";
-import { authority, hoursFromNow, keysOf, leaf } from "../../certificates.ts";
+import { hoursFromNow, keysOf, leaf } from "../../certificates.ts";
 import { commandBlocks } from "../../docs/commandBlocks.ts";
 import { connectTo, kubectl, projectDirectory, removeSandbox, run } from "../../stack.ts";
 import { createReader, rights, statusOfReader, statusWithout } from "./reader.ts";
-import { blind, blindIdentity, fix, inLinkerd, rulesOf, shown, soundAgain, startShop } from "./shop.ts";
+import {
+  blind,
+  blindIdentity,
+  fix,
+  inLinkerd,
+  refuseByCaBundle,
+  rulesOf,
+  shown,
+  soundAgain,
+  startShop,
+} from "./shop.ts";
 
 before(startShop);
 after(removeSandbox);
@@ -44,14 +54,17 @@ test("a mesh that is right: every pod's bundle, every leaf, and what the webhook
   }
 });
 
-test("the commands of docs/status.md do what the page says", async () => {
-  const scripts = commandBlocks("docs/status.md").filter(({ remark }) => remark?.startsWith("run by"));
-  const written = ["status.json", "status.html"].map((name) => join(projectDirectory, name));
+test("the commands of docs/status.md, and of docs/alerts.md, do what the page says", async () => {
+  const scripts = ["docs/status.md", "docs/alerts.md"]
+    .flatMap(commandBlocks)
+    .filter(({ remark }) => remark === "run by test/operations/status/status.cluster.test.ts");
+  const written = ["status.json", "status.html", "status.prom"].map((name) => join(projectDirectory, name));
   try {
     for (const { script } of scripts) await run("bash", "-c", `set -e -o pipefail\n${script}`);
-    const [json, html] = written.map((file) => readFileSync(file, "utf8"));
+    const [json, html, metrics] = written.map((file) => readFileSync(file, "utf8"));
     assert.equal(JSON.parse(json!).verdict, "ok");
     assert.match(html!, /<title>All right: /);
+    assert.match(metrics!, /^linkerd_credentials_status_exit_code 0$/m);
   } finally {
     for (const file of written) rmSync(file, { force: true });
   }
@@ -117,22 +130,6 @@ async function endedPair(webhook: string) {
   const certificate = await leaf({ commonName, signer, publicKey, ...life });
   const key = KeyObject.from(privateKey).export({ format: "pem", type: "pkcs8" });
   return { "tls.crt": certificate.toString(), "tls.key": key.toString() };
-}
-
-/** Has the API server verify the profile validator by a stranger, past cert-manager; gives what takes it back. */
-async function refuseByCaBundle(): Promise<() => Promise<unknown>> {
-  const configuration = "validatingwebhookconfiguration/linkerd-sp-validator-webhook-config";
-  const injection = "cert-manager.io/inject-ca-from";
-  const { certificate } = await authority({ commonName: "stranger" });
-  const caBundle = Buffer.from(certificate.toString()).toString("base64");
-  const from = JSON.parse(await kubectl("get", configuration, "--output=json")).metadata.annotations[
-    injection
-  ];
-  // cert-manager would put its own there at once.
-  await kubectl("annotate", configuration, `${injection}-`);
-  const patch = [{ op: "replace", path: "/webhooks/0/clientConfig/caBundle", value: caBundle }];
-  await kubectl("patch", configuration, "--type=json", `--patch=${JSON.stringify(patch)}`);
-  return () => kubectl("annotate", configuration, `${injection}=${from}`);
 }
 
 suite("A user with the documented Role", () => {

@@ -84,6 +84,7 @@ const cases: readonly (readonly [key: string, value: unknown, without: Values, e
   ["linkerdVizChart", "mine", {}, { installLinkerdViz: true }],
   ["linkerdVizChartVersion", "2026.8.2", {}, { installLinkerdViz: true }],
   ["linkerdVizValues", { defaultLogLevel: "debug" }, {}, { installLinkerdViz: true }],
+  ["alertLabels", { release: "a" }, {}, { installAlerts: true }],
 ];
 
 /** Refused by rules of their own where they have no effect. */
@@ -122,6 +123,7 @@ const always = [
   "installLinkerdCni",
   "installLinkerdViz",
   "guardCredentials",
+  "installAlerts",
   "helmTimeoutSeconds",
   "kubeconfig",
   "kubeContext",

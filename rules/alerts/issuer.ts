@@ -1,0 +1,83 @@
+/** Alerts about the identity issuer: its renewal, and whether identity uses what was renewed. */
+import { identityIssuerName } from "../linkerdNames.ts";
+import type { AlertGroup } from "./alert.ts";
+import { loadedIssuerEnds, ofCertificates, ofStatus } from "./queries.ts";
+import { notRenewed, windowLeft } from "./renewal.ts";
+import { type AlertSettings, secondsOf } from "./settings.ts";
+
+/** A replica's own word may be as much older as Prometheus asks seldom. */
+const sameEndSeconds = 600;
+
+export function issuerAlerts(settings: AlertSettings): AlertGroup {
+  const { hasIssuerCertificate, issuerRenewBefore } = settings;
+  const issuer = [identityIssuerName];
+  const loadedLeft = `${ofStatus("issuer_loaded_not_after_timestamp_seconds")} - time()`;
+  const notLoaded = `${ofStatus("issuer_loaded")} == 0`;
+  const otherEnd = `abs(${loadedIssuerEnds} - scalar(max(${ofCertificates("expiration_timestamp_seconds", issuer)}))) > ${sameEndSeconds}`;
+  const retries = `{{ with query "${ofStatus("issuer_retries_before_end")}" }} cert-manager tries {{ . | first | value }} more times before that.{{ end }}`;
+  return {
+    name: "linkerd-identity-issuer",
+    title: "The identity issuer",
+    alerts: [
+      {
+        name: "LinkerdIssuerNotRenewed",
+        severity: "warning",
+        expression: hasIssuerCertificate ? notRenewed(issuer, windowLeft.late) : ownLifeLeft(windowLeft.late),
+        for: "10m",
+        summary: "The identity issuer is not renewed in time: it ends in {{ $value | humanizeDuration }}.",
+        description: `A third of the time for its renewal is over.${retries} At its end every proxy's certificate has ended, and only a restart brings a proxy back.`,
+        remedy:
+          "`npm run -s status` says what keeps cert-manager from it; then see [when a renewal fails](credentials.md#when-a-renewal-fails). Where someone else keeps the Secret, tell them.",
+      },
+      {
+        name: "LinkerdIssuerLastRetries",
+        severity: "critical",
+        expression: [
+          hasIssuerCertificate ? notRenewed(issuer, windowLeft.last) : ownLifeLeft(windowLeft.last),
+          `(${loadedLeft}) < ${windowLeft.last} * ${secondsOf(issuerRenewBefore)}`,
+        ].join(" or "),
+        for: "5m",
+        summary: "The identity issuer ends in {{ $value | humanizeDuration }}.",
+        description: `What is stored, or what an identity controller has loaded, is about to end.${retries} Every proxy's certificate ends with it.`,
+        remedy: "As above, now. If it has ended: [recover](recovery.md).",
+      },
+      {
+        name: "LinkerdIssuerNotLoaded",
+        severity: "warning",
+        expression: hasIssuerCertificate ? `${notLoaded} or ${otherEnd}` : notLoaded,
+        for: "15m",
+        summary: "An identity controller signs with another issuer than the one that is stored.",
+        description:
+          "It has missed the renewal, and does not look again. It signs until the issuer that it has loaded ends; then no proxy gets a certificate from it.",
+        remedy: "`npm run -s status -- --fix` restarts it.",
+      },
+      {
+        name: "LinkerdIssuerUpdateSkipped",
+        severity: "critical",
+        expression: ofStatus("issuer_reload_timestamp_seconds", '{reason="IssuerUpdateSkipped"}'),
+        summary: "Identity has refused the new identity issuer (IssuerUpdateSkipped).",
+        description:
+          "It goes on with the one before, until that one ends; and it does not start again with the one that is stored. Most often that one is below an anchor that identity has not read.",
+        remedy:
+          "`npm run -s check -- --secret linkerd/linkerd-identity-issuer` says what is wrong with it. [recover](recovery.md) has cert-manager issue it again, and restarts identity only if it has to.",
+      },
+      {
+        name: "LinkerdIssuerValidationFailed",
+        severity: "critical",
+        expression: ofStatus("issuer_reload_timestamp_seconds", '{reason="IssuerValidationFailed"}'),
+        summary: "Identity refuses to sign with the issuer that it has loaded (IssuerValidationFailed).",
+        description:
+          "The issuer, or the anchor above it, has ended. No proxy gets a certificate any more, and those that they have end one after the other.",
+        remedy: "[recover](recovery.md), now.",
+      },
+    ],
+  };
+}
+
+/** Of an issuer of which cert-manager says nothing: its second half is the time for its renewal. */
+function ownLifeLeft(share: number): string {
+  const [begin, end] = ["issuer_not_before_timestamp_seconds", "issuer_not_after_timestamp_seconds"].map(
+    (metric) => ofStatus(metric),
+  );
+  return `(${end} - time()) < ${share} * 0.5 * (${end} - ${begin})`;
+}
