@@ -1,5 +1,5 @@
 /** Stacks as the policy pack sees them: what the program registers, with credentials that fit each other. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import { RotatingLinkerd } from "../../components/index.ts";
 import { argumentsOf } from "../../infra/config.ts";
@@ -8,29 +8,38 @@ import type { Refusal, Resource, RuleSettings } from "../../policy/resource.ts";
 import { authority, type Fabricated, hoursFromNow, now } from "../certificates.ts";
 import type { Values } from "../configured.ts";
 import { type Compute, computed, record } from "../registrations.ts";
+import type { Registering, Staging } from "./badChanges.ts";
 
-/** What the program registers with these settings: at a first run, when it is done. */
-export async function stackOf(values: Values): Promise<Resource[]> {
+/** What the program registers with these settings, with a bad change if there is one: at a first run, when it is done. */
+export async function stackOf(values: Values, staging: Staging = {}): Promise<Resource[]> {
+  const { change = () => undefined, add, outputs, state = (stack) => [...stack] } = staging;
   const { outcomes } = await record(
     () => {
       const provider = new kubernetes.Provider("kubernetes", { enableSecretMutable: true });
-      return new RotatingLinkerd("linkerd", argumentsOf(values), { provider });
+      return new RotatingLinkerd("linkerd", argumentsOf({ ...values, ...staging.values }), { provider });
     },
     {},
-    compute,
+    async (type, name, inputs) => {
+      const { properties = inputs } = change({ type, name, properties: inputs }) ?? {};
+      return { ...properties, ...(await compute(type, name, { ...properties })) };
+    },
   );
   const outputsOf = (provider: string) =>
     outcomes.find(({ registration }) => registration.name === provider)?.outputs ?? {};
-  return outcomes.map(({ registration, urn, parent, outputs, madeFrom, isComponent }) => ({
-    urn,
-    type: registration.type,
-    name: registration.name,
-    properties: outputs,
-    isProtected: registration.protect,
-    parent: parent || undefined,
-    madeFrom,
-    ...(!isComponent && { provider: outputsOf(registration.provider) }),
-  }));
+  const resources = outcomes.map(({ registration, urn, parent, madeFrom, isComponent, ...outcome }) => {
+    const { type, name, protect, provider } = registration;
+    const { isProtected = protect } = change({ type, name, properties: {} }) ?? {};
+    const told = { urn, type, name, properties: outcome.outputs, isProtected, madeFrom };
+    return { ...told, parent: parent || undefined, ...(!isComponent && { provider: outputsOf(provider) }) };
+  });
+  const beside = (one: Registering) => ({ ...one, urn: one.name, isProtected: false, madeFrom: {} });
+  return state([
+    ...resources,
+    ...(add === undefined ? [] : [{ ...beside(add), provider: outputsOf("kubernetes") }]),
+    ...(outputs === undefined
+      ? []
+      : [beside({ type: "pulumi:pulumi:Stack", name: "dev", properties: outputs })]),
+  ]);
 }
 
 const keys = new Map<string, string>();
@@ -83,15 +92,13 @@ const compute: Compute = async (type, name, inputs) => {
     case "tls:index/locallySignedCert:LocallySignedCert": {
       const { certRequestPem, caCertPem, caPrivateKeyPem } = inputs as Record<string, string>;
       const request = JSON.parse(certRequestPem!);
-      const root = [...certificates.values()].map(async (one) => ({
-        one: await one,
-        pem: (await one).certificate.toString(),
-      }));
-      const signer = (await Promise.all(root)).find(({ pem }) => pem.trim() === caCertPem!.trim())!.one;
       const cross = await authority({
         commonName: request.commonName,
         keys: pairOf(request.privateKeyPem),
-        signer: { ...signer, privateKey: pairOf(caPrivateKeyPem!).privateKey },
+        signer: {
+          certificate: new X509Certificate(caCertPem!),
+          privateKey: pairOf(caPrivateKeyPem!).privateKey,
+        },
         notBefore: now,
         notAfter: hoursFromNow(validityPeriodHours),
       });
