@@ -10,7 +10,7 @@ export const badChanges = {
     unprotected: {
       does: "`protectTrustAnchors: false`",
       words:
-        "Generation 1 of the trust anchor is what the mesh lives on, and Pulumi may delete or replace RandomId … PrivateKey … SelfSignedCert … Secret … Issuer",
+        "Generation 1 of the trust anchor is what the mesh lives on, and Pulumi may delete or replace Issuer …, PrivateKey …, RandomId …, Secret …, SelfSignedCert linkerd-trust-anchor-certificate.",
     },
     unprotectedKey: {
       does: "A transform takes the protection from the anchor's key alone",
@@ -23,7 +23,7 @@ export const badChanges = {
     unprotectedOnCluster: {
       does: "The same, of an anchor that the cluster keeps",
       words:
-        "The trust anchor is what the mesh lives on, and Pulumi may delete or replace Issuer …, Certificate",
+        "The trust anchor is what the mesh lives on, and Pulumi may delete or replace Bundle …, Certificate …, Issuer …, Secret",
     },
   },
   "anchor-made-once": {

@@ -1,8 +1,7 @@
 /** The trust anchors on which a mesh lives are protected, and none of them is made anew. */
-import { valueAt } from "../rules/charts/values.ts";
 import { isLater, isPlainObject } from "../rules/known.ts";
 import { rules } from "../rules/rules.ts";
-import { type Anchor, type Mesh, meshesOf, signerOf, types, vouchersOf } from "./mesh.ts";
+import { type Anchor, type Mesh, madeIn, meshesOf, signerOf, types, vouchersOf } from "./mesh.ts";
 import { objectName, type Refusal, type Resource } from "./resource.ts";
 
 /** What a mesh on the cluster's own anchor loses if Pulumi deletes it. The rest is only looked at. */
@@ -33,7 +32,7 @@ function* unprotected(called: string, parts: readonly Resource[]): Iterable<Refu
   if (open.length === 0) return;
   yield {
     resource: open[0],
-    message: `${called} is what the mesh lives on, and Pulumi may delete or replace ${open.map(described).join(", ")}.`,
+    message: `${called} is what the mesh lives on, and Pulumi may delete or replace ${open.map(described).sort().join(", ")}.`,
     fix: "Set trustAnchor.protect (protectTrustAnchors) to true. What has to go is no longer protected once it neither signs nor vouches.",
   };
 }
@@ -41,22 +40,18 @@ function* unprotected(called: string, parts: readonly Resource[]): Iterable<Refu
 const described = ({ type, name }: Resource) => `${type.split(":").at(-1)} ${name}`;
 
 /**
- * Refuses to make anew what names a generation that the cluster has: its key, or its identifier, from which its subject
- * comes. Its certificate may be: with the same subject and key, every proxy takes it for the same anchor.
+ * Refuses to make anew what names a generation that the cluster has: its key, or its identifier, from which its subject comes.
  *
- * A preview does not tell what it replaces. But it knows what stays, and not what is going to be made: where a generation's
- * Issuer is on the cluster, so were its key and its identifier.
+ * A preview does not tell what it replaces. But where a generation's Issuer is on the cluster, so were both.
  */
 export function* checkReplacement(stack: readonly Resource[]): Iterable<Refusal> {
-  for (const { generation, parts } of meshesOf(stack).flatMap(({ anchors }) => anchors)) {
-    const issuer = parts.find(({ type }) => type === types.issuer);
+  for (const anchor of meshesOf(stack).flatMap(({ anchors }) => anchors)) {
+    const issuer = anchor.parts.find(({ type }) => type === types.issuer);
     if (issuer === undefined || !isPlainObject(issuer.properties.status)) continue;
-    for (const resource of parts) {
-      const mark = { [types.key]: "publicKeyPem", [types.identifier]: "hex" }[resource.type];
-      if (mark === undefined || !isLater(valueAt(resource.properties, mark))) continue;
+    for (const resource of madeIn(anchor)) {
       yield {
         resource,
-        message: `Generation ${generation} of the trust anchor signs by Issuer ${objectName(issuer)} already, and its ${resource.type === types.key ? "private key" : "identifier"} would be made anew: another anchor under the same name, which no proxy trusts.`,
+        message: `Generation ${anchor.generation} of the trust anchor signs by Issuer ${objectName(issuer)} already, and its ${resource.type === types.key ? "private key" : "identifier"} would be made anew: another anchor under the same name, which no proxy trusts.`,
         fix: rules["anchor-made-once"].fix,
       };
     }

@@ -3,6 +3,7 @@ import { valueAt } from "../rules/charts/values.ts";
 import { isSameAuthority, isSignedBy, type ParsedCertificate } from "../rules/credentials/certificate.ts";
 import { parseCertificate } from "../rules/credentials/parseCertificate.ts";
 import { readCertificates } from "../rules/credentials/pemText.ts";
+import { isLater } from "../rules/known.ts";
 import {
   anchorGeneration,
   crossSignedName,
@@ -96,6 +97,18 @@ function anchorOf(component: Resource, all: readonly Resource[]): Anchor {
     kubernetesName(one) !== crossSignedName(generation);
   const [root] = certificatesIn(textAt(component, "certificatePem"));
   return { generation, all, parts: all.filter(isPart), root };
+}
+
+/**
+ * What of a generation is going to be made, its key or its identifier: of that, a preview knows nothing that comes of it.
+ *
+ * Its root may be made anew: with the same subject and key, every proxy takes it for the same anchor.
+ */
+export function madeIn({ parts }: Anchor): readonly Resource[] {
+  return parts.filter(({ type, properties }) => {
+    const mark = { [types.key]: "publicKeyPem", [types.identifier]: "hex" }[type];
+    return mark !== undefined && isLater(valueAt(properties, mark));
+  });
 }
 
 /** What is called in the cluster, wherever else its name is from. */

@@ -1,4 +1,5 @@
 /** Whoever signs the identity issuer is trusted by the mesh that runs: itself, or by the word of an older generation. */
+import { valueAt } from "../rules/charts/values.ts";
 import { quotedName } from "../rules/credentials/certificate.ts";
 import { chainInProxy } from "../rules/credentials/chain.ts";
 import { isPlainObject } from "../rules/known.ts";
@@ -10,6 +11,7 @@ import {
   certificatesIn,
   issuerNameOf,
   type Mesh,
+  madeIn,
   meshesOf,
   type Signer,
   secretText,
@@ -43,7 +45,7 @@ function* checkForeign(mesh: Mesh): Iterable<Refusal> {
 
 /** One that is made in this run is held by no pod of a mesh that runs. Those of distrusted anchors are meant to refuse it. */
 function* checkAlone(mesh: Mesh, { anchor }: Signer, bundle: Bundle): Iterable<Refusal> {
-  if (anchor.root !== undefined || !isRunning(mesh)) return;
+  if (madeIn(anchor).length === 0 || !isRunning(mesh)) return;
   const older = mesh.anchors.filter(({ generation }) => generation < anchor.generation);
   if (older.length > 0 && !older.some(bundle.has)) return;
   yield {
@@ -53,10 +55,16 @@ function* checkAlone(mesh: Mesh, { anchor }: Signer, bundle: Bundle): Iterable<R
   };
 }
 
-/** Whether the mesh was there before this run. What is only going to be made has no status, and no root. */
-function isRunning({ anchors, issuer, controlPlane }: Mesh): boolean {
+/**
+ * Whether the mesh was there before this run. What is only going to be made has no root, no status, and no identifier of the
+ * API server's; and so has what is changed, where the cluster does not answer. Webhooks are patched after the control plane
+ * is there, and never changed.
+ */
+function isRunning({ anchors, issuer, controlPlane, resources }: Mesh): boolean {
   const hasStatus = [issuer, controlPlane].some((one) => isPlainObject(one?.properties.status));
-  return hasStatus || anchors.some(({ root }) => root !== undefined);
+  const isPatched = ({ type, properties }: Resource) =>
+    type.endsWith("WebhookConfigurationPatch") && typeof valueAt(properties, "metadata.uid") === "string";
+  return hasStatus || resources.some(isPatched) || anchors.some(({ root }) => root !== undefined);
 }
 
 /** The chain with which it signs leads to another anchor of the bundle. */

@@ -62,7 +62,8 @@ const one = { providedTrustAnchors: given(first) };
 const generations = { trustAnchorGenerations: [1, 2] };
 const both = { ...generations, providedTrustAnchors: given(first, second) };
 const vouched = { ...generations, signingGeneration: 2 };
-const onCluster = { trustAnchorSource: "cluster" };
+const onCluster = { trustAnchorSource: "cluster", installTrustManager: false };
+const fromRepository = { linkerdControlPlaneChart: "linkerd-control-plane" };
 const bundle = (...texts: string[]) => release({ identityTrustAnchorsPEM: texts.join("\n") });
 
 const secret = (namespaceName: string, name: string, data: HelmValues): Registering => ({
@@ -88,6 +89,7 @@ const knowing =
 const isReady = { status: { conditions: [{ type: "Ready", status: "True" }] } };
 const isNew = (generation: string) => ({
   [`TrustAnchor linkerd-trust-anchor${generation}`]: { certificatePem: new Unknown() },
+  [`PrivateKey linkerd-trust-anchor${generation}-key`]: { publicKeyPem: new Unknown() },
   "Release linkerd-control-plane": {
     status: new Unknown(),
     values: { identityTrustAnchorsPEM: undefined },
@@ -197,7 +199,7 @@ export const stagings: Stagings = {
   },
   "cross-certificate-end": {
     outlivesRoot: {
-      values: { ...both, signingGeneration: 2 },
+      values: vouched,
       change: on(":LocallySignedCert", "linkerd-trust-anchor-2-cross", { validityPeriodHours: 90_000 }),
     },
     endsEarly: {
@@ -219,8 +221,14 @@ export const stagings: Stagings = {
     noAuthority: { change: release({ profileValidator: { injectCaFrom: undefined } }) },
   },
   "chart-version": {
-    range: { change: on(":Release", "linkerd-control-plane", { version: "^2026.8.0" }) },
-    noVersion: { change: on(":Release", "linkerd-control-plane", { version: undefined }) },
+    range: {
+      values: fromRepository,
+      change: on(":Release", "linkerd-control-plane", { version: "^2026.8.0" }),
+    },
+    noVersion: {
+      values: fromRepository,
+      change: on(":Release", "linkerd-control-plane", { version: undefined }),
+    },
   },
   "namespace-labels": {
     webhooksOn: { change: namespace({ labels: { "config.linkerd.io/admission-webhooks": undefined } }) },

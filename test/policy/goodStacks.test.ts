@@ -136,3 +136,7 @@ suite("The preview of a rotation's step passes the policy pack", () => {
     test(name, async () => assert.deepEqual(refusals(await previewed(values, ofSecond)), []));
   }
 });
+
+test("recover issues the certificate of an anchor again, with its key, and passes the policy pack", async () => {
+  assert.deepEqual(refusals(await previewed({}, /^linkerd-trust-anchor(-certificate)?$/)), []);
+});
