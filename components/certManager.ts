@@ -2,7 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { isLater } from "../rules/known.ts";
 import { retryValues } from "../rules/lifetimes/retries.ts";
-import { withoutWebhooks } from "../rules/linkerdNames.ts";
+import { namespaceMarks } from "../rules/namespaceMarks.ts";
 import { releaseArgs } from "./charts/release.ts";
 import { namespaceWith } from "./objects/namespace.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
@@ -39,9 +39,7 @@ export class CertManager extends pulumi.ComponentResource {
       {
         name: certManager.namespace,
         create: certManager.createNamespace,
-        // After an outage the injector's certificate may have ended. With failurePolicy Fail, cert-manager's own pods would
-        // then wait for an injector that waits for cert-manager. The chart leaves out the name `cert-manager` alone.
-        labels: withoutWebhooks,
+        ...namespaceMarks.certManager(),
       },
       child,
     );

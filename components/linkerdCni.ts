@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { hasCniValue } from "../rules/charts/cni.ts";
-import { withoutWebhooks } from "../rules/linkerdNames.ts";
+import { namespaceMarks } from "../rules/namespaceMarks.ts";
 import { proxyValues } from "../rules/settings/cni.ts";
 import { releaseArgs } from "./charts/release.ts";
 import { namespaceWith } from "./objects/namespace.ts";
@@ -26,13 +26,7 @@ export class LinkerdCni extends pulumi.ComponentResource {
       {
         name: cni.namespace,
         create: cni.createNamespace,
-        // As the chart's own template has it, which it renders for the `linkerd` command alone.
-        labels: {
-          "linkerd.io/cni-resource": "true",
-          ...withoutWebhooks,
-          // The plugin is copied to the node's own folders.
-          "pod-security.kubernetes.io/enforce": "privileged",
-        },
+        ...namespaceMarks.cni(),
       },
       child,
     );

@@ -2,6 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { valueAt } from "../rules/charts/values.ts";
 import { vizWebhooks } from "../rules/linkerdNames.ts";
+import { namespaceMarks } from "../rules/namespaceMarks.ts";
 import type { PodSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { releaseArgs } from "./charts/release.ts";
 import { namespaceWith } from "./objects/namespace.ts";
@@ -47,11 +48,7 @@ export class LinkerdViz extends pulumi.ComponentResource {
       {
         name: viz.namespace,
         create: viz.createNamespace,
-        labels: {
-          "linkerd.io/extension": "viz",
-          // The chart's own Job would set the same: it looks whether the control plane has a CNI plugin.
-          "pod-security.kubernetes.io/enforce": args.podSecurityLevel,
-        },
+        ...namespaceMarks.viz<pulumi.Input<string>>(args.podSecurityLevel),
       },
       after,
     );

@@ -17,8 +17,8 @@ import {
   previousTrustAnchorName,
   trustAnchorName,
   trustAnchorObjectName,
-  withoutWebhooks,
 } from "../rules/linkerdNames.ts";
+import { namespaceMarks } from "../rules/namespaceMarks.ts";
 import { cniEnabled, type PodSecurityLevel, podSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { crossSignings } from "../rules/settings/crossSigning.ts";
 import { certManagerGroup } from "../rules/settings/identityIssuer.ts";
@@ -121,16 +121,7 @@ export class RotatingLinkerd extends pulumi.ComponentResource {
       {
         name: controlPlane.namespace,
         create: controlPlane.createNamespace,
-        // As the chart's own template has them, which it renders for the `linkerd` command alone. They are there from
-        // the start, since webhooks and trust-manager select by them: labelled after the installation, a namespace never
-        // gets its bundle.
-        labels: {
-          "linkerd.io/is-control-plane": "true",
-          ...withoutWebhooks,
-          "linkerd.io/control-plane-ns": controlPlane.namespace,
-          "pod-security.kubernetes.io/enforce": level,
-        },
-        annotations: { "linkerd.io/inject": "disabled" },
+        ...namespaceMarks.controlPlane<pulumi.Input<string>>(controlPlane.namespace, level),
       },
       child,
     );

@@ -2,32 +2,24 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { KeyObject } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join, relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
 import { authority, hoursFromNow } from "./certificates.ts";
+import { engineEnvironment, linkEngine } from "./engine.ts";
 
 const repository = resolve(import.meta.dirname, "..");
 const directory = mkdtempSync(join(tmpdir(), "package-"));
 after(() => rmSync(directory, { recursive: true }));
-const [bin, state, template, project] = ["bin", "state", "template", "project"].map((name) =>
-  join(directory, name),
-) as [string, string, string, string];
+const [template, project] = ["template", "project"].map((name) => join(directory, name)) as [string, string];
 
 const readManifest = (folder: string) => JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 const ours = readManifest(repository);
 
 const environment = {
-  ...process.env,
-  PATH: [bin, join(repository, "node_modules", ".bin"), process.env.PATH].join(delimiter),
-  KUBECONFIG: join(directory, "no-kubeconfig"),
-  PULUMI_HOME: join(directory, "pulumi"),
-  PULUMI_BACKEND_URL: `file://${state}`,
-  PULUMI_CONFIG_PASSPHRASE: "test",
-  PULUMI_SKIP_UPDATE_CHECK: "true",
-  PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+  ...engineEnvironment(directory),
   npm_config_prefer_offline: "true",
   npm_config_ignore_scripts: "true",
 };
@@ -60,19 +52,8 @@ let charts: Readonly<Record<string, string>>;
 before(async () => {
   const toolchain = await ensureToolchain(console.log);
   charts = toolchain.charts;
-  for (const folder of [bin, state, project]) mkdirSync(folder);
-  for (const [name, path] of Object.entries(toolchain.programs)) {
-    if (!name.startsWith("pulumi")) continue;
-    const provider = name.split("pulumi-resource-")[1];
-    const version = ours.dependencies[`@pulumi/${provider}`];
-    // `pulumi new` would download a provider even if it is on PATH.
-    const folder =
-      provider === undefined
-        ? bin
-        : join(environment.PULUMI_HOME, "plugins", `resource-${provider}-v${version}`);
-    mkdirSync(folder, { recursive: true });
-    symlinkSync(path, join(folder, name));
-  }
+  linkEngine(directory, toolchain);
+  mkdirSync(project);
   cpSync(join(repository, "template"), template, { recursive: true });
   await succeed(repository, "npm", "run", "-s", "pack", "--", "--pack-destination", template);
   const settings = ["--config", "kubeContext=none", "--config", "trustDomain=mesh.example"];

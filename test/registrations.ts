@@ -19,9 +19,24 @@ export interface Registration {
   readonly provider: string;
 }
 
+/** What has come of a registration. */
+export interface Outcome {
+  readonly registration: Registration;
+  readonly urn: string;
+  /** URN of the resource that it is part of; empty for the topmost. */
+  readonly parent: string;
+  readonly isComponent: boolean;
+  /** Secrets in plain text; of a component, what it has registered at its end. */
+  outputs: Record<string, unknown>;
+  /** URNs of the resources that each of its inputs is made from. */
+  readonly madeFrom: Readonly<Record<string, readonly string[]>>;
+}
+
 export interface Recorded<Result> {
   readonly result: Result;
   readonly registrations: readonly Registration[];
+  /** In the same order. */
+  readonly outcomes: readonly Outcome[];
   /** The registration of that type and name; fails where there is none. */
   readonly find: (type: string, name: string) => Registration;
 }
@@ -36,12 +51,25 @@ interface RegisterResourceRequest {
   getIgnorechangesList(): string[];
   getDependenciesList(): string[];
   getProvider(): string;
+  getCustom(): boolean;
+  getPropertydependenciesMap(): { entries(): Iterable<[string, { getUrnsList(): string[] }]> };
+}
+
+interface RegisterResourceResponse {
+  getObject(): { toJavaScript(): Record<string, unknown> };
+}
+
+interface RegisterOutputsRequest {
+  getUrn(): string;
+  getOutputs(): { toJavaScript(): Record<string, unknown> } | undefined;
 }
 
 type Callback = (error: Error | null, response: unknown) => void;
 
 interface Monitor {
+  newUrn(parent: string, type: string, name: string): string;
   registerResource(request: RegisterResourceRequest, callback: Callback): Promise<void>;
+  registerResourceOutputs(request: RegisterOutputsRequest, callback: Callback): void;
   registerResourceHook(request: unknown, callback: Callback): void;
 }
 
@@ -54,19 +82,25 @@ export interface StackSettings {
 
 const project = "linkerd-rotating-tls";
 
-/** Runs a program to its end, with an engine that makes everything at once, as it is asked to. */
+/** What a provider adds to a resource's inputs, in which secrets are in plain text. */
+export type Compute = (type: string, name: string, inputs: Record<string, unknown>) => Promise<object>;
+
+/**
+ * Runs a program to its end, with an engine that makes everything at once, as it is asked to.
+ *
+ * @param compute what the providers add. Defaults to certificates that do not fit their keys.
+ */
 export async function record<Result>(
   program: () => Result | Promise<Result>,
   settings: StackSettings = {},
+  compute: Compute = computed,
 ): Promise<Recorded<Result>> {
-  const registrations: Registration[] = [];
-  await pulumi.runtime.setMocks(
-    { newResource: makeResource, call: () => ({}) },
-    project,
-    "test",
-    false,
-    "organization",
-  );
+  const outcomes: Outcome[] = [];
+  const newResource = async ({ type, name, inputs }: pulumi.runtime.MockResourceArgs) => ({
+    id: `${name}-id`,
+    state: { ...inputs, ...(await compute(type, name, plain(inputs))) },
+  });
+  await pulumi.runtime.setMocks({ newResource, call: () => ({}) }, project, "test", false, "organization");
   const named = (config: Readonly<Record<string, string>>) =>
     Object.fromEntries(
       Object.entries(config).map(([key, value]) => [key.includes(":") ? key : `${project}:${key}`, value]),
@@ -81,7 +115,7 @@ export async function record<Result>(
   monitor.registerResourceHook = (_, callback) => callback(null, {});
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
-    registrations.push({
+    const registration: Registration = {
       type: request.getType(),
       name: request.getName(),
       parent: nameOf(request.getParent()),
@@ -90,18 +124,39 @@ export async function record<Result>(
       ignoreChanges: request.getIgnorechangesList(),
       dependencies: request.getDependenciesList().map(typeAndNameOf).sort(),
       provider: nameOf(request.getProvider().replace(/::[^:]*$/, "")),
+    };
+    const sources = [...request.getPropertydependenciesMap().entries()];
+    const outcome: Outcome = {
+      registration,
+      urn: monitor.newUrn(request.getParent(), request.getType(), request.getName()),
+      parent: request.getParent(),
+      isComponent: !request.getCustom(),
+      outputs: {},
+      madeFrom: Object.fromEntries(sources.map(([property, urns]) => [property, urns.getUrnsList()])),
+    };
+    outcomes.push(outcome);
+    return register(request, (error, response) => {
+      if (error === null)
+        outcome.outputs = plain((response as RegisterResourceResponse).getObject().toJavaScript());
+      callback(error, response);
     });
-    return register(request, callback);
+  };
+  const finish = monitor.registerResourceOutputs.bind(monitor);
+  monitor.registerResourceOutputs = (request, callback) => {
+    const component = outcomes.find(({ urn }) => urn === request.getUrn());
+    if (component !== undefined) component.outputs = plain(request.getOutputs()?.toJavaScript() ?? {});
+    finish(request, callback);
   };
 
   const result = await program();
   await pulumi.runtime.disconnect();
+  const registrations = outcomes.map(({ registration }) => registration);
   const find = (type: string, name: string) => {
     const found = registrations.find((one) => one.type === type && one.name === name);
     if (found === undefined) throw new Error(`No ${type} ${name} was registered.`);
     return found;
   };
-  return { result, registrations, find };
+  return { result, registrations, outcomes, find };
 }
 
 /** The value of an Output, in a mocked run. */
@@ -109,16 +164,7 @@ export function resolved<Value>(output: pulumi.Output<Value>): Promise<Value> {
   return new Promise((done) => output.apply(done));
 }
 
-async function makeResource({
-  type,
-  name,
-  inputs,
-}: pulumi.runtime.MockResourceArgs): Promise<pulumi.runtime.MockResourceResult> {
-  return { id: `${name}-id`, state: { ...inputs, ...(await computed(type, name, inputs)) } };
-}
-
-/** What a provider would add to a resource's inputs. */
-async function computed(type: string, name: string, inputs: Record<string, unknown>): Promise<object> {
+export async function computed(type: string, name: string, inputs: Record<string, unknown>): Promise<object> {
   switch (type) {
     case "random:index/randomId:RandomId":
       return { hex: Buffer.from(name).toString("hex").slice(-16) };
@@ -165,13 +211,17 @@ export function certificateOf(name: string, commonName = "root.linkerd.cluster.l
 const signature = "4dabf18193072939515e22adb298388d";
 const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 
-function revealSecrets(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(revealSecrets);
+/** @param show how a secret is shown. */
+function revealSecrets(value: unknown, show = (secret: unknown): unknown => ({ secret })): unknown {
+  if (Array.isArray(value)) return value.map((item) => revealSecrets(item, show));
   if (typeof value !== "object" || value === null) return value;
   const record = value as Record<string, unknown>;
-  if (record[signature] === secretSignature) return { secret: revealSecrets(record.value) };
-  return Object.fromEntries(Object.entries(record).map(([key, item]) => [key, revealSecrets(item)]));
+  if (record[signature] === secretSignature) return show(revealSecrets(record.value, show));
+  return Object.fromEntries(Object.entries(record).map(([key, item]) => [key, revealSecrets(item, show)]));
 }
+
+const plain = (properties: object) =>
+  revealSecrets(properties, (secret) => secret) as Record<string, unknown>;
 
 function nameOf(urn: string): string {
   return urn.split("::").at(-1)!;
