@@ -9,6 +9,7 @@ import { changesPage } from "./changesPage.ts";
 import { configurationPage } from "./configurationPage.ts";
 import { errorsPage } from "./errorsPage.ts";
 import { withExampleStacks } from "./exampleStacks.ts";
+import { withBadChanges } from "./guardrailsPage.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { withRecoveries } from "./recoveryPage.ts";
 import { withComment } from "./reviewPage.ts";
@@ -23,6 +24,7 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/changes.md": changesPage,
   "docs/environments.md": withExampleStacks,
   "docs/errors.md": errorsPage,
+  "docs/guardrails.md": withBadChanges,
   "docs/oracle.md": oraclePage,
   "docs/recovery.md": withRecoveries,
   "docs/review.md": withComment,
