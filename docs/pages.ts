@@ -10,7 +10,7 @@ import { configurationPage } from "./configurationPage.ts";
 import { dashboardFile } from "./dashboard.ts";
 import { errorsPage } from "./errorsPage.ts";
 import { withExampleStacks } from "./exampleStacks.ts";
-import { withHandEdits } from "./guardrailsPage.ts";
+import { withGuardrails } from "./guardrailsPage.ts";
 import { oraclePage } from "./oraclePage.ts";
 import { withRecoveries } from "./recoveryPage.ts";
 import { withComment } from "./reviewPage.ts";
@@ -26,7 +26,7 @@ export const pages: Readonly<Record<string, (page: string) => string>> = {
   "docs/changes.md": changesPage,
   "docs/environments.md": withExampleStacks,
   "docs/errors.md": errorsPage,
-  "docs/guardrails.md": withHandEdits,
+  "docs/guardrails.md": withGuardrails,
   "docs/oracle.md": oraclePage,
   "docs/recovery.md": withRecoveries,
   "docs/review.md": withComment,

@@ -15,4 +15,5 @@ function tableOf(ways: Readonly<Record<string, Refusal>>): string {
   return ["", "| What someone does | What they are told |", "|---|---|", ...rows, ""].join("\n");
 }
 
-const escaped = (text: string) => text.replaceAll(/[<>*_|[\]]/g, "\\$&");
+/** A text of no page's own, in a table's cell. */
+export const escaped = (text: string) => text.replaceAll(/[<>*_|[\]]/g, "\\$&");

@@ -136,6 +136,20 @@ test("each environment previews the component, and everything in it, as its file
   }
 });
 
+test("its policy pack judges a preview, in development without refusing it", async () => {
+  const pack = ["--stack", "dev", "--policy-pack", "node_modules/.bin/linkerd-guardrails"];
+  await succeed(project, "pulumi", "config", "set", "--stack", "dev", "protectTrustAnchors", "false");
+  const { code, stdout } = await run("pulumi", "preview", ...pack);
+  assert.notEqual(code, 0, stdout);
+  assert.match(stdout, /\[mandatory\] +anchor-protected /);
+  const development = "node_modules/linkerd-rotating-tls/dist/policy/development.json";
+  const told = await succeed(project, "pulumi", "preview", ...pack, "--policy-pack-config", development);
+  assert.match(told, /\[advisory\] +anchor-protected /);
+  await succeed(project, "pulumi", "config", "rm", "--stack", "dev", "protectTrustAnchors");
+  const prod = ["--stack", "prod", ...pack.slice(2)];
+  assert.match(await succeed(project, "pulumi", "preview", ...prod), /✅ linkerd-rotating-tls@v/);
+});
+
 test("a setting that does not exist is refused by its name", async () => {
   await succeed(project, "pulumi", "config", "set", "--stack", "prod", "trustDoman", "mesh.example");
   const { code, stdout, stderr } = await run("pulumi", "preview", "--stack", "prod");

@@ -1,0 +1,51 @@
+/** What is not known in a preview is not refused, and hides nothing of what is known. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { type Resource, Unknown } from "../../policy/resource.ts";
+import { isPlainObject } from "../../rules/known.ts";
+import { refusals, stackOf } from "./stack.ts";
+
+/** A copy of properties for each of their values, which is not known in it; and one for each object of them. */
+function* withUnknown(properties: Readonly<Record<string, unknown>>): Iterable<Record<string, unknown>> {
+  for (const [key, value] of Object.entries(properties)) {
+    yield { ...properties, [key]: new Unknown() };
+    if (!isPlainObject(value)) continue;
+    for (const inner of withUnknown(value)) yield { ...properties, [key]: inner };
+  }
+}
+
+/** What comes of a credential is known all together, or not at all. */
+const isCredential = ({ type }: Resource) => /^(tls|random):|:TrustAnchor$/.test(type);
+
+for (const [name, values] of Object.entries({
+  "Pulumi's anchor, and a cross certificate": {
+    trustAnchorGenerations: [1, 2],
+    signingGeneration: 2,
+    installLinkerdViz: true,
+  },
+  "the cluster's anchor": { trustAnchorSource: "cluster", installLinkerdCni: true },
+})) {
+  suite(`Nothing is refused for what is not known: ${name}`, async () => {
+    const stack = await stackOf(values);
+    for (const resource of stack.filter((one) => !isCredential(one))) {
+      test(`${resource.type} ${resource.name}`, () => {
+        for (const properties of withUnknown(resource.properties)) {
+          const changed = stack.map((one) => (one === resource ? { ...one, properties } : one));
+          assert.deepEqual(refusals(changed), []);
+        }
+      });
+    }
+  });
+}
+
+test("a bad value is refused beside one that is not known", async () => {
+  const stack = (await stackOf({})).map((one) => {
+    if (one.name !== "linkerd-identity-issuer" || !one.type.endsWith(":Certificate")) return one;
+    const spec = { ...(one.properties.spec as object), commonName: new Unknown(), renewBefore: "10h" };
+    return { ...one, properties: { ...one.properties, spec } };
+  });
+  assert.deepEqual(
+    refusals(stack).map(({ rule }) => rule),
+    ["lifetimes"],
+  );
+});
