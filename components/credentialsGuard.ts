@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { guardedObjects } from "../rules/guard/guardedObjects.ts";
-import { bindingSpec, guardedKey, guardName, policySpec } from "../rules/guard/policy.ts";
+import { guardedNamespaces, guardedRules } from "../rules/guard/guardedObjects.ts";
+import { bindingSpec, guardName, policySpec } from "../rules/guard/policy.ts";
 import { deleteAtOnce } from "./objects/deletion.ts";
 import type { ResolvedSettings } from "./rotatingLinkerdArgs.ts";
 
@@ -15,7 +15,7 @@ export interface CredentialsGuardArgs {
  * The guard of the mesh's credentials: the API server refuses whoever would change the identity issuer, a trust anchor or the
  * bundle by hand, and says what to do instead.
  *
- * Creates a ValidatingAdmissionPolicy, its binding, and its parameter: a ConfigMap that lists what is guarded.
+ * Creates a ValidatingAdmissionPolicy, its binding, and its parameter: a Role that lists what is guarded, and that nobody is bound to.
  * `rules/guard` has who may write, and why they are told apart by the program with which they write.
  *
  * Pass everything that is guarded as `dependsOn`. The parameter comes last and goes first: the policy holds as long as it is there.
@@ -25,17 +25,17 @@ export interface CredentialsGuardArgs {
 export class CredentialsGuard extends pulumi.ComponentResource {
   constructor(name: string, args: CredentialsGuardArgs, opts?: pulumi.ComponentResourceOptions) {
     super("linkerd-rotating-tls:index:CredentialsGuard", name, {}, opts);
-    const { certManager, guard } = args.settings;
+    const { settings, namespace } = args;
     const child = { parent: this };
-    const namespaces = pulumi
-      .all([args.namespace, certManager.namespace])
-      .apply(([linkerd, ofCertManager]) => ({ linkerd, certManager: ofCertManager as string }));
-    const objectName = namespaces.apply(({ linkerd }) => guardName(linkerd));
-    const metadata = { name: objectName, annotations: deleteAtOnce };
+    const certManager: pulumi.Input<string> = settings.certManager.namespace;
+    const metadata = { name: pulumi.output(namespace).apply(guardName), annotations: deleteAtOnce };
 
     const policy = new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
       name,
-      { metadata, spec: namespaces.apply((known) => policySpec(known.certManager, guard.writers)) },
+      {
+        metadata,
+        spec: pulumi.output(certManager).apply((known) => policySpec(known, settings.guard.writers)),
+      },
       { ...child, dependsOn: opts?.dependsOn ?? [] },
     );
     const binding = new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
@@ -43,19 +43,16 @@ export class CredentialsGuard extends pulumi.ComponentResource {
       {
         metadata,
         spec: pulumi
-          .all([policy.metadata.name, namespaces])
-          .apply(([policyName, known]) => bindingSpec(policyName, known)),
+          .all([policy.metadata.name, namespace, certManager])
+          .apply(([policyName, linkerd, ofCertManager]) =>
+            bindingSpec(policyName, linkerd, guardedNamespaces(settings, linkerd, ofCertManager)),
+          ),
       },
       child,
     );
-    new kubernetes.core.v1.ConfigMap(
+    new kubernetes.rbac.v1.Role(
       name,
-      {
-        metadata: { ...metadata, namespace: args.namespace },
-        data: {
-          [guardedKey]: namespaces.apply((known) => guardedObjects(args.settings, known).join("\n")),
-        },
-      },
+      { metadata: { ...metadata, namespace }, rules: guardedRules(settings) },
       { ...child, dependsOn: binding },
     );
     this.registerOutputs({});

@@ -289,8 +289,7 @@ export interface GuardSettings {
   /**
    * Whether to install it: an admission policy with which the API server refuses whoever changes the identity issuer, a trust
    * anchor or the bundle by hand. Defaults to false; needs Kubernetes 1.30 or newer. Pulumi writes as before, with
-   * whichever user; set `enableConfigMapMutable: true` on its Kubernetes provider, or the guard is off for the moment in which its list
-   * changes.
+   * whichever user.
    */
   readonly install?: boolean | undefined;
   /**

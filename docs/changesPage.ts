@@ -199,11 +199,7 @@ export const changes: Readonly<Record<string, Change>> = {
   linkerdVizChart: { to: "oci://registry.example.com/linkerd-viz", ...unused("installLinkerdViz") },
   linkerdVizChartVersion: { to: "2026.8.2", ...unused("installLinkerdViz") },
   linkerdVizValues: { to: { defaultLogLevel: "debug" }, ...unused("installLinkerdViz") },
-  guardCredentials: {
-    to: true,
-    does: ["kubernetes", "linkerd-guard"],
-    note: "the provider changes ConfigMaps in place from then on",
-  },
+  guardCredentials: { to: true, does: ["linkerd-guard"] },
   credentialWriters: { to: ["velero"], ...unused("guardCredentials") },
   installAlerts: {
     to: true,

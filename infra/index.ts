@@ -15,8 +15,6 @@ const provider = new kubernetes.Provider("kubernetes", {
   // Not left out: the SDK would put $KUBECONFIG here, and the same stack would change from shell to shell. Empty, the
   // provider looks for it as kubectl does.
   kubeconfig: kubeconfig ?? "",
-  // The guard's list as well: deleted and made again, it would leave the credentials without their guard.
-  ...(settings.guard?.install === true && { enableConfigMapMutable: true }),
   ...(kubeContext === undefined ? {} : { context: kubeContext }),
 });
 

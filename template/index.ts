@@ -13,8 +13,6 @@ const { transforms, finish } = await gates({ kubeconfig, context: kubeContext },
 const provider = new kubernetes.Provider("kubernetes", {
   // A trust anchor's Secret is changed in place: deleted and made again, it would leave the mesh without its signer.
   enableSecretMutable: true,
-  // And so is the list of guarded credentials: it would leave them without their guard.
-  enableConfigMapMutable: true,
   // Empty, it is looked for as kubectl does; left out, $KUBECONFIG would be written into the stack.
   kubeconfig: kubeconfig ?? "",
   ...(kubeContext === undefined ? {} : { context: kubeContext }),

@@ -11,45 +11,75 @@ import {
   vaultIssuerName,
 } from "../linkerdNames.ts";
 import { crossSignings } from "../settings/crossSigning.ts";
+import { certManagerGroup } from "../settings/identityIssuer.ts";
 import { type Settings, signingGeneration } from "../settings/settings.ts";
 
-/** Where the objects are. */
-export interface GuardedNamespaces {
-  /** Of the control plane. */
-  readonly linkerd: string;
-  /** cert-manager's, which has the anchor that the cluster keeps. */
-  readonly certManager: string;
-}
+/** The API group of each resource that has guarded objects. */
+export const guardedGroups = {
+  secrets: "",
+  configmaps: "",
+  certificates: certManagerGroup,
+  issuers: certManagerGroup,
+  clusterissuers: certManagerGroup,
+  bundles: "trust.cert-manager.io",
+} as const;
+
+type Names = Readonly<Record<keyof typeof guardedGroups, readonly string[]>>;
 
 /**
- * Each guarded object as `<resource>/<namespace>/<name>`, such as `secrets/linkerd/linkerd-identity-issuer`; of one that is
- * in no namespace, nothing stands between the slashes.
+ * The names of the guarded objects, as a Role has them.
  *
- * The list says exactly what the settings say: an anchor that leaves them is guarded no longer, and Pulumi may delete it. What
- * someone else writes is not in it: the issuer's Secret with `identityIssuer.source` `secret`, and issuers that are theirs.
+ * They say exactly what the settings say: an anchor that leaves them is guarded no longer, and Pulumi may delete it. What
+ * someone else writes is not among them: the issuer's Secret with `identityIssuer.source` `secret`, and issuers that are theirs.
  */
-export function guardedObjects(settings: Settings, { linkerd, certManager }: GuardedNamespaces): string[] {
-  const { identityIssuer, trustAnchor } = settings;
-  const each = (resources: readonly string[], namespace: string, name: string) =>
-    resources.map((resource) => `${resource}/${namespace}/${name}`);
-  const issuer =
-    identityIssuer.source === "secret" ? [] : each(["secrets", "certificates"], linkerd, identityIssuerName);
-  const vault = identityIssuer.vault === undefined ? [] : each(["issuers"], linkerd, vaultIssuerName);
-  const anchors =
-    trustAnchor.source === "cluster"
-      ? [
-          ...each(["secrets", "certificates"], certManager, trustAnchorName),
-          ...each(["secrets"], certManager, previousTrustAnchorName),
-          ...each(["issuers"], certManager, trustRootIssuerName),
-          ...each(["clusterissuers"], "", identityClusterIssuerName),
-          ...each(["bundles"], "", trustRootsName),
-        ]
-      : signerNames(settings).flatMap((name) => each(["secrets", "issuers"], linkerd, name));
-  return [...issuer, ...vault, ...anchors, ...each(["configmaps"], linkerd, trustRootsName)];
+export function guardedRules(settings: Settings) {
+  const names = settings.trustAnchor.source === "cluster" ? onCluster(settings) : inStack(settings);
+  return Object.entries(names)
+    .filter(([, resourceNames]) => resourceNames.length > 0)
+    .map(([resource, resourceNames]) => ({
+      apiGroups: [guardedGroups[resource as keyof Names]],
+      resources: [resource],
+      resourceNames: [...resourceNames],
+      verbs: ["create", "update", "delete"],
+    }));
 }
 
-/** Names that the Secrets and Issuers of the stack's anchors have, of those whose key is at hand. */
-function signerNames(settings: Settings): string[] {
+/** The namespaces that they are in. */
+export function guardedNamespaces({ trustAnchor }: Settings, linkerd: string, certManager: string): string[] {
+  return trustAnchor.source === "cluster" ? [linkerd, certManager] : [linkerd];
+}
+
+function inStack(settings: Settings): Names {
+  const { vault } = settings.identityIssuer;
+  const anchors = anchorNames(settings);
+  return {
+    secrets: [...issuerNames(settings), ...anchors],
+    configmaps: [trustRootsName],
+    certificates: issuerNames(settings),
+    issuers: [...(vault === undefined ? [] : [vaultIssuerName]), ...anchors],
+    clusterissuers: [],
+    bundles: [],
+  };
+}
+
+function onCluster(settings: Settings): Names {
+  const { vault } = settings.identityIssuer;
+  return {
+    secrets: [...issuerNames(settings), trustAnchorName, previousTrustAnchorName],
+    configmaps: [trustRootsName],
+    certificates: [...issuerNames(settings), trustAnchorName],
+    issuers: [...(vault === undefined ? [] : [vaultIssuerName]), trustRootIssuerName],
+    clusterissuers: [identityClusterIssuerName],
+    bundles: [trustRootsName],
+  };
+}
+
+/** The Certificate's, and its Secret's. */
+const issuerNames = ({ identityIssuer }: Settings) =>
+  identityIssuer.source === "secret" ? [] : [identityIssuerName];
+
+/** Those of the Secrets and Issuers of the stack's anchors, of each whose key is at hand. */
+function anchorNames(settings: Settings): string[] {
   const { generations, provided } = settings.trustAnchor;
   const signing = signingGeneration(settings);
   const isVouchedFor = crossSignings(settings).some(({ generation }) => generation === signing);

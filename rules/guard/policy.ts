@@ -9,15 +9,16 @@
  * A deletion names no program. So it is refused to all but controllers, and Pulumi deletes only what the parameter no longer
  * lists: an anchor that has left the settings, or everything once the parameter itself is gone. A parameter counts within
  * milliseconds, and a changed policy within a second (k8s.io/apiserver policyRefreshInterval).
+ *
+ * The parameter is a Role, which nobody is bound to: it names resources and objects as RBAC does. Of a ConfigMap, the API
+ * server stops hearing as soon as no policy has one for its parameter, and of the next one it then knows nothing until it is
+ * restarted (kubernetes#130887). Roles it watches all the time, for RBAC.
  */
-import type { GuardedNamespaces } from "./guardedObjects.ts";
+import { guardedGroups } from "./guardedObjects.ts";
 import { freeWriters, ownFieldManager, pulumiFieldManagers } from "./writers.ts";
 
 /** The annotation that lets anyone write an object by hand; its value says why. */
 export const emergencyAnnotation = "linkerd-rotating-tls/emergency";
-
-/** Key of the parameter's ConfigMap: the guarded objects, one a line. */
-export const guardedKey = "objects";
 
 /** Name of the policy, its binding and its parameter: a cluster can have several meshes, each in a namespace of its own. */
 export const guardName = (linkerdNamespace: string) => `${linkerdNamespace}-credentials-guard`;
@@ -27,12 +28,13 @@ export const guardKubernetesMinor = 30;
 
 const text = (value: string) => JSON.stringify(value);
 
-/** What a request is about; a collection that is deleted names none of its objects. */
+/** What a request is about: by its own name, since who deletes a collection names none of its objects. */
 const subject = '(request.operation == "DELETE" ? oldObject : object)';
 const namespace = 'request.?namespace.orValue("")';
 const fieldManager = 'request.?options.?fieldManager.orValue("")';
 
-const isGuarded = `(request.resource.resource + "/" + ${namespace} + "/" + ${subject}.metadata.name) in params.data[${text(guardedKey)}].split("\\n")`;
+const isGuarded = `params.rules.exists(rule, request.resource.group in rule.apiGroups
+  && request.resource.resource in rule.resources && ${subject}.metadata.name in rule.resourceNames)`;
 
 /** Not of a rewrite that leaves everything as it is, such as with another key of the API server's own encryption. */
 const changesSomething = `!(request.operation == "UPDATE"
@@ -51,28 +53,26 @@ const refusal = `variables.object + " is guarded: only cert-manager, trust-manag
   + (request.operation == "CREATE" ? "the annotation " : "kubectl annotate " + variables.kubectl + " ")
   + ${text(`${emergencyAnnotation}='<reason>', and take it off afterwards.`)}`;
 
+/** By its status, anyone can have a Certificate issued anew (`cmctl renew`): of an anchor, that is another root. */
+const withStatus = (resource: string) =>
+  resource === "certificates" ? [resource, `${resource}/status`] : [resource];
+
 /** @param writers users and groups that may write in whichever way, besides cert-manager and trust-manager. */
 export function policySpec(certManagerNamespace: string, writers: readonly string[]) {
   const free = freeWriters(certManagerNamespace, writers);
   const isFree = `([request.userInfo.username] + request.userInfo.?groups.orValue([])).exists(one, one in [${free.map(text).join(", ")}])`;
-  const operations = ["CREATE", "UPDATE", "DELETE"];
-  const rule = (apiGroup: string, ...resources: string[]) => ({
-    apiGroups: [apiGroup],
-    apiVersions: ["*"],
-    operations,
-    resources,
-  });
+  const resources = Object.entries(guardedGroups);
   return {
     // An expression that fails refuses, but for whoever the first condition lets through: cert-manager renews whatever comes.
     failurePolicy: "Fail",
-    paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+    paramKind: { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role" },
     matchConstraints: {
-      resourceRules: [
-        rule("", "secrets", "configmaps"),
-        // By its status, anyone can have a Certificate issued anew (`cmctl renew`): of an anchor, that is another root.
-        rule("cert-manager.io", "certificates", "certificates/status", "issuers", "clusterissuers"),
-        rule("trust.cert-manager.io", "bundles"),
-      ],
+      resourceRules: [...new Set(Object.values(guardedGroups))].map((group) => ({
+        apiGroups: [group],
+        apiVersions: ["*"],
+        operations: ["CREATE", "UPDATE", "DELETE"],
+        resources: resources.filter(([, one]) => one === group).flatMap(([resource]) => withStatus(resource)),
+      })),
     },
     matchConditions: [
       { name: "not-by-a-controller", expression: `!${isFree}` },
@@ -108,8 +108,12 @@ export function policySpec(certManagerNamespace: string, writers: readonly strin
   };
 }
 
-/** Where it holds: in the namespaces that have guarded objects, and for what is in none. */
-export function bindingSpec(name: string, { linkerd, certManager }: GuardedNamespaces) {
+/**
+ * Where it holds: in the namespaces that have guarded objects, and for what is in none.
+ *
+ * @param linkerd namespace of the control plane, which has the parameter.
+ */
+export function bindingSpec(name: string, linkerd: string, namespaces: readonly string[]) {
   return {
     policyName: name,
     // What is refused stands in the audit log as well.
@@ -118,9 +122,7 @@ export function bindingSpec(name: string, { linkerd, certManager }: GuardedNames
     paramRef: { name, namespace: linkerd, parameterNotFoundAction: "Allow" },
     matchResources: {
       namespaceSelector: {
-        matchExpressions: [
-          { key: "kubernetes.io/metadata.name", operator: "In", values: [linkerd, certManager] },
-        ],
+        matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values: [...namespaces] }],
       },
     },
   };

@@ -7,7 +7,7 @@ import type { Recorded } from "../registrations.ts";
 
 const policy = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy";
 const binding = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding";
-const configMap = "kubernetes:core/v1:ConfigMap";
+const role = "kubernetes:rbac.authorization.k8s.io/v1:Role";
 const guard = "linkerd-rotating-tls:index:CredentialsGuard";
 
 const guarded = (values: Values = {}) => build({ guardCredentials: true, ...values });
@@ -24,9 +24,16 @@ interface Inputs {
   readonly spec?: { readonly secretName?: string };
 }
 
+interface Rule {
+  readonly resources: readonly string[];
+  readonly resourceNames: readonly string[];
+}
+
 /** What the parameter lists. */
 const listedIn = ({ find }: Recorded<unknown>) =>
-  (find(configMap, "linkerd-guard").inputs.data as { objects: string }).objects.split("\n");
+  (find(role, "linkerd-guard").inputs.rules as readonly Rule[])
+    .flatMap(({ resources, resourceNames }) => resourceNames.map((name) => `${resources.join()}/${name}`))
+    .sort();
 
 /** The objects of anchors and of the identity issuer that are made, and the Secrets that cert-manager fills for them. */
 function credentialsIn({ registrations }: Recorded<unknown>): string[] {
@@ -34,23 +41,22 @@ function credentialsIn({ registrations }: Recorded<unknown>): string[] {
     const isCredential = /^linkerd-(trust-anchor|identity)/.test(parent) && /^kubernetes:/.test(type);
     const { kind, metadata, spec } = inputs as unknown as Inputs;
     if (!isCredential || !/^(Secret|Issuer|ClusterIssuer|Certificate|Bundle)$/.test(kind)) return [];
-    const place = `${metadata.namespace ?? ""}/`;
-    const object = `${kind.toLowerCase()}s/${place}${metadata.name}`;
-    return spec?.secretName === undefined ? [object] : [object, `secrets/${place}${spec.secretName}`];
+    const object = `${kind.toLowerCase()}s/${metadata.name}`;
+    return spec?.secretName === undefined ? [object] : [object, `secrets/${spec.secretName}`];
   });
-  return [...made, "configmaps/linkerd/linkerd-identity-trust-roots"].sort();
+  return [...made, "configmaps/linkerd-identity-trust-roots"].sort();
 }
 
 test("by default there is no guard", async () => {
   const { registrations } = await build({});
   const types = registrations.map(({ type }) => type);
-  for (const type of [policy, binding, configMap, guard]) assert.ok(!types.includes(type), type);
+  for (const type of [policy, binding, role, guard]) assert.ok(!types.includes(type), type);
 });
 
 test("exactly these resources make it", async () => {
   const { registrations, find } = await guarded({ credentialWriters: ["velero"] });
   const own = registrations.filter(({ name }) => name === "linkerd-guard").map(({ type }) => type);
-  assert.deepEqual(own.sort(), [binding, configMap, guard, policy].sort());
+  assert.deepEqual(own.sort(), [binding, role, guard, policy].sort());
   const metadata = { name: "linkerd-credentials-guard", annotations: deleteAtOnce };
   const api = { apiVersion: "admissionregistration.k8s.io/v1" };
   assert.deepEqual(find(policy, "linkerd-guard").inputs, {
@@ -63,22 +69,26 @@ test("exactly these resources make it", async () => {
     ...api,
     kind: "ValidatingAdmissionPolicyBinding",
     metadata,
-    spec: bindingSpec("linkerd-credentials-guard", { linkerd: "linkerd", certManager: "cert-manager" }),
+    spec: bindingSpec("linkerd-credentials-guard", "linkerd", ["linkerd"]),
   });
-  assert.deepEqual(find(configMap, "linkerd-guard").inputs, {
-    apiVersion: "v1",
-    kind: "ConfigMap",
+  const rule = (apiGroup: string, resource: string, ...resourceNames: string[]) => ({
+    apiGroups: [apiGroup],
+    resources: [resource],
+    resourceNames,
+    verbs: ["create", "update", "delete"],
+  });
+  assert.deepEqual(find(role, "linkerd-guard").inputs, {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "Role",
     metadata: { ...metadata, namespace: "linkerd" },
-    data: {
-      objects: [
-        "secrets/linkerd/linkerd-identity-issuer",
-        "certificates/linkerd/linkerd-identity-issuer",
-        "secrets/linkerd/linkerd-trust-anchor",
-        "issuers/linkerd/linkerd-trust-anchor",
-        "configmaps/linkerd/linkerd-identity-trust-roots",
-      ].join("\n"),
-    },
+    rules: [
+      rule("", "secrets", "linkerd-identity-issuer", "linkerd-trust-anchor"),
+      rule("", "configmaps", "linkerd-identity-trust-roots"),
+      rule("cert-manager.io", "certificates", "linkerd-identity-issuer"),
+      rule("cert-manager.io", "issuers", "linkerd-trust-anchor"),
+    ],
   });
+  assert.ok(!registrations.some(({ type }) => /RoleBinding/.test(type)));
 });
 
 test("another mesh on the same cluster has a guard of its own", async () => {
@@ -89,13 +99,13 @@ test("another mesh on the same cluster has a guard of its own", async () => {
     spec: unknown;
   };
   assert.equal(metadata.name, "mesh-credentials-guard");
-  assert.deepEqual(spec, bindingSpec("mesh-credentials-guard", { linkerd: "mesh", certManager: "pki" }));
+  assert.deepEqual(spec, bindingSpec("mesh-credentials-guard", "mesh", ["mesh"]));
   assert.deepEqual(find(policy, "linkerd-guard").inputs.spec, policySpec("pki", []));
 });
 
 test("its parameter comes last of all, and so goes first, and before any that it guards", async () => {
   const { find } = await guarded({ trustAnchorGenerations: [1, 2], signingGeneration: 2 });
-  const parameter = find(configMap, "linkerd-guard").dependencies;
+  const parameter = find(role, "linkerd-guard").dependencies;
   assert.ok(parameter.includes(`${binding} linkerd-guard`));
   assert.ok(find(binding, "linkerd-guard").dependencies.includes(`${policy} linkerd-guard`));
   const waitsFor = find(policy, "linkerd-guard").dependencies;
@@ -125,15 +135,19 @@ test("it lists every credential that is made, and no other, wherever they come f
     { identityIssuerSource: "secret" },
   ]) {
     const made = await guarded(values);
-    assert.deepEqual(listedIn(made).sort(), credentialsIn(made), JSON.stringify(values));
+    assert.deepEqual(listedIn(made), credentialsIn(made), JSON.stringify(values));
   }
 });
 
 test("of an anchor that the cluster keeps, all but the Bundle from which Pulumi reads its certificate", async () => {
-  const made = await guarded({ trustAnchorSource: "cluster" });
+  const made = await guarded({ trustAnchorSource: "cluster", certManagerNamespace: "pki" });
   assert.deepEqual(
-    listedIn(made).sort(),
-    credentialsIn(made).filter((object) => object !== "bundles//linkerd-trust-anchor"),
+    listedIn(made),
+    credentialsIn(made).filter((object) => object !== "bundles/linkerd-trust-anchor"),
   );
-  assert.ok(listedIn(made).includes("clusterissuers//linkerd-identity-issuer"));
+  assert.ok(listedIn(made).includes("clusterissuers/linkerd-identity-issuer"));
+  assert.deepEqual(
+    made.find(binding, "linkerd-guard").inputs.spec,
+    bindingSpec("linkerd-credentials-guard", "linkerd", ["linkerd", "pki"]),
+  );
 });

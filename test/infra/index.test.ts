@@ -52,11 +52,6 @@ test("a stack can name its cluster", async () => {
   });
 });
 
-test("the list of guarded credentials is changed in place as well, where they are guarded", async () => {
-  const { find } = await run({ config: { guardCredentials: "true" } });
-  assert.equal(find(provider, "kubernetes").inputs.enableConfigMapMutable, "true");
-});
-
 test("there is no provider but this one for Kubernetes", () => {
   const others = program.registrations.filter(
     (one) => one.type.startsWith("kubernetes:") && one.provider !== "kubernetes",

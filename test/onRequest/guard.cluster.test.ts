@@ -139,6 +139,7 @@ test("the policy is one that the API server and its controller understand", asyn
     assert.deepEqual(typeChecking?.expressionWarnings ?? [], []);
     return true;
   });
+  assert.match(await follow("kubectl describe role"), /secrets +\[\] +\[linkerd-trust-anchor\]/);
   await soundCredentials();
   await upChangesNothing();
 });
@@ -275,12 +276,12 @@ test("the whole guard can be made to warn, and is put back", async () => {
 });
 
 test("without its list it locks nobody out, and the stack brings it back", async () => {
-  await kubectl("delete", "configmap", name, inLinkerd);
+  await kubectl("delete", "role", name, inLinkerd);
   const { code, stderr } = await label(issuer);
   assert.equal(code, 0, stderr);
   const recovered = await operation("recover", "--yes", "--json");
   assert.equal(recovered.code, 0, recovered.stdout + recovered.stderr);
-  assert.match(recovered.stderr + recovered.stdout, new RegExp(`ConfigMap linkerd/${name}`));
+  assert.match(recovered.stderr + recovered.stdout, new RegExp(`Role linkerd/${name}`));
   assert.match((await label(issuer)).stderr, /is guarded/);
 });
 
