@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { withAlerts } from "./alertsPage.ts";
 import { changesPage } from "./changesPage.ts";
 import { configurationPage } from "./configurationPage.ts";
 import { dashboardFile } from "./dashboard.ts";
@@ -22,6 +23,7 @@ import { versionsPage } from "./versionsTable.ts";
 /** What each page should be, given what it is. */
 export const pages: Readonly<Record<string, (page: string) => string>> = {
   "components/dashboard.json": dashboardFile,
+  "docs/alerts.md": withAlerts,
   "docs/configuration.md": configurationPage,
   "docs/changes.md": changesPage,
   "docs/environments.md": withExampleStacks,

@@ -50,9 +50,9 @@ export function anchorAlerts({ rotationAllowance }: AlertSettings): AlertGroup {
         expression: `sum by (meshed_namespace, state) (${ofStatus("pods", '{state=~"stale|unknown"}')}) > 0`,
         for: "15m",
         summary:
-          "{{ $value }} pods of namespace {{ $labels.meshed_namespace }} started with none of the mesh's trust anchors, or with nobody knows which ({{ $labels.state }}).",
+          "{{ $value }} pods of namespace {{ $labels.meshed_namespace }} did not start with the mesh's trust anchors ({{ $labels.state }}).",
         description:
-          "They accept what is signed now by a cross certificate at most. When that goes, they refuse everyone, and everyone refuses them.",
+          "Those that are stale hold none of them: they accept what is signed now by a cross certificate at most. When that goes, they refuse everyone, and everyone refuses them. Of those that are unknown nobody can say.",
         remedy: "Restart them: `npm run -s status` names their workloads.",
       },
       {

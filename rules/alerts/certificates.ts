@@ -38,7 +38,8 @@ export function certificateAlerts(settings: AlertSettings): AlertGroup {
                 "The webhook certificate {{ $labels.name }} is not renewed in time: it ends in {{ $value | humanizeDuration }}.",
               description:
                 "After its end the API server calls the webhook in vain: pods come up without a proxy, in silence, or not at all.",
-              remedy: "As for the issuer: [when a renewal fails](credentials.md#when-a-renewal-fails).",
+              remedy:
+                "`npm run -s status` says what keeps cert-manager from it; then see [when a renewal fails](credentials.md#when-a-renewal-fails).",
             },
           ]),
       {

@@ -39,7 +39,8 @@ export function issuerAlerts(settings: AlertSettings): AlertGroup {
         for: "5m",
         summary: "The identity issuer ends in {{ $value | humanizeDuration }}.",
         description: `What is stored, or what an identity controller has loaded, is about to end.${retries} Every proxy's certificate ends with it.`,
-        remedy: "As above, now. If it has ended: [recover](recovery.md).",
+        remedy:
+          "What keeps cert-manager from it, now: `npm run -s status`, and [when a renewal fails](credentials.md#when-a-renewal-fails). If it has ended: [recover](recovery.md).",
       },
       {
         name: "LinkerdIssuerNotLoaded",

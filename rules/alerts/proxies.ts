@@ -35,7 +35,7 @@ export function proxyAlerts({ issuanceLifetime }: AlertSettings): AlertGroup {
         summary:
           "The proxy of pod {{ $labels.namespace }}/{{ $labels.pod }} fails to refresh its certificate.",
         description: "It goes on with the one that it has, until that ends.",
-        remedy: "The same.",
+        remedy: "The proxy's log says why. If many fail, look at identity: `npm run -s status`.",
       },
       {
         name: "LinkerdLeafEnded",

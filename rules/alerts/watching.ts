@@ -51,7 +51,8 @@ export function watchingAlerts(settings: AlertSettings): AlertGroup {
         for: "15m",
         summary: "Prometheus has no metrics of any proxy's certificate.",
         description: "That a certificate is not refreshed would not be heard of.",
-        remedy: "The same.",
+        remedy:
+          "Prometheus does not take the chart's PodMonitor `linkerd-proxy`: [What can go wrong](#what-can-go-wrong).",
       },
       ...(certificates.length === 0
         ? []

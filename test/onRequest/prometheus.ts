@@ -26,13 +26,20 @@ interface Sample {
   readonly value: readonly [time: number, value: string];
 }
 
+interface Alert {
+  readonly labels: { readonly alertname: string };
+  readonly state: "firing" | "pending";
+}
+
 interface RuleGroup {
   readonly name: string;
   readonly rules: readonly { readonly alert: string; readonly for?: string }[];
 }
 
+/** For as long as the file's tests. */
+const folder = temporaryFolder();
+
 export class Prometheus {
-  readonly #folder = temporaryFolder();
   readonly #url: string;
   readonly #process: ChildProcess;
   readonly #status: StatusServer;
@@ -41,12 +48,12 @@ export class Prometheus {
     this.#url = `http://127.0.0.1:${port}`;
     this.#status = status;
     this.#write([], []);
-    const log = openSync(join(this.#folder, "log"), "w");
+    const log = openSync(join(folder, "log"), "w");
     this.#process = spawn(
       "prometheus",
       [
-        `--config.file=${join(this.#folder, "prometheus.yaml")}`,
-        `--storage.tsdb.path=${join(this.#folder, "data")}`,
+        `--config.file=${join(folder, "prometheus.yaml")}`,
+        `--storage.tsdb.path=${join(folder, "data")}`,
         `--web.listen-address=127.0.0.1:${port}`,
       ],
       { env: environment, stdio: ["ignore", log, log] },
@@ -64,7 +71,7 @@ export class Prometheus {
   async scrape(): Promise<void> {
     this.#status.look();
     const monitors = await listed<PodMonitor>("podmonitors");
-    const api = await apiServer(this.#folder);
+    const api = await apiServer();
     await this.#reload([
       ...monitors.map((monitor) => scrapeOf(monitor, api)),
       {
@@ -89,14 +96,14 @@ export class Prometheus {
   }
 
   #write(scrapes: readonly object[], groups: readonly RuleGroup[]): void {
-    const rules = join(this.#folder, "rules.yaml");
+    const rules = join(folder, "rules.yaml");
     const shortened = groups.map(({ name, rules: own }) => ({
       name,
       rules: own.map((rule) => (rule.for === undefined ? rule : { ...rule, for: heldFor })),
     }));
     writeFileSync(rules, stringify({ groups: shortened }));
     writeFileSync(
-      join(this.#folder, "prometheus.yaml"),
+      join(folder, "prometheus.yaml"),
       stringify({
         global: { scrape_interval: interval, evaluation_interval: interval },
         rule_files: [rules],
@@ -114,12 +121,12 @@ export class Prometheus {
     return data.result;
   }
 
-  /** Names of the alerts that fire now. */
-  async firing(): Promise<readonly string[]> {
-    const { data } = await this.#get<{ alerts: { labels: { alertname: string }; state: string }[] }>(
-      "alerts",
-    );
-    const names = data.alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels.alertname);
+  /** Names of the alerts that are in one of these states. */
+  async alerts(...states: readonly Alert["state"][]): Promise<readonly string[]> {
+    const { data } = await this.#get<{ alerts: Alert[] }>("alerts");
+    const names = data.alerts
+      .filter(({ state }) => states.includes(state))
+      .map(({ labels }) => labels.alertname);
     return [...new Set(names)].sort();
   }
 
@@ -196,7 +203,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function apiServer(folder: string): Promise<ApiServer> {
+async function apiServer(): Promise<ApiServer> {
   const { clusters, users } = JSON.parse(
     await kubectl("config", "view", "--raw", "--flatten", "--output=json"),
   );

@@ -13,6 +13,8 @@ import {
 import { apply } from "./shop.ts";
 
 const account = "status-reader";
+/** For as long as the file's tests: whoever looks again and again does so from one to the next. */
+const folder = temporaryFolder();
 
 interface Role {
   readonly kind: string;
@@ -53,7 +55,7 @@ export async function statusOfReader(...options: string[]): Promise<CommandResul
   const config = JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "--output=json"));
   const [context] = config.contexts as { context: { user: string } }[];
   config.users = [{ name: context!.context.user, user: { token } }];
-  const file = join(temporaryFolder(), "kubeconfig");
+  const file = join(folder, "kubeconfig");
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
   const env = { ...environment, KUBECONFIG: file };
   return execute(process.execPath, ["operations/status/status.ts", ...options], undefined, env);
