@@ -94,9 +94,13 @@ export class SignerTrial {
   transform(): pulumi.ResourceTransform {
     if (this.#field === undefined) return () => undefined;
     const hook = new pulumi.ResourceHook("identity-issuer-signer", async ({ newInputs, oldInputs }) => {
-      const [{ metadata, spec }, current] = await inputsOf<[Referring, Referring?]>([newInputs, oldInputs]);
+      // One that was imported has no spec.
+      const [{ metadata, spec }, current] = await inputsOf<[Referring, Partial<Referring>?]>([
+        newInputs,
+        oldInputs,
+      ]);
       if (metadata.name === identityIssuerName && spec.issuerRef !== undefined) {
-        if (!isDeepStrictEqual(spec.issuerRef, current?.spec.issuerRef)) await this.#tryOut(spec.issuerRef);
+        if (!isDeepStrictEqual(spec.issuerRef, current?.spec?.issuerRef)) await this.#tryOut(spec.issuerRef);
       } else if (metadata.name === vaultIssuerName && current !== undefined) {
         // One that is new signs nothing before the Certificate names it.
         const reference = { group: certManagerGroup, kind: "Issuer", name: vaultIssuerName };

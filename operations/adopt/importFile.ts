@@ -89,17 +89,19 @@ async function presentAs(
     if (record !== undefined) return { ...ids, state: stateOf(record, String(namespace)) };
     return releases.some((release) => release.name === name) ? ids : undefined;
   }
-  const reference = referenceOf(after);
-  const object = reference && (await findObject(cluster, reference));
-  if (object === undefined) return undefined;
-  const { namespace, name } = reference!;
-  return {
-    id: namespace === undefined ? name : `${namespace}/${name}`,
-    called: nameOf(reference!),
-    spec: await specOf(cluster, reference!),
-    owner: describeOwner(object),
-    marks: object,
-  };
+  for (const reference of referencesOf(after)) {
+    const object = await findObject(cluster, reference);
+    if (object === undefined) continue;
+    const { namespace, name } = reference;
+    return {
+      id: namespace === undefined ? name : `${namespace}/${name}`,
+      called: nameOf(reference),
+      spec: await specOf(cluster, reference),
+      owner: describeOwner(object),
+      marks: object,
+    };
+  }
+  return undefined;
 }
 
 /** What a secret is in a state (pulumi's sdk/go/common/resource, SecretSig), and what makes it one. */
@@ -135,16 +137,21 @@ async function specOf(
   return read.spec;
 }
 
-function referenceOf({
+/**
+ * What the inputs of an object may mean. Without a cluster, the provider does not know which custom resources are of the whole cluster, and
+ * puts those into the namespace `default`, too.
+ */
+function referencesOf({
   apiVersion,
   kind,
   metadata,
-}: Readonly<Record<string, unknown>>): ObjectReference | undefined {
-  if (!isPlainObject(metadata) || typeof apiVersion !== "string" || typeof kind !== "string")
-    return undefined;
+}: Readonly<Record<string, unknown>>): readonly ObjectReference[] {
+  if (!isPlainObject(metadata) || typeof apiVersion !== "string" || typeof kind !== "string") return [];
   const { name, namespace } = metadata;
-  if (typeof name !== "string") return undefined;
-  return { apiVersion, kind, name, ...(typeof namespace === "string" && { namespace }) };
+  if (typeof name !== "string") return [];
+  const ofCluster = { apiVersion, kind, name };
+  if (typeof namespace !== "string") return [ofCluster];
+  return [{ ...ofCluster, namespace }, ...(namespace === "default" ? [ofCluster] : [])];
 }
 
 /** What a state has already: by type and name, its URN. */

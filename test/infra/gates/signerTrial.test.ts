@@ -209,8 +209,8 @@ test("what only the engine knows is left to the hook", async () => {
   );
 });
 
-/** Runs the hook of a resource, as an update does. */
-async function hooked(values: Values, name: string, newSpec: object, oldSpec?: object): Promise<void> {
+/** Runs the hook of a resource, as an update does; the old spec is `null` if it was imported. */
+async function hooked(values: Values, name: string, newSpec: object, oldSpec?: object | null): Promise<void> {
   let transform!: pulumi.ResourceTransform;
   await record(() => {
     transform = trialOf(values).transform();
@@ -218,14 +218,17 @@ async function hooked(values: Values, name: string, newSpec: object, oldSpec?: o
   const type = "kubernetes:cert-manager.io/v1:Certificate";
   const transformed = await transform({ custom: true, type, name, props: {}, opts: {} });
   const [hook] = transformed!.opts.hooks!.beforeUpdate as pulumi.ResourceHook[];
-  const inputs = (spec: object) => ({ metadata: { name, namespace: "linkerd" }, spec });
+  const inputs = (spec: object | null) => ({
+    metadata: { name, namespace: "linkerd" },
+    ...(spec && { spec }),
+  });
   await hook!.callback({
     urn: "",
     id: "",
     name,
     type,
     newInputs: inputs(newSpec),
-    ...(oldSpec && { oldInputs: inputs(oldSpec) }),
+    ...(oldSpec !== undefined && { oldInputs: inputs(oldSpec) }),
   });
 }
 
@@ -241,6 +244,12 @@ test("a Certificate that gets another signer is held until that has been tried",
     { issuerRef: reference },
   );
   await hooked(settings, "linkerd-proxy-injector", {}, before);
+  assert.equal(asked(), 1);
+});
+
+test("the signer of a Certificate that was imported is tried, since the state does not say who it was", async () => {
+  cluster(await answered(issuerBelow(root)));
+  await hooked(settings, "linkerd-identity-issuer", { issuerRef: reference }, null);
   assert.equal(asked(), 1);
 });
 

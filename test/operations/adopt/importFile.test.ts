@@ -44,7 +44,8 @@ const creates = [
   change(
     "kubernetes:trust.cert-manager.io/v1alpha1:Bundle",
     "roots",
-    object("trust.cert-manager.io/v1alpha1", "Bundle", "b"),
+    // As the provider has it without a cluster.
+    object("trust.cert-manager.io/v1alpha1", "Bundle", "b", "default"),
   ),
   change("kubernetes:core/v1:Secret", "absent", object("v1", "Secret", "b", "linkerd")),
   change("kubernetes:core/v1:Secret", "later", object("v1", "Secret", undefined, "linkerd")),
@@ -58,7 +59,8 @@ const marks = { labels: {}, annotations: {}, managers: ["kubectl-create"] };
 /** A cluster that has everything but one Secret. */
 const cluster = {
   metadata: async (path: string) => {
-    if (path.endsWith("secrets/b")) throw new ApiException(404, "", "", {});
+    if (path.endsWith("secrets/b") || path.includes("namespaces/default"))
+      throw new ApiException(404, "", "", {});
     return { managedFields: [{ manager: "kubectl-create" }] };
   },
   custom: {
