@@ -3,8 +3,8 @@
  * API server does, with the words in which they are refused.
  */
 import { type Guardrail, guardrails } from "../policy/guardrails.ts";
-import { handEdits } from "./guardRefusals.ts";
-import { badChanges } from "./guardrailRefusals.ts";
+import { badChanges } from "./badChanges.ts";
+import { handEdits } from "./handEdits.ts";
 import { withPart } from "./markedPart.ts";
 import { escaped } from "./rotationGatesPage.ts";
 import type { Refusal } from "./rotationRefusals.ts";

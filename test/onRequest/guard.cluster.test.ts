@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { editedFile, editor, handEdits } from "../../docs/guardRefusals.ts";
+import { editedFile, editor, handEdits } from "../../docs/handEdits.ts";
 import { says } from "../../docs/rotationRefusals.ts";
 import { emergencyAnnotation, guardName } from "../../rules/guard/policy.ts";
 import { trustRootsKey, trustRootsName } from "../../rules/linkerdNames.ts";

@@ -1,7 +1,7 @@
 /** Every bad change that docs/guardrails.md lists is refused, by the rule and in the words that stand there. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { badChanges } from "../../docs/guardrailRefusals.ts";
+import { badChanges } from "../../docs/badChanges.ts";
 import { type Refusal, says } from "../../docs/rotationRefusals.ts";
 import type { GuardrailName } from "../../policy/guardrails.ts";
 import { type Staging, stagings } from "./badChanges.ts";

@@ -1,6 +1,6 @@
 /** How each bad change of docs/guardrails.md is made: of the program's own resources, in a test and in the engine. */
 import { KeyObject } from "node:crypto";
-import type { badChanges } from "../../docs/guardrailRefusals.ts";
+import type { badChanges } from "../../docs/badChanges.ts";
 import type { GuardrailName } from "../../policy/guardrails.ts";
 import { type Resource, Unknown } from "../../policy/resource.ts";
 import { type HelmValues, mergeValues } from "../../rules/charts/values.ts";

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { after, before, suite, test } from "node:test";
-import { badChanges } from "../../docs/guardrailRefusals.ts";
+import { badChanges } from "../../docs/badChanges.ts";
 import { type Refusal, says } from "../../docs/rotationRefusals.ts";
 import { ensureToolchain } from "../../sandbox/toolchain/toolchain.ts";
 import type { Values } from "../configured.ts";
