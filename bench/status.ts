@@ -103,7 +103,7 @@ async function bench(): Promise<void> {
   if (installed.code !== 0) throw new Error(`pulumi up failed:\n${installed.stdout}`);
   const core = sandboxKubeConfig(sandbox).makeApiClient(CoreV1Api);
   await makePods(core);
-  const status = [process.execPath, join("operations", "status", "status.ts"), "--json"] as const;
+  const status = [process.execPath, join("operations", "cli.ts"), "status", "--json"] as const;
   for (let run = 0; run < options.runs; run++) {
     const measured = await measure(...status);
     const { mesh } = JSON.parse(measured.stdout) as { mesh: { pods: number } };

@@ -1,4 +1,5 @@
 /** A live cluster, as the user's kubeconfig reaches it. This loads the Kubernetes client: gates import it when they look. */
+import { buffer } from "node:stream/consumers";
 import {
   AdmissionregistrationV1Api,
   ApiException,
@@ -14,11 +15,13 @@ import {
   type KubeConfig,
   Observable,
   type RequestContext,
+  type ResponseContext,
   ServerConfiguration,
   type V1ObjectMeta,
   VersionApi,
 } from "@kubernetes/client-node";
 import { type KubeConfigOptions, killPluginsWith, loadKubeConfig, loginFailure } from "./kubeConfig.ts";
+import type { ListedMetadata } from "./metadataList.ts";
 
 /** The API of a cluster. Every request ends with an answer, or with an error that names the server. */
 export interface Cluster {
@@ -39,7 +42,7 @@ export interface Cluster {
   readonly metadataPages: (
     path: string,
     query?: Readonly<Record<string, string>>,
-  ) => AsyncIterable<readonly V1ObjectMeta[]>;
+  ) => AsyncIterable<readonly ListedMetadata[]>;
   readonly version: VersionApi;
 }
 
@@ -99,49 +102,48 @@ export function connect({ signal = new AbortController().signal, ...options }: C
     definitions: new ApiextensionsV1Api(configuration),
     groups: new ApisApi(configuration),
     custom: new CustomObjectsApi(configuration),
-    metadata: async (path) => (await readMetadata<PartialObject>(configuration, path, "")).metadata,
+    metadata: (path) => readMetadata(configuration, path),
     metadataPages: (path, query) => listMetadata(configuration, path, query),
     version: new VersionApi(configuration),
   };
 }
 
-/** The API server's PartialObjectMetadata. */
-interface PartialObject {
-  readonly metadata: V1ObjectMeta;
-}
-
-interface PartialObjects {
-  readonly metadata: { readonly continue?: string };
-  /** Some lists that have none are `null`. */
-  readonly items: readonly PartialObject[] | null;
-}
-
 /** Few enough that what has been read is not in memory several times over, and enough for few requests. */
-const pageSize = 200;
+const pageSize = 500;
 
 async function* listMetadata(
   configuration: Configuration,
   path: string,
   query: Readonly<Record<string, string>> = {},
-): AsyncGenerator<readonly V1ObjectMeta[]> {
+): AsyncGenerator<readonly ListedMetadata[]> {
+  // Gates list nothing.
+  const { acceptedEncodings, readPage, readRefusal } = await import("./metadataList.ts");
   let next: string | undefined;
   do {
     const page = { limit: `${pageSize}`, ...(next === undefined ? {} : { continue: next }) };
     const url = `${path}?${new URLSearchParams({ ...query, ...page })}`;
-    const { metadata, items } = await readMetadata<PartialObjects>(configuration, url, "List");
-    yield (items ?? []).map((item) => item.metadata);
-    next = metadata.continue;
+    const { httpStatusCode, headers, body } = await get(configuration, url, acceptedEncodings);
+    const answer = { contentType: headers["content-type"] ?? "", body: await buffer(body.stream()!) };
+    if (httpStatusCode !== 200) throw new ApiException(httpStatusCode, "", readRefusal(answer), headers);
+    const { items, continue: following } = readPage(answer);
+    yield items;
+    next = following;
   } while (next !== undefined && next !== "");
 }
 
-async function readMetadata<T>(configuration: Configuration, path: string, kind: "" | "List"): Promise<T> {
-  const request = configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
-  request.setHeaderParam("Accept", `application/json;as=PartialObjectMetadata${kind};g=meta.k8s.io;v=v1`);
-  await configuration.authMethods.default?.applySecurityAuthentication(request);
-  const { httpStatusCode, headers, body } = await configuration.httpApi.send(request).toPromise();
+async function readMetadata(configuration: Configuration, path: string): Promise<V1ObjectMeta> {
+  const accepted = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+  const { httpStatusCode, headers, body } = await get(configuration, path, accepted);
   const text = await body.text();
   if (httpStatusCode !== 200) throw new ApiException(httpStatusCode, "", text, headers);
-  return JSON.parse(text) as T;
+  return (JSON.parse(text) as { readonly metadata: V1ObjectMeta }).metadata;
+}
+
+async function get(configuration: Configuration, path: string, accepted: string): Promise<ResponseContext> {
+  const request = configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
+  request.setHeaderParam("Accept", accepted);
+  await configuration.authMethods.default?.applySecurityAuthentication(request);
+  return configuration.httpApi.send(request).toPromise();
 }
 
 /** Adds the user's credentials to a request. An exec plugin may wait for a person, but not longer than the signal. */

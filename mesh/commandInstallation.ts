@@ -1,8 +1,8 @@
 /** What `linkerd install` has rendered and `kubectl apply` has made: no release of Helm's says what belongs to it. */
-import type { V1ObjectMeta } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { configOverridesName, controlPlaneLabel, identityIssuerName } from "../rules/linkerdNames.ts";
 import type { Mesh } from "./cluster.ts";
+import type { ListedMetadata } from "./metadataList.ts";
 import { found } from "./requests.ts";
 
 /** What one of Linkerd's charts has been rendered to. */
@@ -56,7 +56,7 @@ const beside = [identityIssuerName, configOverridesName];
 
 interface Listed {
   readonly kind: string;
-  readonly metadata: V1ObjectMeta;
+  readonly metadata: ListedMetadata;
 }
 
 /** @throws Error if something of it may not be read. */
@@ -108,33 +108,32 @@ async function listAll(
 }
 
 /** Whether the chart has such an object, and neither Helm nor an extension of Linkerd's says that it is theirs. */
-function isRendered(metadata: V1ObjectMeta, namespace: string): boolean {
-  const { name, labels = {}, annotations = {}, ownerReferences = [] } = metadata;
+function isRendered(metadata: ListedMetadata, namespace: string): boolean {
+  const { name, labels, annotations, ownerReferences } = metadata;
   return (
     (isLabelled(metadata, namespace) || annotations[createdBy]?.startsWith("linkerd/cli ") === true) &&
     labels["linkerd.io/extension"] === undefined &&
     ownerReferences.length === 0 &&
     !isHelms(metadata) &&
-    !beside.includes(name!)
+    !beside.includes(name)
   );
 }
 
-const isLabelled = ({ labels = {} }: V1ObjectMeta, namespace: string) =>
-  labels[controlPlaneLabel] === namespace;
+const isLabelled = ({ labels }: ListedMetadata, namespace: string) => labels[controlPlaneLabel] === namespace;
 
-const isHelms = ({ annotations = {} }: V1ObjectMeta) => "meta.helm.sh/release-name" in annotations;
+const isHelms = ({ annotations }: ListedMetadata) => "meta.helm.sh/release-name" in annotations;
 
 /**
  * @param witness an object that every version has. What another version has left behind does not belong to it.
  * @returns `undefined` if that is not by the command: manifests can come from elsewhere.
  */
 function renderingOf(witness: string, found: readonly Listed[]): Rendering | undefined {
-  const creatorOf = ({ metadata }: Listed) => metadata.annotations?.[createdBy];
+  const creatorOf = ({ metadata }: Listed) => metadata.annotations[createdBy];
   const creator = found.flatMap((one) => (one.metadata.name === witness ? creatorOf(one) : [])).at(0);
   const linkerd = /^linkerd\/cli (\S+)$/.exec(creator ?? "")?.[1];
   if (linkerd === undefined) return undefined;
   const objects = found.filter((one) => [undefined, creator].includes(creatorOf(one)));
-  const applied = ({ metadata }: Listed) => metadata.annotations?.[appliedAnnotation]?.trim();
+  const applied = ({ metadata }: Listed) => metadata.annotations[appliedAnnotation]?.trim();
   return {
     linkerd,
     // JSON, which is YAML of every version.

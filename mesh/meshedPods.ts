@@ -4,7 +4,7 @@
  * Nothing but metadata is listed, so that a mesh of thousands of pods costs seconds; what a hash stands for that nobody knows
  * is read from one of the pods that carry it.
  */
-import type { V1ObjectMeta, V1Pod } from "@kubernetes/client-node";
+import type { V1Pod } from "@kubernetes/client-node";
 import { bundleSha256 } from "../rules/credentials/bundle.ts";
 import type { ParsedCertificate } from "../rules/credentials/certificate.ts";
 import { decodePem } from "../rules/credentials/pem.ts";
@@ -20,6 +20,7 @@ import { type BundleState, bundleState, bundlesByHash } from "../rules/mesh/held
 import { isProxyAnchor } from "../rules/mesh/proxyAnchor.ts";
 import type { Workload } from "../rules/mesh/workload.ts";
 import type { Mesh } from "./cluster.ts";
+import type { ListedMetadata } from "./metadataList.ts";
 import { found, requested } from "./requests.ts";
 import { certificatesOf, type Trust } from "./trust.ts";
 
@@ -136,18 +137,18 @@ export function nameOfPod({ namespace, name }: Pick<MeshedPod, "namespace" | "na
   return `${namespace}/${name}`;
 }
 
-function hasProxy({ annotations = {} }: V1ObjectMeta): boolean {
+function hasProxy({ annotations }: ListedMetadata): boolean {
   return proxyVersionAnnotation in annotations || heldBundleAnnotation in annotations;
 }
 
-function meshedPod(metadata: V1ObjectMeta): MeshedPod {
-  const { namespace = "", name = "", annotations = {}, creationTimestamp } = metadata;
+function meshedPod(metadata: ListedMetadata): MeshedPod {
+  const { namespace, name, annotations, createdAt } = metadata;
   const hashes = [annotations[trustRootsAnnotation], annotations[heldBundleAnnotation]];
   return {
     namespace,
     name,
     workload: workloadOf(metadata),
-    createdAt: new Date(creationTimestamp ?? 0),
+    createdAt,
     bundleSha256: hashes.find((hash) => hash !== undefined && !emptyBundleHashes.includes(hash)),
   };
 }
@@ -159,12 +160,7 @@ const ownersOfReplicaSets = {
 } as const;
 
 /** What a pod belongs to, by its metadata. */
-export function workloadOf({
-  namespace = "",
-  name = "",
-  labels = {},
-  ownerReferences = [],
-}: V1ObjectMeta): Workload {
+export function workloadOf({ namespace, name, labels, ownerReferences }: ListedMetadata): Workload {
   const owner = ownerReferences.find(({ controller }) => controller === true);
   if (owner === undefined) return { namespace, kind: "Pod", name };
   for (const [label, kind] of Object.entries(ownersOfReplicaSets)) {

@@ -14,14 +14,13 @@ export async function listUnmeshed(mesh: Pick<Mesh, "core" | "metadataPages">): 
   const workloads = new Map<string, Workload>();
   const list = async () => {
     for await (const page of mesh.metadataPages("/api/v1/namespaces")) {
-      for (const { name = "", annotations } of page) inNamespace.set(name, annotations?.[injectAnnotation]);
+      for (const { name, annotations } of page) inNamespace.set(name, annotations[injectAnnotation]);
     }
     const query = { fieldSelector: "status.phase!=Succeeded,status.phase!=Failed" };
     for await (const page of mesh.metadataPages("/api/v1/pods", query)) {
       for (const metadata of page) {
-        const { name = "", namespace = "", annotations = {}, deletionTimestamp } = metadata;
+        const { name, namespace, annotations, isLeaving } = metadata;
         const wanted = annotations[injectAnnotation] ?? inNamespace.get(namespace);
-        const isLeaving = deletionTimestamp !== undefined;
         if (proxyVersionAnnotation in annotations || !asksForProxy(wanted) || isLeaving) continue;
         const workload = workloadOf(metadata);
         const key = nameOfWorkload(workload);

@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 /** `npx linkerd-rotating-tls <command>`: the commands, for those who have installed this as a package. */
 import "../infra/nodeVersion.cjs";
+import { enableCompileCache } from "node:module";
 import { Command } from "commander";
 import { exitForUsage } from "./exitCodes.ts";
+
+// What one run has compiled serves the next: it saves about a third of the start.
+enableCompileCache();
 
 /** Each is loaded only when it is run. */
 const commands = [
