@@ -33,8 +33,7 @@ const subject = '(request.operation == "DELETE" ? oldObject : object)';
 const namespace = 'request.?namespace.orValue("")';
 const fieldManager = 'request.?options.?fieldManager.orValue("")';
 
-const isGuarded = `params.rules.exists(rule, request.resource.group in rule.apiGroups
-  && request.resource.resource in rule.resources && ${subject}.metadata.name in rule.resourceNames)`;
+const isGuarded = `params.rules.exists(rule, request.resource.resource in rule.resources && ${subject}.metadata.name in rule.resourceNames)`;
 
 /** Not of a rewrite that leaves everything as it is, such as with another key of the API server's own encryption. */
 const changesSomething = `!(request.operation == "UPDATE"

@@ -171,8 +171,18 @@ test(`${handEdits.length} edits by hand, each by five who may do everything, are
 
 test("a rewrite that changes nothing is let through, and so is what is not guarded", async () => {
   await follow("kubectl replace");
-  const { code, stderr } = await label("secret/linkerd-proxy-injector-k8s-tls");
-  assert.equal(code, 0, stderr);
+  const secrets = "/api/v1/namespaces/linkerd/secrets?fieldSelector=metadata.name%3D";
+  for (const args of [
+    ["label", "secret", "linkerd-proxy-injector-k8s-tls", "team=platform"],
+    // The name of a Secret that is guarded.
+    ["create", "configmap", "linkerd-trust-anchor"],
+    ["delete", "configmap", "linkerd-trust-anchor"],
+    ["create", "secret", "generic", "another"],
+    ["delete", "--raw", `${secrets}another`],
+  ]) {
+    const { code, stderr } = await typed(args);
+    assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
+  }
 });
 
 test("cert-manager renews, by our command and by itself", async () => {
