@@ -34,39 +34,52 @@ export interface Charts {
   readonly obstacles: readonly Obstacle[];
 }
 
+/** A chart of Linkerd's, and what `linkerd install` has rendered of it. */
+interface Wanted {
+  /** The setting that says where the chart comes from. */
+  readonly setting: string;
+  /** Its names, the newest first. */
+  readonly names: readonly [string, ...string[]];
+  /** The option by which the command renders it. */
+  readonly option: "" | " --crds";
+  readonly values: object;
+  readonly rendering: Rendering | undefined;
+}
+
 /** @param inFile what the stack's file says, by its key. */
 export function chartsIn(
   { releases, command, namespace }: Installation,
   given: Given,
   inFile: Given,
 ): Charts {
-  const partOf = (
-    setting: string,
-    names: readonly string[],
-    crds: "" | " --crds",
-    values: object,
-    rendering?: Rendering,
-  ) => {
+  const partOf = (wanted: Wanted): Part => {
+    const { setting, names, values, rendering } = wanted;
     const known = releases.filter(({ chart }) => names.includes(chart.name));
     if (known.length > 0) return partOfReleases(known);
     if (rendering === undefined) return { obstacles: [] };
     const version = versionOf(rendering.linkerd, given(setting), inFile(`${setting}Version`));
-    const chart = { name: names[0]!, version: version ?? "" };
-    const obstacles = renderingObstacles(namespace, setting, crds, rendering, version);
+    const chart = { name: names[0], version: version ?? "" };
+    const obstacles = renderingObstacles(namespace, wanted, rendering, version);
     return partOfRendering(chart, values, rendering.manifest, obstacles);
   };
-  const controlPlane = partOf(
-    "linkerdControlPlaneChart",
-    ["linkerd-control-plane", "linkerd2"],
-    "",
-    command.values,
-    command.controlPlane,
-  );
-  const crds = partOf("linkerdCrdsChart", [crdsReleaseName], " --crds", {}, command.definitions);
-  const parts: readonly Part[] = [crds, controlPlane];
+  const controlPlane = partOf({
+    setting: "linkerdControlPlaneChart",
+    names: ["linkerd-control-plane", "linkerd2"],
+    option: "",
+    values: command.values,
+    rendering: command.controlPlane,
+  });
+  const crds = partOf({
+    setting: "linkerdCrdsChart",
+    names: [crdsReleaseName],
+    option: " --crds",
+    values: {},
+    rendering: command.definitions,
+  });
+  const parts = [crds, controlPlane];
   return {
-    controlPlane: (controlPlane as Part).release,
-    crds: (crds as Part).release,
+    controlPlane: controlPlane.release,
+    crds: crds.release,
     records: parts.flatMap(({ record }) => record ?? []),
     replaced: parts.flatMap(({ replaces }) => replaces ?? []),
     obstacles: parts.flatMap(({ obstacles }) => obstacles),
@@ -110,8 +123,7 @@ function versionOf(
 
 function renderingObstacles(
   namespace: string,
-  setting: string,
-  crds: "" | " --crds",
+  { setting, option }: Wanted,
   { linkerd, unrecorded }: Rendering,
   version: string | undefined,
 ): readonly Obstacle[] {
@@ -120,7 +132,7 @@ function renderingObstacles(
       ? [
           {
             subject: `${setting}Version`,
-            message: `linkerd install${crds} has made what belongs to Linkerd ${linkerd}. The chart of that has a version of its own, which the cluster does not say.`,
+            message: `linkerd install${option} has made what belongs to Linkerd ${linkerd}. The chart of that has a version of its own, which the cluster does not say.`,
             fix: `Look for it (helm search repo linkerd --versions shows both), and say it: pulumi config set ${setting}Version <version>`,
           },
         ]
@@ -130,8 +142,8 @@ function renderingObstacles(
       : [
           {
             subject: `Namespace ${namespace}`,
-            message: `Of ${countOf(unrecorded.length, "object")} that linkerd install${crds} has made, the cluster does not say what was applied, as of ${unrecorded[0]}: kubectl apply keeps that in an annotation, kubectl create and kubectl apply --server-side do not. Without it, an upgrade that fails could not be taken back.`,
-            fix: `Apply it as Linkerd's pages have it, by the command of version ${linkerd}: linkerd upgrade${crds} | kubectl apply -f -`,
+            message: `Of ${countOf(unrecorded.length, "object")} that linkerd install${option} has made, the cluster does not say what was applied, as of ${unrecorded[0]}: kubectl apply keeps that in an annotation, kubectl create and kubectl apply --server-side do not. Without it, an upgrade that fails could not be taken back.`,
+            fix: `Apply it as Linkerd's pages have it, by the command of version ${linkerd}: linkerd upgrade${option} | kubectl apply -f -`,
           },
         ]),
   ];
