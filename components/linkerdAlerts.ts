@@ -25,15 +25,12 @@ export class LinkerdAlerts extends pulumi.ComponentResource {
     super("linkerd-rotating-tls:index:LinkerdAlerts", name, {}, opts);
     const { linkerdNamespace: namespace, alerts, identityIssuer, trustAnchor } = args;
     const child = { parent: this };
+    const { duration, renewBefore, issuanceLifetime } = identityIssuer;
     const known = pulumi
-      .all([
-        namespace,
-        identityIssuer.renewBefore,
-        identityIssuer.issuanceLifetime,
-        trustAnchor.rotationAllowance,
-      ])
-      .apply(([linkerd, issuerRenewBefore, issuanceLifetime, rotationAllowance]) => ({
-        ...{ namespace: linkerd, issuerRenewBefore, issuanceLifetime, rotationAllowance },
+      .all([namespace, duration, renewBefore, issuanceLifetime, trustAnchor.rotationAllowance])
+      .apply(([linkerd, issuerDuration, issuerRenewBefore, leafLifetime, rotationAllowance]) => ({
+        ...{ namespace: linkerd, issuerDuration, issuerRenewBefore },
+        ...{ issuanceLifetime: leafLifetime, rotationAllowance },
       }));
     new kubernetes.apiextensions.CustomResource(
       name,

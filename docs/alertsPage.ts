@@ -15,6 +15,7 @@ const settings = alertSettings(
   },
   {
     namespace: controlPlane.namespace,
+    issuerDuration: identityIssuer.duration,
     issuerRenewBefore: identityIssuer.renewBefore,
     issuanceLifetime: identityIssuer.issuanceLifetime,
     rotationAllowance: trustAnchor.rotationAllowance,

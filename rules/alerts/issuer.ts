@@ -9,9 +9,11 @@ import { type AlertSettings, secondsOf } from "./settings.ts";
 const sameEndSeconds = 600;
 
 export function issuerAlerts(settings: AlertSettings): AlertGroup {
-  const { hasIssuerCertificate, issuerRenewBefore } = settings;
+  const { hasIssuerCertificate } = settings;
   const issuer = [identityIssuerName];
-  const loadedLeft = `${ofStatus("issuer_loaded_not_after_timestamp_seconds")} - time()`;
+  const share = renewalShare(settings);
+  const late = (left: number) =>
+    hasIssuerCertificate ? notRenewed(issuer, left) : ownLifeLeft("issuer", left, share);
   const notLoaded = `${ofStatus("issuer_loaded")} == 0`;
   const otherEnd = `abs(${loadedIssuerEnds} - scalar(max(${ofCertificates("expiration_timestamp_seconds", issuer)}))) > ${sameEndSeconds}`;
   const retries = `{{ with query "${ofStatus("issuer_retries_before_end")}" }} cert-manager tries {{ . | first | value }} more times before that.{{ end }}`;
@@ -22,7 +24,7 @@ export function issuerAlerts(settings: AlertSettings): AlertGroup {
       {
         name: "LinkerdIssuerNotRenewed",
         severity: "warning",
-        expression: hasIssuerCertificate ? notRenewed(issuer, windowLeft.late) : ownLifeLeft(windowLeft.late),
+        expression: late(windowLeft.late),
         for: "10m",
         summary: "The identity issuer is not renewed in time: it ends in {{ $value | humanizeDuration }}.",
         description: `A third of the time for its renewal is over.${retries} At its end every proxy's certificate has ended, and only a restart brings a proxy back.`,
@@ -32,10 +34,7 @@ export function issuerAlerts(settings: AlertSettings): AlertGroup {
       {
         name: "LinkerdIssuerLastRetries",
         severity: "critical",
-        expression: [
-          hasIssuerCertificate ? notRenewed(issuer, windowLeft.last) : ownLifeLeft(windowLeft.last),
-          `(${loadedLeft}) < ${windowLeft.last} * ${secondsOf(issuerRenewBefore)}`,
-        ].join(" or "),
+        expression: `${late(windowLeft.last)} or ${ownLifeLeft("issuer_loaded", windowLeft.last, share)}`,
         for: "5m",
         summary: "The identity issuer ends in {{ $value | humanizeDuration }}.",
         description: `What is stored, or what an identity controller has loaded, is about to end.${retries} Every proxy's certificate ends with it.`,
@@ -75,10 +74,15 @@ export function issuerAlerts(settings: AlertSettings): AlertGroup {
   };
 }
 
-/** Of an issuer of which cert-manager says nothing: its second half is the time for its renewal. */
-function ownLifeLeft(share: number): string {
-  const [begin, end] = ["issuer_not_before_timestamp_seconds", "issuer_not_after_timestamp_seconds"].map(
-    (metric) => ofStatus(metric),
+/** Which part of an issuer's life is the time for its renewal; of one of someone else's, of which nothing is known, its second half. */
+function renewalShare({ hasIssuerCertificate, issuerDuration, issuerRenewBefore }: AlertSettings): string {
+  return hasIssuerCertificate ? `${secondsOf(issuerRenewBefore)}/${secondsOf(issuerDuration)}` : "1/2";
+}
+
+/** By what `status` has seen of its life: that cert-manager says nothing of it, or that another one is loaded. */
+function ownLifeLeft(metric: string, left: number, share: string): string {
+  const [begin, end] = ["not_before", "not_after"].map((time) =>
+    ofStatus(`${metric}_${time}_timestamp_seconds`),
   );
-  return `(${end} - time()) < ${share} * 0.5 * (${end} - ${begin})`;
+  return `(${end} - time()) < ${left} * ${share} * (${end} - ${begin})`;
 }

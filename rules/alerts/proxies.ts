@@ -33,9 +33,10 @@ export function proxyAlerts({ issuanceLifetime }: AlertSettings): AlertGroup {
         expression: `${refreshesIn("30m", '{result="error"}')} > 0 and on (namespace, pod) ${leafEnds}`,
         for: "30m",
         summary:
-          "The proxy of pod {{ $labels.namespace }}/{{ $labels.pod }} fails to refresh its certificate.",
-        description: "It goes on with the one that it has, until that ends.",
-        remedy: "The proxy's log says why. If many fail, look at identity: `npm run -s status`.",
+          "The proxy of pod {{ $labels.namespace }}/{{ $labels.pod }} refuses the certificates that it gets.",
+        description:
+          "They lead to none of the anchors with which it started. It goes on with the one that it has, until that ends. One that gets no answer counts nothing: that is told by LinkerdLeafNotRefreshed.",
+        remedy: "Restart the pod: it takes the anchors of now.",
       },
       {
         name: "LinkerdLeafEnded",

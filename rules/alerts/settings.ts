@@ -20,6 +20,7 @@ export interface AlertSettings {
   /** Whether cert-manager keeps the trust anchor. */
   readonly hasAnchorCertificate: boolean;
   /** Go durations. */
+  readonly issuerDuration: string;
   readonly issuerRenewBefore: string;
   readonly issuanceLifetime: string;
   readonly rotationAllowance: string;
@@ -28,7 +29,7 @@ export interface AlertSettings {
 /** Those of settings that are known. */
 export type KnownSettings = Pick<
   AlertSettings,
-  "namespace" | "issuerRenewBefore" | "issuanceLifetime" | "rotationAllowance"
+  "namespace" | "issuerDuration" | "issuerRenewBefore" | "issuanceLifetime" | "rotationAllowance"
 >;
 
 export function alertSettings(

@@ -109,7 +109,7 @@ test("thresholds follow from the settings, those that are known later as well", 
   assert.match(alerts.LinkerdLeafNotRefreshed!, / < 7200$/);
   assert.match(
     alerts.LinkerdIssuerLastRetries!,
-    / or \(linkerd_credentials_issuer_loaded_\S+ - time\(\)\) < 0\.35 \* 72000$/,
+    / or \(linkerd_credentials_issuer_loaded_\S+ - time\(\)\) < 0\.35 \* 72000\/172800 \* \(linkerd_credentials_issuer_loaded/,
   );
   assert.match(alerts.LinkerdRotationStandsStill!, / > 1\/3 \* 1080000$/);
   assert.match(alerts.LinkerdIdentityMetricsMissing!, /job="mesh\/linkerd-controller"/);
@@ -122,7 +122,7 @@ test("no alert asks for a Certificate that is not there", async () => {
     [],
   );
   // What status has seen of the issuer tells how much of its own life is left.
-  assert.match(theirs.LinkerdIssuerNotRenewed!, /< 0\.7 \* 0\.5 \* \(linkerd_credentials_issuer_not_after/);
+  assert.match(theirs.LinkerdIssuerNotRenewed!, /< 0\.7 \* 1\/2 \* \(linkerd_credentials_issuer_not_after/);
   const names = (alerts: Record<string, string>) =>
     /name=~"([^"]*)"/.exec(alerts.LinkerdCertificateNotReady!)![1]!.split("|");
   assert.deepEqual(names(await expressions({})), [

@@ -231,6 +231,7 @@ linkerd_credentials_leaf_first_not_after_timestamp_seconds now-3h
     const { text } = await inRotation();
     const known = {
       namespace: "linkerd",
+      issuerDuration: "48h",
       issuerRenewBefore: "25h",
       issuanceLifetime: "24h",
       rotationAllowance: "90h",

@@ -21,6 +21,7 @@ function groupsOf({ isIssuerOthers }: Pick<Scenario, "isIssuerOthers"> = {}) {
   const source = isIssuerOthers ? "secret" : "certManager";
   const known = {
     namespace: "linkerd",
+    issuerDuration: "48h",
     issuerRenewBefore: "25h",
     issuanceLifetime: "24h",
     rotationAllowance: "2160h",

@@ -89,7 +89,7 @@ export const scenarios: readonly Scenario[] = [
     fires: {
       LinkerdLeavesEndWithIssuer: 31,
       LinkerdIssuerNotRenewed: 31.5,
-      LinkerdIssuerLastRetries: 39.5,
+      LinkerdIssuerLastRetries: 40,
       LinkerdLeafNotRefreshed: 43.5,
     },
     hurtsAt: 48,

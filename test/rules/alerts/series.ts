@@ -129,6 +129,7 @@ export function ofIssuer(stored = issuerLife, loaded = stored): Series {
   return {
     ...status(`issuer_${end}`, (time) => (beginAt(time, stored) + stored.lives) * hour),
     ...status(`issuer_${begin}`, (time) => beginAt(time, stored) * hour),
+    ...status(`issuer_loaded_${begin}${replica}`, (time) => beginAt(time, loaded) * hour),
     ...status(`issuer_loaded_${end}${replica}`, (time) => (beginAt(time, loaded) + loaded.lives) * hour),
     ...status(`issuer_loaded${replica}`, (time) => Number(beginAt(time, stored) === beginAt(time, loaded))),
     ...status("issuer_retries_before_end", () => 24),
