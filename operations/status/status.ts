@@ -1,6 +1,5 @@
 /** `npm run -s status`. */
 import { writeFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
 import { Option } from "commander";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { verdictOf } from "../../rules/finding.ts";
@@ -47,8 +46,6 @@ export const main = () =>
         .conflicts(["json", "watch"]),
     ],
     run: async (mesh, options) => {
-      // Of thousands of pods, what is read is not needed for long: a young generation that does not grow costs a third less memory.
-      setFlagsFromString("--semi-space-growth-factor=1");
       const status = await readStatus(mesh, options.leaves ? "all" : "sample");
       const problems = problemsOf(status, options.warnBefore);
       // A terminal shows the last look alone; of JSON, each look is a line.

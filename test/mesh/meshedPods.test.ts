@@ -86,7 +86,7 @@ suite("The meshed pods", () => {
       api.requests[0]!,
       /labelSelector=linkerd\.io\/control-plane-ns=linkerd,!linkerd\.io\/cni-resource/,
     );
-    assert.match(api.requests[0]!, /limit=500/);
+    assert.match(api.requests[0]!, /limit=200/);
     assert.match(api.headers.accept!, /as=PartialObjectMetadataList/);
   });
 

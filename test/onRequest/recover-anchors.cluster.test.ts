@@ -232,7 +232,15 @@ test("a rotation in one step: by the older generation's word, a pod of before it
   await restartWorkloads();
   const both = await readBundle();
   await setBundle((await certificateIn("linkerd-trust-anchor")).toString());
-  await restartWorkloads("running-0");
+  // The injector has it when the kubelet has brought it there.
+  await until("a pod to start with the older root alone", 180_000, async () => {
+    await restartWorkloads("running-0");
+    const spec = await kubectl(
+      ...["get", "pod", await podOf("running-0"), `--namespace=${loadNamespace}`],
+      "--output=jsonpath={.spec}",
+    );
+    return spec.split("BEGIN CERTIFICATE").length === 2;
+  });
   await setBundle(both);
   const pod = await podOf("running-0");
   // What the gates do not see, they cannot refuse for.
