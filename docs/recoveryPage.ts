@@ -148,7 +148,7 @@ interface Recovery {
 export interface MeasuredRecoveries {
   readonly machine: string;
   readonly day: string;
-  readonly states: Readonly<Partial<Record<RecoveredStateName, Recovery>>>;
+  readonly states: Readonly<Record<RecoveredStateName, Recovery>>;
 }
 
 export const measuredRecoveriesFile = resolve(
@@ -177,10 +177,9 @@ export function withRecoveries(page: string): string {
   return withPart(page, "recovered states", `${table.join("\n")}\n\nMeasured on ${machine}, ${day}.`);
 }
 
-function describeRecovery(recovery: Recovery | undefined): string {
-  if (recovery === undefined) return "not measured";
-  const parts = recovery.done.map(
+function describeRecovery({ seconds, done }: Recovery): string {
+  const parts = done.map(
     ({ remedy, milliseconds }) => `${remedyWords[remedy]} ${Math.round(milliseconds / 1000)} s`,
   );
-  return [`${recovery.seconds} s`, ...(parts.length > 0 ? [parts.join(", ")] : [])].join(": ");
+  return [`${seconds} s`, ...(parts.length > 0 ? [parts.join(", ")] : [])].join(": ");
 }
