@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deleteAtOnce } from "../../components/objects/deletion.ts";
 import { bindingSpec, guardName, policySpec } from "../../rules/guard/policy.ts";
+import { authority, hoursFromNow } from "../certificates.ts";
 import { build, type Values } from "../configured.ts";
 import type { Recorded } from "../registrations.ts";
 
@@ -11,6 +12,9 @@ const role = "kubernetes:rbac.authorization.k8s.io/v1:Role";
 const guard = "linkerd-rotating-tls:index:CredentialsGuard";
 
 const guarded = (values: Values = {}) => build({ guardCredentials: true, ...values });
+
+const company = await authority({ commonName: "company", notAfter: hoursFromNow(87_600) });
+const certificatePem = company.certificate.toString();
 
 const vaultIssuer = {
   server: "https://vault.example.com:8200",
@@ -130,6 +134,8 @@ test("it lists every credential that is made, and no other, wherever they come f
     { trustAnchorGenerations: [1, 2], signingGeneration: 2, crossSignTrustAnchors: false },
     { trustAnchorGenerations: [2], signingGeneration: 2 },
     { trustAnchorGenerations: [1, 2], signingGeneration: 2, distrustedTrustAnchors: [1] },
+    // Trusted, but without its key.
+    { trustAnchorGenerations: [1, 2], providedTrustAnchors: { 2: { certificatePem } } },
     { vaultIssuer },
     { identityIssuerRef: { name: "company" } },
     { identityIssuerSource: "secret" },

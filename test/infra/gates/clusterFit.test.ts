@@ -317,7 +317,9 @@ test("a guard needs admission policies, and lets in the controllers of someone e
     await check({ ...foreign, credentialWriters: [writer] }, "31", elsewhere);
   }
   await check(foreign, "31", { "cert-manager": [runs("another"), runs("cert-manager", "issuing")] });
+  unseen = [];
   await check(foreign, "31");
+  assert.deepEqual(unseen, []);
   await check({ ...foreign, guardCredentials: false }, "31", elsewhere);
 
   const distributed = { trustAnchorSource: "cluster", installTrustManager: false };
@@ -327,7 +329,7 @@ test("a guard needs admission policies, and lets in the controllers of someone e
     /trust-manager runs in namespace trust as system:serviceaccount:trust:default/,
   );
   await check({ ...distributed, installTrustManager: true }, "31", trustManager);
-  await check({}, "31", trustManager);
+  await check({ installTrustManager: false }, "31", trustManager);
 });
 
 test("namespaces that are not to be made have to be there, those that are not installed to do not", async () => {
