@@ -37,7 +37,8 @@ export class LinkerdAlerts extends pulumi.ComponentResource {
       {
         apiVersion: "monitoring.coreos.com/v1",
         kind: "PrometheusRule",
-        metadata: { namespace, labels: alerts.labels },
+        // The API server leaves out an empty map, which would be a difference on every run.
+        metadata: { namespace, ...(Object.keys(alerts.labels).length > 0 && { labels: alerts.labels }) },
         spec: { groups: known.apply((settings) => ruleGroups(alertGroups(alertSettings(args, settings)))) },
       },
       child,

@@ -98,6 +98,11 @@ test("nothing of it is made where it is not asked for", async () => {
   assert.equal(valuesOf("linkerd-cert-manager").prometheus, undefined);
 });
 
+test("without labels there are none: an empty map would be a difference on every run", async () => {
+  const { find } = await build({ installAlerts });
+  assert.deepEqual(find(ruleType, "linkerd-alerts").inputs.metadata, { namespace: "linkerd" });
+});
+
 test("thresholds follow from the settings, those that are known later as well", async () => {
   const alerts = await expressions({
     linkerdNamespace: pulumi.output("mesh"),

@@ -26,6 +26,7 @@ import {
   startSandbox,
   temporaryFolder,
   up,
+  upChangesNothing,
 } from "../stack.ts";
 import { makeRoot, readBundle, restartControlPlane, setBundle, setIssuer, takeOver } from "./anchorByHand.ts";
 import { Prometheus } from "./prometheus.ts";
@@ -40,7 +41,7 @@ const seen = new Set<string>();
 
 before(async () => {
   await startSandbox("prometheus");
-  await set("issuanceLifetime", "60s");
+  await set("issuanceLifetime", "120s");
   await set("clockSkewAllowance", "10s");
   await set("installAlerts", "true");
 });
@@ -159,6 +160,7 @@ test("without the Prometheus Operator's definitions, the preview says so", async
 
 test("with them, the alerts, the dashboard and the charts' PodMonitors are installed", async () => {
   await up();
+  await upChangesNothing();
   await openShop();
   await createReader();
   const monitors = await kubectl("get", "podmonitors", "--all-namespaces", "--output=name");
@@ -287,8 +289,10 @@ suite("It is told that", () => {
     await setBundle(await readBundle(), root.pem);
     await restartControlPlane();
     await takeOver();
-    await setIssuer(root);
     // As long as identity's own proxy has one that they accept, they get others, and count those that they refuse.
+    await kubectl("rollout", "restart", inLinkerd, "deployment/linkerd-identity");
+    await kubectl("rollout", "status", inLinkerd, "deployment/linkerd-identity", "--timeout=120s");
+    await setIssuer(root);
     await fire("LinkerdPodsRefuseIssuer", "LinkerdLeafRefreshFails");
     await setBundle(root.pem);
     await fire("LinkerdPodsStale");
@@ -321,7 +325,7 @@ test("every alert has fired in a failure of its own", () => {
     namespace: "linkerd",
     issuerDuration: "48h",
     issuerRenewBefore: "25h",
-    issuanceLifetime: "60s",
+    issuanceLifetime: "120s",
   };
   const settings = alertSettings(resolve({}), { ...known, rotationAllowance: "2160h" });
   const names = alertGroups(settings).flatMap(({ alerts }) => alerts.map(({ name }) => name));
