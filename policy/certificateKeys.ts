@@ -1,16 +1,15 @@
 /** What each Certificate says of its key: whether cert-manager makes a new one at each renewal. */
-import { valueAt } from "../rules/charts/values.ts";
 import { isLater } from "../rules/known.ts";
 import { identityIssuerName, trustAnchorName } from "../rules/linkerdNames.ts";
 import { types } from "./mesh.ts";
-import { objectName, type Refusal, type Resource, textAt } from "./resource.ts";
+import { objectName, type Refusal, type Resource, read, textAt } from "./resource.ts";
 
 const field = "spec.privateKey.rotationPolicy";
 
 /** Refuses a Certificate that leaves it to cert-manager's default, and an authority of the mesh that keeps its key. */
 export function* checkCertificateKey(resource: Resource): Iterable<Refusal> {
   if (resource.type !== types.certificate) return;
-  const policy = valueAt(resource.properties, field);
+  const policy = read(resource, field);
   const called = `Certificate ${objectName(resource)}`;
   if (isLater(policy)) return;
   if (policy !== "Always" && policy !== "Never") {

@@ -1,9 +1,8 @@
 /** No chart makes credentials by itself: cert-manager does, and renews them. */
-import { valueAt } from "../rules/charts/values.ts";
 import { isLater } from "../rules/known.ts";
 import { controlPlaneWebhooks, vizWebhooks, type Webhook } from "../rules/linkerdNames.ts";
 import { controlPlaneReleases, meshesOf, types } from "./mesh.ts";
-import { hasUnknown, type Refusal, type Resource, textAt } from "./resource.ts";
+import { hasUnknown, type Refusal, type Resource, read, textAt } from "./resource.ts";
 
 const scheme = "identity.issuer.scheme";
 
@@ -11,7 +10,7 @@ const scheme = "identity.issuer.scheme";
 export function* checkChartCredentials(release: Resource): Iterable<Refusal> {
   const webhooks = webhooksOf(release);
   if (webhooks === undefined || isLater(release.properties.values)) return;
-  const valueIn = (path: string) => valueAt(release.properties, `values.${path}`);
+  const valueIn = (path: string) => read(release, `values.${path}`);
   const own = webhooks.filter(({ valuesKey }) => {
     const isExternal = valueIn(`${valuesKey}.externalSecret`);
     return !isLater(isExternal) && isExternal !== true;
@@ -23,11 +22,12 @@ export function* checkChartCredentials(release: Resource): Iterable<Refusal> {
       fix: "Set webhooks.rotateCredentials (rotateWebhookCredentials) to true. Linkerd before 2.12 takes its webhooks' certificates from its chart alone: switch this rule off for such a stack.",
     };
   }
-  const given = webhooks.flatMap(({ valuesKey }) =>
-    ["crtPEM", "keyPEM"]
-      .map((key) => `${valuesKey}.${key}`)
-      .filter((path) => !["", undefined].includes(valueIn(path) as string)),
-  );
+  const given = webhooks
+    .flatMap(({ valuesKey }) => [`${valuesKey}.crtPEM`, `${valuesKey}.keyPEM`])
+    .filter((path) => {
+      const value = valueIn(path);
+      return !isLater(value) && value !== undefined && value !== "";
+    });
   if (given.length > 0) {
     yield {
       resource: release,
@@ -55,11 +55,11 @@ export function* checkWebhookAuthorities(stack: readonly Resource[]): Iterable<R
     if (sources.some((one) => !anchors.includes(one) && hasUnknown(one.properties))) continue;
     const lacking = (webhooksOf(release) ?? []).filter(({ valuesKey }) =>
       ["injectCaFrom", "injectCaFromSecret", "caBundle"].every((key) =>
-        ["", undefined].includes(valueAt(release.properties, `values.${valuesKey}.${key}`) as string),
+        ["", undefined].includes(read(release, `values.${valuesKey}.${key}`) as string),
       ),
     );
     const open = lacking.filter(
-      ({ valuesKey }) => valueAt(release.properties, `values.${valuesKey}.externalSecret`) === true,
+      ({ valuesKey }) => read(release, `values.${valuesKey}.externalSecret`) === true,
     );
     if (open.length === 0) continue;
     yield {

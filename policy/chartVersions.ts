@@ -1,9 +1,8 @@
 /** Each chart is named in an exact version, so that every run installs the same one. */
-import { valueAt } from "../rules/charts/values.ts";
 import { isLater } from "../rules/known.ts";
 import { chartSource, checkChart, type repositoryCharts } from "../rules/settings/charts.ts";
 import { types } from "./mesh.ts";
-import { type Refusal, type Resource, refusalsOf, textAt } from "./resource.ts";
+import { type Refusal, type Resource, read, refusalsOf, textAt } from "./resource.ts";
 
 /** The setting that names each release's chart, and the one that has its repository. */
 const settings = {
@@ -27,7 +26,7 @@ export function* checkChartVersion(release: Resource): Iterable<Refusal> {
   const chart = textAt(release, "chart");
   if (release.type !== types.release || chart === undefined || !Object.hasOwn(settings, name)) return;
   const [group, repository] = settings[name as keyof typeof settings];
-  const chartVersion = valueAt(release.properties, "version") ?? "";
+  const chartVersion = read(release, "version") ?? "";
   if (chartSource(chart) === "local" || isLater(chartVersion)) return;
   yield* refusalsOf(checkChart(group, { chart, chartVersion: String(chartVersion) }, repository), release);
 }

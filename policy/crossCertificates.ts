@@ -1,9 +1,8 @@
 /** A cross certificate ends with the root that signs it, and after the issuers that it vouches for. */
-import { valueAt } from "../rules/charts/values.ts";
 import { isSignedBy, type ParsedCertificate } from "../rules/credentials/certificate.ts";
 import { checkCrossCertificateEnd } from "../rules/lifetimes/crossCertificate.ts";
 import { type Anchor, certificatesIn, type Mesh, meshesOf, secretText, signerOf, types } from "./mesh.ts";
-import { type Refusal, type Resource, refusalsOf, textAt } from "./resource.ts";
+import { type Refusal, type Resource, read, refusalsOf, textAt } from "./resource.ts";
 
 interface Cross {
   readonly resource: Resource;
@@ -45,7 +44,7 @@ function made({ generation, all }: Anchor, now: Date): Cross[] {
     if (resource.type !== types.cross) return [];
     const [signer] = certificatesIn(textAt(resource, "caCertPem"));
     const [certificate] = certificatesIn(textAt(resource, "certPem"));
-    const hours = valueAt(resource.properties, "validityPeriodHours");
+    const hours = read(resource, "validityPeriodHours");
     const end =
       certificate?.x509.validToDate ??
       (typeof hours === "number" ? new Date(now.getTime() + hours * 3_600_000) : undefined);

@@ -1,12 +1,11 @@
 /** How long the trust anchor and the identity issuer live, as their resources say it. */
-import { valueAt } from "../rules/charts/values.ts";
 import type { Finding } from "../rules/finding.ts";
 import { isLater } from "../rules/known.ts";
 import { parseDuration } from "../rules/lifetimes/duration.ts";
 import { checkLifetimes } from "../rules/lifetimes/identityIssuer.ts";
 import { trustAnchorName } from "../rules/linkerdNames.ts";
 import { type Mesh, meshesOf, types } from "./mesh.ts";
-import { type Refusal, type Resource, type RuleSettings, refusalsOf, textAt } from "./resource.ts";
+import { type Refusal, type Resource, type RuleSettings, read, refusalsOf, textAt } from "./resource.ts";
 
 /** Refuses lives that do not fit each other, and those outside of what a team has set. */
 export function* checkLives(stack: readonly Resource[], settings: RuleSettings): Iterable<Refusal> {
@@ -40,7 +39,7 @@ function anchorsOf({ anchors, clusterAnchor }: Mesh): AnchorLife[] {
   const kept = clusterAnchor.filter((one) => textAt(one, "spec.secretName") === trustAnchorName);
   return [
     ...made.flatMap((resource) => {
-      const life = valueAt(resource.properties, "validityPeriodHours");
+      const life = read(resource, "validityPeriodHours");
       return typeof life === "number" ? [{ resource, life }] : [];
     }),
     ...kept.map((resource) => ({ resource, life: durationsOf(resource) })),
@@ -54,7 +53,7 @@ function durationsOf(certificate: Resource | undefined) {
 }
 
 function at(resource: Resource | undefined, path: string): string | object | undefined {
-  const value = resource && valueAt(resource.properties, path);
+  const value = resource && read(resource, path);
   return typeof value === "string" || isLater(value) ? value : undefined;
 }
 

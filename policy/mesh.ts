@@ -1,5 +1,4 @@
 /** The meshes of a stack: which resources are their trust anchors, their identity issuer and their releases. */
-import { valueAt } from "../rules/charts/values.ts";
 import { isSameAuthority, isSignedBy, type ParsedCertificate } from "../rules/credentials/certificate.ts";
 import { parseCertificate } from "../rules/credentials/parseCertificate.ts";
 import { readCertificates } from "../rules/credentials/pemText.ts";
@@ -11,7 +10,7 @@ import {
   trustAnchorName,
   trustAnchorObjectName,
 } from "../rules/linkerdNames.ts";
-import { type Resource, textAt } from "./resource.ts";
+import { type Resource, read, textAt } from "./resource.ts";
 
 export const types = {
   certificate: "kubernetes:cert-manager.io/v1:Certificate",
@@ -105,9 +104,9 @@ function anchorOf(component: Resource, all: readonly Resource[]): Anchor {
  * Its root may be made anew: with the same subject and key, every proxy takes it for the same anchor.
  */
 export function madeIn({ parts }: Anchor): readonly Resource[] {
-  return parts.filter(({ type, properties }) => {
-    const mark = { [types.key]: "publicKeyPem", [types.identifier]: "hex" }[type];
-    return mark !== undefined && isLater(valueAt(properties, mark));
+  return parts.filter((part) => {
+    const mark = { [types.key]: "publicKeyPem", [types.identifier]: "hex" }[part.type];
+    return mark !== undefined && isLater(read(part, mark));
   });
 }
 
@@ -115,12 +114,18 @@ export function madeIn({ parts }: Anchor): readonly Resource[] {
 const kubernetesName = (resource: Resource) =>
   textAt(resource, "metadata.name") ?? textAt(resource, "name") ?? resource.name;
 
-/** The certificates of a text; none where it is not known, or has something that cannot be read. */
+/** What has been read: nearly every rule looks at the same few certificates. */
+const certificatesOf = new Map<string, readonly ParsedCertificate[]>();
+
+/** The certificates of a text that can be read; none where it is not known. */
 export function certificatesIn(text: string | undefined): readonly ParsedCertificate[] {
   if (text === undefined) return [];
-  return readCertificates({ field: "", text }, parseCertificate).members.map(
-    ({ certificate }) => certificate,
-  );
+  const known = certificatesOf.get(text);
+  if (known !== undefined) return known;
+  const { members } = readCertificates({ field: "", text }, parseCertificate);
+  const certificates = members.map(({ certificate }) => certificate);
+  certificatesOf.set(text, certificates);
+  return certificates;
 }
 
 /** Name of the Issuer of cert-manager's own that signs the identity issuer; `undefined` if another kind does. */
@@ -148,7 +153,7 @@ export function signerOf(mesh: Mesh): Signer | undefined {
 /** A text of a Secret, however it is given; `undefined` if it is not known. */
 export function secretText(secret: Resource, key: string): string | undefined {
   // Keys have dots of their own.
-  const values = ["stringData", "data"].map((place) => valueAt(secret.properties, place));
+  const values = ["stringData", "data"].map((place) => read(secret, place));
   const [plain, base64] = values.map(
     (value) => (value as Readonly<Record<string, unknown>> | undefined)?.[key],
   );
@@ -179,7 +184,7 @@ export interface Bundle {
 /** `undefined` if someone else distributes it, or there is no control plane here. */
 export function bundleOf({ controlPlane }: Mesh): Bundle | undefined {
   if (controlPlane === undefined) return undefined;
-  if (valueAt(controlPlane.properties, "values.identity.externalCA") === true) return undefined;
+  if (read(controlPlane, "values.identity.externalCA") === true) return undefined;
   const text = textAt(controlPlane, "values.identityTrustAnchorsPEM");
   if (text !== undefined) {
     const members = certificatesIn(text);

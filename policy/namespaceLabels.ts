@@ -1,11 +1,10 @@
 /** The namespaces of a mesh carry what Linkerd selects by. */
 import { familyOf } from "../rules/charts/families.ts";
-import { valueAt } from "../rules/charts/values.ts";
 import { isLater } from "../rules/known.ts";
 import { namespaceMarks } from "../rules/namespaceMarks.ts";
 import { podSecurityLevel } from "../rules/settings/controlPlane.ts";
 import { type Mesh, meshesOf, types } from "./mesh.ts";
-import { type Refusal, type Resource, textAt, Unknown } from "./resource.ts";
+import { type Refusal, type Resource, read, textAt, Unknown } from "./resource.ts";
 
 interface Marks {
   readonly labels: Readonly<Record<string, string | Unknown>>;
@@ -31,9 +30,7 @@ export function* checkNamespaces(stack: readonly Resource[]): Iterable<Refusal> 
 
 function* lacking(resource: Resource, namespace: string, marks: Marks): Iterable<Refusal> {
   for (const [kind, demanded] of Object.entries(marks)) {
-    const given = valueAt(resource.properties, `metadata.${kind}`) as
-      | Readonly<Record<string, unknown>>
-      | undefined;
+    const given = read(resource, `metadata.${kind}`) as Readonly<Record<string, unknown>> | undefined;
     if (isLater(given)) continue;
     for (const [name, value] of Object.entries<string | Unknown>(demanded)) {
       const found = given?.[name];
@@ -68,7 +65,7 @@ function marksOf(release: Resource, { controlPlane }: Mesh): Marks | undefined {
 /** Unknown for a chart that tells nothing of it. */
 function levelOf(controlPlane: Resource): string | Unknown {
   const family = familyOf(textAt(controlPlane, "chart") ?? "", textAt(controlPlane, "version") ?? "");
-  const isCniEnabled = valueAt(controlPlane.properties, "values.cniEnabled");
+  const isCniEnabled = read(controlPlane, "values.cniEnabled");
   return family === undefined || isLater(isCniEnabled)
     ? new Unknown()
     : podSecurityLevel(family, isCniEnabled);

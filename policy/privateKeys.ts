@@ -8,6 +8,9 @@ import { objectName, type Refusal, type Resource } from "./resource.ts";
 /** Types whose properties are encrypted in the state, and whose readers are those of the key. */
 const keepers = /^(tls:|kubernetes:core\/v1:Secret|pulumi:providers:)/;
 
+/** Where the key of an anchor that is given can be from. */
+const sources = /^(tls:|pulumi:pulumi:StackReference$)/;
+
 /** Refuses a private key among a resource's properties, before it is written there. */
 export function* checkKeyPlaces(resource: Resource): Iterable<Refusal> {
   if (keepers.test(resource.type)) return;
@@ -27,10 +30,10 @@ export function* checkAnchorKeys(stack: readonly Resource[]): Iterable<Refusal> 
   yield* stack.filter(({ provider }) => provider === undefined).flatMap((one) => [...checkKeyPlaces(one)]);
   const anchors = meshes.flatMap((mesh) => mesh.anchors);
   const inside = new Set(anchors.flatMap(({ all }) => all));
-  for (const resource of stack.filter((one) => !inside.has(one))) {
-    const sources = Object.values(resource.madeFrom).flat();
+  for (const resource of stack.filter((one) => !inside.has(one) && !sources.test(one.type))) {
+    const madeFrom = Object.values(resource.madeFrom).flat();
     const holds = (anchor: Anchor) =>
-      anchor.parts.some(({ type, urn }) => type === types.key && sources.includes(urn)) ||
+      anchor.parts.some(({ type, urn }) => type === types.key && madeFrom.includes(urn)) ||
       privateKeysIn(resource.properties).some(({ text }) => isKeyOf(anchor, text));
     for (const { generation } of anchors.filter(holds)) {
       yield {

@@ -1,5 +1,5 @@
 /** A resource as the rules see it: of a preview, of an update, or of a test. Without Pulumi. */
-import { type HelmValues, valueAt } from "../rules/charts/values.ts";
+import type { HelmValues } from "../rules/charts/values.ts";
 import type { Finding } from "../rules/finding.ts";
 import { isLater, isPlainObject } from "../rules/known.ts";
 
@@ -45,9 +45,19 @@ export interface RuleSettings {
 /** Judges all of a stack, as it is going to be. */
 export type StackRule = (stack: readonly Resource[], settings: RuleSettings, now: Date) => Iterable<Refusal>;
 
+/** The value at a path with dots; `undefined` if there is none, and unknown if what it is in is not known. */
+export function read({ properties }: Resource, path: string): unknown {
+  let value: unknown = properties;
+  for (const key of path.split(".")) {
+    if (isLater(value)) return value;
+    value = isPlainObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  }
+  return value;
+}
+
 /** The text at a path with dots; `undefined` if there is none, or it is not known. */
-export function textAt({ properties }: Resource, path: string): string | undefined {
-  const value = valueAt(properties, path);
+export function textAt(resource: Resource, path: string): string | undefined {
+  const value = read(resource, path);
   return typeof value === "string" ? value : undefined;
 }
 

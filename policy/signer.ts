@@ -1,5 +1,4 @@
 /** Whoever signs the identity issuer is trusted by the mesh that runs: itself, or by the word of an older generation. */
-import { valueAt } from "../rules/charts/values.ts";
 import { quotedName } from "../rules/credentials/certificate.ts";
 import { chainInProxy } from "../rules/credentials/chain.ts";
 import { isPlainObject } from "../rules/known.ts";
@@ -17,7 +16,7 @@ import {
   secretText,
   signerOf,
 } from "./mesh.ts";
-import type { Refusal, Resource } from "./resource.ts";
+import { type Refusal, type Resource, textAt } from "./resource.ts";
 
 const { fix } = rules["signer-trusted"];
 
@@ -62,8 +61,8 @@ function* checkAlone(mesh: Mesh, { anchor }: Signer, bundle: Bundle): Iterable<R
  */
 function isRunning({ anchors, issuer, controlPlane, resources }: Mesh): boolean {
   const hasStatus = [issuer, controlPlane].some((one) => isPlainObject(one?.properties.status));
-  const isPatched = ({ type, properties }: Resource) =>
-    type.endsWith("WebhookConfigurationPatch") && typeof valueAt(properties, "metadata.uid") === "string";
+  const isPatched = (one: Resource) =>
+    one.type.endsWith("WebhookConfigurationPatch") && textAt(one, "metadata.uid") !== undefined;
   return hasStatus || resources.some(isPatched) || anchors.some(({ root }) => root !== undefined);
 }
 

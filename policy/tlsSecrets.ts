@@ -45,7 +45,7 @@ interface Place {
 function placesOf({ controlPlane, clusterAnchor }: Mesh): Place[] {
   const own = controlPlane && textAt(controlPlane, "namespace");
   const kept = clusterAnchor.find((one) => textAt(one, "spec.secretName") === trustAnchorName);
-  const trust = kept === undefined ? own : textAt(kept, "metadata.namespace");
+  const trust = clusterAnchor.length === 0 ? own : kept && textAt(kept, "metadata.namespace");
   const anchors = (name: string) => isAnchorIssuerName(name) || name === previousTrustAnchorName;
   return [
     ...(own === undefined

@@ -18,7 +18,7 @@ export interface Registration {
 }
 
 /** What has come of a registration. */
-export interface Outcome {
+interface Outcome {
   readonly registration: Registration;
   readonly urn: string;
   /** URN of the resource that it is part of; empty for the topmost. */

@@ -45,7 +45,7 @@ export async function stackOf(values: Values, staging: Staging = {}): Promise<Re
 const keys = new Map<string, string>();
 
 /** The key of a resource; the same in every run. */
-export function keyOf(name: string): string {
+function keyOf(name: string): string {
   const made =
     keys.get(name) ??
     generateKeyPairSync("ec", { namedCurve: "P-256" })

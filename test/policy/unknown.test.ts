@@ -1,6 +1,6 @@
 /** What is not known in a preview is not refused, and hides nothing of what is known. */
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { test } from "node:test";
 import { type Resource, Unknown } from "../../policy/resource.ts";
 import { isPlainObject } from "../../rules/known.ts";
 import { refusals, stackOf } from "./stack.ts";
@@ -14,6 +14,10 @@ function* withUnknown(properties: Readonly<Record<string, unknown>>): Iterable<R
   }
 }
 
+/** Of a release, what the rules look at: the provider adds much else. */
+const looked = (properties: Readonly<Record<string, unknown>>) =>
+  "chart" in properties ? ["values", "name", "namespace", "chart", "version"] : Object.keys(properties);
+
 /** What comes of a credential is known all together, or not at all. */
 const isCredential = ({ type }: Resource) => /^(tls|random):|:TrustAnchor$/.test(type);
 
@@ -25,15 +29,16 @@ for (const [name, values] of Object.entries({
   },
   "the cluster's anchor": { trustAnchorSource: "cluster", installLinkerdCni: true },
 })) {
-  suite(`Nothing is refused for what is not known: ${name}`, async () => {
+  test(`nothing is refused for what is not known: ${name}`, async () => {
     const stack = await stackOf(values);
     for (const resource of stack.filter((one) => !isCredential(one))) {
-      test(`${resource.type} ${resource.name}`, () => {
-        for (const properties of withUnknown(resource.properties)) {
-          const changed = stack.map((one) => (one === resource ? { ...one, properties } : one));
-          assert.deepEqual(refusals(changed), []);
-        }
-      });
+      const keys = looked(resource.properties);
+      const chosen = Object.fromEntries(keys.map((key) => [key, resource.properties[key]]));
+      for (const unknown of withUnknown(chosen)) {
+        const properties = { ...resource.properties, ...unknown };
+        const changed = stack.map((one) => (one === resource ? { ...one, properties } : one));
+        assert.deepEqual(refusals(changed), [], `${resource.type} ${resource.name}`);
+      }
     }
   });
 }
