@@ -289,7 +289,11 @@ test("a guard needs admission policies, and lets in the controllers of someone e
   await check(foreign, "31", { "cert-manager": [runs("another"), runs("cert-manager", "issuing")] });
   unseen = [];
   await check(foreign, "31");
-  assert.deepEqual(unseen, []);
+  // The releases are not there to be looked at.
+  assert.deepEqual(
+    unseen.filter((message) => !message.startsWith("Secrets of all namespaces")),
+    [],
+  );
   await check({ ...foreign, guardCredentials: false }, "31", elsewhere);
 
   const distributed = { trustAnchorSource: "cluster", installTrustManager: false };
