@@ -47,16 +47,16 @@ async function inRotation() {
     commonName: "root-2.linkerd.cluster.local",
     notAfter: hoursFromNow(9000),
   });
-  const cross = parsed(
-    (
-      await authority({
-        commonName: next.commonName,
-        keys: next,
-        signer: anchor,
-        notAfter: hoursFromNow(500),
-      })
-    ).certificate,
-  );
+  const crossUntil = async (hours: number) =>
+    parsed(
+      (
+        await authority({
+          ...{ commonName: next.commonName, keys: next, signer: anchor },
+          notAfter: hoursFromNow(hours),
+        })
+      ).certificate,
+    );
+  const [cross, laterCross] = [await crossUntil(500), await crossUntil(700)];
   const former = await authority({ commonName: "identity.linkerd.cluster.local", signer: anchor });
   const [live, ended] = await Promise.all([
     leaf({ commonName: "web", signer: issuer, notAfter: hoursFromNow(20) }),
@@ -75,7 +75,7 @@ async function inRotation() {
       { ...sound.generations[0]!, signs: false },
       {
         ...{ number: 2, certificate: parsed(next.certificate), isInBundle: true, signs: true },
-        vouchers: [{ certificate: cross, by: anchors[0] }],
+        vouchers: [{ certificate: laterCross }, { certificate: cross, by: anchors[0] }],
       },
     ],
     issuer: {
@@ -117,14 +117,16 @@ async function inRotation() {
   const names = {
     [next.certificate.fingerprint256]: "NEXT",
     [cross.x509.fingerprint256]: "CROSS",
+    [laterCross.x509.fingerprint256]: "LATER",
   };
   return { text: textOf(status, problems), names };
 }
 
 suite("The metrics", () => {
   test("of a mesh that is right", () => {
+    const trust = { ...sound.trust, bundleWrittenAt: hoursFromNow(-30) };
     assert.equal(
-      samplesOf(textOf(sound)),
+      samplesOf(textOf({ ...sound, trust })),
       `linkerd_credentials_status_timestamp_seconds now+0h
 linkerd_credentials_status_exit_code 0
 linkerd_credentials_trust_anchor_not_before_timestamp_seconds{generation="1",subject="root.linkerd.cluster.local",fingerprint_sha256="ANCHOR"} now-1h
@@ -162,6 +164,7 @@ linkerd_credentials_trust_anchor_in_bundle{generation="1",subject="root.linkerd.
 linkerd_credentials_trust_anchor_in_bundle{generation="2",subject="root-2.linkerd.cluster.local",fingerprint_sha256="NEXT"} 1
 linkerd_credentials_trust_anchor_signs{generation="1",subject="root.linkerd.cluster.local",fingerprint_sha256="ANCHOR"} 0
 linkerd_credentials_trust_anchor_signs{generation="2",subject="root-2.linkerd.cluster.local",fingerprint_sha256="NEXT"} 1
+linkerd_credentials_cross_certificate_not_after_timestamp_seconds{generation="2",subject="root-2.linkerd.cluster.local",fingerprint_sha256="LATER"} now+700h
 linkerd_credentials_cross_certificate_not_after_timestamp_seconds{generation="2",subject="root-2.linkerd.cluster.local",fingerprint_sha256="CROSS"} now+500h
 linkerd_credentials_signing_generation 2
 linkerd_credentials_rotation_phase{phase="idle"} 0
