@@ -20,8 +20,12 @@ export const badChanges = {
       does: "The generation that vouches is not protected, while the next one signs by its word",
       words: "Generation 1 of the trust anchor is what the mesh lives on",
     },
+    unprotectedBelowOthers: {
+      does: "`protectTrustAnchors: false` where someone else signs",
+      words: "Generation 1 of the trust anchor is what the mesh lives on",
+    },
     unprotectedOnCluster: {
-      does: "The same, of an anchor that the cluster keeps",
+      does: "`protectTrustAnchors: false` where the cluster keeps the anchor",
       words:
         "The trust anchor is what the mesh lives on, and Pulumi may delete or replace Bundle …, Certificate …, Issuer …, Secret",
     },
@@ -93,6 +97,10 @@ export const badChanges = {
       does: "The identity issuer with `rotationPolicy: Never`",
       words: "Certificate linkerd/linkerd-identity-issuer keeps its key for ever",
     },
+    anchorsKeyKept: {
+      does: "The same, of an anchor that the cluster keeps",
+      words: "Certificate cert-manager/linkerd-trust-anchor keeps its key for ever",
+    },
   },
   lifetimes: {
     renewedLate: {
@@ -133,6 +141,10 @@ export const badChanges = {
       does: "The next anchor is listed, and does not join the bundle",
       words: "Generation 2 of the trust anchor is to sign next, and is not in the bundle",
     },
+    listedLeftOut: {
+      does: "A listed anchor is not in the bundle, where someone else signs",
+      words: "Generation 2 of the trust anchor is listed, and is not in the bundle",
+    },
     strangerAdded: {
       does: "Someone else's root joins the bundle",
       words: '"company" is in the bundle …, and is no generation of this stack',
@@ -166,6 +178,11 @@ export const badChanges = {
       does: "A cross certificate lasts longer than the root that signs it",
       words: "and generation 1, which signs it, ends at …: nobody accepts it after that.",
     },
+    givenOutlivesRoot: {
+      does: "The same, of one that is given",
+      words:
+        "The cross certificate of generation 2 would last until …, and generation 1, which signs it, ends at",
+    },
     endsEarly: {
       does: "A cross certificate ends before the issuer below it",
       words: "Generation 1 vouches for generation 2 until …, and an issuer that is issued now ends at",
@@ -176,6 +193,10 @@ export const badChanges = {
       does: "`rotateWebhookCredentials: false`",
       words:
         "proxyInjector.externalSecret, … is not true: the chart makes that webhook's certificate itself.",
+    },
+    vizOwn: {
+      does: "The same with viz",
+      words: "tap.externalSecret, tapInjector.externalSecret of release linkerd-viz/linkerd-viz is not true",
     },
     given: {
       does: "A webhook's certificate among the values",
@@ -204,6 +225,10 @@ export const badChanges = {
     webhooksOn: {
       does: "Linkerd's namespace loses the label that keeps the webhooks away from it",
       words: "Namespace linkerd has no label config.linkerd.io/admission-webhooks",
+    },
+    certManagersWebhooksOn: {
+      does: "The same, of cert-manager's namespace",
+      words: "Namespace cert-manager has no label config.linkerd.io/admission-webhooks",
     },
     injected: {
       does: "Linkerd's namespace is injected",

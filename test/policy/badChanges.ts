@@ -50,7 +50,14 @@ const [first, second, company] = (await Promise.all(
     authority({ commonName, notBefore: now, notAfter: hoursFromNow(87_600) }),
   ),
 )) as [Fabricated, Fabricated, Fabricated];
-const pemOf = ({ certificate }: Fabricated) => certificate.toString().trimEnd();
+const lastingCross = await authority({
+  commonName: "second",
+  keys: second,
+  signer: first,
+  notBefore: now,
+  notAfter: hoursFromNow(90_000),
+});
+const pemOf = ({ certificate }: Pick<Fabricated, "certificate">) => certificate.toString().trimEnd();
 const keyOf = ({ privateKey }: Fabricated) =>
   KeyObject.from(privateKey).export({ format: "pem", type: "pkcs8" }).toString();
 const given = (...anchors: Fabricated[]) =>
@@ -105,6 +112,7 @@ export const stagings: Stagings = {
     unprotected: { values: { protectTrustAnchors: false } },
     unprotectedKey: { change: unprotect("linkerd-trust-anchor-key") },
     unprotectedVoucher: { values: vouched, change: unprotect("linkerd-trust-anchor-certificate") },
+    unprotectedBelowOthers: { values: { identityIssuerSource: "secret", protectTrustAnchors: false } },
     unprotectedOnCluster: { values: { ...onCluster, protectTrustAnchors: false } },
   },
   "anchor-made-once": {
@@ -157,6 +165,12 @@ export const stagings: Stagings = {
       }),
     },
     keptForEver: { change: issuer({ privateKey: { rotationPolicy: "Never" } }) },
+    anchorsKeyKept: {
+      values: onCluster,
+      change: on(":Certificate", "linkerd-trust-anchor", {
+        spec: { privateKey: { rotationPolicy: "Never" } },
+      }),
+    },
   },
   lifetimes: {
     renewedLate: { change: issuer({ renewBefore: "10h" }) },
@@ -177,6 +191,10 @@ export const stagings: Stagings = {
     signerLeftOut: { values: one, change: bundle(pemOf(company)) },
     voucherLeftOut: { values: { ...both, signingGeneration: 2 }, change: bundle(pemOf(second)) },
     nextLeftOut: { values: both, change: bundle(pemOf(first)) },
+    listedLeftOut: {
+      values: { ...both, identityIssuerSource: "secret" },
+      change: bundle(pemOf(first)),
+    },
     strangerAdded: { values: one, change: bundle(pemOf(first), pemOf(company)) },
     damaged: { values: one, change: bundle(pemOf(first), "# the root of 2026") },
   },
@@ -202,6 +220,15 @@ export const stagings: Stagings = {
       values: vouched,
       change: on(":LocallySignedCert", "linkerd-trust-anchor-2-cross", { validityPeriodHours: 90_000 }),
     },
+    givenOutlivesRoot: {
+      values: {
+        ...vouched,
+        providedTrustAnchors: {
+          1: given(first)[1],
+          2: { ...given(first, second)[2], crossCertificatePem: pemOf(lastingCross) },
+        },
+      },
+    },
     endsEarly: {
       values: { ...both, signingGeneration: 2 },
       state: knowing({
@@ -214,6 +241,7 @@ export const stagings: Stagings = {
   },
   "chart-credentials": {
     chartsOwn: { values: { rotateWebhookCredentials: false } },
+    vizOwn: { values: { rotateWebhookCredentials: false, installLinkerdViz: true } },
     given: { change: release({ proxyInjector: { crtPEM: pemOf(company) } }) },
     issuerByChart: { change: release({ identity: { issuer: { scheme: "linkerd.io/tls" } } }) },
   },
@@ -232,6 +260,11 @@ export const stagings: Stagings = {
   },
   "namespace-labels": {
     webhooksOn: { change: namespace({ labels: { "config.linkerd.io/admission-webhooks": undefined } }) },
+    certManagersWebhooksOn: {
+      change: on(":Namespace", "linkerd-cert-manager-namespace", {
+        metadata: { labels: { "config.linkerd.io/admission-webhooks": undefined } },
+      }),
+    },
     injected: { change: namespace({ annotations: { "linkerd.io/inject": "enabled" } }) },
     restricted: { change: namespace({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } }) },
   },

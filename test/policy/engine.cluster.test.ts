@@ -97,6 +97,7 @@ const groups: readonly (readonly BadChange[])[] = [
     ["chart-credentials", "issuerByChart"],
     ["webhook-authority", "noAuthority"],
     ["namespace-labels", "webhooksOn"],
+    ["namespace-labels", "certManagersWebhooksOn"],
     ["namespace-labels", "injected"],
     ["namespace-labels", "restricted"],
   ],
@@ -104,8 +105,8 @@ const groups: readonly (readonly BadChange[])[] = [
     ["private-key-place", "keyInBase64"],
     ["tls-secret-place", "anchorElsewhere"],
     ["lifetimes", "renewedLate"],
-    ["lifetimes", "issuerLong"],
     ["signer", "unlisted"],
+    ["lifetimes", "issuerLong"],
   ],
   [
     ["anchor-protected", "unprotected"],
@@ -114,6 +115,7 @@ const groups: readonly (readonly BadChange[])[] = [
   ],
   [
     ["anchor-protected", "unprotectedOnCluster"],
+    ["certificate-key", "anchorsKeyKept"],
     ["lifetimes", "switchedByItself"],
   ],
   [
@@ -125,12 +127,17 @@ const groups: readonly (readonly BadChange[])[] = [
   [["bundle", "damaged"]],
   [["bundle", "nextLeftOut"]],
   [["bundle", "voucherLeftOut"]],
+  [["anchor-protected", "unprotectedBelowOthers"]],
+  [["bundle", "listedLeftOut"]],
   [["chart-version", "range"]],
   [["chart-version", "noVersion"]],
 ];
 
-/** What has to be there from an earlier run: a root of which nothing is known is no one's, and ends at no time. */
-const onRunningMesh = ["keyCopied", "outlivesRoot"];
+/**
+ * What has to be there from an earlier run: a root of which nothing is known is no one's, and ends at no time. And viz, whose
+ * chart is not among those here.
+ */
+const elsewhere = ["keyCopied", "outlivesRoot", "givenOutlivesRoot", "vizOwn"];
 
 const stagingOf = ([rule, name]: BadChange) =>
   (stagings as Record<string, Record<string, Staging>>)[rule]![name]!;
@@ -158,7 +165,7 @@ test("every bad change of a first run is made here", () => {
     Object.keys(changes).map((name): BadChange => [rule, name]),
   );
   const ofFirstRun = (change: BadChange) =>
-    stagingOf(change).state === undefined && !onRunningMesh.includes(change[1]);
+    stagingOf(change).state === undefined && !elsewhere.includes(change[1]);
   const names = (changes: readonly BadChange[]) => changes.map((change) => change.join(" ")).sort();
   assert.deepEqual(names(groups.flat()), names(all.filter(ofFirstRun)));
 });

@@ -140,3 +140,9 @@ suite("The preview of a rotation's step passes the policy pack", () => {
 test("recover issues the certificate of an anchor again, with its key, and passes the policy pack", async () => {
   assert.deepEqual(refusals(await previewed({}, /^linkerd-trust-anchor(-certificate)?$/)), []);
 });
+
+test("the key of an anchor that is given may be made beside the mesh, by the tls provider", async () => {
+  const provided = { providedTrustAnchors: { 1: { certificatePem, privateKeyPem } } };
+  const own = { type: "tls:index/privateKey:PrivateKey", name: "own", properties: { privateKeyPem } };
+  assert.deepEqual(refusals(await stackOf(provided, { add: own })), []);
+});

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Resource, Unknown } from "../../policy/resource.ts";
 import { isPlainObject } from "../../rules/known.ts";
+import { stagings } from "./badChanges.ts";
 import { refusals, stackOf } from "./stack.ts";
 
 /** A copy of properties for each of their values, which is not known in it; and one for each object of them. */
@@ -52,5 +53,18 @@ test("a bad value is refused beside one that is not known", async () => {
   assert.deepEqual(
     refusals(stack).map(({ rule }) => rule),
     ["lifetimes"],
+  );
+});
+
+test("a value that the provider leaves out, since it is not known, does not count as absent", async () => {
+  const stack = await stackOf({}, stagings["webhook-authority"].noAuthority);
+  const named = (one: Resource) => one.name === "linkerd-webhooks-linkerd-sp-validator";
+  const metadata = { namespace: "linkerd", name: new Unknown() };
+  const later = stack.map((one) =>
+    named(one) ? { ...one, properties: { ...one.properties, metadata } } : one,
+  );
+  assert.deepEqual(
+    [stack, later].map((some) => refusals(some).map(({ rule }) => rule)),
+    [["webhook-authority"], []],
   );
 });
