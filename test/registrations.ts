@@ -71,6 +71,7 @@ interface Monitor {
   registerResource(request: RegisterResourceRequest, callback: Callback): Promise<void>;
   registerResourceOutputs(request: RegisterOutputsRequest, callback: Callback): void;
   registerResourceHook(request: unknown, callback: Callback): void;
+  registerErrorHook(request: unknown, callback: Callback): void;
 }
 
 /** Settings of the stack in which a program runs. */
@@ -111,8 +112,9 @@ export async function record<Result>(
   );
 
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
-  // The SDK's mock lacks this one, and a program that has hooks would wait for its answer for ever.
+  // The SDK's mock lacks these, and a program that has hooks would wait for its answer for ever.
   monitor.registerResourceHook = (_, callback) => callback(null, {});
+  monitor.registerErrorHook = (_, callback) => callback(null, {});
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
     const registration: Registration = {

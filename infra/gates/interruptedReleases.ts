@@ -3,8 +3,8 @@
  *
  * Killed, Pulumi forgets the operation, but the cluster has Helm's record of it, and the provider's own process may
  * still be at work. Helm then refuses the release's name until someone mends it: "cannot re-use a name that is still in
- * use", or "another operation is in progress". So before a release is created or changed, its record is looked at; if
- * that is not possible, Helm has the last word.
+ * use", or "another operation is in progress". So before a release is created or changed, its record is looked at; and once
+ * more if that process has written it between our look and our operation. If that is not possible, Helm has the last word.
  */
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -16,6 +16,9 @@ import { inputsOf, type ReleaseInputs, releaseType } from "./registration.ts";
 import { isNew, type Run } from "./run.ts";
 
 const pollMilliseconds = 1000;
+
+/** How often an operation is tried again that another writer of the same record came before. */
+const mostRetries = 3;
 
 type Core = Pick<Cluster, "core">;
 type Looking = Pick<Run, "look" | "namespace" | "installer">;
@@ -42,7 +45,15 @@ export function continueInterruptedReleases(run: Looking, cluster?: Promise<Core
   const onUpdate = new pulumi.ResourceHook("look at the release", async ({ newInputs }) => {
     if (cluster !== undefined) await beforeUpdate(cluster, await inputsOf(newInputs));
   });
-  const hooks = { beforeCreate: [onCreate], beforeUpdate: [onUpdate] };
+  const onError =
+    cluster === undefined
+      ? []
+      : [
+          new pulumi.ErrorHook("look at the release again", (failure) =>
+            afterFailure(cluster, installer, failure),
+          ),
+        ];
+  const hooks = { beforeCreate: [onCreate], beforeUpdate: [onUpdate], onError };
   return ({ type, props, opts }) => {
     if (type !== releaseType) return undefined;
     // Helm keeps the description with each finished revision: so a release says which stack installed it.
@@ -110,6 +121,41 @@ export async function beforeUpdate(cluster: Promise<Core>, release: ReleaseInput
     `Secret ${namespace}/${secretName}`,
     core.deleteNamespacedSecret({ name: secretName, namespace }),
   );
+}
+
+/**
+ * After a release could not be created or changed: makes way for another attempt if what was in the way is a record that
+ * was not there when it was looked for.
+ *
+ * @returns whether Pulumi is to try again. It creates what it has no record of; once Helm has begun, it updates.
+ * @throws Error if the record is someone else's, or cannot be removed.
+ */
+export async function afterFailure(
+  cluster: Promise<Core>,
+  installer: string,
+  {
+    failedOperation,
+    newInputs,
+    errors,
+  }: Pick<pulumi.ErrorHookArgs, "failedOperation" | "newInputs" | "errors">,
+): Promise<boolean> {
+  const [newest = ""] = errors;
+  if (errors.length > mostRetries) return false;
+  if (newest.includes("another operation (install/upgrade/rollback) is in progress")) {
+    await beforeUpdate(cluster, await inputsOf(newInputs));
+    return true;
+  }
+  if (failedOperation !== "create") return false;
+  if (newest.includes("cannot re-use a name that is still in use")) {
+    await beforeCreate(cluster, installer, await inputsOf(newInputs));
+    return true;
+  }
+  // Found when Helm was about to write its own, from where on Pulumi has the release as created.
+  if (!newest.includes("release: already exists")) return false;
+  const record = await settled(cluster, await inputsOf(newInputs));
+  if (record === undefined || isUnfinished(record)) return false;
+  requireOwn(record, record.description === installer);
+  return record.status === "deployed";
 }
 
 /**

@@ -30,12 +30,13 @@ const look = lookWith(unasked);
 test("a gate adds its hooks to those that a resource has, and to each resource once", async () => {
   await record(async () => {
     const own = new pulumi.ResourceHook("own", () => {});
-    for (const [transform, type, onCreate, onUpdate] of [
+    for (const [transform, type, onCreate, onUpdate, ...onError] of [
       [
         continueInterruptedReleases({ look, namespace: namespacesBefore(look), installer: "" }, unasked),
         "kubernetes:helm.sh/v3:Release",
         "look for the release",
         "look at the release",
+        "look at the release again",
       ],
       [
         requireReferences(unasked, false, (finding) => finding),
@@ -48,8 +49,13 @@ test("a gate adds its hooks to those that a resource has, and to each resource o
         beforeCreate: ["own", onCreate],
         beforeUpdate: [onUpdate],
         afterDelete: ["own"],
+        ...(onError.length > 0 && { onError }),
       });
-      const alone = { beforeCreate: [onCreate], beforeUpdate: [onUpdate] };
+      const alone = {
+        beforeCreate: [onCreate],
+        beforeUpdate: [onUpdate],
+        ...(onError.length > 0 && { onError }),
+      };
       assert.deepEqual(await namesAfter(transform, type), alone);
       assert.deepEqual(await namesAfter(transform, type), alone);
     }

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
-import { beforeCreate, beforeUpdate } from "../../../infra/gates/interruptedReleases.ts";
+import { afterFailure, beforeCreate, beforeUpdate } from "../../../infra/gates/interruptedReleases.ts";
 import { inputsOf } from "../../../infra/gates/registration.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
 import { record } from "../../registrations.ts";
@@ -154,4 +154,74 @@ test("a record that cannot be removed fails the run", async () => {
   await assert.rejects(update(finding([pending])), {
     message: "Secret linkerd/sh.helm.release.v1.linkerd-crds.v11: not found (HTTP 404).",
   });
+});
+
+const fails = (
+  cluster: ReturnType<typeof finding>,
+  failedOperation: "create" | "update",
+  ...errors: readonly string[]
+) =>
+  record(() =>
+    afterFailure(cluster, installer, { failedOperation, newInputs: release, errors: [...errors] }),
+  ).then(({ result }) => result);
+
+/** As Helm says it; Pulumi puts more around it. */
+const inUse = "1 error occurred:\n\t* cannot re-use a name that is still in use\n\n";
+const existed = "Helm release was created, but failed: release: already exists";
+const atWork = "another operation (install/upgrade/rollback) is in progress";
+
+test("a record that was written between the look and the creation makes way, once it is finished", async () => {
+  const pending = { version: 1, status: "pending-install", values: release.values };
+  const deployed = { ...pending, status: "deployed", description: installer };
+  assert.equal(await fails(finding([pending], [deployed]), "create", inUse), true);
+  assert.deepEqual(api.requests, [list, list, cleared]);
+});
+
+test("what Pulumi has as created already is updated, once the other writer has it deployed", async () => {
+  const pending = { version: 1, status: "pending-install", values: release.values };
+  assert.equal(
+    await fails(
+      finding([pending], [{ ...pending, status: "deployed", description: installer }]),
+      "create",
+      existed,
+    ),
+    true,
+  );
+  assert.deepEqual(api.requests, [list, list]);
+  const lost: readonly HelmRecord[][] = [
+    [],
+    [{ ...pending, secondsAgo: 61 }],
+    [{ ...pending, status: "failed", description: installer }],
+  ];
+  for (const records of lost) assert.equal(await fails(finding(records), "create", existed), false);
+});
+
+test("a change that found another at work is made once that has ended", async () => {
+  const pending = { version: 10, status: "pending-upgrade" };
+  assert.equal(
+    await fails(finding([pending], [{ version: 10, status: "deployed" }]), "update", atWork),
+    true,
+  );
+  assert.deepEqual(api.requests, [list, list]);
+  assert.equal(await fails(finding([{ ...pending, secondsAgo: 61 }]), "update", atWork), true);
+  assert.deepEqual(api.requests, [list, removed("v10")]);
+});
+
+test("someone else's release stays, even if it was written after the look", async () => {
+  const theirs = { version: 1, status: "deployed", description: "Install complete", values: release.values };
+  for (const error of [inUse, existed]) {
+    await assert.rejects(fails(finding([theirs]), "create", error), {
+      message: /^Helm release linkerd\/linkerd-crds exists already \(deployed\), and this stack did not/,
+    });
+    assert.deepEqual(api.requests, [list]);
+  }
+});
+
+test("any other failure is Helm's last word, and so is the fourth of these", async () => {
+  const cluster = finding([{ version: 1, status: "deployed", description: installer }]);
+  assert.equal(await fails(cluster, "create", "timed out waiting for the condition"), false);
+  assert.equal(await fails(cluster, "create", "timed out waiting", inUse), false);
+  assert.equal(await fails(cluster, "update", inUse), false);
+  assert.equal(await fails(cluster, "create", inUse, inUse, inUse, inUse), false);
+  assert.deepEqual(api.requests, []);
 });
