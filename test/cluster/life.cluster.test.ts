@@ -1,4 +1,4 @@
-/** The life of a mesh on the sandbox: install, change, refresh, destroy – with a real engine and real controllers. */
+/** The life of a mesh on the sandbox: install, change, refresh, recover, adopt, destroy – with a real engine and real controllers. */
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
@@ -11,6 +11,7 @@ import {
   X509Certificate as ParsedCertificate,
 } from "@peculiar/x509";
 import type { Mesh } from "../../mesh/cluster.ts";
+import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
 import { commandBlocks } from "../docs/commandBlocks.ts";
 import { listObjects, listObjectsOfSettledCluster } from "../objects.ts";
@@ -22,6 +23,7 @@ import {
   refused,
   removeSandbox,
   run,
+  sandboxName,
   set,
   soundCredentials,
   startSandbox,
@@ -297,6 +299,18 @@ test("recover puts back an anchor and its Issuer that someone has deleted, and d
   await soundCredentials();
 });
 
+test("a stack that has lost its state gets it back from the cluster, on which nothing changes", async () => {
+  const anchors = await trustAnchors();
+  const { data } = await readSecret("linkerd-trust-anchor");
+  await pulumi("stack", "rm", "dev", "--force", "--yes", "--preserve-config");
+  await ensureStack(sandboxName, console.log);
+  const { code, stdout, stderr } = await operation("adopt", "--yes");
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(await trustAnchors(), anchors);
+  assert.deepEqual((await readSecret("linkerd-trust-anchor")).data, data);
+  await upChangesNothing();
+});
+
 test("destroy refuses to delete a trust anchor, and up goes on after that", async () => {
   assert.match(await refused("destroy"), /protect/);
   await up();
@@ -307,6 +321,8 @@ test("the commands of docs/uninstall.md leave nothing", async () => {
   await follow("docs/uninstall.md");
   assert.deepEqual(await listObjects(), objectsBefore);
 });
+
+const trustAnchors = () => pulumi("stack", "output", "trustAnchors", "--json");
 
 /** Whether the API server has it; every other error is one. */
 async function exists(read: Promise<unknown>): Promise<boolean> {

@@ -1,6 +1,7 @@
 /**
  * The trust anchor rotates under a load: proxies that were started before, during and after it open connections to each
- * other all the time, and none of them is refused. Ways past its gates are for `npm run test:rotation-gates`.
+ * other all the time, and none of them is refused. Its credentials are guarded. Ways past its gates are for
+ * `npm run test:rotation-gates`.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -8,7 +9,18 @@ import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../../sandbox/until.ts";
 import { commandBlocks } from "../docs/commandBlocks.ts";
 import { loadStatus, meanwhile, restartWorkloads, startMeshUnderLoad, undisturbed } from "../meshLoad.ts";
-import { kubectl, operation, refused, removeSandbox, run, set, unset, upChangesNothing } from "../stack.ts";
+import {
+  execute,
+  kubectl,
+  operation,
+  refused,
+  removeSandbox,
+  run,
+  set,
+  unset,
+  up,
+  upChangesNothing,
+} from "../stack.ts";
 
 const simulated = 10;
 const running = 2;
@@ -44,6 +56,16 @@ async function follow(command: string, page = "docs/rotation.md"): Promise<strin
   const { script } = scriptsOf(page).find((one) => one.script.startsWith(`npm run -s rotate -- ${command}`))!;
   return run("bash", "-c", `set -e -o pipefail\n${script}`);
 }
+
+test("its credentials are guarded: an edit by hand is refused, and none of what follows is", async () => {
+  await set("guardCredentials", "true");
+  await up();
+  await until("the issuer's Secret to be guarded", 10_000, async () => {
+    const args = ["label", "secret/linkerd-identity-issuer", "--namespace=linkerd", "edited=by-hand"];
+    const { code, stderr } = await execute("kubectl", [...args, "--overwrite"]);
+    return (code === 1 && /denied request: .*is guarded/.test(stderr)) || `${code}: ${stderr}`;
+  });
+});
 
 test("before it begins, the plan says what comes next", async () => {
   const plan = await rotate("plan", 0);
