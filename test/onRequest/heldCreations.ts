@@ -1,78 +1,78 @@
-/** Holds up whoever creates a certain Secret, until the test lets the API server have it. */
-import { KeyObject } from "node:crypto";
+/** Stands before the API server, and holds up whoever creates a certain Secret, until the test lets that go on. */
 import { once } from "node:events";
-import { createServer } from "node:https";
+import { writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import { request as httpsRequest, type RequestOptions } from "node:https";
 import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
+import { KubeConfig } from "@kubernetes/client-node";
 import type { Cluster } from "../../mesh/cluster.ts";
-import { authority, keysOf, leaf } from "../certificates.ts";
-
-const configurationName = "held-creations";
 
 export interface HeldCreations {
-  /** The next creation that is held up; calling it lets that go on. By itself it goes on after 30 s, Kubernetes' maximum. */
+  /** The next creation that is held up; calling it lets that go on. */
   readonly next: () => Promise<() => void>;
-  readonly remove: () => Promise<void>;
+  readonly stop: () => void;
 }
 
-/** Is asked by the API server about every creation of the Secret, before it looks whether that exists. */
+/** @param file where the kubeconfig is to be written that leads here. */
 export async function holdCreations(
-  { admission }: Cluster,
-  namespace: string,
-  name: string,
+  { kubeConfig }: Cluster,
+  secretName: string,
+  file: string,
 ): Promise<HeldCreations> {
-  const signer = await authority({ commonName: "held creations" });
-  const { publicKey, privateKey } = await keysOf();
-  const certificate = await leaf({ commonName: "localhost", signer, publicKey });
-  const arrived: (() => void)[] = [];
+  const options: RequestOptions = {};
+  await kubeConfig.applyToHTTPSOptions(options);
+  const { hostname, port } = new URL(kubeConfig.getCurrentCluster()!.server);
+  const held: (() => void)[] = [];
   const awaited: ((admit: () => void) => void)[] = [];
-  const key = KeyObject.from(privateKey).export({ type: "pkcs8", format: "pem" });
-  const server = createServer({ key, cert: `${certificate}` }, async (request, response) => {
-    const { request: review } = JSON.parse(await text(request)) as { request: { uid: string } };
-    const admit = () =>
-      response.setHeader("content-type", "application/json").end(
-        JSON.stringify({
-          apiVersion: "admission.k8s.io/v1",
-          kind: "AdmissionReview",
-          response: { uid: review.uid, allowed: true },
-        }),
-      );
-    const waiting = awaited.shift();
-    if (waiting === undefined) arrived.push(admit);
-    else waiting(admit);
-  }).listen(0, "localhost");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await admission.createValidatingWebhookConfiguration({
-    body: {
-      metadata: { name: configurationName },
-      webhooks: [
-        {
-          name: "held-creations.example.org",
-          clientConfig: {
-            url: `https://localhost:${port}`,
-            caBundle: Buffer.from(`${signer.certificate}`).toString("base64"),
-          },
-          rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["secrets"] }],
-          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
-          matchConditions: [{ name: "secret", expression: `object.metadata.name == "${name}"` }],
-          timeoutSeconds: 30,
-          failurePolicy: "Ignore",
-          sideEffects: "None",
-          admissionReviewVersions: ["v1"],
-        },
-      ],
-    },
+
+  const forward = ({ method, url, headers }: IncomingMessage) =>
+    httpsRequest({ ...options, hostname, port, method, path: url, headers });
+  const server = createServer(async (request, response) => {
+    const body = await buffer(request);
+    if (request.method === "POST" && request.url?.includes("/secrets") && body.includes(secretName)) {
+      await new Promise<void>((admit) => {
+        const waiting = awaited.shift();
+        if (waiting === undefined) held.push(admit);
+        else waiting(admit);
+      });
+    }
+    const forwarded = forward(request)
+      .on("response", (answer) => answer.pipe(response.writeHead(answer.statusCode!, answer.headers)))
+      .on("error", (error) => response.destroy(error));
+    response.on("close", () => forwarded.destroy());
+    forwarded.end(body);
   });
+  // Ports of pods, by WebSocket.
+  server.on("upgrade", (request, near) => {
+    forward(request)
+      .on("upgrade", ({ rawHeaders }, far) => {
+        const headers = rawHeaders.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`));
+        near.write(`HTTP/1.1 101 Switching Protocols\r\n${headers.join("")}\r\n`);
+        far.on("error", () => near.destroy()).pipe(near);
+        near.on("error", () => far.destroy()).pipe(far);
+      })
+      .on("error", () => near.destroy())
+      .end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+
+  const leading = new KubeConfig();
+  const { port: own } = server.address() as AddressInfo;
+  leading.loadFromClusterAndUser(
+    { name: "held", server: `http://127.0.0.1:${own}`, skipTLSVerify: false },
+    { name: "held" },
+  );
+  writeFileSync(file, leading.exportConfig());
   return {
     next: () =>
-      new Promise((held) => {
-        const admit = arrived.shift();
-        if (admit === undefined) awaited.push(held);
-        else held(admit);
+      new Promise((taken) => {
+        const admit = held.shift();
+        if (admit === undefined) awaited.push(taken);
+        else taken(admit);
       }),
-    remove: async () => {
-      await admission.deleteValidatingWebhookConfiguration({ name: configurationName });
+    stop: () => {
       server.close();
       server.closeAllConnections();
     },
