@@ -224,4 +224,5 @@ test("any other failure is Helm's last word, and so is the fourth of these", asy
   assert.equal(await fails(cluster, "update", inUse), false);
   assert.equal(await fails(cluster, "create", inUse, inUse, inUse, inUse), false);
   assert.deepEqual(api.requests, []);
+  assert.equal(await fails(cluster, "create", inUse, inUse, inUse), true);
 });
