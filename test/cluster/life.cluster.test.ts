@@ -299,15 +299,15 @@ test("recover puts back an anchor and its Issuer that someone has deleted, and d
   await soundCredentials();
 });
 
-test("a stack that has lost its state gets it back from the cluster, on which nothing changes", async () => {
+test("a stack that has lost its state gets it back from the cluster, with the same anchor", async () => {
   const anchors = await trustAnchors();
-  const { data } = await readSecret("linkerd-trust-anchor");
+  const key = await anchorKey();
   await pulumi("stack", "rm", "dev", "--force", "--yes", "--preserve-config");
   await ensureStack(sandboxName, console.log);
   const { code, stdout, stderr } = await operation("adopt", "--yes");
   assert.equal(code, 0, stdout + stderr);
   assert.equal(await trustAnchors(), anchors);
-  assert.deepEqual((await readSecret("linkerd-trust-anchor")).data, data);
+  assert.ok(key.equals(await anchorKey()));
   await upChangesNothing();
 });
 
@@ -323,6 +323,7 @@ test("the commands of docs/uninstall.md leave nothing", async () => {
 });
 
 const trustAnchors = () => pulumi("stack", "output", "trustAnchors", "--json");
+const anchorKey = async () => createPrivateKey(fileOf(await readSecret("linkerd-trust-anchor"), "tls.key"));
 
 /** Whether the API server has it; every other error is one. */
 async function exists(read: Promise<unknown>): Promise<boolean> {
