@@ -76,7 +76,7 @@ The tests run with these, and a stack gets the same plugins, since the engine as
 
 | What | Version |
 | --- | --- |
-| Pulumi's engine | 3.274.1 |
+| Pulumi's engine | 3.274.1; 3.218 is the oldest with error hooks, without which \`pulumi up\` ends at once |
 | \`@pulumi/pulumi\` | ${sdk("@pulumi/pulumi")} |
 | \`@pulumi/kubernetes\` and its plugin | ${sdk("@pulumi/kubernetes")} |
 | \`@pulumi/tls\` and its plugin | ${sdk("@pulumi/tls")} |
