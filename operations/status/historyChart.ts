@@ -6,7 +6,7 @@ import type { Point, TimeRange } from "./prometheus.ts";
 
 /** In the units of the drawing, which are about a pixel. */
 const [width, height] = [400, 160];
-const plot = { left: 58, right: 394, top: 8, bottom: 138 };
+const plot = { left: 64, right: 394, top: 8, bottom: 138 };
 const mostTicks = 4;
 /** More would not be told apart. */
 const mostLines = 12;
@@ -92,7 +92,7 @@ function chartOf(lines: readonly Line[], range: TimeRange, unit: Unit): string {
       `<path class="${tick === 0 ? "zero" : "grid"}" d="M${plot.left} ${y(tick)}H${plot.right}"/><text x="${plot.left - 5}" y="${y(tick)}" dy=".35em" text-anchor="end">${valueIn(unit, tick)}</text>`,
   );
   const times = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const name = share === 1 ? "now" : short(((1 - share) * milliseconds) / 1000);
+    const name = share === 1 ? "now" : `${short(((1 - share) * milliseconds) / 1000)} ago`;
     const anchor = { 0: "start", 1: "end" }[share] ?? "middle";
     return `<text x="${x(from + share * milliseconds)}" y="${height - 6}" text-anchor="${anchor}">${name}</text>`;
   });

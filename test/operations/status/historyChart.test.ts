@@ -8,7 +8,7 @@ import { soundStatus } from "./soundStatus.ts";
 
 const until = new Date("2026-11-27T12:00:00Z");
 const url = "http://prometheus.example.com/";
-/** Of 100 minutes, a value each: one unit of the drawing's width is 100/336 of a minute. */
+/** Of 100 minutes, a value each: one unit of the drawing's width is 100/330 of a minute. */
 const range = { from: new Date(until.getTime() - 100 * 60_000), until, stepSeconds: 60 };
 
 const panel: Panel = {
@@ -39,11 +39,11 @@ function drawn(lines: readonly Line[], of?: Partial<Panel>) {
   return {
     html,
     paths: [...chart.matchAll(/<path class="line [^"]*" d="([^"]*)"/g)].map(([, path]) => path),
-    grid: [...chart.matchAll(/<path class="(grid|zero)" d="M58 ([\d.]+)H394"/g)].map(([, kind, y]) => [
+    grid: [...chart.matchAll(/<path class="(grid|zero)" d="M64 ([\d.]+)H394"/g)].map(([, kind, y]) => [
       kind,
       Number(y),
     ]),
-    values: [...chart.matchAll(/<text x="53"[^>]*>([^<]*)</g)].map(([, value]) => value),
+    values: [...chart.matchAll(/<text x="59"[^>]*>([^<]*)</g)].map(([, value]) => value),
     times: [...chart.matchAll(/<text x="([\d.]+)" y="154"[^>]*>([^<]*)</g)].map(([, x, name]) => [
       Number(x),
       name,
@@ -58,8 +58,8 @@ function drawn(lines: readonly Line[], of?: Partial<Panel>) {
 suite("A chart", () => {
   test("has each value where it belongs, between 0 and a round number", () => {
     const { paths, grid, values, times } = drawn([line("stored", { 0: 0, 1: 3600, 2: 7200 })]);
-    // 58 at the left, 3.36 a minute; 138 at 0, 8 at the top.
-    assert.deepEqual(paths, ["M58.0 138.0L61.4 73.0L64.7 8.0"]);
+    // 64 at the left, 3.3 a minute; 138 at 0, 8 at the top.
+    assert.deepEqual(paths, ["M64.0 138.0L67.3 73.0L70.6 8.0"]);
     assert.deepEqual(grid, [
       ["zero", 138],
       ["grid", 105.5],
@@ -69,17 +69,17 @@ suite("A chart", () => {
     ]);
     assert.deepEqual(values, ["0", "30 min", "1 h", "1 h 30 min", "2 h"]);
     assert.deepEqual(times, [
-      [58, "1 h 40 min"],
-      [142, "1 h 15 min"],
-      [226, "50 min"],
-      [310, "25 min"],
+      [64, "1 h 40 min ago"],
+      [146.5, "1 h 15 min ago"],
+      [229, "50 min ago"],
+      [311.5, "25 min ago"],
       [394, "now"],
     ]);
   });
 
   test("goes below 0 for what is late", () => {
     const { paths, grid, values, label } = drawn([line("issuer", { 99: 3600, 100: -1800 })]);
-    assert.deepEqual(paths, ["M390.6 8.0L394.0 138.0"]);
+    assert.deepEqual(paths, ["M390.7 8.0L394.0 138.0"]);
     assert.deepEqual(grid, [
       ["grid", 138],
       ["zero", 94.7],
@@ -92,7 +92,7 @@ suite("A chart", () => {
 
   test("has a gap where a value is missing, and a dot for one alone", () => {
     const { paths } = drawn([line("stored", { 0: 0, 1: 1, 3: 1, 5: 1, 6: 0 })]);
-    assert.deepEqual(paths, ["M58.0 138.0L61.4 8.0M68.1 8.0h.01M74.8 8.0L78.2 138.0"]);
+    assert.deepEqual(paths, ["M64.0 138.0L67.3 8.0M73.9 8.0h.01M80.5 8.0L83.8 138.0"]);
   });
 
   test("counts what has no unit, and a line that is 0 throughout is at the bottom", () => {
@@ -101,7 +101,7 @@ suite("A chart", () => {
     const none = drawn([line("failed", { 99: 0, 100: 0 })], {});
     assert.deepEqual(
       [none.paths, none.values.at(-1), none.legend],
-      [["M390.6 138.0L394.0 138.0"], "1", ["failed 0"]],
+      [["M390.7 138.0L394.0 138.0"], "1", ["failed 0"]],
     );
   });
 
@@ -129,7 +129,7 @@ suite("A chart", () => {
     const said = ["stored 1 h 59 min", "loaded by b 1 h", "loaded by a nothing since 2026-11-27 11:50:00Z"];
     assert.deepEqual(legend, said);
     assert.equal(label, `Time left: ${said.join("; ")}`);
-    assert.ok(paths[0]!.startsWith("M390.6"), "lines are in the order of the legend");
+    assert.ok(paths[0]!.startsWith("M390.7"), "lines are in the order of the legend");
   });
 
   test("tells lines apart by more than their colours", () => {
