@@ -41,7 +41,8 @@ export async function readHistory(
   const from = new Date(until.getTime() - hours * 3_600_000);
   const range = { from, until, stepSeconds: Math.ceil((hours * 3600) / mostSteps) };
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(patienceMilliseconds)]);
-  const failures: { title: string; message: string }[] = [];
+  /** What was seen instead of an answer. */
+  const failures = new Map<Panel, string>();
   const readPanel = async (panel: Panel): Promise<PanelHistory[]> => {
     try {
       const read = panel.queries.map(async ({ expression, legend }) => {
@@ -50,7 +51,7 @@ export async function readHistory(
       });
       return [{ panel, lines: (await Promise.all(read)).flat().filter(({ points }) => points.length > 0) }];
     } catch (error) {
-      failures.push({ title: panel.title, message: (error as Error).message });
+      failures.set(panel, (error as Error).message);
       return [];
     }
   };
@@ -58,13 +59,15 @@ export async function readHistory(
     const read = panels.filter(({ kind }) => kind === "timeseries").map(readPanel);
     return { title, panels: (await Promise.all(read)).flat() };
   });
+  const read = (await Promise.all(graphs)).filter(({ panels }) => panels.length > 0);
+  const failed = rows.flatMap(({ panels }) => panels.filter((panel) => failures.has(panel)));
   return {
     url: prometheus.url,
     range,
-    rows: (await Promise.all(graphs)).filter(({ panels }) => panels.length > 0),
-    failures: [...Map.groupBy(failures, ({ message }) => message)].map(([message, of]) => ({
+    rows: read,
+    failures: [...Map.groupBy(failed, (panel) => failures.get(panel)!)].map(([message, panels]) => ({
       message,
-      titles: of.map(({ title }) => title),
+      titles: panels.map(({ title }) => title),
     })),
   };
 }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
 import { suite, test } from "node:test";
 import { readHistory } from "../../../operations/status/history.ts";
 import { prometheusAt } from "../../../operations/status/prometheus.ts";
 import { rows } from "../../../rules/alerts/panels.ts";
-import { fixed, startPrometheusServer } from "./prometheusServer.ts";
+import { startPrometheusServer } from "./prometheusServer.ts";
 
 const server = await startPrometheusServer();
 const until = new Date("2026-11-27T12:00:00Z");
@@ -11,6 +12,7 @@ const now = until.getTime() / 1000;
 const never = new AbortController().signal;
 const read = (hours = 24) => readHistory(prometheusAt(server.url), until, hours, never);
 const graphs = rows.flatMap(({ panels }) => panels.filter(({ kind }) => kind === "timeseries"));
+const queryCount = graphs.flatMap(({ queries }) => queries).length;
 
 suite("The history", () => {
   test("asks for every graph of the dashboard, by its own queries", async () => {
@@ -99,13 +101,20 @@ suite("The history", () => {
   });
 
   test("has no row of which nothing could be read", async () => {
-    server.answer = fixed(401, "");
+    // The last that asks is answered first.
+    const waiting: ServerResponse[] = [];
+    server.answer = {
+      by: (_, response) => {
+        waiting.unshift(response);
+        if (waiting.length < queryCount) return;
+        for (const one of waiting) one.writeHead(401).end();
+      },
+    };
     const { rows: had, failures } = await read();
     assert.deepEqual(had, []);
-    assert.deepEqual(
-      failures.map(({ titles }) => titles.length),
-      [graphs.length],
-    );
+    assert.deepEqual(failures, [
+      { message: "It answers with HTTP 401.", titles: graphs.map(({ title }) => title) },
+    ]);
   });
 
   test("waits ten seconds for all of it, and no longer than the command", async (context) => {
