@@ -25,6 +25,8 @@ export interface CommandDescription<Own> {
   readonly exitCodes: string;
   /** Options of its own. */
   readonly options?: readonly Option[];
+  /** Throws an error that says which options do not go together. */
+  readonly refuse?: (options: CommonOptions & Own) => void;
   /** Does the work. */
   readonly run: (mesh: Mesh, options: CommonOptions & Own) => Promise<keyof typeof exitCodes>;
   /** What to know when Ctrl-C ended it. */
@@ -34,6 +36,7 @@ export interface CommandDescription<Own> {
 /** Runs a command with this process's arguments, and sets its exit code. */
 export async function runCommand<Own = object>({
   run,
+  refuse,
   onInterrupt,
   options: own = [],
   ...about
@@ -52,6 +55,11 @@ export async function runCommand<Own = object>({
     .addHelpText("after", `\nExit code: ${about.exitCodes}`);
   for (const option of own) command.addOption(option);
   const options = command.parse().opts<CommonOptions & Own>();
+  try {
+    refuse?.(options);
+  } catch (error) {
+    command.error(`error: ${(error as Error).message}`);
+  }
 
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());

@@ -1,13 +1,19 @@
-/** The status as one page of HTML, which needs nothing else: what is wrong, and the life of every certificate on a timeline. */
+/**
+ * The status as one page of HTML, which needs nothing else: what is wrong, the life of every certificate on a timeline, and
+ * what Prometheus has recorded of it.
+ */
 import { type Finding, verdictOf } from "../../rules/finding.ts";
 import { factsOf, formatSpan, formatTime } from "../format.ts";
+import { escaped } from "./escaped.ts";
+import type { History } from "./history.ts";
+import { historySection, historyStyle } from "./historyChart.ts";
 import type { MeshStatus } from "./read.ts";
 import { statusTable } from "./table.ts";
 import { type Group, type Mark, type Row, type Scale, scaleOf, timelineOf } from "./timeline.ts";
 
 const verdicts = { ok: "All right", warning: "Warnings", error: "Problems" } as const;
 
-export function statusPage(status: MeshStatus, problems: readonly Finding[]): string {
+export function statusPage(status: MeshStatus, problems: readonly Finding[], history?: History): string {
   const { readAt, context, namespace, trust } = status;
   const groups = timelineOf(status);
   const verdict = verdictOf(problems);
@@ -31,7 +37,7 @@ export function statusPage(status: MeshStatus, problems: readonly Finding[]): st
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${verdicts[verdict]}: credentials of ${escaped(context)}</title>
-<style>${style}</style>
+<style>${style}${history === undefined ? "" : historyStyle}</style>
 <h1><span class="${verdict}">${verdicts[verdict]}</span> ${escaped(context)}</h1>
 <p>Linkerd in namespace ${escaped(namespace)}, trust domain ${escaped(trust.purpose.trustDomain)}, as seen at ${formatTime(readAt)}.</p>
 ${problems.map(problemOf).join("\n")}
@@ -41,6 +47,7 @@ ${problems.map(problemOf).join("\n")}
 <div class="axis"><div></div><div class="track">${labels.join("")}</div></div>
 ${groups.map((group) => groupOf(group, place, readAt, lines.join(""))).join("\n")}
 </div>
+${history === undefined ? "" : historySection(history)}
 <h2>All of it</h2>
 <pre>${escaped(statusTable(status, problems))}</pre>
 </html>
@@ -91,10 +98,6 @@ const markKey = (["renewal", "warning", "deadline"] as const)
   .join(" ");
 
 const percent = (share: number) => `${(share * 100).toFixed(2)}%`;
-
-/** For texts and for values in double quotes. */
-const escaped = (text: string) =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 const style = `
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --paper: #fff; --bar: #2f81f7;

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { createPrivateKey, KeyObject, type webcrypto, X509Certificate } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -15,13 +15,17 @@ import { rows } from "../../rules/alerts/panels.ts";
 import { alertSettings } from "../../rules/alerts/settings.ts";
 import { until } from "../../sandbox/until.ts";
 import { authority, hoursFromNow, keysOf, leaf } from "../certificates.ts";
+import { commandBlocks } from "../docs/commandBlocks.ts";
 import { createReader } from "../operations/status/reader.ts";
 import { apply, blindIdentity, inLinkerd, openShop, refuseByCaBundle } from "../operations/status/shop.ts";
 import {
+  environment,
   kubectl,
   operation,
+  projectDirectory,
   refused,
   removeSandbox,
+  run,
   set,
   startSandbox,
   temporaryFolder,
@@ -98,6 +102,31 @@ async function panelsHaveData(isRotating = false): Promise<void> {
       const samples = await prometheus.query(expression);
       assert.equal(samples.length > 0, onlyIn === undefined || isRotating, `${title}: ${expression}`);
     }
+  }
+}
+
+/** How many lines the page has for each graph of its history, and how many values they have in all. */
+function drawnIn(page: string): Map<string, readonly [lines: number, values: number]> {
+  const figures = page.matchAll(/<figure><figcaption><b>(.*?)<\/b>.*?<\/figure>/gs);
+  return new Map(
+    Array.from(figures, ([figure, title]) => {
+      const [chart = ""] = /<svg [^>]*role="img".*?<\/svg>/.exec(figure) ?? [];
+      const lines = Array.from(chart.matchAll(/class="line [^>]* d="([^"]*)"/g), ([, path]) => path!);
+      // Each value is a place to begin at, or one to go to.
+      return [title!, [lines.length, lines.join("").match(/[ML]/g)?.length ?? 0]];
+    }),
+  );
+}
+
+/** The page has a line for each graph that has something to show in a healthy hour. */
+function assertDrawn(page: string, leastValues: number): void {
+  const drawn = drawnIn(page);
+  const graphs = rows.flatMap(({ panels }) => panels.filter(({ kind }) => kind === "timeseries"));
+  assert.deepEqual([...drawn.keys()].sort(), graphs.map(({ title }) => title).sort());
+  for (const { title, queries, onlyIn } of graphs) {
+    const [lines, values] = drawn.get(title)!;
+    if (onlyIn !== undefined) assert.equal(lines, 0, title);
+    else assert.ok(lines >= queries.length && values >= leastValues, `${title}: ${lines}, ${values}`);
   }
 }
 
@@ -204,6 +233,45 @@ test("a mesh that is right has data for every panel, and no alert fires", async 
     await pause(10_000);
   }
   await panelsHaveData();
+});
+
+test("the page of status draws the same history, by the commands of docs/alerts.md and docs/status.md", async () => {
+  const scripts = ["docs/alerts.md", "docs/status.md"]
+    .flatMap(commandBlocks)
+    .filter(({ remark }) => remark === "run by test/onRequest/alerts.cluster.test.ts")
+    .map(({ script }) => script);
+  assert.equal(scripts.length, 2);
+  const page = join(projectDirectory, "status.html");
+  environment.PROMETHEUS_URL = prometheus.url;
+  try {
+    for (const script of scripts) {
+      await run("bash", "-c", `set -e -o pipefail\n${script}`);
+      // Of minutes, a day's steps have one value at least.
+      assertDrawn(readFileSync(page, "utf8"), 1);
+      rmSync(page);
+    }
+    // Every 12 seconds, of two minutes in which nothing fired.
+    const inHour = ["--html", page, "--prometheus-url", prometheus.url, "--history-hours", "1"];
+    assert.equal((await operation("status", ...inHour)).code, 0);
+    assertDrawn(readFileSync(page, "utf8"), 8);
+
+    // Nobody listens there.
+    const { code, stderr } = await operation(
+      "status",
+      "--html",
+      page,
+      "--prometheus-url",
+      "http://127.0.0.1:2",
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /^Not all of the history is had from http:\/\/127\.0\.0\.1:2\/: It cannot be reached: /m,
+    );
+    assert.match(readFileSync(page, "utf8"), /<section class="warning"><b>http:\/\/127\.0\.0\.1:2\/</);
+  } finally {
+    rmSync(page, { force: true });
+  }
 });
 
 suite("It is told that", () => {

@@ -40,12 +40,12 @@ interface RuleGroup {
 const folder = temporaryFolder();
 
 export class Prometheus {
-  readonly #url: string;
+  readonly url: string;
   readonly #process: ChildProcess;
   readonly #status: StatusServer;
 
   private constructor(port: number, status: StatusServer) {
-    this.#url = `http://127.0.0.1:${port}`;
+    this.url = `http://127.0.0.1:${port}`;
     this.#status = status;
     this.#write([], []);
     const log = openSync(join(folder, "log"), "w");
@@ -89,7 +89,7 @@ export class Prometheus {
       rules.flatMap(({ spec }) => spec.groups),
     );
     await until("Prometheus to be ready", startTimeoutMilliseconds, async () => {
-      const answer = await fetch(`${this.#url}/-/ready`).catch(({ message }: Error) => message);
+      const answer = await fetch(`${this.url}/-/ready`).catch(({ message }: Error) => message);
       return typeof answer === "string" ? answer : answer.ok;
     });
     this.#process.kill("SIGHUP");
@@ -131,7 +131,7 @@ export class Prometheus {
   }
 
   async #get<Data>(path: string): Promise<{ data: Data }> {
-    const answer = await fetch(`${this.#url}/api/v1/${path}`);
+    const answer = await fetch(`${this.url}/api/v1/${path}`);
     const body = (await answer.json()) as { status: string; error?: string; data: Data };
     if (body.status !== "success") throw new Error(`Prometheus refuses ${path}: ${body.error}`);
     return body;

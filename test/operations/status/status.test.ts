@@ -2,10 +2,14 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { after, suite, test } from "node:test";
+import { main } from "../../../operations/status/status.ts";
 import { joinBundle } from "../../../rules/credentials/bundle.ts";
 import { Refusal, startApiServer } from "../../mesh/apiServer.ts";
+import { inProcess } from "../inProcess.ts";
+import { fixed, startPrometheusServer } from "./prometheusServer.ts";
 import { soundStatus } from "./soundStatus.ts";
 
 const program = resolve(import.meta.dirname, "../../../operations/status/status.ts");
@@ -124,4 +128,86 @@ suite("status", () => {
     assert.equal(code, 2);
     assert.match(stderr, /'--fix' cannot be used with option '--watch/);
   });
+});
+
+suite("status --html with a Prometheus", async () => {
+  const server = await startPrometheusServer();
+  const html = join(api.directory, "status.html");
+  const address = server.url.replace("//", "//jane:s3cret@");
+  const basic = `Basic ${Buffer.from("jane:s3cret").toString("base64")}`;
+
+  test("draws its history, and shows nobody the password that it is given", async () => {
+    server.answer = (query) =>
+      query.startsWith("linkerd_credentials_issuer_failed_attempts")
+        ? [{ metric: {}, values: [[Date.now() / 1000, "7"]] }]
+        : [];
+    const { code, stdout, stderr } = await run(
+      "--html",
+      html,
+      "--prometheus-url",
+      address,
+      "--history-hours",
+      "3",
+    );
+    assert.deepEqual([code, stderr], [2, ""]);
+    const page = readFileSync(html, "utf8");
+    assert.match(page, /aria-label="Retries: failed 7"/);
+    assert.ok(page.includes(`, every 36 s, by Prometheus at ${server.url}/.`));
+    assert.ok(server.requests.length > 0);
+    assert.ok(server.requests.every(({ authorization }) => authorization === basic));
+    assert.doesNotMatch(page + stdout, /s3cret|jane/);
+  });
+
+  test("draws a day if it is not told otherwise", async () => {
+    await run("--html", html, "--prometheus-url", server.url);
+    assert.ok(readFileSync(html, "utf8").includes(`, every 4 min 48 s, by Prometheus at ${server.url}/.`));
+  });
+
+  test("writes the page and gives its verdict if there is no answer, and says so in both", async () => {
+    server.answer = fixed(401, "who is there?");
+    const { code, stdout, stderr } = await run("--json", "--html", html, "--prometheus-url", address);
+    assert.equal(code, 2);
+    assert.equal(JSON.parse(stdout).verdict, "problem");
+    assert.equal(stderr, `Not all of the history is had from ${server.url}/: It answers with HTTP 401.\n`);
+    const page = readFileSync(html, "utf8");
+    assert.ok(
+      page.includes(
+        `<section class="warning"><b>${server.url}/</b> It answers with HTTP 401. Not drawn: Time left, `,
+      ),
+    );
+    assert.match(page, /<h2>Timeline<[\s\S]*<h2>All of it</);
+    assert.doesNotMatch(page + stderr, /s3cret|jane/);
+  });
+
+  const pageOption = ["--html", join(api.directory, "none.html")];
+  for (const [options, message] of [
+    [
+      ["--prometheus-url", address],
+      /^error: --prometheus-url draws into the page of --html: give --html <file>, too\.$/m,
+    ],
+    [
+      ["--history-hours", "3", ...pageOption],
+      /^error: --history-hours is for what --prometheus-url draws: give that, too\.$/m,
+    ],
+    [
+      ["--prometheus-url", "jane:s3cret@example.com", ...pageOption],
+      /^error: --prometheus-url is "example\.com"\. It has to be an http or https URL/m,
+    ],
+    ...["0", "1.5", "8761", "-1", "day", ""].map(
+      (hours) =>
+        [
+          ["--history-hours", hours, "--prometheus-url", server.url, ...pageOption],
+          /'--history-hours <n>' argument '.*' is invalid\. It is a whole number of hours from 1 to 8760\.$/m,
+        ] as const,
+    ),
+  ] as const) {
+    test(`looks at nothing with ${options.slice(0, 2).join(" ")}, which it refuses`, async () => {
+      api.requests = [];
+      const { code, stdout, stderr } = await inProcess(main, ...options);
+      assert.deepEqual([code, stdout, api.requests], [2, "", []]);
+      assert.match(stderr, message);
+      assert.doesNotMatch(stderr, /s3cret|jane/);
+      assert.ok(!existsSync(pageOption[1]!));
+    });
+  }
 });
