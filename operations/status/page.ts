@@ -113,7 +113,7 @@ section { border-left: 4px solid; background: var(--plate); padding: .5rem .8rem
 section.error { border-color: var(--bad); } section.warning { border-color: var(--warn); }
 small, .key, .axis { color: var(--soft); font-size: .85rem; }
 .timeline { overflow-x: auto; } .timeline > * { min-width: 44rem; }
-.row, .axis { display: grid; grid-template-columns: 21rem 1fr; align-items: center; }
+.row, .axis { display: grid; grid-template-columns: min(21rem, 32%) 1fr; align-items: center; }
 .name { padding: .2rem 1rem .2rem 0; overflow-wrap: anywhere; line-height: 1.25; } .name small { display: block; }
 .track { position: relative; min-height: 2.4rem; align-self: stretch; }
 .axis .track { min-height: 1.3rem; } .axis span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
