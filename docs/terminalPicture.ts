@@ -30,8 +30,9 @@ export function terminalPicture(): string {
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right} ${bottom}" role="img">
 <title>npm start and npm test in a terminal</title>
+<style>text { white-space: pre }</style>
 <rect width="100%" height="100%" rx="8" fill="#0d1117"/>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="${fontSize}" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="${fontSize}">
 ${texts.join("\n")}
 </g>
 </svg>
