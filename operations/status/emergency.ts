@@ -4,12 +4,11 @@ import { nameOf, type ObjectReference } from "../../mesh/objects.ts";
 import type { Finding } from "../../rules/finding.ts";
 import { emergencyAnnotation } from "../../rules/guard/policy.ts";
 import { broken } from "../../rules/rules.ts";
-import { outside } from "../outside.ts";
 
 export function emergencyProblem({ object, reason }: Emergency): Finding {
   return broken("guard-emergency", {
     field: nameOf(object),
-    message: `Its annotation ${emergencyAnnotation} gives a reason, "${outside(reason)}": until it is gone, anyone whom RBAC lets may change or delete the object by hand.`,
+    message: `Its annotation ${emergencyAnnotation} gives a reason, "${reason}": until it is gone, anyone whom RBAC lets may change or delete the object by hand.`,
     fix: `Once the emergency is over, whoever may change the object takes the annotation off: kubectl annotate ${kubectlName(object)} ${emergencyAnnotation}-`,
   });
 }
