@@ -37,7 +37,7 @@ export const badChanges = {
         "Generation 1 of the trust anchor signs by Issuer … already, and its private key would be made anew",
     },
     otherRoot: {
-      does: "Another root is given under the number of one that signs",
+      does: "Another root is given under the number of one that signs, whose protection has been lifted",
       words: "and its identifier would be made anew: another anchor under the same name",
     },
   },

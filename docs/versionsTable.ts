@@ -81,6 +81,7 @@ The tests run with these, and a stack gets the same plugins, since the engine as
 | \`@pulumi/kubernetes\` and its plugin | ${sdk("@pulumi/kubernetes")} |
 | \`@pulumi/tls\` and its plugin | ${sdk("@pulumi/tls")} |
 | \`@pulumi/random\` and its plugin | ${sdk("@pulumi/random")} |
+| \`@pulumi/policy\`, which runs [the policy pack](guardrails.md) | ${sdk("@pulumi/policy")} |
 | Node.js | 24.21.0; 22.18 is the oldest that runs TypeScript by itself |
 
 Newer versions of the Kubernetes plugin, which could not be built for the tests, differ in this: from 4.29 on, an object is

@@ -1,7 +1,16 @@
 /** The trust anchors on which a mesh lives are protected, and none of them is made anew. */
-import { isLater, isPlainObject } from "../rules/known.ts";
+import { isLater } from "../rules/known.ts";
 import { rules } from "../rules/rules.ts";
-import { type Anchor, type Mesh, madeIn, meshesOf, signerOf, types, vouchersOf } from "./mesh.ts";
+import {
+  type Anchor,
+  issuerOnCluster,
+  type Mesh,
+  madeIn,
+  meshesOf,
+  signerOf,
+  types,
+  vouchersOf,
+} from "./mesh.ts";
 import { objectName, type Refusal, type Resource } from "./resource.ts";
 
 /** What a mesh on the cluster's own anchor loses if Pulumi deletes it. The rest is only looked at. */
@@ -42,13 +51,16 @@ const described = ({ type, name }: Resource) => `${type.split(":").at(-1)} ${nam
 /**
  * Refuses to make anew what names a generation that the cluster has: its key, or its identifier, from which its subject comes.
  *
- * A preview does not tell what it replaces. But where a generation's Issuer is on the cluster, so were both.
+ * A preview does not tell what it replaces. But where a generation's Issuer is on the cluster, so was what it is made of.
  */
 export function* checkReplacement(stack: readonly Resource[]): Iterable<Refusal> {
   for (const anchor of meshesOf(stack).flatMap(({ anchors }) => anchors)) {
-    const issuer = anchor.parts.find(({ type }) => type === types.issuer);
-    if (issuer === undefined || !isPlainObject(issuer.properties.status)) continue;
+    const issuer = issuerOnCluster(anchor);
+    if (issuer === undefined) continue;
     for (const resource of madeIn(anchor)) {
+      // Of a root that is given, the identifier is new where the Issuer is not, when a stack takes in what the cluster has. Pulumi
+      // itself replaces none that is protected.
+      if (resource.isProtected && resource.properties.keepers !== undefined) continue;
       yield {
         resource,
         message: `Generation ${anchor.generation} of the trust anchor signs by Issuer ${objectName(issuer)} already, and its ${resource.type === types.key ? "private key" : "identifier"} would be made anew: another anchor under the same name, which no proxy trusts.`,

@@ -2,7 +2,7 @@
 import { isSameAuthority, isSignedBy, type ParsedCertificate } from "../rules/credentials/certificate.ts";
 import { parseCertificate } from "../rules/credentials/parseCertificate.ts";
 import { readCertificates } from "../rules/credentials/pemText.ts";
-import { isLater } from "../rules/known.ts";
+import { isLater, isPlainObject } from "../rules/known.ts";
 import {
   anchorGeneration,
   crossSignedName,
@@ -108,6 +108,11 @@ export function madeIn({ parts }: Anchor): readonly Resource[] {
     const mark = { [types.key]: "publicKeyPem", [types.identifier]: "hex" }[part.type];
     return mark !== undefined && isLater(read(part, mark));
   });
+}
+
+/** The Issuer of a generation, if the cluster has it already. */
+export function issuerOnCluster({ parts }: Anchor): Resource | undefined {
+  return parts.find(({ type, properties }) => type === types.issuer && isPlainObject(properties.status));
 }
 
 /** What is called in the cluster, wherever else its name is from. */

@@ -9,6 +9,7 @@ import {
   bundleOf,
   certificatesIn,
   issuerNameOf,
+  issuerOnCluster,
   type Mesh,
   madeIn,
   meshesOf,
@@ -42,9 +43,12 @@ function* checkForeign(mesh: Mesh): Iterable<Refusal> {
   };
 }
 
-/** One that is made in this run is held by no pod of a mesh that runs. Those of distrusted anchors are meant to refuse it. */
+/**
+ * One that is made in this run is held by no pod of a mesh that runs. Those of distrusted anchors are meant to refuse it. What is made
+ * anew of one that was there already is for {@link checkReplacement}.
+ */
 function* checkAlone(mesh: Mesh, { anchor }: Signer, bundle: Bundle): Iterable<Refusal> {
-  if (madeIn(anchor).length === 0 || !isRunning(mesh)) return;
+  if (madeIn(anchor).length === 0 || issuerOnCluster(anchor) !== undefined || !isRunning(mesh)) return;
   const older = mesh.anchors.filter(({ generation }) => generation < anchor.generation);
   if (older.length > 0 && !older.some(bundle.has)) return;
   yield {

@@ -6,6 +6,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { after, before, test } from "node:test";
+import { badChanges } from "../docs/badChanges.ts";
+import { type Refusal, says } from "../docs/rotationRefusals.ts";
 import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
 import { authority, hoursFromNow } from "./certificates.ts";
 import { engineEnvironment, linkEngine } from "./engine.ts";
@@ -136,16 +138,28 @@ test("each environment previews the component, and everything in it, as its file
   }
 });
 
-test("its policy pack judges a preview, in development without refusing it", async () => {
+test("its policy pack refuses a preview in the words of its rules, and in development only tells them", async () => {
   const pack = ["--stack", "dev", "--policy-pack", "node_modules/.bin/linkerd-guardrails"];
-  await succeed(project, "pulumi", "config", "set", "--stack", "dev", "protectTrustAnchors", "false");
+  const bad: readonly (readonly [setting: string, rule: string, refusal: Refusal])[] = [
+    ["protectTrustAnchors", "anchor-protected", badChanges["anchor-protected"].unprotected],
+    ["rotateWebhookCredentials", "chart-credentials", badChanges["chart-credentials"].chartsOwn],
+  ];
+  for (const [setting] of bad)
+    await succeed(project, "pulumi", "config", "set", "--stack", "dev", setting, "false");
   const { code, stdout } = await run("pulumi", "preview", ...pack);
   assert.notEqual(code, 0, stdout);
-  assert.match(stdout, /\[mandatory\] +anchor-protected /);
   const development = "node_modules/linkerd-rotating-tls/dist/policy/development.json";
   const told = await succeed(project, "pulumi", "preview", ...pack, "--policy-pack-config", development);
-  assert.match(told, /\[advisory\] +anchor-protected /);
-  await succeed(project, "pulumi", "config", "rm", "--stack", "dev", "protectTrustAnchors");
+  for (const [output, level] of [
+    [stdout, "mandatory"],
+    [told, "advisory"],
+  ] as const) {
+    const said = output.slice(output.indexOf("Policies:")).replaceAll(/\s+/g, " ");
+    for (const [, rule, refusal] of bad) {
+      assert.ok(said.includes(`[${level}] ${rule} `) && says(said, refusal), `${refusal.words}\n${said}`);
+    }
+  }
+  for (const [setting] of bad) await succeed(project, "pulumi", "config", "rm", "--stack", "dev", setting);
   const prod = ["--stack", "prod", ...pack.slice(2)];
   assert.match(await succeed(project, "pulumi", "preview", ...prod), /✅ linkerd-rotating-tls@v/);
 });

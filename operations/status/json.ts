@@ -35,6 +35,12 @@ export function statusFacts(status: MeshStatus, problems: readonly Finding[]) {
     trustDomain: trust.purpose.trustDomain,
     readAt,
     unseen: status.unknown,
+    emergencies: status.emergencies.map(({ object: { kind, namespace: place, name }, reason }) => ({
+      kind,
+      namespace: place,
+      name,
+      reason,
+    })),
     distributedSha256: trust.distributedSha256,
     anchors: trust.anchors.map((anchor) => ({
       ...factsOf(anchor),

@@ -1,6 +1,7 @@
 /** The state of a mesh: every TLS credential as the cluster has it, and as its controllers and proxies use it. */
 import { type Certificate, certificates, findAnchorCertificate } from "../../mesh/certManager.ts";
 import type { Mesh } from "../../mesh/cluster.ts";
+import { type Emergency, readEmergencies } from "../../mesh/emergencies.ts";
 import {
   controllerEvents,
   type LoadedIssuer,
@@ -42,6 +43,8 @@ export interface MeshStatus {
   readonly renewal?: Renewal | undefined;
   /** What this user may not look at, and why. */
   readonly unknown: readonly string[];
+  /** Guarded objects that anyone may write by hand. */
+  readonly emergencies: readonly Emergency[];
   readonly issuer: Credential;
   readonly webhooks: readonly WebhookCredential[];
   readonly controllers: readonly IdentityController[];
@@ -77,16 +80,21 @@ export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"
   const dataPlane = readDataPlane(mesh, trust, others, leavesAsked, onForbidden);
   // What fails first is told; that this one then fails, too, is not.
   dataPlane.catch(() => {});
-  const [sharedTrust, anchorRenewedBy, issuer, webhooks, controllers, events] = await Promise.all([
-    readSharedTrust(mesh, onForbidden),
-    trust.isDistributed ? ifAllowed(findAnchorCertificate(mesh), onForbidden) : undefined,
-    readStoredCertificate(mesh, identityIssuerName),
-    readWebhooks(mesh, onForbidden),
-    loadedIssuers(mesh, trust).then((loaded) =>
-      Promise.all(loaded.map((controller) => withMetric(mesh, controller))),
-    ),
-    ifAllowed(listObjects(controllerEvents(mesh)), onForbidden),
-  ]);
+  const anchorCertificate = trust.isDistributed
+    ? ifAllowed(findAnchorCertificate(mesh), onForbidden)
+    : Promise.resolve(undefined);
+  const [sharedTrust, anchorRenewedBy, emergencies, issuer, webhooks, controllers, events] =
+    await Promise.all([
+      readSharedTrust(mesh, onForbidden),
+      anchorCertificate,
+      anchorCertificate.then((kept) => readEmergencies(mesh, kept?.metadata.namespace, onForbidden)),
+      readStoredCertificate(mesh, identityIssuerName),
+      readWebhooks(mesh, onForbidden),
+      loadedIssuers(mesh, trust).then((loaded) =>
+        Promise.all(loaded.map((controller) => withMetric(mesh, controller))),
+      ),
+      ifAllowed(listObjects(controllerEvents(mesh)), onForbidden),
+    ]);
   const renewedIssuer = renewed(issuer);
   const renewedWebhooks = webhooks.map(renewed);
   const credentials: readonly Credential[] = [renewedIssuer, ...renewedWebhooks];
@@ -116,6 +124,7 @@ export async function readStatus(mesh: Mesh, leavesAsked: LeavesAsked = "sample"
     anchorRenewedBy,
     renewal,
     unknown,
+    emergencies,
     issuer: renewedIssuer,
     webhooks: renewedWebhooks,
     controllers,

@@ -16,6 +16,7 @@ import { broken } from "../../rules/rules.ts";
 import { awaitReload, describeObjects, isDelivered, restartController, withAnchorAdvice } from "../advice.ts";
 import { formatSpan, formatTime, serial } from "../format.ts";
 import { dataPlaneProblems } from "./dataPlaneVerdict.ts";
+import { emergencyProblem } from "./emergency.ts";
 import type { IdentityController, MeshStatus } from "./read.ts";
 import type { Credential, Signer } from "./renewal.ts";
 import type { ServedCertificate, WebhookCredential } from "./webhooks.ts";
@@ -59,6 +60,7 @@ export function problemsOf(status: MeshStatus, warnBefore?: string): readonly Fi
       leafLifeProblem(status, controller),
     ]),
     ...dataPlaneProblems(status),
+    ...status.emergencies.map(emergencyProblem),
     ...[...new Set(unknown)].map(notKnown),
   ].filter((finding) => finding !== undefined);
 }

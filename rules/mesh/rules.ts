@@ -36,6 +36,12 @@ export const meshRules = {
     fix: "Name their ServiceAccounts.",
     source: "this program: the guard knows the ServiceAccounts of cert-manager's namespace",
   },
+  "guard-emergency": {
+    severity: "warning",
+    demand: "No guarded object lets itself be written by hand for longer than an emergency lasts.",
+    fix: "Take the annotation linkerd-rotating-tls/emergency off.",
+    source: "this program: the guard lets anyone write an object that has it (docs/guardrails.md)",
+  },
   "object-exists": {
     demand: "What this program makes is not there already, unless this stack has made it.",
     fix: "If it is this stack's, which has lost its state, or to be: npm run -s adopt. Else choose another namespace; or delete the object, if nobody needs it.",

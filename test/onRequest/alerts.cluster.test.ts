@@ -17,7 +17,7 @@ import { until } from "../../sandbox/until.ts";
 import { authority, hoursFromNow, keysOf, leaf } from "../certificates.ts";
 import { commandBlocks } from "../docs/commandBlocks.ts";
 import { createReader } from "../operations/status/reader.ts";
-import { apply, blindIdentity, inLinkerd, openShop, refuseByCaBundle } from "../operations/status/shop.ts";
+import { blindIdentity, inLinkerd, openShop, refuseByCaBundle } from "../operations/status/shop.ts";
 import {
   environment,
   kubectl,
@@ -33,6 +33,7 @@ import {
   upChangesNothing,
 } from "../stack.ts";
 import { makeRoot, readBundle, restartControlPlane, setBundle, setIssuer, takeOver } from "./anchorByHand.ts";
+import { installOperatorDefinitions } from "./operatorDefinitions.ts";
 import { Prometheus } from "./prometheus.ts";
 
 const minute = 60_000;
@@ -52,24 +53,6 @@ before(async () => {
 after(async () => {
   await prometheus?.stop();
   await removeSandbox();
-});
-
-/** A definition of the Prometheus Operator's, as far as it is needed here. */
-const definition = (kind: string, plural: string) => ({
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: `${plural}.monitoring.coreos.com` },
-  spec: {
-    group: "monitoring.coreos.com",
-    scope: "Namespaced",
-    names: { kind, plural, singular: kind.toLowerCase() },
-    versions: [
-      {
-        ...{ name: "v1", served: true, storage: true },
-        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
-      },
-    ],
-  },
 });
 
 /** Waits until these alerts have fired, each at some time. */
@@ -182,11 +165,7 @@ test("without the Prometheus Operator's definitions, the preview says so", async
     await refused("preview"),
     /installAlerts: The cluster lacks podmonitors\.monitoring\.coreos\.com and prometheusrules\.monitoring/,
   );
-  await apply(definition("PodMonitor", "podmonitors"), definition("PrometheusRule", "prometheusrules"));
-  await until("the definitions to be served", minute, async () => {
-    const served = await kubectl("api-resources", "--api-group=monitoring.coreos.com", "--output=name");
-    return served.includes("prometheusrules") && served.includes("podmonitors");
-  });
+  await installOperatorDefinitions();
 });
 
 test("with them, the alerts, the dashboard and the charts' PodMonitors are installed", async () => {

@@ -123,7 +123,7 @@ export const stagings: Stagings = {
       }),
     },
     otherRoot: {
-      values: one,
+      values: { ...one, protectTrustAnchors: false },
       state: knowing({
         "Issuer linkerd-trust-anchor": isReady,
         "RandomId linkerd-trust-anchor-subject": { hex: new Unknown() },

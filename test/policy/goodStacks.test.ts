@@ -141,6 +141,11 @@ test("recover issues the certificate of an anchor again, with its key, and passe
   assert.deepEqual(refusals(await previewed({}, /^linkerd-trust-anchor(-certificate)?$/)), []);
 });
 
+test("a stack that takes in a mesh whose root it is given, and has no identifier of it, passes the policy pack", async () => {
+  const provided = { providedTrustAnchors: { 1: { certificatePem, privateKeyPem } } };
+  assert.deepEqual(refusals(await previewed(provided, /-subject$/)), []);
+});
+
 test("the key of an anchor that is given may be made beside the mesh, by the tls provider", async () => {
   const provided = { providedTrustAnchors: { 1: { certificatePem, privateKeyPem } } };
   const own = { type: "tls:index/privateKey:PrivateKey", name: "own", properties: { privateKeyPem } };

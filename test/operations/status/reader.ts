@@ -18,7 +18,7 @@ const folder = temporaryFolder();
 
 interface Role {
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly rules: readonly Rule[];
 }
 
@@ -47,6 +47,15 @@ export async function createReader(): Promise<void> {
       subjects,
     })),
   );
+}
+
+/** Takes back what {@link createReader} has made. */
+export async function removeReader(): Promise<void> {
+  await kubectl("delete", "serviceaccount", account, "--namespace=default");
+  for (const { kind, metadata } of roles) {
+    const place = metadata.namespace === undefined ? [] : [`--namespace=${metadata.namespace}`];
+    await kubectl("delete", `${kind},${kind}Binding`, metadata.name, ...place);
+  }
 }
 
 /** Runs `status` as that user. */

@@ -55,6 +55,17 @@ async function full(): Promise<MeshStatus> {
       ],
     },
     unknown: ["pods is forbidden"],
+    emergencies: [
+      {
+        object: {
+          apiVersion: "v1",
+          kind: "Secret",
+          name: "linkerd-identity-issuer",
+          namespace: "linkerd",
+        },
+        reason: "INC-42",
+      },
+    ],
     issuer: { ...sound.issuer, intermediates: [cross], renewedBy },
     webhooks: [
       {

@@ -44,6 +44,7 @@ export async function soundStatus() {
       },
     ],
     unknown: [],
+    emergencies: [],
   };
   return { status, anchor, issuer, anchors };
 }

@@ -106,6 +106,7 @@ const healthy: MeshStatus = {
   controllers: [loaded(issuer.certificate)],
   renewal,
   unknown: [],
+  emergencies: [],
 };
 
 /** The only problem of the credentials, as one text. */
