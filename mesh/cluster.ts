@@ -14,6 +14,7 @@ import {
   IsomorphicFetchHttpLibrary,
   type KubeConfig,
   Observable,
+  PatchStrategy,
   type RequestContext,
   type ResponseContext,
   ServerConfiguration,
@@ -38,6 +39,8 @@ export interface Cluster {
   readonly custom: CustomObjectsApi;
   /** Reads nothing but the metadata of the object at a path of the API: a Secret's data is not sent. */
   readonly metadata: (path: string) => Promise<V1ObjectMeta>;
+  /** Changes the metadata of the object at a path by a merge patch, under the name of a field manager. */
+  readonly patchMetadata: (path: string, metadata: object, fieldManager: string) => Promise<void>;
   /** Lists the metadata of all objects at a path, page by page, and nothing else of them. */
   readonly metadataPages: (
     path: string,
@@ -103,6 +106,8 @@ export function connect({ signal = new AbortController().signal, ...options }: C
     groups: new ApisApi(configuration),
     custom: new CustomObjectsApi(configuration),
     metadata: (path) => readMetadata(configuration, path),
+    patchMetadata: (path, metadata, fieldManager) =>
+      patch(configuration, `${path}?${new URLSearchParams({ fieldManager })}`, { metadata }),
     metadataPages: (path, query) => listMetadata(configuration, path, query),
     version: new VersionApi(configuration),
   };
@@ -144,6 +149,16 @@ async function get(configuration: Configuration, path: string, accepted: string)
   request.setHeaderParam("Accept", accepted);
   await configuration.authMethods.default?.applySecurityAuthentication(request);
   return configuration.httpApi.send(request).toPromise();
+}
+
+async function patch(configuration: Configuration, path: string, change: object): Promise<void> {
+  const request = configuration.baseServer.makeRequestContext(path, HttpMethod.PATCH);
+  request.setHeaderParam("Content-Type", PatchStrategy.MergePatch);
+  request.setBody(JSON.stringify(change));
+  await configuration.authMethods.default?.applySecurityAuthentication(request);
+  const { httpStatusCode, headers, body } = await configuration.httpApi.send(request).toPromise();
+  const answer = await body.text();
+  if (httpStatusCode !== 200) throw new ApiException(httpStatusCode, "", answer, headers);
 }
 
 /** Adds the user's credentials to a request. An exec plugin may wait for a person, but not longer than the signal. */

@@ -38,7 +38,8 @@ export async function findObject(
   return { labels, annotations, managers: [...new Set(managers)] };
 }
 
-function pathOf({ apiVersion, kind, name, namespace }: ObjectReference): string {
+/** Where the API server has it. */
+export function pathOf({ apiVersion, kind, name, namespace }: ObjectReference): string {
   const parts = [
     ...(apiVersion.includes("/") ? ["apis", apiVersion] : ["api", apiVersion]),
     ...(namespace === undefined ? [] : ["namespaces", namespace]),

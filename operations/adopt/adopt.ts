@@ -9,12 +9,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import type { Mesh } from "../../mesh/cluster.ts";
+import { disown } from "../../mesh/fieldOwners.ts";
 import { deleteRecords, writeRecord } from "../../mesh/helmReleases.ts";
 import { keepIssuerSecret } from "../../mesh/issuerSecret.ts";
 import { dropPreviousKey } from "../../mesh/previousAnchor.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
 import { joinBundle } from "../../rules/credentials/bundle.ts";
 import { type Finding, verdictOf } from "../../rules/finding.ts";
+import { pulumiFieldManagers } from "../../rules/guard/writers.ts";
 import { checkStack, readStack } from "../check/stack.ts";
 import type { Choice } from "../choice.ts";
 import { readConfigured } from "../configuredStack.ts";
@@ -139,6 +141,9 @@ async function carryOut(
   report("Importing what is there, into the state alone …");
   await importInto(engine, imports);
   changesOf(await preview(engine), imports.present);
+  for (const { reference, isPatched } of imports.written) {
+    await disown(mesh, reference, isPatched ? isPulumi : () => true);
+  }
   report("Running pulumi up …");
   for (const name of replaced) await deleteRecords(mesh, mesh.namespace, name);
   const update = () => runUpdate(engine.stack, [], force);
@@ -152,6 +157,9 @@ async function carryOut(
   }
   await requireSameAnchors(mesh, found);
 }
+
+/** What another stack sets of an object, or this one before it lost its state. */
+const isPulumi = (manager: string) => new RegExp(`^${pulumiFieldManagers}$`).test(manager);
 
 const hasChanges = ({ changes, errors }: Preview) => changes.length + errors.length > 0;
 

@@ -38,6 +38,14 @@ export interface Import {
   readonly resources: readonly ImportResource[];
   /** Its objects and releases, by what people call them. */
   readonly present: ReadonlyMap<string, Present>;
+  /** Its objects, and those of others of which it sets some fields. */
+  readonly written: readonly Written[];
+}
+
+export interface Written {
+  readonly reference: ObjectReference;
+  /** Whether someone else keeps the object. */
+  readonly isPatched: boolean;
 }
 
 /**
@@ -56,6 +64,7 @@ export async function importOf(
 ): Promise<Import> {
   const present = new Map<string, Present>();
   const resources: ImportResource[] = [];
+  const written: Written[] = [];
   for (const resource of skeleton) {
     if (resource.component || resource.type === "pulumi:providers:kubernetes") {
       resources.push(resource);
@@ -63,45 +72,65 @@ export async function importOf(
     }
     const name = resource.logicalName ?? resource.name;
     const change = creates.find((one) => one.type === resource.type && one.name === name);
-    const found = change && (await presentAs(cluster, change, releases, records));
+    if (change === undefined) continue;
+    const object = await foundOf(cluster, change);
+    if (object !== undefined) written.push({ reference: object.reference, isPatched: isPatch(change) });
+    const found = isPatch(change) ? undefined : await presentAs(cluster, change, object, releases, records);
     if (found === undefined) continue;
-    const { id, called, state, ...object } = found;
-    present.set(called, object);
+    const { id, called, state, ...rest } = found;
+    present.set(called, rest);
     resources.push({ ...resource, id, ...state });
   }
-  return { resources, present };
+  return { resources, present, written };
 }
 
-/** What a resource is on the cluster; `undefined` if it is not there, or is no object of its own. */
-async function presentAs(
-  cluster: Pick<Cluster, "metadata" | "custom">,
+const isPatch = ({ type }: Change) => type.endsWith("Patch");
+
+interface FoundObject {
+  readonly reference: ObjectReference;
+  readonly marks: ObjectMarks;
+}
+
+/** The object of a resource; `undefined` if it is not there, or if the resource is no object. */
+async function foundOf(
+  cluster: Pick<Cluster, "metadata">,
   { type, after }: Change,
+): Promise<FoundObject | undefined> {
+  if (!type.startsWith("kubernetes:") || type === releaseType || !isPlainObject(after)) return undefined;
+  for (const reference of referencesOf(after)) {
+    const marks = await findObject(cluster, reference);
+    if (marks !== undefined) return { reference, marks };
+  }
+  return undefined;
+}
+
+/** What a resource is on the cluster; `undefined` if it is not there. */
+async function presentAs(
+  cluster: Pick<Cluster, "custom">,
+  { type, after }: Change,
+  object: FoundObject | undefined,
   releases: readonly FoundRelease[],
   records: readonly NewRecord[],
 ): Promise<
   (Present & { readonly id: string; readonly called: string; readonly state?: object }) | undefined
 > {
-  if (!type.startsWith("kubernetes:") || type.endsWith("Patch") || !isPlainObject(after)) return undefined;
-  if (type === releaseType) {
+  if (type === releaseType && isPlainObject(after)) {
     const { namespace, name } = after;
     const ids = { id: `${namespace}/${name}`, called: `Helm release ${namespace}/${name}` };
     const record = records.find((one) => one.name === name);
     if (record !== undefined) return { ...ids, state: stateOf(record, String(namespace)) };
     return releases.some((release) => release.name === name) ? ids : undefined;
   }
-  for (const reference of referencesOf(after)) {
-    const object = await findObject(cluster, reference);
-    if (object === undefined) continue;
-    const { namespace, name } = reference;
-    return {
-      id: namespace === undefined ? name : `${namespace}/${name}`,
-      called: nameOf(reference),
-      spec: await specOf(cluster, reference),
-      owner: describeOwner(object),
-      marks: object,
-    };
-  }
-  return undefined;
+  if (object === undefined) return undefined;
+  const { reference, marks } = object;
+  const { namespace, name } = reference;
+  return {
+    id: namespace === undefined ? name : `${namespace}/${name}`,
+    called: nameOf(reference),
+    spec: await specOf(cluster, reference),
+    owner: describeOwner(marks),
+    marks,
+  };
 }
 
 /** What a secret is in a state (pulumi's sdk/go/common/resource, SecretSig), and what makes it one. */

@@ -255,6 +255,18 @@ test("the credentials command finds everything right", async () => {
   await soundCredentials();
 });
 
+test("a stack that has lost its state gets it back from the cluster, with the same anchor", async () => {
+  const anchors = await trustAnchors();
+  const key = await anchorKey();
+  await pulumi("stack", "rm", "dev", "--force", "--yes", "--preserve-config");
+  await ensureStack(sandboxName, console.log);
+  const { code, stdout, stderr } = await operation("adopt", "--yes");
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(await trustAnchors(), anchors);
+  assert.ok(key.equals(await anchorKey()));
+  await upChangesNothing();
+});
+
 test("a changed lifetime updates the Certificate in place", async () => {
   const before = await readIssuerCertificate();
   await set("issuerDuration", "72h");
@@ -297,18 +309,6 @@ test("recover puts back an anchor and its Issuer that someone has deleted, and d
   assert.deepEqual((await readSecret("linkerd-trust-anchor")).data, before.data);
   assert.equal((await operation("recover", "--yes")).stdout, "There is nothing to recover.\n");
   await soundCredentials();
-});
-
-test("a stack that has lost its state gets it back from the cluster, with the same anchor", async () => {
-  const anchors = await trustAnchors();
-  const key = await anchorKey();
-  await pulumi("stack", "rm", "dev", "--force", "--yes", "--preserve-config");
-  await ensureStack(sandboxName, console.log);
-  const { code, stdout, stderr } = await operation("adopt", "--yes");
-  assert.equal(code, 0, stdout + stderr);
-  assert.equal(await trustAnchors(), anchors);
-  assert.ok(key.equals(await anchorKey()));
-  await upChangesNothing();
 });
 
 test("destroy refuses to delete a trust anchor, and up goes on after that", async () => {

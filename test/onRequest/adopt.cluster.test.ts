@@ -21,6 +21,7 @@ import {
   set,
   soundCredentials,
   startSandbox,
+  unset,
   up,
   upChangesNothing,
 } from "../stack.ts";
@@ -143,6 +144,12 @@ test("what Linkerd's page on rotating control plane credentials installs is adop
   await adopts(() => runScript(adoptIt));
   assert.equal(await kubectl(...issuer), issued, "nor is the issuer another one");
   assert.match(readFileSync(stackFile(), "utf8"), /linkerdControlPlaneValues:\n +podLabels:\n +team: mesh/);
+
+  // What kubectl has set is nobody's now, and so the stack may set it otherwise.
+  await set("issuerDuration", "50h");
+  await up();
+  await unset("issuerDuration");
+  await up();
 });
 
 test("a stack that has lost its state gets it back from the cluster, though the command is killed on its way", async () => {

@@ -70,7 +70,17 @@ const cluster = {
 } as unknown as Parameters<typeof importOf>[0];
 
 test("what is there is imported by its name, and what is not, or has no name yet, is made", async () => {
-  const { resources, present } = await importOf(cluster, skeleton, creates, [release], []);
+  const { resources, present, written } = await importOf(cluster, skeleton, creates, [release], []);
+  assert.deepEqual(
+    written.map(({ reference: { kind, name }, isPatched }) => [kind, name, isPatched]),
+    [
+      ["Secret", "a", false],
+      ["Issuer", "a", false],
+      ["ClusterIssuer", "s", false],
+      ["Bundle", "b", false],
+      ["Namespace", "linkerd", true],
+    ],
+  );
   assert.deepEqual(
     resources.map(({ name, id }) => [name, id]),
     [
