@@ -76,13 +76,15 @@ The tests run with these, and a stack gets the same plugins, since the engine as
 
 | What | Version |
 | --- | --- |
-| Pulumi's engine | 3.274.1; 3.218 is the oldest with error hooks, without which \`pulumi up\` ends at once |
+| Pulumi's engine | 3.274.1 |
 | \`@pulumi/pulumi\` | ${sdk("@pulumi/pulumi")} |
 | \`@pulumi/kubernetes\` and its plugin | ${sdk("@pulumi/kubernetes")} |
 | \`@pulumi/tls\` and its plugin | ${sdk("@pulumi/tls")} |
 | \`@pulumi/random\` and its plugin | ${sdk("@pulumi/random")} |
 | \`@pulumi/policy\`, which runs [the policy pack](guardrails.md) | ${sdk("@pulumi/policy")} |
 | Node.js | 24.21.0; 22.18 is the oldest that runs TypeScript by itself |
+
+An engine before 3.218 has no error hooks, and ends \`pulumi up\` at once, with that message.
 
 Newer versions of the Kubernetes plugin, which could not be built for the tests, differ in this: from 4.29 on, an object is
 created by a POST, so one that is there already is refused (\`AlreadyExists\`). Until then it is taken over, silently if no
