@@ -255,30 +255,6 @@ test("the credentials command finds everything right", async () => {
   await soundCredentials();
 });
 
-test("a stack that has lost its state gets it back from the cluster, with the same anchor", async () => {
-  const anchors = await trustAnchors();
-  const key = await anchorKey();
-  await pulumi("stack", "rm", "dev", "--force", "--yes", "--preserve-config");
-  await ensureStack(sandboxName, console.log);
-  const { code, stdout, stderr } = await operation("adopt", "--yes");
-  assert.equal(code, 0, stdout + stderr);
-  assert.equal(await trustAnchors(), anchors);
-  assert.ok(key.equals(await anchorKey()));
-  await upChangesNothing();
-});
-
-test("a changed lifetime updates the Certificate in place", async () => {
-  const before = await readIssuerCertificate();
-  await set("issuerDuration", "72h");
-  await up();
-  const changed = await readIssuerCertificate();
-  assert.equal(changed.metadata.uid, before.metadata.uid);
-  assert.equal(changed.spec.duration, "72h");
-  await unset("issuerDuration");
-  await up();
-  await upChangesNothing();
-});
-
 test("a changed life of the trust anchor is refused, and the anchor stays as it is", async () => {
   const before = await readSecret("linkerd-trust-anchor");
   await set("trustAnchorValidityPeriodHours", "87601");
@@ -309,6 +285,30 @@ test("recover puts back an anchor and its Issuer that someone has deleted, and d
   assert.deepEqual((await readSecret("linkerd-trust-anchor")).data, before.data);
   assert.equal((await operation("recover", "--yes")).stdout, "There is nothing to recover.\n");
   await soundCredentials();
+});
+
+test("a stack that has lost its state gets it back from the cluster, with the same anchor", async () => {
+  const anchors = await trustAnchors();
+  const key = await anchorKey();
+  await pulumi("stack", "rm", "dev", "--force", "--yes", "--preserve-config");
+  await ensureStack(sandboxName, console.log);
+  const { code, stdout, stderr } = await operation("adopt", "--yes");
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(await trustAnchors(), anchors);
+  assert.ok(key.equals(await anchorKey()));
+  await upChangesNothing();
+});
+
+test("a changed lifetime updates the Certificate in place, whoever has made it", async () => {
+  const before = await readIssuerCertificate();
+  await set("issuerDuration", "72h");
+  await up();
+  const changed = await readIssuerCertificate();
+  assert.equal(changed.metadata.uid, before.metadata.uid);
+  assert.equal(changed.spec.duration, "72h");
+  await unset("issuerDuration");
+  await up();
+  await upChangesNothing();
 });
 
 test("destroy refuses to delete a trust anchor, and up goes on after that", async () => {
