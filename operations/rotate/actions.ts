@@ -23,9 +23,9 @@ import { readProject, stackFileOf } from "../project.ts";
 import { restartAll, restartsFor } from "../restart.ts";
 import { runUpdate } from "../update.ts";
 import { awaitProof, writeEdit } from "./apply.ts";
-import { describeDistrust } from "./distrust.ts";
+import { canReturn, describeDistrust, noReturn } from "./distrust.ts";
 import { commands, describePlan, mayTake, type Plan, planJson, planOf } from "./plan.ts";
-import { readRotation, type Stack, type StackOptions } from "./stack.ts";
+import { mayLackKey, readRotation, type Stack, type StackOptions } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
 import { reasonToRecall, watchRenewals } from "./undo.ts";
 
@@ -224,7 +224,7 @@ async function done(options: Options, signal: AbortSignal): Promise<Verdict> {
 /** Begins a rotation: the older generation vouches for the next one, or is distrusted. */
 export const begin: Action = async (options, signal) => {
   if (!options.distrust) return forward("begin")(options, signal);
-  const stack = await readRotation(options, signal);
+  const stack = await readRotation(options, signal, mayLackKey);
   const { stage, settings, demands, mesh, planned } = stack;
   if (stage.elsewhere !== undefined) {
     throw new Refused(
@@ -233,7 +233,8 @@ export const begin: Action = async (options, signal) => {
   }
   if (stage.name === "distrusted") return forward("retire")(options, signal);
   const edit = editOf(distrust.name, stage, settings, nextAnchor(options));
-  report(describeDistrust(stage, edit, await readEvidence(mesh, planned, false), mesh.namespace, demands));
+  const seen = await readEvidence(mesh, planned, false);
+  report(describeDistrust(stage, edit, settings, seen, mesh.namespace, demands));
   if (!options.yes && !options.edit) {
     await confirm(`Change stack ${stack.name}, run pulumi up, and restart all of these?`, consents);
   }
@@ -248,6 +249,11 @@ export const abort: Action = async (options, signal) => {
     const stack = await readRotation(options, signal);
     const back = stepBack(stack.stage, stack.settings);
     if (back === undefined) return done(options, signal);
+    if (stack.stage.name === "distrusted" && !canReturn(stack.stage, stack.settings, new Date())) {
+      throw new Refused(
+        `${noReturn[0]!.toUpperCase()}${noReturn.slice(1)}. To go on: npm run -s rotate -- run`,
+      );
+    }
     const waiting = await look(stack, back);
     if (waiting.gates.some((gate) => !gate.isOpen) || waiting.handover !== undefined) {
       print(waiting, options);
