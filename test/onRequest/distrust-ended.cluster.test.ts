@@ -3,14 +3,18 @@
  * as it is. On a mesh under load whose certificates are set back, as if it had been installed ten years ago.
  */
 import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { listMeshedPods, readHeldBundles } from "../../mesh/meshedPods.ts";
 import { readTrust } from "../../mesh/trust.ts";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
-import { allAccept, loadNamespace, startMeshUnderLoad } from "../meshLoad.ts";
+import { authority, hoursFromNow } from "../certificates.ts";
+import { allAccept, loadNamespace, podOf, startMeshUnderLoad } from "../meshLoad.ts";
 import {
   type CommandResult,
+  check,
   connectTo,
   execute,
   kubectl,
@@ -18,17 +22,19 @@ import {
   removeSandbox,
   sandboxName,
   set,
+  temporaryFolder,
+  unset,
   up,
   upChangesNothing,
 } from "../stack.ts";
 import { endsSoon, everyLeafEnded, past } from "./aging.ts";
 import { certificateIn, keyIn } from "./anchorSecrets.ts";
-import { isLetIn, type Thief, thiefWith } from "./thief.ts";
+import { isLetIn, pemOfKey, type Thief, thiefWith } from "./thief.ts";
 
 const mesh = () => connectTo("linkerd");
 
 // For the first test, in which none may end.
-before(() => startMeshUnderLoad("300s", { simulated: 0, running: 3 }));
+before(() => startMeshUnderLoad("600s", { simulated: 0, running: 3 }));
 after(removeSandbox);
 
 /** Whoever has the key that is in this Secret now. */
@@ -46,9 +52,8 @@ async function letIn(thief: Thief): Promise<"by all" | "by none" | string> {
   return by.length === answers.length ? "by all" : by.join();
 }
 
-async function rotate(command: string, ...options: string[]): Promise<CommandResult> {
-  return operation("rotate", command, ...options);
-}
+const rotate = (command: string, ...options: string[]): Promise<CommandResult> =>
+  operation("rotate", command, ...options);
 
 interface Plan {
   readonly stage: string;
@@ -88,26 +93,63 @@ async function isRidOf(thief: Thief, name: string): Promise<void> {
   await upChangesNothing();
 }
 
-test("whoever has the key of an anchor that has ended is let in, until it is distrusted", async () => {
+/** Distrusts, and kills the command when it has said that. */
+async function killedAt(said: RegExp, ...options: string[]): Promise<void> {
+  let text = "";
+  const args = ["operations/rotate/rotate.ts", "begin", "--distrust", "--yes", ...options];
+  const { code } = await execute(process.execPath, args, (part, kill) => {
+    text += part;
+    if (said.test(text)) kill();
+  });
+  assert.match(text, said);
+  assert.notEqual(code, 0, text);
+  await ensureStack(sandboxName, console.log);
+}
+
+/** What it says before it begins, where there is no terminal to ask on. */
+async function told(): Promise<string> {
+  const { code, stdout, stderr } = await rotate("begin", "--distrust");
+  assert.equal(code, 2, stdout + stderr);
+  return stderr;
+}
+
+const rotates = "npm run -s rotate -- begin --distrust";
+
+test("whoever has the key of an anchor that has ended is let in until it is distrusted, which can be taken back", async () => {
   const name = "linkerd-trust-anchor";
   const thief = await thiefOf(name);
   await past(await endsSoon(name));
   assert.equal(await letIn(thief), "by all");
 
-  const plan = await rotate("plan");
-  console.log(plan.stdout);
-  const status = await operation("status");
-  console.log(status.stdout);
+  const { stdout: plan } = await rotate("plan");
+  assert.match(plan, /Generation 1 ended at /);
+  assert.match(plan, new RegExp(`^Type: npm run -s recover, .*: ${rotates}$`, "m"));
+  const { code, stdout: status } = await operation("status");
+  assert.notEqual(code, 0, status);
+  assert.match(status, new RegExp(`"root\\.linkerd\\.cluster\\.local", expired at .*\n.*Fix: .*${rotates}`));
+  assert.match(await told(), /rotate -- abort lets it vouch again, which mends what is broken/);
 
-  const asked = await rotate("begin", "--distrust");
-  console.log(asked.stderr);
-  assert.equal(asked.code, 2, asked.stdout);
-  const begun = await rotate("begin", "--distrust", "--yes");
-  console.log(begun.stderr, begun.stdout);
-  assert.ok(begun.code === 0 || begun.code === 1, begun.stderr);
+  const budget = ["poddisruptionbudget", "whole"] as const;
+  const inLoad = `--namespace=${loadNamespace}`;
+  await kubectl("create", ...budget, inLoad, "--selector=app=running-0", "--min-available=1");
+  const pod = await podOf("running-0");
+  await killedAt(/waits for PodDisruptionBudget mesh-load\/whole/);
+  const back = await rotate("abort", "--yes");
+  assert.equal(back.code, 1, back.stdout + back.stderr);
+  await allAccept(0);
+  assert.equal(await podOf("running-0"), pod);
+
+  await kubectl("delete", ...budget, inLoad);
+  const again = await rotate("begin", "--distrust", "--yes");
+  assert.ok(again.code === 0 || again.code === 1, again.stdout + again.stderr);
   await ends(2);
   await isRidOf(thief, "linkerd-trust-anchor-2");
 });
+
+const files = {
+  certificate: join(temporaryFolder(), "root.pem"),
+  key: join(temporaryFolder(), "root.key"),
+};
 
 test("the same when every certificate below it has ended as well, though the command is killed on its way", async () => {
   await set("issuanceLifetime", "120s");
@@ -116,15 +158,43 @@ test("the same when every certificate below it has ended as well, though the com
   const thief = await thiefOf(name);
   await past(await endsSoon(name));
   await everyLeafEnded();
-  let isKilled = false;
-  const args = ["operations/rotate/rotate.ts", "begin", "--distrust", "--yes"];
-  await execute(process.execPath, args, (text, kill) => {
-    if (isKilled || !/trust-anchor-3-certificate created/.test(text)) return;
-    isKilled = true;
-    kill();
+
+  const { certificate, privateKey } = await authority({
+    commonName: "company root",
+    notAfter: hoursFromNow(87_600),
   });
-  assert.ok(isKilled);
-  await ensureStack(sandboxName, console.log);
+  writeFileSync(files.certificate, certificate.toString());
+  writeFileSync(files.key, pemOfKey(privateKey), { mode: 0o600 });
+  await killedAt(
+    /Secret linkerd-trust-anchor-3 created/,
+    ...["--certificate-file", files.certificate, "--private-key-file", files.key],
+  );
   await ends(3);
   await isRidOf(thief, "linkerd-trust-anchor-3");
+});
+
+test("an anchor that was given has ended, and its key is lost: the next one takes its place, and there is no way back", async () => {
+  const name = "linkerd-trust-anchor-3";
+  const thief = await thiefOf(name);
+  const end = await endsSoon(name);
+  writeFileSync(files.certificate, (await certificateIn(name)).toString());
+  await past(end);
+  const { stdout: plan } = await operation("recover", "--check");
+  assert.match(
+    plan,
+    /It was given \(providedTrustAnchors\.3\)\. Whoever has its key issues its certificate again/,
+  );
+  assert.match(plan, new RegExp(rotates));
+
+  await unset("providedTrustAnchors.3.privateKeyFile");
+  rmSync(files.key);
+  const { findings } = await check();
+  assert.ok(findings.some(({ rule, fix }) => rule === "signing-key" && fix.includes(rotates)));
+  assert.match(await told(), /There is no way back/);
+  await killedAt(/linkerd-trust-anchor-4 created/);
+  const back = await rotate("abort", "--yes");
+  assert.equal(back.code, 2, back.stdout);
+  assert.match(back.stderr, /To go on: npm run -s rotate -- run$/m);
+  await ends(4);
+  await isRidOf(thief, "linkerd-trust-anchor-4");
 });

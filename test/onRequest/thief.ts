@@ -17,6 +17,9 @@ export interface Thief {
   readonly privateKeyPem: string;
 }
 
+export const pemOfKey = (key: webcrypto.CryptoKey): string =>
+  KeyObject.from(key).export({ format: "pem", type: "pkcs8" }).toString();
+
 /** @param identity such as `web.shop`: a ServiceAccount and its namespace. */
 export async function thiefWith(
   root: X509Certificate,
@@ -31,7 +34,7 @@ export async function thiefWith(
   });
   return {
     certificatePem: certificate.toString(),
-    privateKeyPem: KeyObject.from(own.privateKey).export({ format: "pem", type: "pkcs8" }).toString(),
+    privateKeyPem: pemOfKey(own.privateKey),
   };
 }
 
