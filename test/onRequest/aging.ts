@@ -77,10 +77,22 @@ export async function putInPlace(...pairs: readonly Aged[]): Promise<void> {
   await patch(bundle, { data: { "ca-bundle.crt": withAged(text, pairs, String) } });
 }
 
+const manager = "aging";
+
+/** Whoever has written the object before stays the owner of its fields: time is nobody's edit. */
 async function patch(object: readonly string[], content: object): Promise<void> {
   const file = join(temporaryFolder(), "patch.json");
-  writeFileSync(file, JSON.stringify(content), { mode: 0o600 });
-  await kubectl("patch", ...object, inLinkerd, "--type=merge", `--patch-file=${file}`);
+  const apply = async (patched: object) => {
+    writeFileSync(file, JSON.stringify(patched), { mode: 0o600 });
+    const options = ["--type=merge", `--patch-file=${file}`, `--field-manager=${manager}`];
+    await kubectl("patch", ...object, inLinkerd, ...options);
+  };
+  await apply(content);
+  const { metadata } = JSON.parse(
+    await kubectl("get", ...object, inLinkerd, "--output=json", "--show-managed-fields"),
+  );
+  const managedFields = metadata.managedFields.filter((one: { manager: string }) => one.manager !== manager);
+  await apply({ metadata: { managedFields } });
 }
 
 async function inState(pairs: readonly Aged[]): Promise<void> {
