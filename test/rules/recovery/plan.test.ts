@@ -113,7 +113,7 @@ suite("What has ended of the stack's anchors", () => {
   });
 
   test("is issued again unless its key may be in someone else's hands, which is said", () => {
-    const [{ why }] = planOf(evidence({ ended: [root] })).remedies as [{ why: string }];
+    const { why } = planOf(evidence({ ended: [root] })).remedies[0]!;
     assert.match(why, /in someone else's hands .*: npm run -s rotate -- begin --distrust$/);
   });
 
