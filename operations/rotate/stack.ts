@@ -74,7 +74,7 @@ export async function readRotation(
   const stage = stageOf(settings, elsewhere ? await readSigner(mesh, planned) : undefined);
   if (stage === undefined) {
     throw new Refused(
-      `Someone else signs the identity issuer, and the one in Secret ${mesh.namespace}/${identityIssuerName} leads to none of trustAnchorGenerations [${planned.generations.join(", ")}] that is in the bundle of the running mesh. What it is: npm run -s status`,
+      `Someone else signs the identity issuer, and the one in Secret ${mesh.namespace}/${identityIssuerName} leads to none of trustAnchorGenerations [${planned.generations.join(", ")}] that is in the bundle of the running mesh. What it is: npm run -s status. If it has ended, or its anchor has: npm run -s recover`,
     );
   }
   return {
