@@ -23,7 +23,7 @@ import { readProject, stackFileOf } from "../project.ts";
 import { restartAll, restartsFor } from "../restart.ts";
 import { runUpdate } from "../update.ts";
 import { awaitProof, writeEdit } from "./apply.ts";
-import { canReturn, describeDistrust, noReturn } from "./distrust.ts";
+import { afterReturn, describeDistrust, requireReturn } from "./distrust.ts";
 import { commands, describePlan, mayTake, type Plan, planJson, planOf } from "./plan.ts";
 import { mayLackKey, readRotation, type Stack, type StackOptions } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
@@ -249,17 +249,15 @@ export const abort: Action = async (options, signal) => {
     const stack = await readRotation(options, signal);
     const back = stepBack(stack.stage, stack.settings);
     if (back === undefined) return done(options, signal);
-    if (stack.stage.name === "distrusted" && !canReturn(stack.stage, stack.settings, new Date())) {
-      throw new Refused(
-        `${noReturn[0]!.toUpperCase()}${noReturn.slice(1)}. To go on: npm run -s rotate -- run`,
-      );
-    }
+    const isDistrusted = stack.stage.name === "distrusted";
+    if (isDistrusted) requireReturn(stack);
     const waiting = await look(stack, back);
     if (waiting.gates.some((gate) => !gate.isOpen) || waiting.handover !== undefined) {
       print(waiting, options);
       return "warning";
     }
     await take(stack, waiting.edit, back.does, options, signal);
+    if (isDistrusted) report(afterReturn);
     if (options.edit) return "ok";
   }
 };

@@ -8,8 +8,10 @@ import { named, type Stage } from "../../rules/rotation/stage.ts";
 import type { Edit } from "../../rules/rotation/steps.ts";
 import { crossSignings } from "../../rules/settings/crossSigning.ts";
 import type { Settings } from "../../rules/settings/settings.ts";
+import { Refused } from "../confirm.ts";
 import { formatSpan } from "../format.ts";
 import { estimateOf, restartsFor } from "../restart.ts";
+import type { Stack } from "./stack.ts";
 
 /** How long it takes, and what breaks meanwhile. */
 export function describeDistrust(
@@ -31,7 +33,7 @@ export function describeDistrust(
   const pods = workloads.reduce((sum, one) => sum + one.pods, 0);
   const left = others.map((workload) => ({ pods: [{ workload }] }));
   const back = canReturn({ generations, signing: newest }, settings, seen.time)
-    ? "Until then, npm run -s rotate -- abort lets it vouch again, which mends what is broken."
+    ? `Until then, npm run -s rotate -- abort lets it vouch again. ${afterReturn}`
     : `There is no way back: ${noReturn}.`;
   return [
     `Whoever has the key of ${named(distrusted)} can be anyone in this mesh, for each pod that trusts it. So ${named(distrusted)} ${distrusted.length === 1 ? "leaves" : "leave"} the bundle at once, with nothing to vouch for generation ${newest}.`,
@@ -49,9 +51,19 @@ export function describeDistrust(
   ].join("\n");
 }
 
+/** What the way back does not mend: a certificate keeps the chain that it was issued with. */
+export const afterReturn =
+  "Pods that got their certificates before that are refused by those of before until they have renewed them; to restart them at once: npm run -s recover";
+
 /** Why there is no way back. */
-export const noReturn =
+const noReturn =
   "what was distrusted cannot vouch again, since it was given, and has ended or is here without its key";
+
+/** @throws Error if there is no way back: what pulumi up would refuse then is not written to the stack's file. */
+export function requireReturn({ stage, settings }: Pick<Stack, "stage" | "settings">): void {
+  if (canReturn(stage, settings, new Date())) return;
+  throw new Refused(`${noReturn[0]!.toUpperCase()}${noReturn.slice(1)}. To go on: npm run -s rotate -- run`);
+}
 
 /**
  * Whether what is distrusted could vouch again for what signs. Of an anchor that Pulumi has made, it issues again what has ended; one

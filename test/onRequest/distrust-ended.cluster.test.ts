@@ -127,7 +127,7 @@ test("whoever has the key of an anchor that has ended is let in until it is dist
   const { code, stdout: status } = await operation("status");
   assert.notEqual(code, 0, status);
   assert.match(status, new RegExp(`"root\\.linkerd\\.cluster\\.local", expired at .*\n.*Fix: .*${rotates}`));
-  assert.match(await told(), /rotate -- abort lets it vouch again, which mends what is broken/);
+  assert.match(await told(), /rotate -- abort lets it vouch again\./);
 
   const budget = ["poddisruptionbudget", "whole"] as const;
   const inLoad = `--namespace=${loadNamespace}`;
@@ -136,6 +136,9 @@ test("whoever has the key of an anchor that has ended is let in until it is dist
   await killedAt(/waits for PodDisruptionBudget mesh-load\/whole/);
   const back = await rotate("abort", "--yes");
   assert.equal(back.code, 1, back.stdout + back.stderr);
+  assert.match(back.stderr, /to restart them at once: npm run -s recover$/m);
+  const recovered = await operation("recover", "--yes");
+  assert.equal(recovered.code, 0, recovered.stdout + recovered.stderr);
   await allAccept(0);
   assert.equal(await podOf("running-0"), pod);
 
