@@ -23,7 +23,7 @@ import { readProject, stackFileOf } from "../project.ts";
 import { restartAll, restartsFor } from "../restart.ts";
 import { runUpdate } from "../update.ts";
 import { awaitProof, writeEdit } from "./apply.ts";
-import { afterReturn, describeDistrust, requireReturn } from "./distrust.ts";
+import { afterReturn, describeDistrust, requireReturn, updateOptions } from "./distrust.ts";
 import { commands, describePlan, mayTake, type Plan, planJson, planOf } from "./plan.ts";
 import { mayLackKey, readRotation, type Stack, type StackOptions } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
@@ -75,12 +75,22 @@ async function take(
     report(`${stackFileOf(project, stack.name)} is changed. It takes effect with pulumi up.`);
     return;
   }
-  await update({ ...options, stack: stack.name }, signal);
+  await update(stack, edit.distrusted ?? [], options, signal);
 }
 
-/** Has the cluster become what the stack says, and waits for the proof. */
-async function update(options: Options, signal: AbortSignal): Promise<void> {
-  await runUpdate(options.stack!);
+/**
+ * Has the cluster become what the stack says, and waits for the proof.
+ *
+ * @param distrusted generations, by what the stack says now.
+ */
+async function update(
+  { name, settings }: Stack,
+  distrusted: readonly number[],
+  given: Options,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { ...given, stack: name };
+  await runUpdate(name, updateOptions(distrusted, settings));
   const { mesh, planned, demands } = await readRotation(options, signal);
   await awaitProof(mesh, planned, demands, report);
 }
@@ -140,7 +150,7 @@ async function goOn(
 ): Promise<void> {
   report(`The cluster is not yet as stack ${stack.name} says: ${pending.join("; ")}.`);
   if (!options.yes) await confirm("Run pulumi up?", consents);
-  await update({ ...options, stack: stack.name }, signal);
+  await update(stack, stack.stage.distrusted, options, signal);
 }
 
 /** Watches, after the older generation has stopped vouching, and has it vouch again if a proxy needs that. */

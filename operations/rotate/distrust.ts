@@ -85,4 +85,18 @@ export function canReturn(
   );
 }
 
+/**
+ * Options of the update: what Pulumi has made with a key that is lost is protected as long as it signs, and goes in the run in which it
+ * no longer does. Of all else that is protected, the gates let nothing go.
+ */
+export function updateOptions(
+  distrusted: readonly number[],
+  { trustAnchor: { provided } }: Settings,
+): readonly string[] {
+  const lacksKey = distrusted.some(
+    (one) => provided[one] !== undefined && provided[one].privateKeyPem === undefined,
+  );
+  return lacksKey ? ["--ignore-protect"] : [];
+}
+
 const count = (number: number, one: string) => `${number} ${number === 1 ? one : `${one}s`}`;

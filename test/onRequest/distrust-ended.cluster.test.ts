@@ -11,7 +11,7 @@ import { readTrust } from "../../mesh/trust.ts";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
 import { authority, hoursFromNow } from "../certificates.ts";
-import { allAccept, loadNamespace, podOf, startMeshUnderLoad } from "../meshLoad.ts";
+import { allAccept, loadNamespace, podOf, startLoad } from "../meshLoad.ts";
 import {
   type CommandResult,
   check,
@@ -22,6 +22,7 @@ import {
   removeSandbox,
   sandboxName,
   set,
+  startSandbox,
   temporaryFolder,
   unset,
   up,
@@ -33,8 +34,29 @@ import { isLetIn, pemOfKey, type Thief, thiefWith } from "./thief.ts";
 
 const mesh = () => connectTo("linkerd");
 
-// For the first test, in which none may end.
-before(() => startMeshUnderLoad("600s", { simulated: 0, running: 3 }));
+const files = {
+  certificate: join(temporaryFolder(), "root.pem"),
+  key: join(temporaryFolder(), "root.key"),
+};
+
+/** A root of one's own, and its key. */
+async function writeRoot(commonName: string): Promise<void> {
+  const { certificate, privateKey } = await authority({ commonName, notAfter: hoursFromNow(87_600) });
+  writeFileSync(files.certificate, certificate.toString());
+  writeFileSync(files.key, pemOfKey(privateKey), { mode: 0o600 });
+}
+
+// For all tests but the last one, in which none may end.
+before(async () => {
+  await startSandbox("kwok", "mesh-load");
+  await set("issuanceLifetime", "600s");
+  await set("clockSkewAllowance", "10s");
+  await writeRoot("company root");
+  await set("providedTrustAnchors.1.certificateFile", files.certificate);
+  await set("providedTrustAnchors.1.privateKeyFile", files.key);
+  await up();
+  await startLoad({ simulated: 0, running: 3 });
+});
 after(removeSandbox);
 
 /** Whoever has the key that is in this Secret now. */
@@ -115,18 +137,47 @@ async function told(): Promise<string> {
 
 const rotates = "npm run -s rotate -- begin --distrust";
 
-test("whoever has the key of an anchor that has ended is let in until it is distrusted, which can be taken back", async () => {
+test("an anchor that was given has ended, and its key is lost: the next one takes its place, and there is no way back", async () => {
   const name = "linkerd-trust-anchor";
+  const thief = await thiefOf(name);
+  const end = await endsSoon(name);
+  writeFileSync(files.certificate, (await certificateIn(name)).toString());
+  await past(end);
+  const { stdout: plan } = await operation("recover", "--check");
+  assert.match(
+    plan,
+    /It was given \(providedTrustAnchors\.1\)\. Whoever has its key issues its certificate again/,
+  );
+  assert.match(plan, new RegExp(rotates));
+
+  await unset("providedTrustAnchors.1.privateKeyFile");
+  rmSync(files.key);
+  const { findings } = await check();
+  assert.ok(findings.some(({ rule, fix }) => rule === "signing-key" && fix.includes(rotates)));
+  assert.match(await told(), /There is no way back/);
+  await killedAt(/linkerd-trust-anchor-2 created/);
+  const back = await rotate("abort", "--yes");
+  assert.equal(back.code, 2, back.stdout);
+  assert.match(back.stderr, /To go on: npm run -s rotate -- run$/m);
+  await ends(2);
+  await isRidOf(thief, "linkerd-trust-anchor-2");
+});
+
+test("whoever has the key of an anchor that has ended is let in until it is distrusted, which can be taken back", async () => {
+  const name = "linkerd-trust-anchor-2";
   const thief = await thiefOf(name);
   await past(await endsSoon(name));
   assert.equal(await letIn(thief), "by all");
 
   const { stdout: plan } = await rotate("plan");
-  assert.match(plan, /Generation 1 ended at /);
+  assert.match(plan, /Generation 2 ended at /);
   assert.match(plan, new RegExp(`^Type: npm run -s recover, .*: ${rotates}$`, "m"));
   const { code, stdout: status } = await operation("status");
   assert.notEqual(code, 0, status);
-  assert.match(status, new RegExp(`"root\\.linkerd\\.cluster\\.local", expired at .*\n.*Fix: .*${rotates}`));
+  assert.match(
+    status,
+    new RegExp(`"root-2\\.linkerd\\.cluster\\.local", expired at .*\n.*Fix: .*${rotates}`),
+  );
   assert.match(await told(), /rotate -- abort lets it vouch again\./);
 
   const budget = ["poddisruptionbudget", "whole"] as const;
@@ -145,59 +196,23 @@ test("whoever has the key of an anchor that has ended is let in until it is dist
   await kubectl("delete", ...budget, inLoad);
   const again = await rotate("begin", "--distrust", "--yes");
   assert.ok(again.code === 0 || again.code === 1, again.stdout + again.stderr);
-  await ends(2);
-  await isRidOf(thief, "linkerd-trust-anchor-2");
-});
-
-const files = {
-  certificate: join(temporaryFolder(), "root.pem"),
-  key: join(temporaryFolder(), "root.key"),
-};
-
-test("the same when every certificate below it has ended as well, though the command is killed on its way", async () => {
-  await set("issuanceLifetime", "120s");
-  await up();
-  const name = "linkerd-trust-anchor-2";
-  const thief = await thiefOf(name);
-  await past(await endsSoon(name));
-  await everyLeafEnded();
-
-  const { certificate, privateKey } = await authority({
-    commonName: "company root",
-    notAfter: hoursFromNow(87_600),
-  });
-  writeFileSync(files.certificate, certificate.toString());
-  writeFileSync(files.key, pemOfKey(privateKey), { mode: 0o600 });
-  await killedAt(
-    /Secret linkerd-trust-anchor-3 created/,
-    ...["--certificate-file", files.certificate, "--private-key-file", files.key],
-  );
   await ends(3);
   await isRidOf(thief, "linkerd-trust-anchor-3");
 });
 
-test("an anchor that was given has ended, and its key is lost: the next one takes its place, and there is no way back", async () => {
+test("the same when every certificate below it has ended as well, though the command is killed on its way", async () => {
+  await set("issuanceLifetime", "120s");
+  await up();
   const name = "linkerd-trust-anchor-3";
   const thief = await thiefOf(name);
-  const end = await endsSoon(name);
-  writeFileSync(files.certificate, (await certificateIn(name)).toString());
-  await past(end);
-  const { stdout: plan } = await operation("recover", "--check");
-  assert.match(
-    plan,
-    /It was given \(providedTrustAnchors\.3\)\. Whoever has its key issues its certificate again/,
-  );
-  assert.match(plan, new RegExp(rotates));
+  await past(await endsSoon(name));
+  await everyLeafEnded();
 
-  await unset("providedTrustAnchors.3.privateKeyFile");
-  rmSync(files.key);
-  const { findings } = await check();
-  assert.ok(findings.some(({ rule, fix }) => rule === "signing-key" && fix.includes(rotates)));
-  assert.match(await told(), /There is no way back/);
-  await killedAt(/linkerd-trust-anchor-4 created/);
-  const back = await rotate("abort", "--yes");
-  assert.equal(back.code, 2, back.stdout);
-  assert.match(back.stderr, /To go on: npm run -s rotate -- run$/m);
+  await writeRoot("the next company root");
+  await killedAt(
+    /Secret linkerd-trust-anchor-4 created/,
+    ...["--certificate-file", files.certificate, "--private-key-file", files.key],
+  );
   await ends(4);
   await isRidOf(thief, "linkerd-trust-anchor-4");
 });

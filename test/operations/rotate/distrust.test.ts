@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { resolve } from "../../../components/rotatingLinkerdArgs.ts";
 import type { HeldBundle } from "../../../mesh/meshedPods.ts";
-import { canReturn, describeDistrust } from "../../../operations/rotate/distrust.ts";
+import { canReturn, describeDistrust, updateOptions } from "../../../operations/rotate/distrust.ts";
 import { authority, type Fabricated, hoursFromNow, now, parsed } from "../../certificates.ts";
 
 const old = await authority({ commonName: "root.linkerd.cluster.local" });
@@ -79,5 +79,17 @@ test("an anchor that was made can vouch again whatever its end; one that was giv
     [given(ended, "key"), false],
   ] as const) {
     assert.equal(canReturn(distrusted, settings, now), expected);
+  }
+});
+
+test("protection is lifted for what was made with a key that is lost, once that is distrusted, and for nothing else", async () => {
+  const root = await authority({ commonName: "company root" });
+  for (const [distrusted, settings, expected] of [
+    [[1], given(root), ["--ignore-protect"]],
+    [[], given(root), []],
+    [[1], given(root, "key"), []],
+    [[1], resolve({}), []],
+  ] as const) {
+    assert.deepEqual(updateOptions(distrusted, settings), expected);
   }
 });
