@@ -78,20 +78,10 @@ async function take(
   await update(stack, edit.distrusted ?? [], options, signal);
 }
 
-/**
- * Has the cluster become what the stack says, and waits for the proof.
- *
- * @param distrusted generations, by what the stack says now.
- */
-async function update(
-  { name, settings }: Stack,
-  distrusted: readonly number[],
-  given: Options,
-  signal: AbortSignal,
-): Promise<void> {
-  const options = { ...given, stack: name };
-  await runUpdate(name, updateOptions(distrusted, settings));
-  const { mesh, planned, demands } = await readRotation(options, signal);
+/** Has the cluster become what the stack says now, by which these generations are distrusted, and waits for the proof. */
+async function update(stack: Stack, distrusted: readonly number[], options: Options, signal: AbortSignal) {
+  await runUpdate(stack.name, updateOptions(distrusted, stack.settings));
+  const { mesh, planned, demands } = await readRotation({ ...options, stack: stack.name }, signal);
   await awaitProof(mesh, planned, demands, report);
 }
 
