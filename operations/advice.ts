@@ -29,6 +29,7 @@ const rotateCluster =
   "renew the Certificate linkerd-trust-anchor (cmctl renew), and go on as docs/credentials.md says (Rotating it).";
 const expiredStack =
   "If it signs: npm run -s recover, which has it issued again with the key that it has, or says who does. " +
+  "If that key may be in someone else's hands: npm run -s rotate -- begin --distrust, which says first what that interrupts. " +
   "If another one does, take its generation out of trustAnchorGenerations; protectTrustAnchors must be false before.";
 
 /** The advice for findings about a bundle that is a chart's or trust-manager's: nobody else is to edit the ConfigMap. */

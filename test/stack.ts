@@ -134,7 +134,7 @@ export const operation = (name: Operation, ...options: string[]) =>
 /** Findings of `npm run -s check`, and its exit code. */
 export async function check(
   ...options: string[]
-): Promise<{ code: number | null; findings: { rule: string }[] }> {
+): Promise<{ code: number | null; findings: { rule: string; fix: string }[] }> {
   const { code, stdout } = await operation("check", "--json", ...options);
   return { code, findings: JSON.parse(stdout).findings };
 }

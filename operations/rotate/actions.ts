@@ -23,9 +23,9 @@ import { readProject, stackFileOf } from "../project.ts";
 import { restartAll, restartsFor } from "../restart.ts";
 import { runUpdate } from "../update.ts";
 import { awaitProof, writeEdit } from "./apply.ts";
-import { describeDistrust } from "./distrust.ts";
+import { afterReturn, describeDistrust, requireReturn, updateOptions } from "./distrust.ts";
 import { commands, describePlan, mayTake, type Plan, planJson, planOf } from "./plan.ts";
-import { readRotation, type Stack, type StackOptions } from "./stack.ts";
+import { mayLackKey, readRotation, type Stack, type StackOptions } from "./stack.ts";
 import { describeEdit } from "./stackEdit.ts";
 import { reasonToRecall, watchRenewals } from "./undo.ts";
 
@@ -75,13 +75,13 @@ async function take(
     report(`${stackFileOf(project, stack.name)} is changed. It takes effect with pulumi up.`);
     return;
   }
-  await update({ ...options, stack: stack.name }, signal);
+  await update(stack, edit.distrusted ?? [], options, signal);
 }
 
-/** Has the cluster become what the stack says, and waits for the proof. */
-async function update(options: Options, signal: AbortSignal): Promise<void> {
-  await runUpdate(options.stack!);
-  const { mesh, planned, demands } = await readRotation(options, signal);
+/** Has the cluster become what the stack says now, by which these generations are distrusted, and waits for the proof. */
+async function update(stack: Stack, distrusted: readonly number[], options: Options, signal: AbortSignal) {
+  await runUpdate(stack.name, updateOptions(distrusted, stack.settings));
+  const { mesh, planned, demands } = await readRotation({ ...options, stack: stack.name }, signal);
   await awaitProof(mesh, planned, demands, report);
 }
 
@@ -140,7 +140,7 @@ async function goOn(
 ): Promise<void> {
   report(`The cluster is not yet as stack ${stack.name} says: ${pending.join("; ")}.`);
   if (!options.yes) await confirm("Run pulumi up?", consents);
-  await update({ ...options, stack: stack.name }, signal);
+  await update(stack, stack.stage.distrusted, options, signal);
 }
 
 /** Watches, after the older generation has stopped vouching, and has it vouch again if a proxy needs that. */
@@ -224,7 +224,7 @@ async function done(options: Options, signal: AbortSignal): Promise<Verdict> {
 /** Begins a rotation: the older generation vouches for the next one, or is distrusted. */
 export const begin: Action = async (options, signal) => {
   if (!options.distrust) return forward("begin")(options, signal);
-  const stack = await readRotation(options, signal);
+  const stack = await readRotation(options, signal, mayLackKey);
   const { stage, settings, demands, mesh, planned } = stack;
   if (stage.elsewhere !== undefined) {
     throw new Refused(
@@ -233,7 +233,8 @@ export const begin: Action = async (options, signal) => {
   }
   if (stage.name === "distrusted") return forward("retire")(options, signal);
   const edit = editOf(distrust.name, stage, settings, nextAnchor(options));
-  report(describeDistrust(stage, edit, await readEvidence(mesh, planned, false), mesh.namespace, demands));
+  const seen = await readEvidence(mesh, planned, false);
+  report(describeDistrust(stage, edit, settings, seen, mesh.namespace, demands));
   if (!options.yes && !options.edit) {
     await confirm(`Change stack ${stack.name}, run pulumi up, and restart all of these?`, consents);
   }
@@ -248,12 +249,15 @@ export const abort: Action = async (options, signal) => {
     const stack = await readRotation(options, signal);
     const back = stepBack(stack.stage, stack.settings);
     if (back === undefined) return done(options, signal);
+    const isDistrusted = stack.stage.name === "distrusted";
+    if (isDistrusted) requireReturn(stack);
     const waiting = await look(stack, back);
     if (waiting.gates.some((gate) => !gate.isOpen) || waiting.handover !== undefined) {
       print(waiting, options);
       return "warning";
     }
     await take(stack, waiting.edit, back.does, options, signal);
+    if (isDistrusted) report(afterReturn);
     if (options.edit) return "ok";
   }
 };

@@ -90,12 +90,13 @@ function describeAnchor({ stage, seen }: Plan): readonly string[] {
   if (stage.name !== "idle" || root === undefined) return [];
   const [from, end] = [root.x509.validFromDate.getTime(), root.x509.validToDate.getTime()];
   const due = new Date(Math.max((from + end) / 2, end - earliestMilliseconds));
+  const verb = end > seen.time.getTime() ? "ends" : "ended";
   const time =
     due > seen.time
       ? `It need not be replaced before ${formatTime(due)}, and can be.`
       : "It is time for the next.";
   return [
-    `A generation is a trust anchor: the root certificate by which the pods of the mesh recognise each other. Generation ${stage.signing} ends at ${formatTime(new Date(end))}. ${time}`,
+    `A generation is a trust anchor: the root certificate by which the pods of the mesh recognise each other. Generation ${stage.signing} ${verb} at ${formatTime(new Date(end))}. ${time}`,
   ];
 }
 
@@ -136,6 +137,8 @@ export function describePlan(plan: Plan): string {
 function describeCommand(plan: Plan): string {
   const { seen, next, handover, lacksNext: lacks } = plan;
   if (seen.pending.length > 0) return "Type: pulumi up (or npm run -s rotate -- run, which does it first)";
+  const fixes = plan.gates.flatMap(({ isOpen: open, fix }) => (open ? [] : (fix ?? [])));
+  if (fixes.length > 0) return fixes.join("\n");
   const command = `npm run -s rotate -- ${commands[next.name]}${lacks ? " --certificate-file <pem>" : ""}`;
   const once = handover === undefined ? "Then type" : "Only then is it safe, and when it has been done, type";
   if (!isOpen(plan)) {

@@ -2,6 +2,7 @@
 import type { Mesh } from "../../mesh/cluster.ts";
 import type { KubeConfigOptions } from "../../mesh/kubeConfig.ts";
 import { readSigner } from "../../mesh/rotationEvidence.ts";
+import type { Finding } from "../../rules/finding.ts";
 import { known } from "../../rules/known.ts";
 import { identityIssuerName } from "../../rules/linkerdNames.ts";
 import { type PlannedAnchors, plannedAnchors } from "../../rules/mesh/anchorChange.ts";
@@ -42,10 +43,21 @@ const keptByCluster =
   "cmctl renew --namespace cert-manager linkerd-trust-anchor; pulumi up; restart every meshed pod; npm run -s renew; restart them again, or wait for issuanceLifetime; " +
   'make the new anchor the previous one; pulumi up. docs/credentials.md, "Rotating it", has each command.';
 
-/** @throws Error if the stack or its mesh cannot be read, or no generation can be told to sign. */
-export async function readRotation(options: StackOptions, signal: AbortSignal): Promise<Stack> {
+/** The same, and whether the key of what signs is lost: what is distrusted signs no more. */
+export const mayLackKey = (finding: Finding): boolean =>
+  mayHaveEnded(finding) || finding.rule === "signing-key";
+
+/**
+ * @param tolerates what is wrong with the stack, and is mended by the step.
+ * @throws Error if the stack or its mesh cannot be read, or no generation can be told to sign.
+ */
+export async function readRotation(
+  options: StackOptions,
+  signal: AbortSignal,
+  tolerates: (finding: Finding) => boolean = mayHaveEnded,
+): Promise<Stack> {
   const { stack, externalWorkloadsHoldIt } = options;
-  const { name, settings, kubeconfig, mesh } = await readConfigured(stack, signal, mayHaveEnded);
+  const { name, settings, kubeconfig, mesh } = await readConfigured(stack, signal, tolerates);
   if (settings.trustAnchor.source === "cluster") throw new Refused(keptByCluster);
   const planned = plannedAnchors(settings);
   if (planned === undefined) {
@@ -62,7 +74,7 @@ export async function readRotation(options: StackOptions, signal: AbortSignal): 
   const stage = stageOf(settings, elsewhere ? await readSigner(mesh, planned) : undefined);
   if (stage === undefined) {
     throw new Refused(
-      `Someone else signs the identity issuer, and the one in Secret ${mesh.namespace}/${identityIssuerName} leads to none of trustAnchorGenerations [${planned.generations.join(", ")}] that is in the bundle of the running mesh. What it is: npm run -s status`,
+      `Someone else signs the identity issuer, and the one in Secret ${mesh.namespace}/${identityIssuerName} leads to none of trustAnchorGenerations [${planned.generations.join(", ")}] that is in the bundle of the running mesh. What it is: npm run -s status. If it has ended, or its anchor has: npm run -s recover`,
     );
   }
   return {

@@ -193,7 +193,7 @@ function reissueRemedy(evidence: Evidence): Remedy | undefined {
     name: "reissue",
     does: "run pulumi up --refresh, which issues again what has ended of the trust anchors, with the keys that they have",
     found: [...ended, ...updateFaults(evidence)],
-    why: "A proxy knows an anchor by its name and key, whatever its end: what holds the old certificate accepts what is signed below the new one, and no pod has to be restarted for it. Another anchor would cut off every pod until it was.",
+    why: "A proxy knows an anchor by its name and key, whatever its end: what holds the old certificate accepts what is signed below the new one, and no pod has to be restarted for it. Another anchor would cut off every pod until it was. Only a key that may be in someone else's hands makes that worth it: npm run -s rotate -- begin --distrust",
     interrupts: ended.some(({ isRoot }) => isRoot)
       ? "no connection; the control plane restarts, and until identity runs, no proxy gets a certificate"
       : "nothing",

@@ -80,6 +80,8 @@ export interface Gate {
   readonly isOpen: boolean;
   /** What shows it, or what stands against it. */
   readonly seen: string;
+  /** What to do about it; absent if time opens it, and restarts. */
+  readonly fix?: string | undefined;
 }
 
 /** Every gate of a step, in the order in which they are told. Going back is barred only where it would break something. */
@@ -87,7 +89,7 @@ export function gatesOf(step: StepName, stage: Stage, evidence: Evidence, demand
   const newest = stage.generations.at(-1)!;
   switch (step) {
     case "begin":
-      return [loaded(evidence), lifeLeft(stage.signing, evidence, demands)];
+      return [loaded(evidence), lifeLeft(stage, evidence, demands)];
     case "activate":
     case "settle":
       return [loaded(evidence), ...everyoneHolds(newest, evidence, demands)];
@@ -123,17 +125,32 @@ function loaded({ controllers, stored }: Evidence): Gate {
   };
 }
 
-function lifeLeft(signing: number, { roots, time }: Evidence, { rotationAllowance }: Demands): Gate {
+function lifeLeft(
+  { signing, elsewhere }: Stage,
+  { roots, time }: Evidence,
+  { rotationAllowance }: Demands,
+): Gate {
   const demand = `Generation ${signing} lasts for ${rotationAllowance} more, in which every pod is restarted once.`;
   const root = roots.get(signing);
   if (root === undefined)
     return { demand, isOpen: false, seen: "it is not in the bundle of the running mesh" };
   const end = root.x509.validToDate;
   const left = end.getTime() - time.getTime();
+  if (left >= durationMilliseconds(rotationAllowance))
+    return { demand, isOpen: true, seen: `it ends at ${end.toISOString()}` };
+  if (left > 0) {
+    const fix = `Set trustAnchorRotationAllowance to less than ${rotationAllowance}, if every pod is restarted once in that time. If not, wait for its end: npm run -s recover then has it issued again, or says who does.`;
+    return { demand, isOpen: false, seen: `it ends at ${end.toISOString()}`, fix };
+  }
+  const again =
+    "Type: npm run -s recover, which has it issued again with the key that it has, or says who does.";
+  // Of someone else's key, whoever has it has to say.
+  const without = "If that key may be in someone else's hands: npm run -s rotate -- begin --distrust";
   return {
     demand,
-    isOpen: left >= durationMilliseconds(rotationAllowance),
-    seen: `it ends at ${end.toISOString()}`,
+    isOpen: false,
+    seen: `it ended at ${end.toISOString()}`,
+    fix: elsewhere === undefined ? `${again} ${without}` : again,
   };
 }
 

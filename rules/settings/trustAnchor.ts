@@ -72,7 +72,7 @@ function* checkStackAnchors(settings: Settings, warnBefore: string, now: Date): 
     yield broken("signing-key", {
       field: "trustAnchor.signing",
       message: `Generation ${signing} is provided without its private key, so it cannot sign.`,
-      fix: `Set trustAnchor.provided.${signing}.privateKeyPem as a secret; or let someone else sign: identityIssuer.issuerRef, identityIssuer.vault, or identityIssuer.source: secret.`,
+      fix: `Set trustAnchor.provided.${signing}.privateKeyPem as a secret; or let someone else sign: identityIssuer.issuerRef, identityIssuer.vault, or identityIssuer.source: secret. If the key is lost: npm run -s rotate -- begin --distrust, which says first what that interrupts.`,
     });
   }
 }

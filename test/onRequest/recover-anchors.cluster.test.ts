@@ -3,11 +3,10 @@
  * are set back, as if it had been installed ten years ago.
  */
 import assert from "node:assert/strict";
-import { createPrivateKey, type webcrypto, X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DoneRemedy, RecoveredStateName } from "../../docs/recoveryPage.ts";
-import { askToIssue } from "../../mesh/certManager.ts";
 import { ensureStack } from "../../sandbox/environment.ts";
 import { until } from "../../sandbox/until.ts";
 import {
@@ -20,7 +19,6 @@ import {
 } from "../meshLoad.ts";
 import {
   type CommandResult,
-  connectTo,
   execute,
   kubectl,
   operation,
@@ -33,16 +31,20 @@ import {
   up,
   upChangesNothing,
 } from "../stack.ts";
-import { agedTo, putInPlace } from "./aging.ts";
+import {
+  agedTo,
+  endsSoon,
+  everyLeafEnded,
+  issueAgain,
+  past,
+  putInPlace,
+  untilEndMilliseconds,
+} from "./aging.ts";
 import { readBundle, restartControlPlane, setBundle } from "./anchorByHand.ts";
+import { certificateIn, keyIn, secretText } from "./anchorSecrets.ts";
 import { untilAllAccept } from "./keptRecoveries.ts";
 
 const inLinkerd = "--namespace=linkerd";
-/** Of a leaf: both allowances for clocks are part of it. */
-const leafMilliseconds = 140_000;
-/** In which a mesh is set back, and restarted as it is then. */
-const untilEndMilliseconds = 100_000;
-
 // For the first test, in which none may end.
 before(() => startMeshUnderLoad("300s", { simulated: 0, running: 3 }));
 after(removeSandbox);
@@ -56,20 +58,6 @@ interface AnchorOutput {
 
 const outputs = async () =>
   JSON.parse(await run("pulumi", "stack", "output", "trustAnchors", "--json")) as AnchorOutput[];
-
-async function secretText(name: string, key: string): Promise<string> {
-  const { data } = JSON.parse(await kubectl("get", "secret", name, inLinkerd, "--output=json"));
-  return Buffer.from(data[key], "base64").toString();
-}
-
-async function certificateIn(name: string): Promise<X509Certificate> {
-  return new X509Certificate(await secretText(name, "tls.crt"));
-}
-
-async function keyIn(name: string): Promise<webcrypto.CryptoKey> {
-  const der = createPrivateKey(await secretText(name, "tls.key")).export({ format: "der", type: "pkcs8" });
-  return crypto.subtle.importKey("pkcs8", der, { name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]);
-}
 
 /** Name and key, by which a proxy knows an anchor. */
 const authorityOf = ({ subject, publicKey }: X509Certificate) =>
@@ -99,14 +87,6 @@ async function isWhole(): Promise<void> {
   await upChangesNothing();
 }
 
-/** Has cert-manager issue the issuer again, and waits until it has. */
-async function issueAgain(): Promise<void> {
-  const stored = () => secretText("linkerd-identity-issuer", "tls.crt");
-  const before = await stored();
-  await askToIssue(connectTo("linkerd"), "linkerd-identity-issuer");
-  await until("cert-manager to issue the issuer again", 60_000, async () => (await stored()) !== before);
-}
-
 /** Has all that runs live on what has been set back, to its end. */
 async function livesUntilThen(): Promise<void> {
   await issueAgain();
@@ -115,32 +95,9 @@ async function livesUntilThen(): Promise<void> {
   await everyLeafEnded();
 }
 
-/** Sets the one anchor back, and has all that runs start with it as it is then. */
-async function endsSoon(): Promise<Date> {
-  const name = "linkerd-trust-anchor";
-  const end = new Date(Date.now() + untilEndMilliseconds);
-  const root = await certificateIn(name);
-  await putInPlace([root, await agedTo(end, root, await keyIn(name))]);
-  // For the root that stands beside it.
-  await issueAgain();
-  await kubectl("rollout", "restart", inLinkerd, "deployment/linkerd-identity");
-  await kubectl("rollout", "status", inLinkerd, "deployment/linkerd-identity", "--timeout=120s");
-  await restartWorkloads();
-  assert.ok(end > new Date());
-  return end;
-}
-
-const past = (end: Date) => pause(Math.max(0, end.getTime() - Date.now()) + 2_000);
-
-const everyLeafEnded = () =>
-  until("every leaf to end", 3 * leafMilliseconds, async () => {
-    const told = await found();
-    return [0, 1, 2].every((index) => told.includes(`running-${index}: 1 pod: its leaf ended`)) || told;
-  });
-
 test("the anchor has ended, and certificates below it are alive: no pod of the load restarts, no connection is refused", async () => {
   const root = await certificateIn("linkerd-trust-anchor");
-  await past(await endsSoon());
+  await past(await endsSoon("linkerd-trust-anchor"));
   const output = await refused("up");
   assert.match(output, /unable to replace resource .*trust-anchor-certificate/);
   const told = await found();
@@ -161,7 +118,7 @@ test("the anchor has ended, and every certificate below it; the command is kille
   await set("issuanceLifetime", "120s");
   await up();
   const root = await certificateIn("linkerd-trust-anchor");
-  await past(await endsSoon());
+  await past(await endsSoon("linkerd-trust-anchor"));
   await everyLeafEnded();
   const begun = performance.now();
   let isKilled = false;

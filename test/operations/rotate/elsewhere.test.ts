@@ -1,4 +1,7 @@
-/** Where a rotation stands whose signer is not the stack's own: the command asks the cluster, and says what it cannot do. */
+/**
+ * Where a rotation stands whose signer is not the stack's own, or whose key is lost: the command asks the cluster, and says what
+ * it cannot do.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
@@ -90,7 +93,7 @@ test("an issuer that leads to no generation is told of, and nothing is done", as
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /the one in Secret linkerd\/linkerd-identity-issuer leads to none of trustAnchorGenerations \[1, 2\]/,
+    /the one in Secret linkerd\/linkerd-identity-issuer leads to none of trustAnchorGenerations \[1, 2\].* If it has ended, or its anchor has: npm run -s recover$/m,
   );
 });
 
@@ -100,6 +103,40 @@ test("what someone else signs with cannot be distrusted here", async () => {
   const { code, stderr } = await rotate("begin", "--distrust", "--yes");
   assert.equal(code, 2);
   assert.match(stderr, /^Someone else signs \(identityIssuerSource\), .*--distrust would cut off every pod/);
+});
+
+test("an anchor whose key is lost can be distrusted, and takes no other step", async () => {
+  const { identityIssuerSource: _, ...own } = given({ 1: old! });
+  configure(own);
+  await holding(old!, old!);
+  for (const args of [["plan"], ["begin", "--yes"], ["run"]]) {
+    const { code, stderr } = await rotate(...args);
+    assert.equal(code, 2);
+    assert.match(stderr, /signing-key/);
+    assert.match(stderr, /If the key is lost: npm run -s rotate -- begin --distrust/);
+  }
+  const asked = await rotate("begin", "--distrust");
+  assert.match(
+    asked.stderr,
+    /generation 1 leaves the bundle at once.*There is no way back.*There is no terminal to ask on/s,
+  );
+});
+
+test("what cannot vouch again is not taken back", async () => {
+  const { identityIssuerSource: _, ...own } = given({ 1: old! });
+  configure({
+    ...own,
+    trustAnchorGenerations: [1, 2],
+    signingGeneration: "2",
+    distrustedTrustAnchors: [1],
+  });
+  await holding(next!, old!);
+  const { code, stderr } = await rotate("abort", "--yes");
+  assert.equal(code, 2);
+  assert.equal(
+    stderr.trim(),
+    "What was distrusted cannot vouch again, since it was given, and has ended or is here without its key. To go on: npm run -s rotate -- run",
+  );
 });
 
 test("an anchor that the cluster keeps is rotated by hand, in an order that is told", async () => {

@@ -93,6 +93,7 @@ test("whoever has never heard of a generation is told what it is, when it ends, 
   const about = `A generation is a trust anchor: the root certificate by which the pods of the mesh recognise each other. Generation 1 ends at ${formatted(100)}.`;
   assert.equal(told(now)[1], `${about} It need not be replaced before ${formatted(49.5)}, and can be.`);
   assert.equal(told(hoursFromNow(50))[1], `${about} It is time for the next.`);
+  assert.match(told(hoursFromNow(101))[1]!, / Generation 1 ended at \S+ \S+\. It is time for the next\.$/);
   assert.equal(told(now).at(-1), "Nothing stands against it. Type: npm run -s rotate -- begin");
 });
 
@@ -103,6 +104,17 @@ test("whoever has to wait is told for what, and how to look again", () => {
     describePlan(waiting).split("\n").at(-1),
     "There is nothing to type until each ✗ has become a ✓; npm run -s rotate -- plan looks again. Then type: npm run -s rotate -- finish",
   );
+});
+
+test("whoever cannot wait for a gate is told what to do in its place", () => {
+  const shut = { demand: "It lasts.", isOpen: false, seen: "it ended" };
+  const fixed = { ...shut, fix: "Mend it." };
+  const last = (...gates: (typeof fixed | typeof shut)[]) =>
+    describePlan({ ...plan(controlPlane), gates })
+      .split("\n")
+      .at(-1);
+  assert.equal(last(shut, fixed), "Mend it.");
+  assert.match(last(shut, { ...fixed, isOpen: true })!, /^There is nothing to type until/);
 });
 
 const elsewhere = {

@@ -112,6 +112,11 @@ suite("What has ended of the stack's anchors", () => {
     );
   });
 
+  test("is issued again unless its key may be in someone else's hands, which is said", () => {
+    const { why } = planOf(evidence({ ended: [root] })).remedies[0]!;
+    assert.match(why, /in someone else's hands .*: npm run -s rotate -- begin --distrust$/);
+  });
+
   test("restarts the control plane if it is a root", () => {
     const interruptsOf = (ended: typeof root) => planOf(evidence({ ended: [ended] })).remedies[0]!.interrupts;
     assert.match(interruptsOf(root), /the control plane restarts/);

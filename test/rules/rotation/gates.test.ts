@@ -189,11 +189,33 @@ test("a rotation begins while the old root lives long enough", async () => {
   const gates = gatesOf("begin", idle, await evidence({ roots: new Map([[1, one(ending)]]) }), demands);
   assert.equal(shut(gates).length, 1);
   assert.match(shut(gates)[0]!, /^it ends at /);
-  const shorter = { ...demands, rotationAllowance: "2158h" };
   assert.deepEqual(
-    shut(gatesOf("begin", idle, await evidence({ roots: new Map([[1, one(ending)]]) }), shorter)),
-    [],
+    gates.flatMap(({ fix }) => fix ?? []),
+    [
+      "Set trustAnchorRotationAllowance to less than 2160h, if every pod is restarted once in that time. If not, wait for its end: npm run -s recover then has it issued again, or says who does.",
+    ],
   );
+  const shorter = { ...demands, rotationAllowance: "2158h" };
+  const [, left] = gatesOf("begin", idle, await evidence({ roots: new Map([[1, one(ending)]]) }), shorter);
+  assert.deepEqual([left!.isOpen, left!.fix], [true, undefined]);
+});
+
+test("of a root that has ended it is said what to do: time does not open that gate", async () => {
+  const ended = await root("root.linkerd.cluster.local", hoursFromNow(-1));
+  const idle: Stage = { name: "idle", generations: [1], signing: 1, distrusted: [], crossSigned: [] };
+  const seen = await evidence({ roots: new Map([[1, one(ended)]]) });
+  const left = (stage: Stage) => gatesOf("begin", stage, seen, demands)[1]!;
+  assert.deepEqual(
+    [left(idle).isOpen, left(idle).seen],
+    [false, `it ended at ${hoursFromNow(-1).toISOString().replace(/\.\d+/, ".000")}`],
+  );
+  const again =
+    "Type: npm run -s recover, which has it issued again with the key that it has, or says who does.";
+  assert.equal(
+    left(idle).fix,
+    `${again} If that key may be in someone else's hands: npm run -s rotate -- begin --distrust`,
+  );
+  assert.equal(left({ ...idle, elsewhere: "identityIssuer.vault" }).fix, again);
 });
 
 test("nobody stops vouching while a pod holds the old root alone, or nobody knows what it holds", async () => {
