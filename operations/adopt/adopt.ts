@@ -142,7 +142,7 @@ async function carryOut(
   await importInto(engine, imports);
   changesOf(await preview(engine), imports.present);
   for (const { reference, isPatched } of imports.written) {
-    await disown(mesh, reference, isPatched ? isPulumi : () => true);
+    await disown(mesh, reference, isPatched ? isPulumi : isNotKubectl);
   }
   report("Running pulumi up …");
   for (const name of replaced) await deleteRecords(mesh, mesh.namespace, name);
@@ -158,8 +158,14 @@ async function carryOut(
   await requireSameAnchors(mesh, found);
 }
 
-/** What another stack sets of an object, or this one before it lost its state. */
+/** What a stack has set of someone else's object, such as this one before it lost its state. */
 const isPulumi = (manager: string) => new RegExp(`^${pulumiFieldManagers}$`).test(manager);
+
+/**
+ * Of an object that becomes the stack's, the Kubernetes provider takes over by itself what kubectl has set (provider/pkg/await,
+ * fixCSAFieldManagers), and takes away kubectl's own copy of the object, in which a key can be.
+ */
+const isNotKubectl = (manager: string) => !/^(kubectl|before-first-apply)/.test(manager);
 
 const hasChanges = ({ changes, errors }: Preview) => changes.length + errors.length > 0;
 

@@ -42,7 +42,7 @@ export interface Import {
   readonly written: readonly Written[];
 }
 
-export interface Written {
+interface Written {
   readonly reference: ObjectReference;
   /** Whether someone else keeps the object. */
   readonly isPatched: boolean;

@@ -145,7 +145,7 @@ test("what Linkerd's page on rotating control plane credentials installs is adop
   assert.equal(await kubectl(...issuer), issued, "nor is the issuer another one");
   assert.match(readFileSync(stackFile(), "utf8"), /linkerdControlPlaneValues:\n +podLabels:\n +team: mesh/);
 
-  // What kubectl has set is nobody's now, and so the stack may set it otherwise.
+  // What kubectl has set is the stack's now, and so the stack may set it otherwise.
   await set("issuerDuration", "50h");
   await up();
   await unset("issuerDuration");
