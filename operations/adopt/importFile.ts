@@ -96,7 +96,7 @@ async function foundOf(
   cluster: Pick<Cluster, "metadata">,
   { type, after }: Change,
 ): Promise<FoundObject | undefined> {
-  if (!type.startsWith("kubernetes:") || type === releaseType || !isPlainObject(after)) return undefined;
+  if (!type.startsWith("kubernetes:") || !isPlainObject(after)) return undefined;
   for (const reference of referencesOf(after)) {
     const marks = await findObject(cluster, reference);
     if (marks !== undefined) return { reference, marks };
