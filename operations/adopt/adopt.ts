@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import type { Mesh } from "../../mesh/cluster.ts";
 import { disown } from "../../mesh/fieldOwners.ts";
-import { deleteRecords, writeRecord } from "../../mesh/helmReleases.ts";
+import { deleteRecords, findRelease, writeRecord } from "../../mesh/helmReleases.ts";
 import { keepIssuerSecret } from "../../mesh/issuerSecret.ts";
 import { dropPreviousKey } from "../../mesh/previousAnchor.ts";
 import { readMeshSettings } from "../../mesh/trust.ts";
@@ -108,7 +108,13 @@ async function tryOut(engine: Engine, mesh: Mesh, keyFile: string | undefined): 
   const copy = await makeCopy(project, stack, kept.text, [...kept.secrets, ...adoption.secrets], signal);
   try {
     await requireSoundSettings(copy);
-    const imports = await whatIsThere(copy, mesh, found, adoption, given.kubeconfig);
+    const hasRelease = async (namespace: string, name: string) => {
+      if (namespace === mesh.namespace) return found.releases.some((release) => release.name === name);
+      // What is not Linkerd's stays with whoever has installed it, unless that was this stack, before it lost its state.
+      const record = await findRelease(mesh, namespace, name);
+      return record?.description === installer && record.status === "deployed";
+    };
+    const imports = await whatIsThere(copy, mesh, hasRelease, adoption, given.kubeconfig);
     await importInto(copy, imports);
     const plan: Plan = {
       ...{ stack, file, choices },
@@ -214,7 +220,7 @@ async function requireSoundSettings({ stack, variables }: Engine): Promise<void>
 async function whatIsThere(
   copy: Copy,
   mesh: Mesh,
-  { releases }: Installation,
+  hasRelease: Parameters<typeof importOf>[3],
   { records }: Adoption,
   kubeconfig: unknown,
 ): Promise<Import> {
@@ -229,7 +235,7 @@ async function whatIsThere(
       ? resource
       : { ...resource, inputs: { ...resource.inputs, kubeconfig: kubeconfig ?? "" } },
   );
-  return importOf(mesh, ofCluster, changes, releases, records);
+  return importOf(mesh, ofCluster, changes, hasRelease, records);
 }
 
 /** Takes into a stack's state what it does not have yet. Nothing on the cluster is touched. */

@@ -7,7 +7,6 @@ import { isPlainObject } from "../../rules/known.ts";
 import { describeOwner } from "../../rules/mesh/owner.ts";
 import { certManagerGroup } from "../../rules/settings/identityIssuer.ts";
 import { type Change, releaseType } from "../preview.ts";
-import type { FoundRelease } from "./find.ts";
 import { withoutKeys } from "./values.ts";
 
 /** A resource that a preview would create, as `pulumi preview --import-file` writes it. */
@@ -48,18 +47,21 @@ interface Written {
   readonly isPatched: boolean;
 }
 
+type HasRelease = (namespace: string, name: string) => Promise<boolean>;
+
 /**
  * Of what a preview would create, what is on the cluster already.
  *
  * @param skeleton what `pulumi preview --import-file` has written.
  * @param creates the same resources, with their inputs.
+ * @param hasRelease whether a release is there that becomes the stack's.
  * @param records of releases that Helm knows nothing of yet.
  */
 export async function importOf(
   cluster: Pick<Cluster, "metadata" | "custom">,
   skeleton: readonly ImportResource[],
   creates: readonly Change[],
-  releases: readonly FoundRelease[],
+  hasRelease: HasRelease,
   records: readonly NewRecord[],
 ): Promise<Import> {
   const present = new Map<string, Present>();
@@ -75,7 +77,7 @@ export async function importOf(
     if (change === undefined) continue;
     const object = await foundOf(cluster, change);
     if (object !== undefined) written.push({ reference: object.reference, isPatched: isPatch(change) });
-    const found = isPatch(change) ? undefined : await presentAs(cluster, change, object, releases, records);
+    const found = isPatch(change) ? undefined : await presentAs(cluster, change, object, hasRelease, records);
     if (found === undefined) continue;
     const { id, called, state, ...rest } = found;
     present.set(called, rest);
@@ -109,17 +111,17 @@ async function presentAs(
   cluster: Pick<Cluster, "custom">,
   { type, after }: Change,
   object: FoundObject | undefined,
-  releases: readonly FoundRelease[],
+  hasRelease: HasRelease,
   records: readonly NewRecord[],
 ): Promise<
   (Present & { readonly id: string; readonly called: string; readonly state?: object }) | undefined
 > {
   if (type === releaseType && isPlainObject(after)) {
-    const { namespace, name } = after;
+    const [namespace, name] = [String(after.namespace), String(after.name)];
     const ids = { id: `${namespace}/${name}`, called: `Helm release ${namespace}/${name}` };
     const record = records.find((one) => one.name === name);
-    if (record !== undefined) return { ...ids, state: stateOf(record, String(namespace)) };
-    return releases.some((release) => release.name === name) ? ids : undefined;
+    if (record !== undefined) return { ...ids, state: stateOf(record, namespace) };
+    return (await hasRelease(namespace, name)) ? ids : undefined;
   }
   if (object === undefined) return undefined;
   const { reference, marks } = object;

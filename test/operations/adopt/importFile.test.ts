@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiException } from "@kubernetes/client-node";
-import type { FoundRelease } from "../../../operations/adopt/find.ts";
 import { type ImportResource, importOf, importText, knownIn } from "../../../operations/adopt/importFile.ts";
 import type { Change } from "../../../operations/preview.ts";
 
-const release = { name: "linkerd-crds" } as FoundRelease;
+const hasCrds = async (namespace: string, name: string) => `${namespace}/${name}` === "linkerd/linkerd-crds";
+const hasNone = async () => false;
 
 const change = (type: string, name: string, after: unknown) => ({ type, name, after }) as Change;
 const object = (apiVersion: string, kind: string, name: unknown, namespace?: string) => ({
@@ -70,7 +70,7 @@ const cluster = {
 } as unknown as Parameters<typeof importOf>[0];
 
 test("what is there is imported by its name, and what is not, or has no name yet, is made", async () => {
-  const { resources, present, written } = await importOf(cluster, skeleton, creates, [release], []);
+  const { resources, present, written } = await importOf(cluster, skeleton, creates, hasCrds, []);
   assert.deepEqual(
     written.map(({ reference: { kind, name }, isPatched }) => [kind, name, isPatched]),
     [
@@ -113,7 +113,7 @@ test("of a release whose record is not there yet, the file says what the record 
     values: { a: 1, secret: keyPem },
     manifest: "",
   };
-  const { resources, present } = await importOf(cluster, skeleton, creates, [], [record]);
+  const { resources, present } = await importOf(cluster, skeleton, creates, hasNone, [record]);
   const { inputs, outputs, id } = resources.find(({ name }) => name === "crds")!;
   assert.equal(id, "linkerd/linkerd-crds");
   const expected = { name: "linkerd-crds", namespace: "linkerd", chart: "linkerd-crds", version: "1.7.0" };
@@ -125,7 +125,7 @@ test("of a release whose record is not there yet, the file says what the record 
 });
 
 test("what an interrupted import has taken in is not imported again, and is still someone's parent", async () => {
-  const { resources } = await importOf(cluster, skeleton, creates, [release], []);
+  const { resources } = await importOf(cluster, skeleton, creates, hasCrds, []);
   const parent = "urn:pulumi:dev::mesh::mesh:index:Mesh::linkerd";
   const secret = "urn:pulumi:dev::mesh::mesh:index:Mesh$kubernetes:core/v1:Secret::anchor";
   const state = JSON.stringify({
