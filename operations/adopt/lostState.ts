@@ -6,8 +6,15 @@ import type { Adoption } from "./adoption.ts";
 import { clusterAnchorObstacles } from "./clusterAnchor.ts";
 import type { Installation } from "./find.ts";
 
-/** What was in the state alone, the keys of the anchors, from their Secrets; all other settings are in the stack's file. */
-export function adoptionOfLostState(found: Installation): Adoption {
+/**
+ * What was in the state alone, the keys of the anchors, from their Secrets; all other settings are in the stack's file.
+ *
+ * @param provided what the file has in `providedTrustAnchors`, by generation.
+ */
+export function adoptionOfLostState(
+  found: Installation,
+  provided: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): Adoption {
   const { namespace, isDistributed, clusterAnchor, keptAnchors, bundlePem, issuer } = found;
   const nothing = { choices: [], secrets: [], obstacles: [], left: [], records: [], replaced: [] };
   // The state had nothing of an anchor that the cluster keeps.
@@ -45,20 +52,25 @@ export function adoptionOfLostState(found: Installation): Adoption {
             ? {}
             : { signingGeneration: signer.generation }),
           providedTrustAnchors: Object.fromEntries(
-            anchors.map(({ generation, certificatePem, crossCertificatePem }) => [
-              generation,
-              {
-                certificatePem: `${certificatePem}\n`,
-                ...(crossCertificatePem !== undefined && { crossCertificatePem: `${crossCertificatePem}\n` }),
-              },
-            ]),
+            anchors.map(({ generation, certificatePem, crossCertificatePem }) => {
+              const { certificateFile, crossCertificateFile } = provided[generation] ?? {};
+              const isMade = crossCertificatePem !== undefined && crossCertificateFile === undefined;
+              return [
+                generation,
+                {
+                  ...(certificateFile === undefined && { certificatePem: `${certificatePem}\n` }),
+                  ...(isMade && { crossCertificatePem: `${crossCertificatePem}\n` }),
+                },
+              ];
+            }),
           ),
         },
       },
     ],
-    secrets: anchors.map(({ generation, privateKeyPem }) => ({
-      path: ["providedTrustAnchors", `${generation}`, "privateKeyPem"],
-      value: privateKeyPem,
-    })),
+    secrets: anchors.flatMap(({ generation, privateKeyPem: value }) => {
+      const { privateKeyPem, privateKeyFile } = provided[generation] ?? {};
+      if (privateKeyPem !== undefined || privateKeyFile !== undefined) return [];
+      return [{ path: ["providedTrustAnchors", `${generation}`, "privateKeyPem"], value }];
+    }),
   };
 }

@@ -43,7 +43,9 @@ export function adoptionOf(
   const { controlPlane, crds, records, replaced, obstacles: unclear } = chartsIn(found, given, inFile);
   const upgrades = chartObstacles({ linkerdControlPlaneChart: controlPlane, linkerdCrdsChart: crds }, given);
   const isOwn = controlPlane?.description === installer;
-  if (isOwn && upgrades.length === 0) return adoptionOfLostState(found);
+  if (isOwn && upgrades.length === 0) {
+    return adoptionOfLostState(found, JSON.parse(given("providedTrustAnchors") ?? "{}"));
+  }
   const obstacles = [
     ...(isOwn ? [] : obstaclesOf(found, controlPlane, crds, installer)),
     ...unclear,

@@ -1,5 +1,15 @@
 /** The text of a stack's file with the settings of an adoption. All else in the file stays as it is, comments too. */
-import { isMap, isPair, isScalar, type Pair, parseDocument, visit } from "yaml";
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  type Pair,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from "yaml";
 import { isPlainObject } from "../../rules/known.ts";
 import type { Choice } from "../choice.ts";
 import { commentLines } from "../choice.ts";
@@ -13,7 +23,7 @@ export interface Conflict {
 }
 
 /**
- * Adds what the file does not say yet.
+ * Adds what the file does not say yet, of an object as well.
  *
  * @param project name of the project, by which the stack's keys begin.
  * @throws Error if the text is no stack's file.
@@ -36,9 +46,9 @@ export function addChoices(
       .join("\n");
     for (const [key, wanted] of Object.entries(settings)) {
       const value = typeof wanted === "object" ? wanted : String(wanted);
-      const has = set[key];
-      if (has !== undefined) {
-        if (!says(has, value)) conflicts.push({ key, has, wanted });
+      const there = pairIn(config, `${project}:${key}`) ?? pairIn(config, key);
+      if (there !== undefined) {
+        if (!saysAfter(document, there, value)) conflicts.push({ key, has: set[key], wanted });
         continue;
       }
       const pair = document.createPair(`${project}:${key}`, value) as Pair;
@@ -48,6 +58,26 @@ export function addChoices(
     }
   }
   return { text: document.toString({ lineWidth: 0 }), conflicts };
+}
+
+const pairIn = ({ items }: YAMLMap, key: string) => items.find((pair) => keyOf(pair) === key);
+
+/**
+ * Whether a pair says what is wanted, once a map in it has got what it does not say yet. It may say more, such as a key
+ * that is encrypted.
+ */
+function saysAfter(document: Document, { value: node }: Pair, wanted: unknown): boolean {
+  if (isMap(node) && isPlainObject(wanted)) {
+    return Object.entries(wanted).every(([key, value]) => {
+      const there = pairIn(node, key);
+      if (there !== undefined) return saysAfter(document, there, value);
+      node.add(document.createPair(key, value));
+      return true;
+    });
+  }
+  const has = isNode(node) ? node.toJS(document) : node;
+  if (typeof wanted === "object") return JSON.stringify(has) === JSON.stringify(wanted);
+  return String(has).trim() === String(wanted).trim();
 }
 
 /** What a stack's file sets, by the keys without the project's name; what is encrypted is `{ secure: … }`. */
@@ -60,15 +90,6 @@ export function readSettings(text: string, project: string): Readonly<Record<str
       return short.includes(":") ? [] : [[short, value]];
     }),
   );
-}
-
-/** Whether what is there says what is wanted; of an object, it may say more, such as a key that is encrypted. */
-function says(has: unknown, wanted: unknown): boolean {
-  if (isPlainObject(wanted)) {
-    return isPlainObject(has) && Object.entries(wanted).every(([key, value]) => says(has[key], value));
-  }
-  if (Array.isArray(wanted)) return JSON.stringify(has) === JSON.stringify(wanted);
-  return String(has).trim() === String(wanted).trim();
 }
 
 /**

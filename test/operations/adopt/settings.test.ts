@@ -391,6 +391,16 @@ test("of a mesh of the stack's own, whose state is lost, the keys come from the 
     adoption(rotating).secrets.map(({ path }) => path.join(".")),
     ["providedTrustAnchors.1.privateKeyPem", "providedTrustAnchors.2.privateKeyPem"],
   );
+  const inFiles = {
+    "1": { certificateFile: "root.pem", privateKeyFile: "root.key" },
+    "2": { crossCertificateFile: "cross.pem", privateKeyPem: "given" },
+  };
+  const partly = adoption(rotating, undefined, { providedTrustAnchors: JSON.stringify(inFiles) });
+  assert.deepEqual(partly.choices[0]!.settings.providedTrustAnchors, {
+    "1": {},
+    "2": { certificatePem: `${pemOf(other)}\n` },
+  });
+  assert.deepEqual(partly.secrets, []);
   assert.match(obstacles({ ...rotating, keptAnchors: [anchor(1, root)] }).join(), /only of 1 a Secret/);
   assert.match(obstacles({ ...found, isDistributed: true }).join(), /no Bundle/);
 });

@@ -45,6 +45,37 @@ encryptionsalt: v1:salt
   assert.equal(addChoices(text, "mesh", choices).text, text);
 });
 
+test("an object gets what it does not say yet, and keeps the rest", () => {
+  const file = `config:
+  # Ours.
+  mesh:providedTrustAnchors:
+    1:
+      certificatePem: pem
+      privateKeyPem:
+        secure: v1:abc
+`;
+  const two = {
+    "1": { certificatePem: "pem\n" },
+    "2": { certificatePem: "second", crossCertificatePem: "cross" },
+  };
+  const { text, conflicts } = addChoices(file, "mesh", [
+    { why: "Two.", settings: { providedTrustAnchors: two } },
+  ]);
+  assert.deepEqual(conflicts, []);
+  assert.equal(
+    text,
+    `${file}    "2":
+      certificatePem: second
+      crossCertificatePem: cross
+`,
+  );
+  const other = { ...two, "1": { certificatePem: "other" } };
+  assert.equal(
+    addChoices(file, "mesh", [{ why: "Two.", settings: { providedTrustAnchors: other } }]).conflicts.length,
+    1,
+  );
+});
+
 test("what a file says otherwise is told with both values", () => {
   const { conflicts } = addChoices("config:\n  mesh:issuerDuration: 24h\n", "mesh", choices);
   assert.deepEqual(conflicts, [{ key: "issuerDuration", has: "24h", wanted: "48h" }]);
