@@ -1,5 +1,6 @@
 /** The outgoing anchor of a mesh whose anchor cert-manager keeps: trust-manager takes its certificate alone. */
 import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { ownFieldManager as fieldManager } from "../rules/guard/writers.ts";
 import { previousTrustAnchorName } from "../rules/linkerdNames.ts";
 import type { Cluster } from "./cluster.ts";
 import { requested } from "./requests.ts";
@@ -10,6 +11,6 @@ export async function dropPreviousKey({ core }: Pick<Cluster, "core">, namespace
   const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
   await requested(
     `Secret ${namespace}/${previousTrustAnchorName}`,
-    core.patchNamespacedSecret({ ...object, body: { data: { "tls.key": "" } } }, merge),
+    core.patchNamespacedSecret({ ...object, body: { data: { "tls.key": "" } }, fieldManager }, merge),
   );
 }
