@@ -140,7 +140,8 @@ export async function afterFailure(
   }: Pick<pulumi.ErrorHookArgs, "failedOperation" | "newInputs" | "errors">,
 ): Promise<boolean> {
   const [newest = ""] = errors;
-  if (errors.length > mostRetries) return false;
+  // Of a deletion there are none, and Helm looks for no other writer.
+  if (newInputs === undefined || errors.length > mostRetries) return false;
   if (newest.includes("another operation (install/upgrade/rollback) is in progress")) {
     await beforeUpdate(cluster, await inputsOf(newInputs));
     return true;

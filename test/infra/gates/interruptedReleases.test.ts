@@ -223,6 +223,10 @@ test("any other failure is Helm's last word, and so is the fourth of these", asy
   assert.equal(await fails(cluster, "create", "timed out waiting", inUse), false);
   assert.equal(await fails(cluster, "update", inUse), false);
   assert.equal(await fails(cluster, "create", inUse, inUse, inUse, inUse), false);
+  assert.equal(
+    await afterFailure(cluster, installer, { failedOperation: "delete", errors: [atWork] }),
+    false,
+  );
   assert.deepEqual(api.requests, []);
   assert.equal(await fails(cluster, "create", inUse, inUse, inUse), true);
 });
