@@ -2,10 +2,12 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { platform } from "node:os";
+import { join } from "node:path";
 import { sandboxPaths } from "./directories.ts";
 import { type Report, withLock } from "./lock.ts";
 import { nodeReady } from "./machine/cluster.ts";
 import { findMachine, startMachine, stopMachine } from "./machine/machine.ts";
+import { processIds, readProcess } from "./processes.ts";
 import { linkToolchain } from "./programs.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 import { type Extra, replaceable } from "./toolchain/tools.ts";
@@ -51,8 +53,23 @@ export async function down(name: string, report: Report): Promise<void> {
   await alone(name, report, async () => {
     const machine = await findMachine(name);
     if (machine) await stopMachine(name, machine);
+    endPlugins(name);
     report(machine ? `The sandbox ${name} is down; its data stays.` : `The sandbox ${name} is not running.`);
   });
+}
+
+/** Ends the plugins of a Pulumi that was killed, which go on without it. */
+function endPlugins(name: string): void {
+  const plugins = join(sandboxPaths(name).pulumiHome, "plugins/");
+  for (const pid of processIds()) {
+    if (!readProcess(pid, "cmdline").startsWith(plugins)) continue;
+    try {
+      process.kill(pid);
+    } catch (error) {
+      // It has ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
 }
 
 /** Takes the sandbox down and removes everything that belongs to it, its Pulumi stacks included. */
