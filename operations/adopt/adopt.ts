@@ -52,7 +52,7 @@ interface Options {
 const report = (line: string) => void process.stderr.write(`${line}\n`);
 
 async function adopt(options: Options, signal: AbortSignal): Promise<keyof typeof exitCodes> {
-  const { name: stack, mesh } = await readConfigured(options.stack, signal);
+  const { name: stack, mesh } = await readConfigured(options.stack, signal, lacksKey);
   const { anchors } = await readState(stack);
   if (anchors.length > 0) {
     const nothing = "This stack has its mesh already: there is nothing to adopt.";
@@ -68,6 +68,9 @@ async function adopt(options: Options, signal: AbortSignal): Promise<keyof typeo
   report("Adopted. How the mesh is now: npm run -s status");
   return options.json ? told(trial.plan, options, "ok") : "ok";
 }
+
+/** A key that was lost with the passphrase, say, may be on the cluster: the settings are judged again with what is. */
+const lacksKey = ({ rule }: Finding) => rule === "signing-key";
 
 /** What has been tried, and what it takes to do it. */
 interface Tried {

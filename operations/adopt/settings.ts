@@ -44,7 +44,7 @@ export function adoptionOf(
   const upgrades = chartObstacles({ linkerdControlPlaneChart: controlPlane, linkerdCrdsChart: crds }, given);
   const isOwn = controlPlane?.description === installer;
   if (isOwn && upgrades.length === 0) {
-    return adoptionOfLostState(found, JSON.parse(given("providedTrustAnchors") || "{}"));
+    return adoptionOfLostState(found, JSON.parse(given("providedTrustAnchors") ?? "{}"));
   }
   const obstacles = [
     ...(isOwn ? [] : obstaclesOf(found, controlPlane, crds, installer)),

@@ -401,7 +401,6 @@ test("of a mesh of the stack's own, whose state is lost, the keys come from the 
     "2": { certificatePem: `${pemOf(other)}\n` },
   });
   assert.deepEqual(partly.secrets, []);
-  assert.deepEqual(adoption(rotating, undefined, { providedTrustAnchors: "" }), adoption(rotating));
   assert.match(obstacles({ ...rotating, keptAnchors: [anchor(1, root)] }).join(), /only of 1 a Secret/);
   assert.match(obstacles({ ...found, isDistributed: true }).join(), /no Bundle/);
 });
